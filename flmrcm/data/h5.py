@@ -1,0 +1,169 @@
+"""The on-disk contract: one HDF5 file per volume, as fastMRI's loader and the published code read.
+
+`<root>/<contrast>/<split>/<volume>.h5` holds `kspace`, complex, (slice, h, w) or
+(slice, coil, h, w), centred and orthonormal, and a magnitude target: `reconstruction_esc`
+(single-coil) or `reconstruction_rss` (multi-coil). Attributes are informative, never required.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from flmrcm.errors import DataLayoutError, one_of
+
+TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
+COILS = ("single", "multi", "auto")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One file's header: what can be known without reading its images.
+
+    Attributes:
+        path: the file.
+        site: the institution it came from; part of the address of its masks.
+        shape: of the k-space, (slices, coils, rows, columns); coils is 1 for single-coil files.
+        target_key: the target's data set, None where the file has no target.
+        target_shape: (height, width) of the target, None without one.
+    """
+
+    path: Path
+    site: str
+    shape: tuple[int, int, int, int]
+    target_key: str | None
+    target_shape: tuple[int, int] | None
+
+    @property
+    def name(self) -> str:
+        """The file name without its suffix."""
+        return self.path.stem
+
+
+def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
+    """Gives a file's header after checking it against the contract.
+
+    Args:
+        path: an HDF5 file.
+        site: the institution it belongs to.
+        coils: single | multi | auto; which rank the k-space must have and which target counts.
+
+    Raises:
+        DataLayoutError: unreadable or truncated file, no `kspace`, wrong rank or type, a target
+            larger than the k-space or with another number of slices.
+    """
+    with _opened(path) as file:
+        kspace = _dataset(file, path, "kspace")
+        if kspace.ndim not in (3, 4) or not np.issubdtype(kspace.dtype, np.complexfloating):
+            raise DataLayoutError(
+                f"{path}: 'kspace' is {kspace.dtype} {kspace.shape}; it must be complex, "
+                "(slice, h, w) or (slice, coil, h, w)."
+            )
+        kind = "multi" if kspace.ndim == 4 else "single"
+        if coils not in (kind, "auto"):
+            raise DataLayoutError(f"{path}: 'kspace' is {kind}-coil, but coils={coils} is asked.")
+        shape = kspace.shape if kind == "multi" else (kspace.shape[0], 1, *kspace.shape[1:])
+        key = _target_key(file, kind if coils == "auto" else coils)
+        target_shape = _checked_target_shape(path, file[key], shape) if key else None
+    return Volume(path, site, shape, key, target_shape)
+
+
+def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Gives one slice.
+
+    Returns:
+        k-space, complex64, (coils, rows, columns), and the target, float32, (height, width), or
+        None where the file has none.
+
+    Raises:
+        DataLayoutError: the slice can't be read, or holds NaN or infinity.
+    """
+    with _opened(volume.path) as file:
+        try:
+            kspace = np.asarray(file["kspace"][index], np.complex64)
+            key = volume.target_key
+            target = np.asarray(file[key][index], np.float32) if key else None
+        except (OSError, KeyError, IndexError) as error:
+            raise DataLayoutError(
+                f"{volume.path}: slice {index} can't be read ({error})."
+            ) from None
+    for name, array in (("kspace", kspace), (volume.target_key, target)):
+        if array is not None and not np.isfinite(array).all():
+            raise DataLayoutError(
+                f"{volume.path}: slice {index} of '{name}' holds NaN or infinity; "
+                "mend the file, or leave it out with data.skip_broken=true."
+            )
+    return kspace.reshape(volume.shape[1:]), target
+
+
+def write_volume(
+    path: Path, kspace: np.ndarray, target: np.ndarray, attributes: Mapping[str, Any]
+) -> None:
+    """Writes one volume, whole or not at all: under a temporary name first, then renamed.
+
+    Args:
+        path: where to, with the suffix `.h5`; parent folders are made.
+        kspace: complex, (slice, h, w) or (slice, coil, h, w), centred, orthonormal.
+        target: magnitude, (slice, h', w'), computed from this very k-space.
+        attributes: provenance; `max` and `norm` of the target are added.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = np.asarray(target, np.float32)
+    key = TARGET_KEYS["multi" if kspace.ndim == 4 else "single"]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with h5py.File(temporary, "w") as file:
+        for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
+            file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
+        file.attrs.update(attributes)
+        file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
+    temporary.replace(path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        reason = str(error).split("(")[-1].rstrip(")")
+        raise DataLayoutError(f"{path}: not a readable HDF5 file ({reason}).") from None
+    with file:
+        yield file
+
+
+def _dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
+    found = file.get(key)
+    if not isinstance(found, h5py.Dataset):
+        keys = ", ".join(file) or "nothing"
+        raise DataLayoutError(f"{path}: no data set '{key}'; the file holds {keys}.")
+    return found
+
+
+def _target_key(file: h5py.File, kind: str) -> str | None:
+    key = TARGET_KEYS[kind]
+    return key if key in file else None
+
+
+def _checked_target_shape(
+    path: Path, target: h5py.Dataset, shape: tuple[int, ...]
+) -> tuple[int, int]:
+    slices, _, rows, columns = shape
+    if target.ndim != 3 or target.shape[0] != slices:
+        raise DataLayoutError(
+            f"{path}: the target is {target.shape}; it must be (slice, h, w) with {slices} slices."
+        )
+    height, width = target.shape[1:]
+    if height > rows or width > columns:
+        raise DataLayoutError(
+            f"{path}: the target is {height}×{width}, larger than its k-space {rows}×{columns}."
+        )
+    return height, width
+
+
+def check_coils(coils: str) -> list[str]:
+    """Gives a problem line when `coils` isn't single, multi or auto."""
+    return one_of("coils", coils, COILS)

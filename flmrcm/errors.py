@@ -1,0 +1,63 @@
+"""Errors a user meets: each says what is wrong, where, and how to mend it."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class FlmrcmError(Exception):
+    """Base of everything the command line shows as one line instead of a traceback."""
+
+
+class ConfigErrors(FlmrcmError):
+    """Every problem found in a config, reported together.
+
+    Args:
+        problems: one line each: key, value, what is allowed.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+class DataLayoutError(FlmrcmError):
+    """A file or folder doesn't hold what the on-disk contract asks for."""
+
+
+class CheckpointError(FlmrcmError):
+    """A checkpoint can't be read or belongs to another model."""
+
+
+class NonFiniteLossError(FlmrcmError):
+    """A local step gave a loss that isn't a number."""
+
+
+class SiteFailed(FlmrcmError):  # noqa: N818  the sentence "site failed" is what it says
+    """A site couldn't answer and the round can't go on without it."""
+
+
+def nearest(word: object, allowed: Iterable[str]) -> str:
+    """Gives `` Did you mean 'x'?`` for the allowed word closest to `word`, or an empty string."""
+    match = get_close_matches(str(word), list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean '{match[0]}'?" if match else ""
+
+
+def one_of(key: str, value: object, allowed: Sequence[str]) -> list[str]:
+    """Gives a problem line when `value` isn't among `allowed`, else nothing."""
+    if value in allowed:
+        return []
+    return [f"{key}={value}: use one of {', '.join(allowed)}.{nearest(value, allowed)}"]
+
+
+def require(**rules: tuple[bool, str]) -> None:
+    """Raises one `ConfigErrors` with every rule that doesn't hold.
+
+    Args:
+        rules: `name=(holds, "what is allowed, got what")`.
+
+    Raises:
+        ConfigErrors: at least one rule doesn't hold.
+    """
+    problems = [f"{name}: {text}" for name, (holds, text) in rules.items() if not holds]
+    if problems:
+        raise ConfigErrors(problems)

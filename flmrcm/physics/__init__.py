@@ -1,0 +1,1 @@
+"""MR physics: Fourier pair, sampling masks, receiver coils, signal equations."""

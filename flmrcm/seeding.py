@@ -1,0 +1,31 @@
+"""Randomness with an address: a draw depends on where it stands, not on what was drawn before."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+import numpy as np
+import torch
+
+
+def seed_for(*address: object) -> int:
+    """Gives a seed in [0, 2**32) that depends on every part of the address and on nothing else."""
+    digest = blake2b(repr(address).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big")
+
+
+@contextmanager
+def seeded(*address: object) -> Iterator[int]:
+    """Seeds Python, NumPy and torch for a block, then puts their states back."""
+    seed = seed_for(*address)
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  libraries below may still draw from the global state
+        torch.manual_seed(seed)
+        try:
+            yield seed
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
