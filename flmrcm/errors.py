@@ -32,7 +32,7 @@ class NonFiniteLossError(FlmrcmError):
     """A local step gave a loss that isn't a number."""
 
 
-class SiteFailed(FlmrcmError):  # noqa: N818  the sentence "site failed" is what it says
+class SiteFailed(FlmrcmError):
     """A site couldn't answer and the round can't go on without it."""
 
 
