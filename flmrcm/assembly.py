@@ -1,0 +1,179 @@
+"""From a config to a federation; everything is checked before any data is touched."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from flmrcm.checking import Gathering, plain
+from flmrcm.data.site import Loading, Site
+from flmrcm.errors import ConfigErrors
+from flmrcm.federation.checkpoint import CheckpointFolder
+from flmrcm.federation.client import Client, Workshop
+from flmrcm.federation.engine import Watch
+from flmrcm.federation.journal import Journal, Tracker
+from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.rounds import Federation, Plan
+from flmrcm.learning.compute import Compute, all_cores
+from flmrcm.learning.judge import Judge
+from flmrcm.learning.recon_module import ReconModule
+from flmrcm.learning.weights import check_weights, find_weights, read_file
+from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.seeding import seeded
+from flmrcm.site_config import build_sources, chosen_sites, chosen_target
+from flmrcm.strategies.base import Strategy
+
+log = logging.getLogger(__name__)
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training config describes, built and checked; no data has been touched.
+
+    Attributes:
+        config: resolved, plain.
+        sites: by name, sorted.
+        strategy: the federated algorithm.
+        local: a site's share of a round.
+        plan: the rounds.
+        compute: device and arithmetic.
+        module: the learner with the run's initial weights.
+    """
+
+    config: Mapping[str, Any]
+    sites: Mapping[str, Site]
+    strategy: Strategy
+    local: LocalTraining
+    plan: Plan
+    compute: Compute
+    module: ReconModule
+
+    def splits_needed(self, site: str) -> list[str]:
+        """Gives the splits of a site that training can't do without."""
+        aligned = self.strategy.needs_target and site == self.strategy.target
+        train = ["train"] if site in self.plan.participants or aligned else []
+        return train + (["val"] if site in self.plan.participants else [])
+
+
+def check(cfg: DictConfig) -> Parts:
+    """Builds everything a training config describes, short of reading data.
+
+    Raises:
+        ConfigErrors: all problems together, each naming key, value and what is allowed.
+    """
+    found = Gathering()
+    compute, module, local = build_learner(cfg, found)
+    sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))
+    participants = found.attempt(
+        "participants", lambda: chosen_sites("participants", cfg.participants, cfg)
+    )
+    target = found.attempt("target", lambda: chosen_target(cfg.target, cfg))
+    strategy = found.build("strategy", cfg.strategy, target=target)
+    plan = found.call(
+        Plan,
+        {key: cfg[key] for key in ("rounds", "participation", "validate_every", "seed")},
+        participants=participants or [],
+        judged=sorted({*(participants or []), *([target] if target else [])}),
+    )
+    if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
+        found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
+    found.raise_if_any()
+    return Parts(plain(cfg), sites, strategy, local, plan, compute, module)  # pyright: ignore[reportArgumentType]
+
+
+def build_learner(
+    cfg: DictConfig, found: Gathering
+) -> tuple[Compute | None, ReconModule | None, LocalTraining | None]:
+    """Gives compute, the learner with its initial weights, and the local training."""
+    compute = found.build("compute", cfg.compute)
+    local = found.build("local", cfg.local)
+    with seeded(cfg.seed, "model"):
+        model = found.build("model", cfg.model)
+    if not isinstance(model, Reconstructor) or local is None:
+        return compute, None, local
+    if cfg.get("init_from"):
+        path = Path(cfg.init_from).expanduser()
+        weights = find_weights(read_file(path), path)
+        check_weights(weights, model, path)
+        model.load_state_dict(weights)
+    return compute, ReconModule(model, local.optimizer), local
+
+
+def build_sites(cfg: DictConfig, found: Gathering, needs_kspace: bool) -> dict[str, Site]:
+    """Gives the sites a config describes by name, sorted; their data aren't touched."""
+    keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
+    keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
+    loading = found.call(Loading, keys, needs_kspace=needs_kspace, seed=cfg.seed)
+    sources = build_sources(cfg, found)
+    if loading is None:
+        return {}
+    return {name: Site(name, [source], loading) for name, source in sources.items()}
+
+
+def prepare_data(parts: Parts) -> None:
+    """Makes generated data, reads every header, and checks what only the data can tell.
+
+    Raises:
+        DataLayoutError: a folder or volume isn't as the contract asks.
+        ConfigErrors: the model or the cache doesn't fit the data.
+    """
+    for site in parts.sites.values():
+        site.ensure()
+    problems: list[str] = []
+    needed = 0
+    for name, site in parts.sites.items():
+        for split in parts.splits_needed(name):
+            needed += site.n_bytes(split)
+            for height, width in sorted(site.image_sizes(split)):
+                if problem := parts.module.model.size_problem(height, width):
+                    problems.append(problem)
+    if problems:
+        raise ConfigErrors(sorted(set(problems)))
+    if parts.config["data"]["cache"] == "ram":
+        _announce_cache(needed)
+
+
+def build_federation(
+    parts: Parts, folder: Path, trackers: Sequence[Tracker], watch: Watch
+) -> Federation:
+    """Gives the federation, ready to run in a folder."""
+    compute, found = parts.compute, Gathering()
+    compute.ready(parts.module.model)
+    judge = Judge(compute)
+    shop = Workshop(
+        parts.module, parts.strategy, parts.local, compute.fabric(), judge, parts.plan.seed, watch
+    )
+    shown = parts.strategy.target if parts.strategy.needs_target_images else None
+    target = parts.sites[shown] if shown else None
+    clients = {name: Client(site, shop, target) for name, site in parts.sites.items()}
+    checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
+    store = MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB)
+    engine = found.build(
+        "engine",
+        OmegaConf.create(parts.config["engine"]),
+        clients=clients,
+        store=store,
+        threads=parts.config["engine"]["threads"] or all_cores(),
+    )
+    found.raise_if_any()
+    journal = Journal(folder / "journal.csv")
+    return Federation(parts.strategy, engine, parts.plan, checkpoints, journal, trackers)
+
+
+def _announce_cache(needed: int) -> None:
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    log.info("data.cache=ram keeps %.1f GiB of slices; %.1f are free", needed / _GIB, free / _GIB)
+    if needed > free:
+        raise ConfigErrors(
+            [
+                f"data.cache=ram: the slices need {needed / _GIB:.1f} GiB and {free / _GIB:.1f} are "
+                "free; use data.cache=off."
+            ]
+        )

@@ -1,0 +1,168 @@
+"""From words typed to a composed config: where `conf/` lies, habits, one-line errors, jobs."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from secrets import token_hex
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from flmrcm.errors import ConfigErrors, nearest
+
+UNSCIENTIFIC = (
+    "hydra", "name", "logger", "compute", "engine", "data_dir", "rounds", "keep_every", "resume",
+)  # fmt: skip
+"""Keys that may differ between two runs of one experiment without changing its numbers."""
+
+
+def conf_dir() -> Path:
+    """Gives the folder of configs: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(path for path in (package / "conf", package.parent / "conf") if path.is_dir())
+
+
+def register_resolvers() -> None:
+    """Makes `${config_hash:}` and `${random_tag:}` known to configs."""
+    OmegaConf.register_new_resolver("config_hash", config_hash, replace=True)
+    OmegaConf.register_new_resolver(
+        "random_tag", lambda: token_hex(2), use_cache=True, replace=True
+    )
+
+
+def config_hash(*, _root_: DictConfig) -> str:
+    """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
+    kept = {
+        str(key): OmegaConf.to_container(value, resolve=True)
+        if OmegaConf.is_config(value)
+        else value
+        for key, value in _root_.items()
+        if key not in UNSCIENTIFIC
+    }
+    kept["rounds"], kept["precision"] = _root_.rounds, _root_.compute.precision
+    return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
+
+
+def translated(words: Sequence[str]) -> list[str]:
+    """Gives the overrides with `split.of=SITE` also choosing that site's file."""
+    return [
+        new
+        for word in words
+        for new in (word, *re.sub(r"^split\.of=", "site@split.source=", word).split())
+        if new == word or word.startswith("split.of=")
+    ]
+
+
+def composed(name: str, words: Sequence[str], with_hydra: bool = False) -> DictConfig:
+    """Gives a config composed from words as typed.
+
+    Args:
+        name: of the primary file, `train` or `evaluate`.
+        words: `key=value`, `group=name`, `+key=value`, `~key`.
+        with_hydra: keep Hydra's own node.
+
+    Raises:
+        ConfigErrors: one line with the nearest match.
+    """
+    register_resolvers()
+    with _hydra(), one_line_errors(words):
+        return compose(name, list(words), return_hydra_config=with_hydra)
+
+
+def jobs(name: str, words: Sequence[str], multirun: bool) -> list[DictConfig]:
+    """Gives the composed config of every job that the words stand for; one, unless a multirun."""
+    with one_line_errors(words):
+        plain = OverridesParser.create().parse_overrides(list(words))
+    first = composed(
+        name, [w for w, o in zip(words, plain, strict=True) if not o.is_sweep_override()], True
+    )
+    if not multirun and str(first.hydra.mode).rsplit(".", 1)[-1] != "MULTIRUN":
+        return [composed(name, words)]
+    grid = {str(k): str(v) for k, v in (first.hydra.sweeper.get("params") or {}).items()}
+    typed = {override.key_or_group for override in plain}
+    everything = [*words, *(f"{key}={value}" for key, value in grid.items() if key not in typed)]
+    sweep = OverridesParser.create().parse_overrides(everything)
+    batches = BasicSweeper.split_arguments(sweep, max_batch_size=None)
+    return [composed(name, job) for batch in batches for job in batch]
+
+
+def is_group(key: str) -> bool:
+    """Tells whether an override's key names a config group, `strategy`, rather than a value."""
+    return (conf_dir() / key.split("@")[0]).is_dir()
+
+
+@contextmanager
+def one_line_errors(words: Sequence[str]) -> Iterator[None]:
+    """Turns Hydra's and OmegaConf's errors into one line with the nearest match."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigErrors([_explained(error, words)]) from None
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def _explained(error: Exception, words: Sequence[str]) -> str:
+    text = " ".join(str(error).split())
+    if match := re.search(r"Could not find '([^']+)/([^/']+)'", text) or re.search(
+        r"Could not load '([^']+)/([^/']+)'", text
+    ):
+        group, option = match.groups()
+        options = options_of(group)
+        return f"{group}={option}: use one of {', '.join(options)}.{nearest(option, options)}"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _unknown_key(match[1])
+    if match := re.search(r"Key '([^']+)' is not in struct full_key: ([\w.]+)", text):
+        return _unknown_key(match[2])
+    typed = f" (typed: {' '.join(words)})" if words else ""
+    return f"{text}{typed}"
+
+
+def _unknown_key(key: str) -> str:
+    keys = sorted(known_keys())
+    last = key.rsplit(".", 1)[-1]
+    guess = nearest(key, keys) or nearest(last, [k.rsplit(".", 1)[-1] for k in keys])
+    return f"{key}: there is no such key.{guess} `flmrcm train --cfg job` prints all of them."
+
+
+def known_keys() -> set[str]:
+    """Gives every key of the default training config, groups and inner nodes too."""
+    keys: set[str] = set()
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for key in node:
+            path = f"{prefix}{key}"
+            keys.add(path)
+            inner = node._get_node(key)  # the node itself: its interpolation may not resolve
+            if (
+                isinstance(inner, DictConfig)
+                and not inner._is_none()
+                and not inner._is_interpolation()
+            ):
+                walk(inner, f"{path}.")
+
+    walk(composed("train", []), "")
+    return keys
+
+
+def options_of(group: str) -> list[str]:
+    """Gives the files a group offers, those of sub-folders as `folder/name`."""
+    folder = conf_dir() / group.split("@")[0]
+    paths = (path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.yaml")))
+    return [path.as_posix() for path in paths if not path.name.startswith("_")]

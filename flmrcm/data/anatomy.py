@@ -1,0 +1,170 @@
+"""Anatomy of simulated people: real tissue maps, bent into one subject's head.
+
+The maps are the MNI152 averages that nilearn ships (grey and white matter, brain mask; 1 mm). They
+hold no CSF, skull or scalp: CSF is what remains of the brain, the rest are shells around it.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from flmrcm.data.random_fields import smooth_field
+from flmrcm.data.tissues import TISSUES
+from flmrcm.seeding import seed_for
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
+FLOOR_MM, CEILING_MM = -6.0, 56.0  # cerebrum: from the basal ganglia to below the vertex
+HEAD_CENTRE_MM = np.array([0.0, -17.0, 0.0])  # (z, y, x) in MNI space
+
+_KEPT_Z_MM = (-40.0, 100.0)
+_SHARPNESS = 3  # averages over 152 people are blurred; a power brings edges back
+_TEXTURE, _TEXTURE_MM = 0.03, 5.0
+_FISSURE_MM = 8.0
+_WARPS_MM = ((60.0, 2.6), (22.0, 0.7))  # (scale, amplitude)
+_STRETCH, _TILT_DEGREES = 0.035, 3.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pixels of a stack of axial slices lie, in millimetres around the head's centre.
+
+    Attributes:
+        size: pixels along both sides.
+        field_mm: side of the square field of view.
+        slices: spread evenly through the cerebrum.
+        thickness_mm: of a slice; thick ones are averages of several planes.
+    """
+
+    size: int
+    field_mm: float
+    slices: int
+    thickness_mm: float = 1.0
+
+    @property
+    def spacing_mm(self) -> float:
+        """From one slice's middle to the next."""
+        return (CEILING_MM - FLOOR_MM) / self.slices
+
+    @property
+    def planes(self) -> int:
+        """Planes averaged into a slice."""
+        return max(1, round(self.thickness_mm / 1.5))
+
+    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Gives (z, y, x): z upwards, plane by plane; y from front to back; x from right to left.
+
+        Pixel size//2 is the origin, as in the Fourier pair.
+        """
+        middles = FLOOR_MM + self.spacing_mm * (np.arange(self.slices) + 0.5)
+        planes = self.thickness_mm * ((np.arange(self.planes) + 0.5) / self.planes - 0.5)
+        pixel = self.field_mm / self.size
+        across = pixel * np.arange(self.size // 2, self.size // 2 - self.size, -1, dtype=np.float64)
+        return (middles[:, None] + planes).ravel(), across, across.copy()
+
+
+def tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
+    """Gives how much of each tissue one subject has in each pixel.
+
+    Args:
+        grid: where to look; the subject is the same for every grid.
+        address: who it is; equal addresses are the same person.
+
+    Returns:
+        (tissues, slices, size, size), in the order of `TISSUES`; sums to 1 in the head but for a
+        few per cent of texture, 0 outside.
+    """
+    rng = np.random.default_rng(seed_for(*address, "anatomy"))
+    skull_mm = np.cumsum([2.0, 1.8, rng.uniform(1.5, 3.5), 1.8, rng.uniform(2.0, 4.5), 1.5])
+    csf_weight = np.exp(rng.normal(0, 0.12))
+    points = _bent(grid, rng)
+    white, grey, csf, outside = (_sampled(volume, points) for volume in _base_maps())
+    brain = np.stack([white, grey, csf * np.float32(csf_weight)]) ** _SHARPNESS
+    brain /= np.maximum(brain.sum(0), 1e-6)
+    inside = [np.clip(edge - outside + 0.5, 0, 1) for edge in (0.0, *skull_mm)]
+    layers = [outer - inner for inner, outer in pairwise(inside)]
+    space, table, diploe, inner_table, fat, skin = layers
+    amounts = np.stack([*brain * inside[0], table + inner_table, diploe, fat, skin])
+    amounts[2] += space
+    for amount in amounts:
+        amount *= 1 + _TEXTURE * smooth_field(rng, grid.axes(), _TEXTURE_MM)
+    shape = (len(TISSUES), grid.slices, grid.planes, grid.size, grid.size)
+    return amounts.reshape(shape).mean(2, dtype=np.float32)
+
+
+def _bent(grid: Grid, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Where in MNI space (mm) the subject's pixels come from; (3, planes, size, size)."""
+    axes = grid.axes()
+    points = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
+    for scale, amplitude in _WARPS_MM:
+        for component in points:
+            component += amplitude * smooth_field(rng, axes, scale)
+    stretch = np.diag(1 + np.clip(rng.normal(0, _STRETCH, 3), -0.07, 0.07))
+    matrix = _rotation(rng.normal(0, np.radians(_TILT_DEGREES), 3)) @ stretch
+    shift = HEAD_CENTRE_MM + rng.normal(0, 1.5, 3)
+    moved = np.tensordot(matrix.astype(np.float32), points, axes=1)
+    return moved + shift.astype(np.float32)[:, None, None, None]
+
+
+def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    matrix = np.eye(3)
+    for angle, (i, j) in zip(angles, ((0, 1), (0, 2), (1, 2)), strict=True):
+        turn = np.eye(3)
+        turn[i, i] = turn[j, j] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ turn
+    return matrix
+
+
+def _sampled(volume: "_Map", points: NDArray[np.float32]) -> NDArray[np.float32]:
+    voxels = points - volume.origin_mm.astype(np.float32)[:, None, None, None]
+    values = np.empty(voxels.shape[1:], np.float32)
+    ndimage.map_coordinates(volume.values, voxels, values, order=1, mode="nearest")
+    return values
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A 1 mm map: values (z, y, x), and where in MNI space voxel (0, 0, 0) lies."""
+
+    values: NDArray[np.float32]
+    origin_mm: NDArray[np.float64]
+
+
+@cache
+def _base_maps() -> tuple[_Map, ...]:
+    """White matter, grey matter and CSF in [0, 1]; the distance from the brain in mm."""
+    # nilearn takes a second to import: only who generates should wait for it
+    from nilearn import datasets
+
+    white, origin = _cropped(datasets.load_mni152_wm_template(resolution=1))
+    grey, _ = _cropped(datasets.load_mni152_gm_template(resolution=1))
+    mask, _ = _cropped(datasets.load_mni152_brain_mask(resolution=1))
+    brain = _closed(mask > 0)
+    csf = np.clip(brain - white - grey, 0, 1)
+    outside = _distance_to(brain)
+    return tuple(_Map(values, origin) for values in (white, grey, csf, outside))
+
+
+def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask with its fissures filled: a skull is smoother than the brain in it."""
+    return _distance_to(_distance_to(mask) > _FISSURE_MM) > _FISSURE_MM
+
+
+def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """From each voxel to the nearest one of the mask, mm."""
+    return np.asarray(ndimage.distance_transform_edt(~mask), np.float32)
+
+
+def _cropped(image: "Nifti1Image") -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Values (z, y, x) of the heights that heads may reach into, and where the first one lies."""
+    corner = np.asarray(image.affine)[:3, 3][::-1]
+    first, last = (int(height - corner[0]) for height in _KEPT_Z_MM)
+    values = np.asarray(image.dataobj, np.float32)[:, :, first:last].transpose(2, 1, 0)
+    return np.ascontiguousarray(values), corner + np.array([first, 0, 0])

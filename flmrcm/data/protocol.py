@@ -1,0 +1,144 @@
+"""How an institution scans: pulse sequences and the rest of a protocol."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from flmrcm.data.tissues import FIELD_STRENGTHS
+from flmrcm.errors import require
+from flmrcm.physics.signal import Tissue, mprage, spgr, spin_echo
+
+
+class PulseSequence(ABC):
+    """Turns tissue into brightness; times in ms, angles in degrees."""
+
+    @abstractmethod
+    def signal(self, tissue: Tissue) -> Tensor:
+        """Gives the signal, same shape as the tissue; negative where still inverted."""
+
+
+@dataclass(frozen=True)
+class SpinEcho(PulseSequence):
+    """A spin echo: short TR and TE weigh by T1, long ones by T2.
+
+    Args:
+        tr: repetition time, ms.
+        te: echo time, ms.
+    """
+
+    tr: float
+    te: float
+
+    def __post_init__(self) -> None:
+        require(**_echo_rules(self.tr, self.te))
+
+    def signal(self, tissue: Tissue) -> Tensor:
+        """See `flmrcm.physics.signal.spin_echo`."""
+        return spin_echo(tissue, self.tr, self.te)
+
+
+@dataclass(frozen=True)
+class Spgr(PulseSequence):
+    """A spoiled gradient echo.
+
+    Args:
+        tr: repetition time, ms.
+        te: echo time, ms.
+        flip: excitation angle, degrees.
+    """
+
+    tr: float
+    te: float
+    flip: float
+
+    def __post_init__(self) -> None:
+        require(**_echo_rules(self.tr, self.te), **_flip_rule(self.flip))
+
+    def signal(self, tissue: Tissue) -> Tensor:
+        """See `flmrcm.physics.signal.spgr`."""
+        return spgr(tissue, self.tr, self.te, self.flip)
+
+
+@dataclass(frozen=True)
+class Mprage(PulseSequence):
+    """An inversion followed by a train of small pulses.
+
+    Args:
+        tr: from inversion to inversion, ms.
+        ti: from inversion to the middle of the train, ms.
+        flip: angle of each pulse, degrees.
+        pulses: per train.
+        spacing: from pulse to pulse, ms.
+    """
+
+    tr: float
+    ti: float
+    flip: float
+    pulses: int = 160
+    spacing: float = 7.0
+
+    def __post_init__(self) -> None:
+        half = self.pulses * self.spacing / 2
+        require(
+            ti=(half <= self.ti, f"{self.ti}: at least half the train, {half} ms"),
+            tr=(self.ti + half <= self.tr, f"{self.tr}: at least ti + half the train, ms"),
+            pulses=(self.pulses > 0 < self.spacing, "pulses and spacing must be > 0"),
+            **_flip_rule(self.flip),
+        )
+
+    def signal(self, tissue: Tissue) -> Tensor:
+        """See `flmrcm.physics.signal.mprage`."""
+        return mprage(tissue, self.tr, self.ti, self.flip, self.pulses, self.spacing)
+
+
+@dataclass(frozen=True)
+class ScanProtocol:
+    """What makes one institution's images look unlike another's.
+
+    Args:
+        tesla: field strength, 1.5 or 3.0.
+        sequences: by contrast, e.g. T1 and T2.
+        field_mm: side of the square field of view.
+        thickness_mm: of a slice.
+        stripped: everything but the brain is removed.
+        bias: strength of a smooth random shading; 0.1 is about 10 %.
+        shading: how much brighter the edge is than the centre; 1 is twice as bright.
+        phase: strength of a smooth random phase, radians.
+        resolution: part of the k-space radius that was acquired, in (0, 1].
+        snr: median brain signal over the noise of one real channel.
+    """
+
+    tesla: float
+    sequences: Mapping[str, PulseSequence]
+    field_mm: float = 230.0
+    thickness_mm: float = 1.0
+    stripped: bool = False
+    bias: float = 0.05
+    shading: float = 0.0
+    phase: float = 0.5
+    resolution: float = 1.0
+    snr: float = 40.0
+
+    def __post_init__(self) -> None:
+        strengths = ", ".join(map(str, FIELD_STRENGTHS))
+        require(
+            tesla=(self.tesla in FIELD_STRENGTHS, f"{self.tesla}: use one of {strengths}"),
+            sequences=(len(self.sequences) > 0, "at least one contrast, e.g. T1"),
+            field_mm=(160 <= self.field_mm <= 300, f"{self.field_mm}: 160 to 300"),
+            thickness_mm=(0 < self.thickness_mm <= 10, f"{self.thickness_mm}: above 0, up to 10"),
+            bias=(0 <= self.bias <= 1, f"{self.bias}: 0 to 1"),
+            shading=(0 <= self.shading <= 5, f"{self.shading}: 0 to 5"),
+            phase=(self.phase >= 0, f"{self.phase}: at least 0"),
+            resolution=(0 < self.resolution <= 1, f"{self.resolution}: above 0, up to 1"),
+            snr=(self.snr > 0, f"{self.snr}: above 0"),
+        )
+
+
+def _echo_rules(tr: float, te: float) -> dict[str, tuple[bool, str]]:
+    return {"te": (0 <= te < tr, f"{te}: at least 0 and below tr={tr}")}
+
+
+def _flip_rule(flip: float) -> dict[str, tuple[bool, str]]:
+    return {"flip": (0 < flip <= 90, f"{flip}: above 0, up to 90 degrees")}

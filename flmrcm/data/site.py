@@ -1,0 +1,207 @@
+"""One institution as Lightning sees it: loaders, and the one function that makes batches."""
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from flmrcm.data.order import BatchOrder, Pick, batches_of, target_order
+from flmrcm.data.slices import RawBatch, Slices
+from flmrcm.data.source import SPLITS, Source
+from flmrcm.data.transforms import as_mask, crop_size, prepare
+from flmrcm.errors import ConfigErrors, DataLayoutError, one_of, require
+from flmrcm.seeding import seed_for
+from flmrcm.types import Batch
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How slices become batches; nothing here changes which examples or masks are drawn.
+
+    Args:
+        batch_size: slices per batch.
+        resolution: largest height and width a network sees, pixels.
+        clamp_target: keep targets within ±6 σ, as the published code does.
+        cache: `off` reads slices when they're needed, `ram` reads a split once.
+        workers: loader processes; 0 loads in the main one.
+        needs_kspace: also hand the undersampled k-space to the model.
+        seed: the run's seed, of training order and training masks.
+
+    Raises:
+        ConfigErrors: a value outside its range.
+    """
+
+    batch_size: int = 16
+    resolution: int = 256
+    clamp_target: bool = False
+    cache: str = "off"
+    workers: int = 0
+    needs_kspace: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if problems := one_of("data.cache", self.cache, ("off", "ram")):
+            raise ConfigErrors(problems)
+        require(
+            **{
+                "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
+                "data.resolution": (self.resolution >= 1, f"at least 1; got {self.resolution}."),
+                "compute.workers": (self.workers >= 0, f"0 or more; got {self.workers}."),
+            }
+        )
+
+
+class Site(LightningDataModule):
+    """One client of the federation.
+
+    Args:
+        name: unique in the federation.
+        sources: the institutions whose data it holds; one, except where data are pooled.
+        loading: how slices become batches.
+    """
+
+    def __init__(self, name: str, sources: Sequence[Source], loading: Loading) -> None:
+        super().__init__()
+        self.name, self.sources, self.loading = name, list(sources), loading
+        self._masks = {source.name: source.mask for source in sources}
+        self.slices = cache(self._slices)
+        self._test_split = "test"
+
+    @property
+    def label(self) -> str:
+        """How tables call the site."""
+        own = self.sources[0].label
+        return own if own and len(self.sources) == 1 else self.name
+
+    @property
+    def n_examples(self) -> int:
+        """Training slices."""
+        return len(self.slices("train"))
+
+    def has(self, split: str) -> bool:
+        """Tells whether any of its sources has volumes in the split."""
+        return any(source.has(split) for source in self.sources)
+
+    def ensure(self) -> None:
+        """Makes data that are generated and still missing."""
+        for source in self.sources:
+            source.ensure()
+
+    def image_sizes(self, split: str) -> set[tuple[int, int]]:
+        """Gives the (height, width) of the images a model will see."""
+        return {
+            crop_size(self.loading.resolution, volume.shape[2:], volume.target_shape)
+            for volume, _ in self.slices(split).examples
+            if volume.target_shape
+        }
+
+    def n_bytes(self, split: str) -> int:
+        """Gives the memory that keeping a split's slices takes."""
+        return self.slices(split).n_bytes
+
+    def fingerprint(self) -> str:
+        """Gives 16 hex digits that change with the volumes, their sizes, slices or masks."""
+        digest = blake2b(digest_size=8)
+        for split in filter(self.has, SPLITS):
+            for volume, index in self.slices(split).examples:
+                digest.update(f"{split}/{volume.site}/{volume.name}{volume.shape}{index}".encode())
+        digest.update(repr(sorted(self._masks.items())).encode())
+        return digest.hexdigest()
+
+    def train_dataloader(self) -> DataLoader[RawBatch]:
+        """Gives the training batches in an order that depends on the run's seed and the pass."""
+        return self._loader("train", ("train", self.loading.seed, self.name))
+
+    def val_dataloader(self) -> DataLoader[RawBatch]:
+        """Gives the validation batches in file order."""
+        return self._loader("val", None)
+
+    def test_dataloader(self) -> DataLoader[RawBatch]:
+        """Gives the test batches in file order."""
+        return self._loader(self._test_split, None)
+
+    def judged_on(self, split: str) -> "Site":
+        """Gives this site with another split in the place of its test split."""
+        site = copy(self)
+        site._test_split = split
+        return site
+
+    def dataloader(self, split: str) -> DataLoader[RawBatch]:
+        """Gives a split's batches in file order, the training split's too."""
+        return self._loader(split, None)
+
+    def companions(
+        self, n_source: int, sampling: str, visit: int, source: str
+    ) -> Iterator[RawBatch]:
+        """Gives this site's training batches that accompany one pass over a source site's.
+
+        Args:
+            n_source: the source site's training slices.
+            sampling: published | shuffled, see `target_order`.
+            visit: the pass, counted over the whole run.
+            source: the source site's name.
+        """
+        slices = self.slices("train").load()
+        seed = seed_for("companions", self.loading.seed, source)
+        order = target_order(sampling, len(slices), n_source, visit, seed)
+        for indices in batches_of(order, slices.sizes, self.loading.batch_size):
+            yield slices[Pick(indices, visit)]
+
+    def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
+        """Masks, transforms and normalises on the device; the only way from disk to a network."""
+        mask = as_mask([self._mask(raw, i) for i in range(len(raw.volume))], device)
+        kspace = raw.kspace.to(device, non_blocking=True)
+        target = raw.target.to(device, non_blocking=True)
+        prepared = prepare(kspace, mask, target, self.loading.resolution, self.loading.clamp_target)
+        return Batch(
+            *prepared,
+            mask=mask,
+            volume=[f"{site}/{name}" for site, name in zip(raw.site, raw.volume, strict=True)],
+            slice=raw.slice,
+            kspace=kspace * mask if self.loading.needs_kspace else None,
+        )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+        """Lets Lightning's Trainer make batches the same way the local loop does."""
+        return self.prepare_batch(batch, batch.kspace.device)
+
+    def _mask(self, raw: RawBatch, i: int) -> Tensor:
+        site, volume, n_columns = raw.site[i], raw.volume[i], raw.kspace.shape[-1]
+        mask = self._masks[site]
+        if raw.visit is None:
+            return mask(n_columns, mask.fixed_seed(site, volume))
+        return mask(
+            n_columns, seed_for(self.loading.seed, site, volume, int(raw.slice[i]), raw.visit)
+        )
+
+    def _slices(self, split: str) -> Slices:
+        examples = [
+            (volume, index)
+            for source in self.sources
+            if source.has(split) or len(self.sources) == 1
+            for volume in source.volumes(split)
+            for index in source.slice_indices(volume)
+        ]
+        if not examples:
+            raise DataLayoutError(
+                f"site {self.name}: no slice of split '{split}' is left; check its slices and "
+                "foreground settings."
+            )
+        return Slices(examples, in_memory=self.loading.cache == "ram")
+
+    def _loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
+        slices = self.slices(split).load()
+        return DataLoader(
+            slices,
+            batch_size=None,
+            sampler=BatchOrder(slices.sizes, self.loading.batch_size, address),
+            num_workers=self.loading.workers,
+            pin_memory=torch.cuda.is_available(),
+        )

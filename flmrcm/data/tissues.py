@@ -1,0 +1,36 @@
+"""The tissues of a head and what relaxes how fast in them."""
+
+import torch
+
+from flmrcm.physics.signal import Tissue
+
+TISSUES = ("white", "grey", "csf", "bone", "marrow", "fat", "skin")
+BRAIN = slice(0, 3)
+
+FIELD_STRENGTHS = (1.5, 3.0)
+
+# T1 and T2 in ms, proton density relative to water, in the order of TISSUES. Rounded from:
+# 1.5 T brain: Haacke et al., Magnetic Resonance Imaging (1999), table 4.1;
+# 3 T brain: Wansapura et al., J. Magn. Reson. Imaging 9 (1999) 531;
+# fat, marrow: de Bazelaire et al., Radiology 230 (2004) 652;
+# skin as muscle: Stanisz et al., Magn. Reson. Med. 54 (2005) 507.
+# Cortical bone has water, but its signal is gone within a millisecond; marrow shares its place
+# with bone, and scalp fat with connective tissue: their proton densities are estimates.
+_T1 = {
+    1.5: (600.0, 950.0, 4500.0, 250.0, 550.0, 340.0, 1000.0),
+    3.0: (830.0, 1330.0, 4500.0, 300.0, 590.0, 380.0, 1400.0),
+}
+_T2 = {
+    1.5: (80.0, 100.0, 2200.0, 1.0, 50.0, 60.0, 44.0),
+    3.0: (80.0, 110.0, 2000.0, 1.0, 50.0, 68.0, 50.0),
+}
+_PD = (0.70, 0.82, 1.0, 0.20, 0.35, 0.50, 0.60)
+
+
+def relaxation(tesla: float) -> Tissue:
+    """Gives T1, T2 and proton density of `TISSUES`, each float32 of shape (tissues,).
+
+    Args:
+        tesla: field strength, one of `FIELD_STRENGTHS`.
+    """
+    return Tissue(torch.tensor(_T1[tesla]), torch.tensor(_T2[tesla]), torch.tensor(_PD))

@@ -1,0 +1,57 @@
+"""The default engine: sites take turns in this process, with one model in memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+
+import torch
+
+from flmrcm.errors import FlmrcmError
+from flmrcm.federation.client import Client
+from flmrcm.federation.engine import Op
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.types import Broadcast, Reply
+
+
+class InProcess:
+    """Calls clients one after the other; messages are copied, so nothing is shared by accident.
+
+    Args:
+        clients: by site name.
+        store: where their private memories live.
+        threads: torch threads during a call, the same at every one.
+    """
+
+    def __init__(self, clients: Mapping[str, Client], store: MemoryStore, threads: int) -> None:
+        self.clients, self.store, self.threads = clients, store, threads
+
+    def sites(self) -> Sequence[str]:
+        """Gives the sites, sorted."""
+        return sorted(self.clients)
+
+    def call(self, op: Op, messages: Mapping[str, Broadcast]) -> Iterator[Reply]:
+        """Gives replies one at a time, in sorted site order."""
+        for site in sorted(messages):
+            yield self._reply(op, site, deepcopy(messages[site]))
+
+    def snapshot(self) -> Mapping[str, int]:
+        """Gives the round each site's memory was last written in."""
+        return self.store.snapshot()
+
+    def restore(self, snapshot: Mapping[str, int]) -> None:
+        """Goes back to the memories of a snapshot."""
+        self.store.restore(snapshot)
+
+    def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
+        """Drops memories that no kept snapshot names."""
+        self.store.forget_before(kept)
+
+    def _reply(self, op: Op, site: str, message: Broadcast) -> Reply:
+        torch.set_num_threads(self.threads)
+        memory = self.store.load(site)
+        try:
+            reply = self.clients[site].call(op, message, memory)
+        except FlmrcmError as error:
+            return Reply(site, error=str(error))
+        if op == "train":
+            self.store.save(site, memory, message.round)
+        return reply

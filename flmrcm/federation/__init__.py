@@ -1,0 +1,1 @@
+"""The federation: the round of the paper, the local loop, and the port between them."""

@@ -1,0 +1,36 @@
+"""Files that are whole or not there: written under a temporary name, then renamed."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def save_atomically(content: Any, path: Path) -> None:
+    """Writes tensors and plain values to a torch file.
+
+    Raises:
+        OSError: the device is full or refuses; an older file of that name is still whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def link_atomically(source: Path, path: Path) -> None:
+    """Gives a file a second name, replacing whatever bore it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:  # a file system without hard links
+        temporary.write_bytes(source.read_bytes())
+    temporary.replace(path)

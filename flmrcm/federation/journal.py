@@ -1,0 +1,64 @@
+"""The journal: every measurement of a run in one long table, the truth that others read."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from flmrcm.types import Row
+
+
+class Tracker(Protocol):
+    """A window on the journal: is told its rows, round by round, and keeps no truth of its own."""
+
+    def start(self, rows: Sequence[Row]) -> None:
+        """Begins anew from the rows the journal already holds; none, unless a run goes on."""
+        ...
+
+    def log(self, rows: Sequence[Row]) -> None:
+        """Shows the rows of one round, or of the judgement at the end."""
+        ...
+
+    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+        """Ends with a summary of the whole journal and a picture (PNG) for each site."""
+        ...
+
+
+class Journal:
+    """`journal.csv`: round, split, site, metric, convention, value.
+
+    Args:
+        path: the file; made with its header when the first row comes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Appends rows and hands them to the operating system at once."""
+        new = not self.path.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow(Row._fields)
+            writer.writerows(rows)
+
+    def read(self) -> list[Row]:
+        """Gives all whole rows; a last line cut short by a crash is left out."""
+        return list(_parsed(self.path)) if self.path.exists() else []
+
+    def cut_after(self, round_: int) -> None:
+        """Drops the rows of later rounds, and any judgement of the finished run."""
+        kept = [row for row in self.read() if row.round <= round_ and row.split != "test"]
+        temporary = self.path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        Journal(temporary).write(kept)
+        temporary.replace(self.path)
+
+
+def _parsed(path: Path) -> Iterator[Row]:
+    with path.open(newline="") as file:
+        lines = file.read().split("\n")[:-1]
+    for number, split, site, metric, convention, value in csv.reader(lines[1:]):
+        yield Row(int(number), split, site, metric, convention, float(value))

@@ -1,0 +1,157 @@
+"""One site's share of a round: the local loop, with Lightning Fabric as its toolbox."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim import Optimizer
+
+from flmrcm.errors import NonFiniteLossError, require
+from flmrcm.learning.recon_module import MakeOptimizer, ReconModule
+from flmrcm.strategies.base import LocalRule
+from flmrcm.types import Batch
+
+_LOSSES_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class LocalTraining:
+    """How a site trains in each round.
+
+    Args:
+        optimizer: makes an optimizer of parameters.
+        epochs: passes over the site's data per round.
+        batch_size: slices per step.
+        keep_optimizer: go on with the site's optimizer of the round before (published FL-MRCM)
+            instead of a new one (published FL-MR).
+        clip_norm: largest gradient norm; None clips nothing.
+        decay_every: rounds after which the rate is multiplied by `decay_factor`.
+        decay_factor: of the rate, in (0, 1].
+
+    Raises:
+        ConfigErrors: a value outside its range.
+    """
+
+    optimizer: MakeOptimizer
+    epochs: int = 2
+    batch_size: int = 16
+    keep_optimizer: bool = True
+    clip_norm: float | None = None
+    decay_every: int = 40
+    decay_factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        clip = self.clip_norm
+        require(
+            **{
+                "local.epochs": (self.epochs >= 1, f"at least 1; got {self.epochs}."),
+                "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
+                "local.clip_norm": (clip is None or clip > 0, f"above 0, or null; got {clip}."),
+                "local.decay_every": (
+                    self.decay_every >= 1,
+                    f"at least 1; got {self.decay_every}.",
+                ),
+                "local.decay_factor": (
+                    0 < self.decay_factor <= 1,
+                    f"in (0, 1]; got {self.decay_factor}.",
+                ),
+            }
+        )
+
+    def train(
+        self,
+        module: ReconModule,
+        batches: Iterable[Batch],
+        rule: LocalRule,
+        optimizer: Optimizer,
+        fabric: Fabric,
+    ) -> Iterator[tuple[Batch, Tensor, Tensor]]:
+        """Trains the module in place; gives each step's batch, L1 loss and whole loss.
+
+        Only `fabric.autocast`, `backward` and `clip_gradients` are used: a module that went
+        through `fabric.setup` skips autocast in `training_step` and breaks under a Trainer.
+        """
+        module.train()
+        for batch in batches:
+            with fabric.autocast():
+                step = rule.extend(module.training_step(batch), batch)
+            rule.observe(step, batch)
+            with fabric.autocast():
+                loss = step["loss"] + rule.penalty(step, batch)
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            rule.adjust_gradients(module)
+            if self.clip_norm is not None:
+                fabric.clip_gradients(module, optimizer, max_norm=self.clip_norm)
+            optimizer.step()
+            yield batch, step["loss"].detach(), loss.detach()
+
+    def visits(self, round_: int) -> range:
+        """Gives the passes of a round, counted over the whole run."""
+        return range(round_ * self.epochs, (round_ + 1) * self.epochs)
+
+    def decay(self, round_: int) -> float:
+        """Gives what the base rate is multiplied by in a round."""
+        return self.decay_factor ** (round_ // self.decay_every)
+
+
+class Tally:
+    """What a round of local training measured; values stay on the device until they're read.
+
+    Args:
+        where: site and round, for the message when the loss isn't finite.
+        on_step: told the slices done and the newest loss read, every few steps.
+    """
+
+    def __init__(self, where: str, on_step: Callable[[int, float], None]) -> None:
+        self.where, self.on_step = where, on_step
+        self.started = time.perf_counter()
+        self.n_steps = self.n_slices = 0
+        self._sums = torch.zeros(3, dtype=torch.float64)
+        self._unread: list[Tensor] = []
+
+    def add(self, batch: Batch, loss: Tensor, whole_loss: Tensor) -> None:
+        """Counts a step."""
+        self.n_steps += 1
+        self.n_slices += len(batch.volume)
+        share = batch.mask.float().mean()
+        self._unread.append(torch.stack([loss.float(), whole_loss.float(), share]))
+        if len(self._unread) == _LOSSES_AT_ONCE or self.n_steps == 1:
+            self.read()
+
+    def read(self) -> None:
+        """Fetches the losses from the device; reading many at once keeps it busy.
+
+        Raises:
+            NonFiniteLossError: a loss is NaN or infinite.
+        """
+        if not self._unread:
+            return
+        steps = torch.stack(self._unread).double().cpu()
+        self._unread.clear()
+        finite = torch.isfinite(steps).all(1)
+        if not finite.all():
+            step = self.n_steps - len(steps) + 1 + int(finite.logical_not().nonzero()[0])
+            raise NonFiniteLossError(
+                f"{self.where}, step {step}: the loss isn't finite. Lower local.optimizer.lr, or "
+                "set local.clip_norm=1."
+            )
+        self._sums += steps.sum(0)
+        self.on_step(self.n_slices, float(steps[-1, 0]))
+
+    def metrics(self) -> dict[str, float]:
+        """Gives mean losses, the achieved acceleration, steps, seconds, slices per second."""
+        self.read()
+        seconds = time.perf_counter() - self.started
+        loss, whole_loss, share = (self._sums / self.n_steps).tolist()
+        return {
+            "loss": loss,
+            "penalty": whole_loss - loss,
+            "acceleration": 1 / share,
+            "steps": float(self.n_steps),
+            "seconds": seconds,
+            "slices_per_second": self.n_slices / seconds,
+        }

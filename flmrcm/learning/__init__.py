@@ -1,0 +1,1 @@
+"""Learning: the Lightning module and the metrics it is judged by."""

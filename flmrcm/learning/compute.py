@@ -1,0 +1,127 @@
+"""Where and how tensors are computed: one description for Fabric and for Trainer."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from pytorch_lightning import Trainer
+from torch import nn
+
+from flmrcm.errors import ConfigErrors, one_of, require
+
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The device and the arithmetic.
+
+    Args:
+        accelerator: auto | cpu | gpu.
+        device: index of the GPU to use.
+        precision: `32-true` or `bf16-mixed`.
+        workers: loader processes per site.
+        compile: compile the model with torch.compile; the first steps take longer.
+        channels_last: keep weights in channels-last order.
+        memory_budget: GiB of sites' private memory kept in RAM; the rest waits on disk.
+
+    Raises:
+        ConfigErrors: an unknown precision, or no GPU where one is asked for.
+    """
+
+    accelerator: str = "auto"
+    device: int = 0
+    precision: str = "32-true"
+    workers: int = 0
+    compile: bool = False
+    channels_last: bool = False
+    memory_budget: float = 4.0
+
+    def __post_init__(self) -> None:
+        problems = one_of("compute.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
+        if self.precision == "16-mixed":
+            problems.append(
+                "compute.precision=16-mixed: its loss scaling disturbs the strategies' gradient "
+                "corrections; use bf16-mixed or 32-true."
+            )
+        else:
+            problems += one_of("compute.precision", self.precision, PRECISIONS)
+        if problems:
+            raise ConfigErrors(problems)
+        gpus = torch.cuda.device_count()
+        require(
+            **{
+                "compute.accelerator=gpu": (
+                    self.accelerator != "gpu" or gpus > 0,
+                    "this machine shows torch no GPU; use compute=cpu or compute=auto.",
+                ),
+                "compute.device": (
+                    not self.on_gpu or self.device < gpus,
+                    f"there are {gpus} GPUs, counted from 0; got {self.device}.",
+                ),
+                "compute.memory_budget": (
+                    self.memory_budget >= 0,
+                    f"0 GiB or more; got {self.memory_budget}.",
+                ),
+            }
+        )
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU will be used."""
+        return self.accelerator != "cpu" and torch.cuda.device_count() > 0
+
+    def fabric(self) -> Fabric:
+        """Gives the toolbox of the local loop."""
+        with quiet_lightning():
+            return Fabric(
+                accelerator="gpu" if self.on_gpu else "cpu",
+                devices=[self.device] if self.on_gpu else 1,
+                precision=self.precision,  # pyright: ignore[reportArgumentType]
+            )
+
+    def trainer(self) -> Trainer:
+        """Gives the Trainer that judges; it writes and shows nothing."""
+        with quiet_lightning():
+            return Trainer(
+                accelerator="gpu" if self.on_gpu else "cpu",
+                devices=[self.device] if self.on_gpu else 1,
+                precision=self.precision,  # pyright: ignore[reportArgumentType]
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+            )
+
+    def ready(self, model: nn.Module) -> None:
+        """Arranges a model's weights and compiles it, in place: its parameter names stay."""
+        if self.channels_last:
+            model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        if self.compile:
+            model.compile()
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keeps Lightning's advice about devices and loader workers off the terminal."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for text in (".*does not have many workers.*", ".*GPU available but not used.*"):
+                warnings.filterwarnings("ignore", text)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def all_cores() -> int:
+    """Gives how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,46 @@
+"""Judging: a model's scores and images on a site's split, through Lightning's Trainer."""
+
+from collections.abc import Iterator
+
+from pytorch_lightning import Trainer
+
+from flmrcm.data.site import Site
+from flmrcm.learning.compute import Compute, quiet_lightning
+from flmrcm.learning.metrics import VolumeScore
+from flmrcm.learning.recon_module import Prediction, ReconModule
+
+
+class Judge:
+    """Scores and predicts with one Trainer.
+
+    Args:
+        compute: where to run.
+    """
+
+    def __init__(self, compute: Compute) -> None:
+        self.trainer: Trainer = compute.trainer()
+
+    def validate(self, module: ReconModule, site: Site) -> list[VolumeScore]:
+        """Gives the scores of the site's validation volumes."""
+        with quiet_lightning():
+            self.trainer.validate(module, datamodule=site, verbose=False)
+        return module.scores.compute()
+
+    def test(
+        self, module: ReconModule, site: Site, split: str = "test"
+    ) -> tuple[list[VolumeScore], list[VolumeScore]]:
+        """Gives the scores of the split's volumes: the reconstructions', the zero-filled images'.
+
+        The masks are those of evaluation, also on the training split.
+        """
+        with quiet_lightning():
+            self.trainer.test(module, datamodule=site.judged_on(split), verbose=False)
+        return module.scores.compute(), module.zero_filled_scores.compute()
+
+    def predict(self, module: ReconModule, site: Site, split: str = "test") -> Iterator[Prediction]:
+        """Gives the split's images batch by batch, in file order."""
+        module.eval()
+        device = self.trainer.strategy.root_device
+        module.to(device)
+        for raw in site.dataloader(split):
+            yield module.predict(site.prepare_batch(raw, device))

@@ -1,0 +1,1 @@
+"""Networks: the reconstructor interface, its implementations, and the domain discriminator."""

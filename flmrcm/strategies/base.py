@@ -1,0 +1,119 @@
+"""What a federated strategy is: a server half that holds no history, and a client half."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.strategies.aggregation import WEIGHTINGS
+from flmrcm.types import Batch, Broadcast, Learner, Reply, ServerState, SiteContext, Step, Weights
+
+
+class LocalRule:
+    """How a site's local training differs from plain training; this default differs in nothing."""
+
+    def extend(self, step: Step, batch: Batch) -> Step:
+        """Adds, once per step, what both `observe` and `penalty` need."""
+        return step
+
+    def observe(self, step: Step, batch: Batch) -> None:
+        """Trains helpers on detached values; the reconstructor isn't touched."""
+
+    def penalty(self, step: Step, batch: Batch) -> Tensor | float:
+        """Gives what is added to the reconstruction loss; changes nothing."""
+        return 0.0
+
+    def adjust_gradients(self, module: Learner) -> None:
+        """Changes the gradients after the backward pass, before they're clipped."""
+
+    def finish(self, module: Learner) -> Mapping[str, Weights]:
+        """Writes the site's memory, and gives what its reply carries beside the weights."""
+        return {}
+
+    def metrics(self) -> dict[str, float]:
+        """Gives what the rule measured on itself."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """A federated algorithm; frozen, because all history is in `ServerState` and `Memory`.
+
+    Args:
+        name: how results call it.
+        target: the site the others align with or are judged on; it may take no part in training.
+        weighting: `uniform` averages the sites alike (published), `examples` by training slices.
+
+    Raises:
+        ConfigErrors: an unknown weighting.
+    """
+
+    needs_target: ClassVar[bool] = False
+
+    name: str = ""
+    target: str | None = None
+    weighting: str = "uniform"
+
+    def __post_init__(self) -> None:
+        if problems := one_of("strategy.weighting", self.weighting, WEIGHTINGS):
+            raise ConfigErrors(problems)
+
+    @property
+    def needs_target_images(self) -> bool:
+        """Whether sites must see the target's images: only engines on one machine can do that."""
+        return False
+
+    @property
+    def target_sampling(self) -> str:
+        """In which order target examples accompany a source's; see `data.order.target_order`."""
+        return "shuffled"
+
+    def is_shared(self, name: str) -> bool:
+        """Tells whether a weight travels; the others stay private."""
+        return True
+
+    def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
+        """Gives the state before the first round."""
+        return ServerState(weights)
+
+    def survey(self, state: ServerState, round_: int) -> Mapping[str, Broadcast]:
+        """Gives what sites are asked before a round; most strategies ask nothing."""
+        return {}
+
+    def broadcast(
+        self, state: ServerState, round_: int, sites: Sequence[str], answers: Sequence[Reply]
+    ) -> Mapping[str, Broadcast]:
+        """Gives what each training site is sent."""
+        extras = self.sent_extras(state, answers)
+        return {
+            site: Broadcast(round_, state.weights, {} if site == self.target else extras)
+            for site in sites
+        }
+
+    def sent_extras(
+        self,
+        state: ServerState,
+        answers: Sequence[Reply],
+    ) -> Mapping[str, Weights]:
+        """Gives what sites that aren't the target are sent beside the weights."""
+        return {}
+
+    @abstractmethod
+    def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
+        """Gives the state after a round; replies come one at a time, in sorted site order."""
+
+    @abstractmethod
+    def local_rule(self, site: SiteContext) -> LocalRule:
+        """Gives the client half for one site and round."""
+
+    def answer(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
+        """Gives a surveyed site's answer; runs at the site, in evaluation mode, no gradients.
+
+        Args:
+            site: the site, its module holding the broadcast weights.
+            batches: one pass over its training data, in an order drawn for this round.
+        """
+        return {}

@@ -1,0 +1,87 @@
+"""SCAFFOLD: control variates against client drift (Karimireddy et al., ICML 2020, algorithm 1)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from flmrcm.strategies.aggregation import RunningMean
+from flmrcm.strategies.base import LocalRule
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.types import Learner, Reply, ServerState, SiteContext, Weights
+
+CONTROL = "control"
+CONTROL_CHANGE = "control_change"
+
+
+@dataclass(frozen=True)
+class Scaffold(FedAvg):
+    """Federated averaging whose local steps are corrected by c − c_i.
+
+    A site's new control variate is the mean of its uncorrected gradients over the round. With
+    plain SGD that is the paper's option II, c_i − c + (x − y)/(K·lr), to the letter; unlike it, it
+    stays a gradient under RMSprop or Adam.
+    """
+
+    def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
+        """Gives zero control variates, and remembers how many sites there are."""
+        zeros = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+        sites = {"sites": torch.tensor(len(participants))}
+        return ServerState(weights, {CONTROL: zeros, "count": sites})
+
+    def sent_extras(
+        self,
+        state: ServerState,
+        answers: Sequence[Reply],
+    ) -> Mapping[str, Weights]:
+        """Sends the server's control variate."""
+        return {CONTROL: state.extras[CONTROL]}
+
+    def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
+        """Averages the weights, and moves c by |S|/N times the mean change of the c_i."""
+        weights, change, answered = RunningMean(), RunningMean(), 0
+        for reply in replies:
+            weights.add(reply.weights, reply.n_examples if self.weighting == "examples" else 1.0)
+            change.add(reply.extras[CONTROL_CHANGE])
+            answered += 1
+        share = answered / int(state.extras["count"]["sites"])
+        moved = {
+            name: state.extras[CONTROL][name] + share * delta
+            for name, delta in change.result().items()
+        }
+        extras = {**state.extras, CONTROL: {**state.extras[CONTROL], **moved}}
+        return ServerState(weights.result(), extras)
+
+    def local_rule(self, site: SiteContext) -> LocalRule:
+        """Gives training corrected by the server's and the site's control variates."""
+        return Corrected(site)
+
+
+class Corrected(LocalRule):
+    """Adds c − c_i to every gradient and averages the uncorrected gradients."""
+
+    def __init__(self, site: SiteContext) -> None:
+        self.memory, server = site.memory, site.message.extras[CONTROL]
+        zeros = {name: torch.zeros_like(tensor) for name, tensor in server.items()}
+        self.own = site.memory.tensors.get(CONTROL, zeros)
+        device = next(site.module.model.parameters()).device
+        self.correction = {k: (server[k] - self.own[k]).to(device) for k in server}
+        self.sums: Weights = {}
+        self.n_steps = 0
+
+    def adjust_gradients(self, module: Learner) -> None:
+        """Corrects the gradients in place."""
+        self.n_steps += 1
+        for name, parameter in module.model.named_parameters():
+            if parameter.grad is None:
+                continue
+            raw = parameter.grad.detach().double()
+            self.sums[name] = self.sums[name] + raw if name in self.sums else raw
+            parameter.grad.add_(self.correction[name])
+
+    def finish(self, module: Learner) -> Mapping[str, Weights]:
+        """Keeps the new control variate and sends how it changed."""
+        steps = max(self.n_steps, 1)
+        new = {name: (total / steps).to(self.own[name]) for name, total in self.sums.items()}
+        self.memory.tensors[CONTROL] = {**self.own, **new}
+        return {CONTROL_CHANGE: {name: new[name] - self.own[name] for name in new}}
