@@ -19,7 +19,7 @@ from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Federation, Plan
-from flmrcm.learning.compute import Compute, all_cores
+from flmrcm.learning.compute import Compute
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.recon_module import ReconModule
 from flmrcm.learning.weights import check_weights, find_weights, read_file
@@ -160,7 +160,6 @@ def build_federation(
         OmegaConf.create(parts.config["engine"]),
         clients=clients,
         store=store,
-        threads=parts.config["engine"]["threads"] or all_cores(),
     )
     found.raise_if_any()
     journal = Journal(folder / "journal.csv")
@@ -171,9 +170,5 @@ def _announce_cache(needed: int) -> None:
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     log.info("data.cache=ram keeps %.1f GiB of slices; %.1f are free", needed / _GIB, free / _GIB)
     if needed > free:
-        raise ConfigErrors(
-            [
-                f"data.cache=ram: the slices need {needed / _GIB:.1f} GiB and {free / _GIB:.1f} are "
-                "free; use data.cache=off."
-            ]
-        )
+        sizes = f"{needed / _GIB:.1f} GiB are needed, {free / _GIB:.1f} are free"
+        raise ConfigErrors([f"data.cache=ram: {sizes}; use data.cache=off."])

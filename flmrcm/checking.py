@@ -32,13 +32,15 @@ class Gathering:
             more: arguments that no config can hold.
         """
 
-        def make() -> Any:
+        def made() -> Any:
             values = plain(node)
             keys = {f"{key}.{name}": value for name, value in values.items() if name[0] != "_"}
             _refuse(argument_problems(get_object(values["_target_"]), keys, more))
-            return instantiate({**values, "_convert_": "all"}, **more)
+            # Hydra would take what no config can hold for config, so it's given afterwards.
+            make = instantiate({**values, "_convert_": "all", "_partial_": True})
+            return make(**more)
 
-        return self.attempt(key, make)
+        return self.attempt(key, made)
 
     def call(self, target: Callable[..., T], keys: dict[str, Any], **more: Any) -> T | None:
         """Gives `target(...)`, its arguments named by the last part of their config keys."""

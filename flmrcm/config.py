@@ -29,6 +29,12 @@ def conf_dir() -> Path:
     return next(path for path in (package / "conf", package.parent / "conf") if path.is_dir())
 
 
+def checkout_dir() -> Path | None:
+    """Gives the checkout the package runs from; None where it's installed."""
+    root = Path(__file__).parent.parent
+    return root if (root / "pyproject.toml").is_file() else None
+
+
 def register_resolvers() -> None:
     """Makes `${config_hash:}` and `${random_tag:}` known to configs."""
     OmegaConf.register_new_resolver("config_hash", config_hash, replace=True)
@@ -52,12 +58,8 @@ def config_hash(*, _root_: DictConfig) -> str:
 
 def translated(words: Sequence[str]) -> list[str]:
     """Gives the overrides with `split.of=SITE` also choosing that site's file."""
-    return [
-        new
-        for word in words
-        for new in (word, *re.sub(r"^split\.of=", "site@split.source=", word).split())
-        if new == word or word.startswith("split.of=")
-    ]
+    chosen = [f"site@split.source={w[9:]}" for w in words if w.startswith("split.of=")]
+    return [*words, *chosen]
 
 
 def composed(name: str, words: Sequence[str], with_hydra: bool = False) -> DictConfig:

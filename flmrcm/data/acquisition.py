@@ -56,7 +56,7 @@ def scan(
         amounts[BRAIN.stop :] = 0
         amounts *= amounts[BRAIN].sum(0) > 0.5
     signal = protocol.sequences[contrast].signal(relaxation(protocol.tesla))
-    image = torch.tensordot(signal, amounts, dims=1)
+    image = (signal.view(-1, 1, 1, 1) * amounts).sum(0)
     image = image / image[amounts[BRAIN].sum(0) > 0.5].abs().median()
     coiled = expand(image * _receiver(protocol, fine, rng), _maps(matrix.coils, fine.size))
     kspace = _cropped(fft2c(coiled), matrix.size) * _taper(matrix.size, protocol.resolution)

@@ -108,7 +108,7 @@ def _bent(grid: Grid, rng: np.random.Generator) -> NDArray[np.float32]:
     stretch = np.diag(1 + np.clip(rng.normal(0, _STRETCH, 3), -0.07, 0.07))
     matrix = _rotation(rng.normal(0, np.radians(_TILT_DEGREES), 3)) @ stretch
     shift = HEAD_CENTRE_MM + rng.normal(0, 1.5, 3)
-    moved = np.tensordot(matrix.astype(np.float32), points, axes=1)
+    moved = np.einsum("ij,j...->i...", matrix.astype(np.float32), points)
     return moved + shift.astype(np.float32)[:, None, None, None]
 
 

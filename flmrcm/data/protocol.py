@@ -32,7 +32,7 @@ class SpinEcho(PulseSequence):
     te: float
 
     def __post_init__(self) -> None:
-        require(**_echo_rules(self.tr, self.te))
+        _require(self, **_echo_rules(self.tr, self.te))
 
     def signal(self, tissue: Tissue) -> Tensor:
         """See `flmrcm.physics.signal.spin_echo`."""
@@ -54,7 +54,7 @@ class Spgr(PulseSequence):
     flip: float
 
     def __post_init__(self) -> None:
-        require(**_echo_rules(self.tr, self.te), **_flip_rule(self.flip))
+        _require(self, **_echo_rules(self.tr, self.te), **_flip_rule(self.flip))
 
     def signal(self, tissue: Tissue) -> Tensor:
         """See `flmrcm.physics.signal.spgr`."""
@@ -81,10 +81,17 @@ class Mprage(PulseSequence):
 
     def __post_init__(self) -> None:
         half = self.pulses * self.spacing / 2
-        require(
-            ti=(half <= self.ti, f"{self.ti}: at least half the train, {half} ms"),
-            tr=(self.ti + half <= self.tr, f"{self.tr}: at least ti + half the train, ms"),
-            pulses=(self.pulses > 0 < self.spacing, "pulses and spacing must be > 0"),
+        _require(
+            self,
+            ti=(half <= self.ti, f"at least half the train, {half} ms; got {self.ti}."),
+            tr=(
+                self.ti + half <= self.tr,
+                f"at least ti + half the train, {self.ti + half} ms; got {self.tr}.",
+            ),
+            pulses=(
+                self.pulses > 0 < self.spacing,
+                f"pulses and spacing above 0; got {self.pulses}, {self.spacing}.",
+            ),
             **_flip_rule(self.flip),
         )
 
@@ -123,22 +130,32 @@ class ScanProtocol:
 
     def __post_init__(self) -> None:
         strengths = ", ".join(map(str, FIELD_STRENGTHS))
+        rules = {
+            "tesla": (self.tesla in FIELD_STRENGTHS, f"use one of {strengths}"),
+            "sequences": (len(self.sequences) > 0, "at least one contrast, e.g. T1"),
+            "field_mm": (160 <= self.field_mm <= 300, "160 to 300"),
+            "thickness_mm": (0 < self.thickness_mm <= 10, "above 0, up to 10"),
+            "bias": (0 <= self.bias <= 1, "0 to 1"),
+            "shading": (0 <= self.shading <= 5, "0 to 5"),
+            "phase": (self.phase >= 0, "at least 0"),
+            "resolution": (0 < self.resolution <= 1, "above 0, up to 1"),
+            "snr": (self.snr > 0, "above 0"),
+        }
         require(
-            tesla=(self.tesla in FIELD_STRENGTHS, f"{self.tesla}: use one of {strengths}"),
-            sequences=(len(self.sequences) > 0, "at least one contrast, e.g. T1"),
-            field_mm=(160 <= self.field_mm <= 300, f"{self.field_mm}: 160 to 300"),
-            thickness_mm=(0 < self.thickness_mm <= 10, f"{self.thickness_mm}: above 0, up to 10"),
-            bias=(0 <= self.bias <= 1, f"{self.bias}: 0 to 1"),
-            shading=(0 <= self.shading <= 5, f"{self.shading}: 0 to 5"),
-            phase=(self.phase >= 0, f"{self.phase}: at least 0"),
-            resolution=(0 < self.resolution <= 1, f"{self.resolution}: above 0, up to 1"),
-            snr=(self.snr > 0, f"{self.snr}: above 0"),
+            **{
+                f"protocol.{key}": (holds, f"{allowed}; got {getattr(self, key)}.")
+                for key, (holds, allowed) in rules.items()
+            }
         )
 
 
+def _require(sequence: PulseSequence, **rules: tuple[bool, str]) -> None:
+    require(**{f"{type(sequence).__name__}.{key}": rule for key, rule in rules.items()})
+
+
 def _echo_rules(tr: float, te: float) -> dict[str, tuple[bool, str]]:
-    return {"te": (0 <= te < tr, f"{te}: at least 0 and below tr={tr}")}
+    return {"te": (0 <= te < tr, f"at least 0 and below tr={tr}; got {te}.")}
 
 
 def _flip_rule(flip: float) -> dict[str, tuple[bool, str]]:
-    return {"flip": (0 < flip <= 90, f"{flip}: above 0, up to 90 degrees")}
+    return {"flip": (0 < flip <= 90, f"above 0, up to 90 degrees; got {flip}.")}

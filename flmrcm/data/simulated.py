@@ -119,7 +119,7 @@ class SimulatedSite:
 
     def _attributes(self, contrast: str, subject: str) -> dict[str, object]:
         grid = Grid(self.size, self.protocol.field_mm, self.slices, self.protocol.thickness_mm)
-        pixel = self.protocol.field_mm / self.size
+        pixel, sequence = self.protocol.field_mm / self.size, self.protocol.sequences[contrast]
         return {
             "site": self.name,
             "subject": subject,
@@ -127,7 +127,7 @@ class SimulatedSite:
             "voxel_mm": np.array([grid.spacing_mm, pixel, pixel]),
             "kspace_origin": "simulated",
             "source": "simulated from the MNI152 tissue maps that nilearn ships",
-            "acquisition": f"simulated {self.protocol.sequences[contrast]}",
+            "acquisition": f"simulated {sequence} at {self.protocol.tesla} T",
             "patient_id": fingerprint(f"{self.seed} {subject}"),
             "orientation": ORIENTATION,
             "native_shape": np.array([self.slices, self.size, self.size]),

@@ -9,6 +9,7 @@ from flmrcm.errors import FlmrcmError
 from flmrcm.federation.client import Client
 from flmrcm.federation.engine import Op
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.learning.compute import all_cores
 from flmrcm.types import Broadcast, Reply
 
 
@@ -18,11 +19,13 @@ class InProcess:
     Args:
         clients: by site name.
         store: where their private memories live.
-        threads: torch threads during a call, the same at every one.
+        threads: torch threads during a call, the same at every one; None takes all cores.
     """
 
-    def __init__(self, clients: Mapping[str, Client], store: MemoryStore, threads: int) -> None:
-        self.clients, self.store, self.threads = clients, store, threads
+    def __init__(
+        self, clients: Mapping[str, Client], store: MemoryStore, threads: int | None = None
+    ) -> None:
+        self.clients, self.store, self.threads = clients, store, threads or all_cores()
 
     def sites(self) -> Sequence[str]:
         """Gives the sites, sorted."""

@@ -17,6 +17,9 @@ from flmrcm.errors import ConfigErrors, one_of, require
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
+_ADVICE = (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*")
+
+
 @dataclass(frozen=True)
 class Compute:
     """The device and the arithmetic.
@@ -115,7 +118,7 @@ def quiet_lightning() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            for text in (".*does not have many workers.*", ".*GPU available but not used.*"):
+            for text in _ADVICE:
                 warnings.filterwarnings("ignore", text)
             yield
     finally:

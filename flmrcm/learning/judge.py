@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from pytorch_lightning import Trainer
 
 from flmrcm.data.site import Site
@@ -43,4 +44,6 @@ class Judge:
         device = self.trainer.strategy.root_device
         module.to(device)
         for raw in site.dataloader(split):
-            yield module.predict(site.prepare_batch(raw, device))
+            with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
+                prediction = module.predict_step(site.prepare_batch(raw, device))
+            yield prediction

@@ -1,0 +1,68 @@
+"""The command line: `flmrcm COMMAND …`; every expected error is one clear line."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from rich.console import Console
+
+from flmrcm import __version__
+from flmrcm.errors import ConfigErrors, FlmrcmError, nearest
+from flmrcm.logs import log_to_terminal
+
+COMMANDS = {
+    "train": "run a federation: train, validate, judge, keep everything in outputs/",
+    "evaluate": "judge a checkpoint on sites and splits",
+    "simulate": "make the simulated sites on purpose, with a contact sheet",
+    "compare": "tables and pictures of finished runs",
+}
+
+HELP = f"""flmrcm {__version__}: federated MRI reconstruction from a config
+
+usage: flmrcm COMMAND [KEY=VALUE | GROUP=NAME ...]
+
+{chr(10).join(f"  {name:<10}{text}" for name, text in COMMANDS.items())}
+
+first steps
+  flmrcm train debug=tiny                          two small sites, one round, seconds
+  flmrcm train strategy=fl_mr target=sim_b         federated averaging on the simulated sites
+  flmrcm train -m strategy=fl_mr,fl_mrcm seed=1,2  four runs, one after the other
+  flmrcm compare outputs/train                     which was better, on which site
+
+`flmrcm COMMAND --help` tells more.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command; exits with 0, 1 (it failed, one line says why) or 2 (not understood)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        _say(HELP)
+        return
+    if words[0] in ("-V", "--version"):
+        _say(__version__)
+        return
+    if words[0] not in COMMANDS:
+        _fail(f"no command '{words[0]}'.{nearest(words[0], COMMANDS)} See flmrcm --help.", 2)
+    log_to_terminal()
+    command = import_module(f"flmrcm.commands.{words[0]}")
+    if {"-h", "--help"} & set(words[1:]):
+        _say(command.HELP)
+        return
+    try:
+        command.main(words[1:])
+    except ConfigErrors as error:
+        _fail("\n".join(f"config: {problem}" for problem in error.problems), 2)
+    except FlmrcmError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("stopped; every whole round is kept.", 130)
+
+
+def _say(text: str) -> None:
+    Console(highlight=False, markup=False, soft_wrap=True).print(text.rstrip())
+
+
+def _fail(text: str, status: int) -> None:
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""What `flmrcm COMMAND` does; one file each."""

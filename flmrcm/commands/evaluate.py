@@ -1,0 +1,102 @@
+"""`flmrcm evaluate`: judge any checkpoint on any sites."""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from flmrcm.assembly import build_learner, build_sites
+from flmrcm.checking import Gathering
+from flmrcm.config import composed
+from flmrcm.data.site import Site
+from flmrcm.data.source import SPLITS
+from flmrcm.errors import ConfigErrors, DataLayoutError, one_of
+from flmrcm.judgement import Judgement
+from flmrcm.learning.judge import Judge
+from flmrcm.learning.records import SAVED
+from flmrcm.learning.weights import check_weights, find_weights, read_file
+from flmrcm.overlay import overlaid
+from flmrcm.reports.tables import read_score_file, terminal_table
+from flmrcm.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+OWN_KEYS = ("checkpoint", "split", "save", "output")
+
+HELP = """usage: flmrcm evaluate checkpoint=FILE [split=test] [save=[...]] [KEY=VALUE ...]
+
+Judges a checkpoint on sites. What isn't typed stays as the checkpoint was trained.
+
+  checkpoint=outputs/train/…/checkpoints/last.pt    ours, fastMRI's, or the published code's
+  split=train | val | test
+  'save=[reconstruction,target,input,error,latent]' one h5 per volume, in fastMRI's layout
+  output=FOLDER                                     default: a new one below outputs/evaluate/
+
+  sites=bfhi data_dir=FOLDER                        other sites, also ones never trained on
+  mask=equispaced 'mask.accelerations=[8]'          other masks
+  model.channels=32                                 for checkpoints that don't say
+"""
+
+
+def main(words: list[str]) -> None:
+    """Judges, prints the table, and writes scores and what was asked to be saved."""
+    own = [word for word in words if word.split("=")[0] in OWN_KEYS]
+    asked = composed("evaluate", own)
+    checkpoint = _checkpoint(asked)
+    content = read_file(checkpoint)
+    trained = content.get("config") if isinstance(content, dict) else None
+    base = OmegaConf.create(trained) if trained else composed("train", [])
+    base.init_from = None
+    cfg = overlaid(base, [word for word in words if word not in own])
+    judge, module, sites = _checked(cfg, asked)
+    weights = find_weights(content, checkpoint)
+    check_weights(weights, module.model, checkpoint)
+    module.model.load_state_dict(weights)
+    folder = RunFolder(Path(asked.output) if asked.output else _new_folder())
+    folder.write_config({**OmegaConf.to_container(cfg, resolve=True), "evaluate": dict(asked)})
+    method = cfg.strategy.name if trained else checkpoint.stem
+    judgement = Judgement(method, asked.split, list(asked.save))
+    for _, name, _ in judgement.run(judge, module, _available(sites, asked.split), folder.path):
+        log.info("judged: %s", name)
+    folder.mark_done()
+    Console().print(terminal_table(read_score_file(folder.scores_path)))
+    Console(soft_wrap=True, highlight=False).print(f"written: {folder.path}")
+
+
+def _checked(cfg: DictConfig, asked: DictConfig) -> tuple[Judge, Any, dict[str, Site]]:
+    found = Gathering()
+    found.problems += one_of("split", asked.split, SPLITS)
+    for kind in asked.save:
+        found.problems += one_of("save", kind, SAVED)
+    compute, module, _ = build_learner(cfg, found)
+    sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))
+    found.raise_if_any()
+    return Judge(compute), module, sites  # pyright: ignore[reportArgumentType]
+
+
+def _available(sites: dict[str, Site], split: str) -> dict[str, Site]:
+    for site in sites.values():
+        site.ensure()
+    available = {name: site for name, site in sites.items() if site.has(split)}
+    for name in sites.keys() - available.keys():
+        log.warning("site %s has no split '%s'; it isn't judged", name, split)
+    if not available:
+        raise DataLayoutError(f"no site has a split '{split}'; check data_dir and contrast.")
+    return available
+
+
+def _checkpoint(asked: DictConfig) -> Path:
+    if OmegaConf.is_missing(asked, "checkpoint"):
+        raise ConfigErrors(["checkpoint: give checkpoint=FILE."])
+    return Path(asked.checkpoint).expanduser()
+
+
+def _new_folder() -> Path:
+    now = f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    path = Path("outputs") / "evaluate" / f"{now}_{token_hex(2)}"
+    path.mkdir(parents=True)
+    return path

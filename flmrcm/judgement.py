@@ -1,0 +1,59 @@
+"""The end of a run: every site's test split judged, scores and reconstructions kept."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flmrcm.data.site import Site
+from flmrcm.learning.judge import Judge
+from flmrcm.learning.metrics import VolumeScore, mean_scores
+from flmrcm.learning.recon_module import ReconModule
+from flmrcm.learning.records import ScoreTable, save_volumes
+from flmrcm.types import Row
+
+ZERO_FILLED = "zero-filled"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What to judge, and what to keep of it.
+
+    Attributes:
+        method: what the reconstructions' rows are called.
+        split: train | val | test.
+        kinds: what is saved of each volume; none saves nothing.
+        most: volumes saved per site; None saves all.
+    """
+
+    method: str
+    split: str = "test"
+    kinds: Sequence[str] = ("reconstruction", "target", "input")
+    most: int | None = None
+
+    def run(
+        self, judge: Judge, module: ReconModule, sites: Mapping[str, Site], folder: Path
+    ) -> Iterator[tuple[str, str, list[VolumeScore]]]:
+        """Judges each site that has the split; gives (method, site, scores) as they come."""
+        table = ScoreTable(folder / "scores.csv")
+        for name, site in sites.items():
+            if not site.has(self.split):
+                continue
+            for method, scores in zip(
+                (self.method, ZERO_FILLED), judge.test(module, site, self.split), strict=True
+            ):
+                table.add(method, name, scores)
+                yield method, name, scores
+            if self.kinds and self.most != 0:
+                predictions = judge.predict(module, site, self.split)
+                save_volumes(predictions, folder / "reconstructions" / name, self.kinds, self.most)
+
+
+def as_rows(
+    round_: int, split: str, method: str, site: str, scores: list[VolumeScore]
+) -> list[Row]:
+    """Gives means over volumes as journal rows; zero-filled ones under their own metric names."""
+    prefix = "zero_filled_" if method == ZERO_FILLED else ""
+    return [
+        Row(round_, split, site, f"{prefix}{metric}", convention, value)
+        for (metric, convention), value in mean_scores(scores).items()
+    ]

@@ -1,0 +1,79 @@
+"""What judging leaves on disk: a table of scores, and reconstructions in fastMRI's layout."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from flmrcm.learning.metrics import VolumeScore
+from flmrcm.learning.recon_module import Prediction
+
+SCORE_COLUMNS = ("method", "site", "volume", "metric", "convention", "value", "slices")
+SAVED = ("reconstruction", "target", "input", "error", "latent")
+
+
+class ScoreTable:
+    """`scores.csv`: one row per method, site, volume, metric and convention.
+
+    Args:
+        path: the file; an older one is replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(SCORE_COLUMNS)
+
+    def add(self, method: str, site: str, scores: Iterable[VolumeScore]) -> None:
+        """Appends one method's scores at one site."""
+        with self.path.open("a", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(
+                (method, site, s.volume, s.metric, s.convention, s.value, s.slices) for s in scores
+            )
+
+
+def save_volumes(
+    predictions: Iterable[Prediction], folder: Path, kinds: Sequence[str], most: int | None = None
+) -> None:
+    """Writes volumes as `<folder>/<volume>.h5`, one data set per kind.
+
+    Args:
+        predictions: batches in file order.
+        folder: the site's.
+        kinds: of `SAVED`; images are (slice, height, width), latents (slice, latent_size).
+        most: volumes to write; None writes all.
+    """
+    volume, parts = "", list[dict[str, np.ndarray]]()
+    written = 0
+    for name, arrays in _slices(predictions):
+        if name != volume:
+            written += bool(parts)
+            _write(folder, volume, parts, kinds)
+            volume, parts = name, []
+            if most is not None and written >= most:
+                return
+        parts.append(arrays)
+    _write(folder, volume, parts, kinds)
+
+
+def _slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+    for batch in predictions:
+        images = (batch.reconstruction, batch.target, batch.input, batch.latent)
+        for name, *values in zip(batch.volume, *(x.numpy() for x in images), strict=True):
+            arrays = dict(zip(("reconstruction", "target", "input", "latent"), values, strict=True))
+            yield name, arrays | {"error": np.abs(arrays["reconstruction"] - arrays["target"])}
+
+
+def _write(
+    folder: Path, volume: str, parts: Sequence[dict[str, np.ndarray]], kinds: Sequence[str]
+) -> None:
+    if not parts:
+        return
+    path = folder / f"{volume.rsplit('/', 1)[-1]}.h5"
+    folder.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for kind in kinds:
+            file.create_dataset(kind, data=np.stack([arrays[kind] for arrays in parts]))

@@ -1,0 +1,37 @@
+"""Where log lines go: short ones to the terminal, all of them to the run's folder."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+_ROOT = "flmrcm"
+
+
+def log_to_terminal() -> None:
+    """Shows the package's log lines on stderr."""
+    logger = logging.getLogger(_ROOT)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    if not logger.handlers:
+        handler = RichHandler(
+            console=Console(stderr=True), show_time=False, show_path=False, markup=False
+        )
+        logger.addHandler(handler)
+
+
+@contextmanager
+def log_to_file(path: Path) -> Iterator[None]:
+    """Also appends them to a file while the block runs."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger(_ROOT)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,1 @@
+"""Reports: they read outputs/ and never train."""

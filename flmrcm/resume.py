@@ -1,0 +1,63 @@
+"""Going on with a run: its own config, and what may be changed on the way."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from flmrcm.checking import plain
+from flmrcm.errors import ConfigErrors
+from flmrcm.overlay import overlaid
+from flmrcm.run_folder import RunFolder
+
+MAY_CHANGE = ("rounds", "compute", "logger", "keep_every", "engine.threads", "data.cache")
+"""Keys that a resumed run may change; anything else would make it another experiment."""
+
+
+def resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
+    """Gives the config and folder of a run to go on with.
+
+    Args:
+        words: as typed; one is `resume=FOLDER`, the others change keys of `MAY_CHANGE`.
+
+    Raises:
+        ConfigErrors: another key would change; the keys are shown with both values.
+        FlmrcmError: the folder holds no run.
+    """
+    folder = RunFolder(Path(_value("resume", words)).expanduser().resolve())
+    own = folder.read_config()
+    changed = overlaid(own, [word for word in words if not word.startswith("resume=")])
+    _refuse(plain(own), plain(changed))
+    return changed, folder
+
+
+def is_resume(words: Sequence[str]) -> bool:
+    """Tells whether the words ask to go on with a run."""
+    return any(word.startswith("resume=") and word != "resume=null" for word in words)
+
+
+def _refuse(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    before, after = dict(_leaves(own)), dict(_leaves(changed))
+    problems = [
+        f"{key}: the run was begun with {before.get(key)}, now {after.get(key)} is asked; a "
+        f"resumed run may change only {', '.join(MAY_CHANGE)}. Start a new run instead."
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key) and not _may_change(key)
+    ]
+    if problems:
+        raise ConfigErrors(problems)
+
+
+def _may_change(key: str) -> bool:
+    return any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
+
+
+def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(node, Mapping) or not node:
+        return [(prefix.rstrip("."), node)]
+    return [leaf for key, value in node.items() for leaf in _leaves(value, f"{prefix}{key}.")]
+
+
+def _value(key: str, words: Sequence[str]) -> str:
+    return next(word for word in reversed(words) if word.startswith(f"{key}=")).split("=", 1)[1]

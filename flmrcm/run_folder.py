@@ -1,0 +1,112 @@
+"""One run's folder: who may write there, what was asked, on what it ran, whether it's done."""
+
+import fcntl
+import json
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from flmrcm.config import checkout_dir
+from flmrcm.errors import FlmrcmError
+
+_SHOWN_PACKAGES = (
+    "flmrcm", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
+    "scipy", "scikit-image", "h5py", "nilearn", "wandb",
+)  # fmt: skip
+
+
+class RunFolder:
+    """A folder below outputs/ that holds one run.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.yaml"
+        self.scores_path = path / "scores.csv"
+
+    @property
+    def started(self) -> bool:
+        """Whether a run was begun here."""
+        return self.config_path.exists()
+
+    @property
+    def done(self) -> bool:
+        """Whether the run ended as it should, judgement included."""
+        return (self.path / "done").exists()
+
+    def mark_done(self, finished: bool = True) -> None:
+        """Sets or takes away the `done` mark."""
+        mark = self.path / "done"
+        mark.touch() if finished else mark.unlink(missing_ok=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other processes out while a run writes here; a killed run lets go.
+
+        Raises:
+            FlmrcmError: another process holds the folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise FlmrcmError(
+                    f"{self.path}: another run is writing here; wait for it, or give this one "
+                    "another name=…."
+                ) from None
+            yield
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Writes the resolved config."""
+        text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+        temporary = self.config_path.with_suffix(".new")
+        temporary.write_text(text)
+        temporary.replace(self.config_path)
+
+    def read_config(self) -> DictConfig:
+        """Gives the config the run was asked for.
+
+        Raises:
+            FlmrcmError: the folder holds no run.
+        """
+        if not self.started:
+            raise FlmrcmError(
+                f"{self.path}: holds no run (no config.yaml); give a folder below outputs/."
+            )
+        config = OmegaConf.load(self.config_path)
+        return cast(DictConfig, config)
+
+    def write_environment(self, fingerprints: Mapping[str, str], device: str) -> None:
+        """Writes on what the run ran: code, packages, machine, data."""
+        installed = {d.name.lower(): d.version for d in distributions()}
+        content = {
+            "git": git_state(),
+            "python": platform.python_version(),
+            "packages": {name: installed.get(name) for name in _SHOWN_PACKAGES},
+            "platform": platform.platform(),
+            "device": device,
+            "site_fingerprints": dict(fingerprints),
+        }
+        (self.path / "environment.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def git_state() -> dict[str, Any] | None:
+    """Gives commit and changed files of the checkout the package runs from; None without one."""
+    root = checkout_dir()
+    if root is None or not (root / ".git").exists():
+        return None
+    commit, changed = (
+        subprocess.run(["git", *words], cwd=root, capture_output=True, text=True).stdout  # noqa: S603, S607
+        for words in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+    )
+    return {"commit": commit.strip() or None, "changed": changed.splitlines()}

@@ -1,0 +1,86 @@
+"""What trackers are told about a run, and how they name what its journal holds."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flmrcm.types import Row
+
+DEFAULT_CONVENTION = "fastmri"
+"""The convention that keys don't spell out, and that summaries and the live view use."""
+
+_BETTER = {"nmse": min, "psnr": max, "ssim": max}
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run as trackers see it.
+
+    Attributes:
+        folder: the run's own; trackers write below it (`tensorboard/`, `wandb/`).
+        name: of the run, such as `2026-11-23_10-00-00_ab12`.
+        group: the experiment it belongs to.
+        job_type: such as `train`.
+        tags: strategy, target, acceleration, contrast.
+        config: resolved, plain.
+    """
+
+    folder: Path
+    name: str
+    group: str
+    job_type: str
+    tags: Sequence[str]
+    config: Mapping[str, Any]
+
+
+def key(row: Row) -> str:
+    """Gives the name a measurement is tracked by: `<split>/<metric>/<site>`.
+
+    A convention other than fastMRI's joins the metric with an underscore, since both TensorBoard
+    and wandb take letters, digits, `_` and `/` without a second thought:
+    `val/psnr/brats`, `val/psnr_slice_max/brats`, `wire/bytes_sent/weights/brats`. A measurement
+    of the whole federation ends with its metric.
+    """
+    spelled = row.convention not in ("", DEFAULT_CONVENTION)
+    metric = f"{row.metric}_{row.convention}" if spelled else row.metric
+    return "/".join(part for part in (row.split, metric, row.site) if part)
+
+
+def scalars_by_round(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
+    """Gives, for each round, its values by key."""
+    rounds: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        rounds[row.round][key(row)] = row.value
+    return dict(rounds)
+
+
+def headline(rows: Sequence[Row]) -> dict[str, float]:
+    """Gives a run's few numbers: `last/<metric>`, `best/<metric>`, `test/<metric>`.
+
+    The metrics are NMSE, PSNR and SSIM (fastMRI's convention), each the mean over the sites that
+    trained: `last` and `best` of the validation rounds (`best` is the smallest NMSE, the largest
+    PSNR and SSIM), `test` of the judgement at the end. What wasn't measured is left out.
+    """
+    trained = {row.site for row in rows if row.split == "train"}
+    numbers: dict[str, float] = {}
+    for metric, better in _BETTER.items():
+        of_metric = [row for row in rows if row.metric == metric and row.site in trained]
+        if validated := _round_means(of_metric, "val"):
+            numbers[f"last/{metric}"] = validated[-1]
+            numbers[f"best/{metric}"] = better(validated)
+        if tested := _round_means(of_metric, "test"):
+            numbers[f"test/{metric}"] = tested[-1]
+    return numbers
+
+
+def _round_means(rows: Iterable[Row], split: str) -> list[float]:
+    """Gives the mean over sites of each round, in order of rounds."""
+    rounds: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.split == split and row.convention == DEFAULT_CONVENTION:
+            rounds[row.round].append(row.value)
+    return [float(np.mean(rounds[number])) for number in sorted(rounds)]

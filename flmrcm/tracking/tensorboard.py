@@ -1,0 +1,61 @@
+"""TensorBoard: `tensorboard --logdir outputs` shows every run below it."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flmrcm.tracking.run_info import RunInfo, scalars_by_round
+from flmrcm.types import Row
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class TensorBoard:
+    """Shows a run in TensorBoard, with rounds as steps.
+
+    Args:
+        run: whose events go below `<folder>/tensorboard`.
+    """
+
+    def __init__(self, run: RunInfo) -> None:
+        self.folder = run.folder / "tensorboard"
+        self._writer: SummaryWriter | None = None
+
+    def start(self, rows: Sequence[Row]) -> None:
+        """Begins anew from the rows given; events written before are deleted."""
+        # Importing TensorBoard takes long enough to keep it out of every other command.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._writer = SummaryWriter(str(self.folder))
+        self.log(rows)
+
+    def log(self, rows: Sequence[Row]) -> None:
+        """Writes each row as a scalar at its round, readable at once."""
+        if self._writer is None:
+            return
+        for number, scalars in scalars_by_round(rows).items():
+            for key, value in scalars.items():
+                self._writer.add_scalar(key, value, number)
+        self._writer.flush()
+
+    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+        """Ends with each site's panel as the image `panels/<site>` at the last round."""
+        if self._writer is None:
+            return
+        from matplotlib.image import imread
+
+        last = max((row.round for row in rows), default=0)
+        for site, path in panels.items():
+            image = imread(path)  # (height, width[, channels]) in [0, 1]
+            layout = "HW" if image.ndim == 2 else "HWC"
+            self._writer.add_image(f"panels/{site}", image, last, dataformats=layout)
+        self._end()
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

@@ -1,0 +1,115 @@
+"""Reads back what wandb wrote in offline mode; wandb 0.31 has no public reader.
+
+A `run-*.wandb` file is a LevelDB log of protocol buffers: after a header of 7 bytes come blocks
+of 32 KiB, each holding fragments of (checksum, 4 bytes; length, 2; kind, 1; data). A record is one
+whole fragment, or a first, any middle and a last one; a block's last bytes are left empty when no
+fragment header fits. Its layout isn't promised to anyone, so wandb's version is pinned.
+"""
+
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flmrcm.errors import DataLayoutError
+
+_MAGIC = b":W&B"
+_HEADER = struct.Struct("<IHB")
+_BLOCK = 32 * 1024
+_WHOLE, _FIRST, _LAST = 1, 2, 4
+
+
+@dataclass
+class OfflineRun:
+    """An offline run as a server would show it.
+
+    Names that begin with an underscore are wandb's own and left out.
+
+    Attributes:
+        id: the run's id.
+        name: its display name.
+        project: its project.
+        group: its group.
+        job_type: its job type.
+        tags: its tags.
+        config: its config.
+        history: one dictionary for each call of `log`, in order.
+        summary: the newest value of each history key, and what was set besides.
+    """
+
+    id: str = ""
+    name: str = ""
+    project: str = ""
+    group: str = ""
+    job_type: str = ""
+    tags: list[str] = field(default_factory=list[str])
+    config: dict[str, Any] = field(default_factory=dict[str, Any])
+    history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    summary: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def read_offline(folder: Path) -> OfflineRun:
+    """Gives the one offline run below a folder; a crash's torn last record is left out.
+
+    Raises:
+        DataLayoutError: there's no run, or several, or the file isn't wandb's.
+    """
+    files = sorted(folder.rglob("run-*.wandb"))
+    if len(files) != 1:
+        raise DataLayoutError(f"{folder}: one offline wandb run expected, {len(files)} found.")
+    run = OfflineRun()
+    for record in _records(files[0]):
+        _take(run, record)
+    return run
+
+
+def _take(run: OfflineRun, record: Any) -> None:
+    kind = record.WhichOneof("record_type")
+    if kind == "run":
+        told = record.run
+        run.id, run.name, run.project = told.run_id, told.display_name, told.project
+        run.group, run.job_type, run.tags = told.run_group, told.job_type, list(told.tags)
+        run.config.update(_values(told.config.update))
+    elif kind == "config":
+        run.config.update(_values(record.config.update))
+    elif kind == "history":
+        run.history.append(_values(record.history.item))
+    elif kind == "summary":
+        run.summary.update(_values(record.summary.update))
+
+
+def _values(items: Iterable[Any]) -> dict[str, Any]:
+    named = ((item.key or ".".join(item.nested_key), item.value_json) for item in items)
+    return {name: json.loads(value) for name, value in named if not name.startswith("_")}
+
+
+def _records(path: Path) -> Iterator[Any]:
+    from wandb.proto import wandb_internal_pb2 as protocol
+
+    data = path.read_bytes()
+    if not data.startswith(_MAGIC):
+        raise DataLayoutError(f"{path}: not an offline wandb run.")
+    parts: list[bytes] = []
+    for kind, part in _fragments(data):
+        parts = [part] if kind in (_WHOLE, _FIRST) else [*parts, part]
+        if kind in (_WHOLE, _LAST):
+            record = protocol.Record()  # pyright: ignore[reportAttributeAccessIssue]
+            record.ParseFromString(b"".join(parts))
+            yield record
+
+
+def _fragments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    position = _HEADER.size  # the file's own header is as long as a fragment's
+    while position + _HEADER.size <= len(data):
+        left = _BLOCK - position % _BLOCK
+        if left < _HEADER.size:
+            position += left
+            continue
+        _, length, kind = _HEADER.unpack_from(data, position)
+        position += _HEADER.size
+        if not kind or position + length > len(data):
+            return
+        yield kind, data[position : position + length]
+        position += length

@@ -1,0 +1,47 @@
+"""Laws of the MNI152 image as a site."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from flmrcm.data.h5 import read_header, read_slice
+from flmrcm.data.mni152 import Mni152
+from flmrcm.errors import ConfigErrors, DataLayoutError
+from flmrcm.physics.fourier import ifft2c
+
+
+def test_it_is_one_test_volume_of_a_real_magnitude(tmp_path: Path) -> None:
+    site = Mni152(tmp_path, size=32, slices=3)
+    files = list(site.ensure("T1").rglob("*.h5"))
+    assert files == [site.root() / "T1" / "test" / "mni152.h5"]
+    volume = read_header(files[0], site.name)
+    assert volume.shape == (3, 1, 32, 32)
+    for index in range(3):
+        kspace, target = read_slice(volume, index)
+        image = ifft2c(torch.from_numpy(kspace[0]))
+        assert_allclose(image.imag, 0, atol=1e-6)
+        assert_allclose(image.abs(), target, atol=1e-6)
+        assert (target > 0.1 * target.max()).mean() > 0.2, "every slice shows brain"
+    with h5py.File(files[0]) as file:
+        assert file.attrs["kspace_origin"] == "magnitude"
+
+
+def test_the_left_side_of_the_picture_mirrors_the_right(tmp_path: Path) -> None:
+    site = Mni152(tmp_path, size=32, slices=1)
+    volume = read_header(site.ensure("T1") / "T1" / "test" / "mni152.h5", site.name)
+    image = read_slice(volume, 0)[1]
+    assert np.corrcoef(image.ravel(), image[:, ::-1].ravel())[0, 1] > 0.95, "it is centred"
+
+
+def test_there_is_no_t2(tmp_path: Path) -> None:
+    with pytest.raises(DataLayoutError, match="there is no T2"):
+        Mni152(tmp_path).ensure("T2")
+
+
+def test_its_matrix_is_checked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match="size"):
+        Mni152(tmp_path, size=8)
