@@ -92,8 +92,7 @@ def tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
     space, table, diploe, inner_table, fat, skin = layers
     amounts = np.stack([*brain * inside[0], table + inner_table, diploe, fat, skin])
     amounts[2] += space
-    for amount in amounts:
-        amount *= 1 + _TEXTURE * smooth_field(rng, grid.axes(), _TEXTURE_MM)
+    amounts *= 1 + _TEXTURE * smooth_field(rng, grid.axes(), _TEXTURE_MM)
     shape = (len(TISSUES), grid.slices, grid.planes, grid.size, grid.size)
     return amounts.reshape(shape).mean(2, dtype=np.float32)
 

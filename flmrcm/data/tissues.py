@@ -9,7 +9,7 @@ BRAIN = slice(0, 3)
 
 FIELD_STRENGTHS = (1.5, 3.0)
 
-# T1 and T2 in ms, proton density relative to water, in the order of TISSUES. Rounded from:
+# T1 and T2 in ms, proton density relative to water, in the order of TISSUES. Close to:
 # 1.5 T brain: Haacke et al., Magnetic Resonance Imaging (1999), table 4.1;
 # 3 T brain: Wansapura et al., J. Magn. Reson. Imaging 9 (1999) 531;
 # fat, marrow: de Bazelaire et al., Radiology 230 (2004) 652;

@@ -1,6 +1,6 @@
 """One site of the federation: it trains, answers surveys and judges; its images stay with it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, count
 
@@ -60,6 +60,7 @@ class Client:
 
     def call(self, op: Op, message: Broadcast, memory: Memory) -> Reply:
         """Gives the reply to a message; the memory is changed in place, and only by training."""
+        self.shop.watch(Progress(op, self.site.name, 0, 0, float("nan")))
         work = {"train": self.train, "survey": self.survey, "evaluate": self.evaluate}[op]
         with seeded(self.shop.seed, self.site.name, message.round, op):
             return work(message, memory)
@@ -72,7 +73,7 @@ class Client:
         rule = self.shop.strategy.local_rule(
             replace(context, learning_rate=_base_rate(optimizer), target=seen.batches)
         )
-        tally = Tally(f"site {self.site.name}, round {message.round}", self._told("train"))
+        tally = Tally(f"site {self.site.name}, round {message.round}", self._teller())
         batches = self._batches(message.round)
         for step in local.train(module, batches, rule, optimizer, self.shop.fabric):
             tally.add(*step)
@@ -157,20 +158,10 @@ class Client:
     def _ready(self, raws: Iterator[RawBatch]) -> Iterator[Batch]:
         return (self.site.prepare_batch(raw, self.shop.fabric.device) for raw in raws)
 
-    def _told(self, op: Op) -> "_Teller":
+    def _teller(self) -> Callable[[int, float], None]:
         total = self.site.n_examples * self.shop.local.epochs
-        return _Teller(self.shop.watch, op, self.site.name, total)
-
-
-@dataclass(frozen=True)
-class _Teller:
-    watch: Watch
-    op: Op
-    site: str
-    total: int
-
-    def __call__(self, done: int, loss: float) -> None:
-        self.watch(Progress(self.op, self.site, done, self.total, loss))
+        name, watch = self.site.name, self.shop.watch
+        return lambda done, loss: watch(Progress("train", name, done, total, loss))
 
 
 class _Seen:

@@ -94,6 +94,8 @@ class Federation:
             SiteFailed: a site couldn't answer; every whole round before is kept.
         """
         state, first, best = self._start(initial)
+        for tracker in self.trackers:
+            tracker.start(self.journal.read())
         for round_ in range(first, self.plan.rounds):
             state, rows = self._round(state, round_)
             score = _best_score(rows, self.plan.participants)

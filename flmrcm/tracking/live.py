@@ -71,6 +71,9 @@ class Live:
     def start(self, rows: Sequence[Row]) -> None:
         """Fills the table from the rounds of earlier sessions."""
         self.board.take(rows)
+        self.board.round_started = time.monotonic()
+        if rows:
+            self.board.done = max(row.round for row in rows) + 1
 
     def log(self, rows: Sequence[Row]) -> None:
         """Shows a round that ended; the judgement at the end isn't a round."""
@@ -98,22 +101,25 @@ def plain_line(board: Board, validated: bool) -> Text:
 def view(board: Board) -> RenderableType:
     """Gives the whole view as it is now."""
     now = time.monotonic()
-    return Group("", _rounds(board, now), _work(board), "", _table(board), "")
+    work = [] if board.done >= board.rounds else [_work(board)]
+    return Group("", _rounds(board, now), *work, "", _table(board), "")
 
 
 def _rounds(board: Board, now: float) -> Table:
     bar = ProgressBar(total=board.rounds, completed=board.done)
     if board.done >= board.rounds:
-        return _strip(f"[bold]{board.rounds} rounds done[/]", bar, "")
+        took = f"took {_clock(sum(board.seconds))}" if board.seconds else ""
+        return _strip(f"[bold]{board.rounds} rounds done[/]", bar, took)
     left = board.seconds_left(now)
-    about = "" if math.isnan(left) else f"{timedelta(seconds=round(left))} left"
+    about = "" if math.isnan(left) else f"{_clock(left)} left"
     return _strip(f"[bold]round {board.done + 1} of {board.rounds}[/]", bar, about)
 
 
 def _work(board: Board) -> Table:
-    if board.now is None:
+    progress = board.now  # read once: the view is drawn by a thread of its own
+    if progress is None:
         return _strip("", Text(), "")
-    op, site, done, total, _ = board.now
+    op, site, done, total, _ = progress
     doing = "trained" if board.lines[site].finished else _DOING[op]
     known = total > 0
     bar = ProgressBar(total=total if known else None, completed=done, pulse=not known)
@@ -123,7 +129,7 @@ def _work(board: Board) -> Table:
 
 def _strip(label: str, bar: RenderableType, about: str) -> Table:
     strip = Table.grid(padding=(0, 2), expand=True)
-    strip.add_column(width=24, no_wrap=True)
+    strip.add_column(width=28, no_wrap=True)
     strip.add_column(ratio=1)
     strip.add_column(width=17, justify="right", no_wrap=True, style="dim")
     strip.add_row(label, bar, about)
@@ -135,17 +141,19 @@ def _table(board: Board) -> Table:
     table.add_column("site", min_width=16, no_wrap=True)
     for name in ("loss", "PSNR dB", "SSIM", "slices/s"):
         table.add_column(name, justify="right", min_width=8, no_wrap=True)
+    progress = board.now
+    at_work = None if progress is None else progress.site
     for site, line in list(board.lines.items()):
-        name = f"{_mark(board, site)} {site}"
+        name = f"{_mark(line, site == at_work)} {site}"
         table.add_row(name, *_numbers(line.loss, line.psnr, line.ssim), _number(line.speed, 1))
     table.add_row("  mean", *_numbers(*board.means()), "", style="bold")
     return table
 
 
-def _mark(board: Board, site: str) -> str:
-    if board.lines[site].finished:
+def _mark(line: SiteLine, at_work: bool) -> str:
+    if line.finished:
         return "[green]✓[/]"
-    return "[cyan]▸[/]" if board.now is not None and board.now.site == site else " "
+    return "[cyan]▸[/]" if at_work else " "
 
 
 def _numbers(loss: float, psnr: float, ssim: float) -> tuple[str, str, str]:
@@ -154,3 +162,7 @@ def _numbers(loss: float, psnr: float, ssim: float) -> tuple[str, str, str]:
 
 def _number(value: float, digits: int) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

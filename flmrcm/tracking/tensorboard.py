@@ -35,25 +35,27 @@ class TensorBoard:
 
     def log(self, rows: Sequence[Row]) -> None:
         """Writes each row as a scalar at its round, readable at once."""
-        if self._writer is None:
-            return
+        writer = self._started()
         for number, scalars in scalars_by_round(rows).items():
             for key, value in scalars.items():
-                self._writer.add_scalar(key, value, number)
-        self._writer.flush()
+                writer.add_scalar(key, value, number)
+        writer.flush()
 
     def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
         """Ends with each site's panel as the image `panels/<site>` at the last round."""
-        if self._writer is None:
-            return
         from matplotlib.image import imread
 
         last = max((row.round for row in rows), default=0)
         for site, path in panels.items():
             image = imread(path)  # (height, width[, channels]) in [0, 1]
             layout = "HW" if image.ndim == 2 else "HWC"
-            self._writer.add_image(f"panels/{site}", image, last, dataformats=layout)
+            self._started().add_image(f"panels/{site}", image, last, dataformats=layout)
         self._end()
+
+    def _started(self) -> "SummaryWriter":
+        if self._writer is None:
+            raise RuntimeError("TensorBoard was told a round before `start`.")
+        return self._writer
 
     def _end(self) -> None:
         if self._writer is not None:

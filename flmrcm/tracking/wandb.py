@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flmrcm.errors import ConfigErrors, one_of
-from flmrcm.tracking.run_info import RunInfo, headline, scalars_by_round
+from flmrcm.tracking.run_info import RunInfo, headline, key, scalars_by_round
 from flmrcm.types import Row
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Wandb:
         Raises:
             ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
         """
-        self._end()
+        _end_any()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
         self._wandb = _opened(**self._described(goes_on=bool(rows)))
         self._wandb.define_metric("round", hidden=True)
@@ -67,25 +67,36 @@ class Wandb:
         self.log(rows)
 
     def log(self, rows: Sequence[Row]) -> None:
-        """Adds a line of history for each round; a round wandb has isn't told twice."""
-        if self._wandb is None:
-            return
-        new = [row for row in rows if row.round > self._known or row.split == "test"]
+        """Adds a line of history for each round; a round wandb has isn't told twice.
+
+        The judgement at the end comes site by site and waits for `close`.
+        """
+        run = self._started()
+        new = [row for row in rows if row.round > self._known and row.split != "test"]
         for number, scalars in scalars_by_round(new).items():
-            self._wandb.log({"round": number, **scalars})
+            run.log({"round": number, **scalars})
 
     def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
-        """Ends with the summary and each site's panel as the image `panels/<site>`."""
-        if self._wandb is None:
-            return
+        """Ends with the summary and one line of history: judgement and panels.
+
+        Each site's panel is the image `panels/<site>`.
+        """
         from wandb import Image
 
-        if panels:
-            last = max((row.round for row in rows), default=0)
-            images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
-            self._wandb.log({"round": last, **images})
-        self._wandb.summary.update(headline(rows))
-        self._end()
+        run = self._started()
+        last = max((row.round for row in rows), default=0)
+        end = {key(row): row.value for row in rows if row.split == "test"}
+        images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
+        if end or images:
+            run.log({"round": last, **end, **images})
+        run.summary.update(headline(rows))
+        self._wandb = None
+        _end_any()
+
+    def _started(self) -> "wandb.Run":
+        if self._wandb is None:
+            raise RuntimeError("wandb was told a round before `start`.")
+        return self._wandb
 
     def _described(self, goes_on: bool) -> dict[str, Any]:
         run = self.run
@@ -103,11 +114,6 @@ class Wandb:
             "config": dict(run.config),
         }
 
-    def _end(self) -> None:
-        if self._wandb is not None:
-            self._wandb.finish()
-            self._wandb = None
-
 
 def _opened(**described: Any) -> "wandb.Run":
     import wandb
@@ -117,7 +123,17 @@ def _opened(**described: Any) -> "wandb.Run":
     try:
         return wandb.init(settings=wandb.Settings(**_QUIET), **described)
     except (wandb.Error, OSError) as error:
-        raise ConfigErrors([_refused(described["mode"], str(error).splitlines()[0])]) from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ConfigErrors([_refused(described["mode"], reason)]) from error
+
+
+def _end_any() -> None:
+    """Ends the run that is open, if any, and waits until its file is whole."""
+    import wandb
+
+    # `finish` returns before wandb's own process has written the last records; `teardown` waits.
+    if wandb.run is not None:
+        wandb.teardown()
 
 
 def _require_login() -> None:
@@ -133,7 +149,7 @@ def _require_login() -> None:
 
 
 def _refused(mode: str, reason: str) -> str:
-    return (
-        f"logger.wandb.mode={mode}: wandb can't start: {reason.rstrip('.')}. "
-        "Use logger.wandb.mode=offline, or logger=csv."
+    way_out = (
+        "Use logger.wandb.mode=offline, or logger=csv." if mode == "online" else "Use logger=csv."
     )
+    return f"logger.wandb.mode={mode}: wandb can't start: {reason.rstrip('.')}. {way_out}"

@@ -25,7 +25,8 @@ _WHOLE, _FIRST, _LAST = 1, 2, 4
 class OfflineRun:
     """An offline run as a server would show it.
 
-    Names that begin with an underscore are wandb's own and left out.
+    Names that begin with an underscore are wandb's own and left out; an image is a dictionary
+    with its size and the `path` of its file.
 
     Attributes:
         id: the run's id.
@@ -81,8 +82,14 @@ def _take(run: OfflineRun, record: Any) -> None:
 
 
 def _values(items: Iterable[Any]) -> dict[str, Any]:
-    named = ((item.key or ".".join(item.nested_key), item.value_json) for item in items)
-    return {name: json.loads(value) for name, value in named if not name.startswith("_")}
+    values: dict[str, Any] = {}
+    for item in items:
+        *outer, name = [item.key] if item.key else item.nested_key
+        inner = values
+        for step in outer:
+            inner = inner.setdefault(step, {})
+        inner[name] = json.loads(item.value_json)
+    return {name: value for name, value in values.items() if not name.startswith("_")}
 
 
 def _records(path: Path) -> Iterator[Any]:

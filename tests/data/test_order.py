@@ -1,0 +1,105 @@
+"""Order is a function of an address; batches hold one size and lose nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flmrcm.data.order import BatchOrder, Pick, batches_of, shuffled, target_order
+
+sizes_and_batch = st.tuples(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 7))
+numbers = st.integers(1, 23)
+
+
+@given(st.integers(0, 40), st.integers(1, 7))
+def test_one_size_is_plain_chunking(n: int, batch_size: int) -> None:
+    order = shuffled(n, "any")
+    chunks = [order[i : i + batch_size] for i in range(0, n, batch_size)]
+    assert list(batches_of(order, [(16, 16)] * n, batch_size)) == chunks
+
+
+@given(sizes_and_batch)
+def test_sizes_never_mix_and_nothing_is_lost(case: tuple[list[int], int]) -> None:
+    sizes, batch_size = case
+    order = shuffled(len(sizes), "any")
+    batches = list(batches_of(order, sizes, batch_size))
+    assert sorted(sum(batches, [])) == list(range(len(sizes)))
+    for batch in batches:
+        assert 1 <= len(batch) <= batch_size
+        assert len({sizes[index] for index in batch}) == 1
+
+
+@given(sizes_and_batch)
+def test_examples_of_one_size_keep_their_order(case: tuple[list[int], int]) -> None:
+    sizes, batch_size = case
+    order = shuffled(len(sizes), "any")
+    seen = sum(batches_of(order, sizes, batch_size), [])
+    for size in set(sizes):
+        assert [i for i in seen if sizes[i] == size] == [i for i in order if sizes[i] == size]
+
+
+def test_shuffled_is_a_permutation_drawn_from_its_address() -> None:
+    assert sorted(shuffled(20, "a", 1)) == list(range(20))
+    assert shuffled(20, "a", 1) == shuffled(20, "a", 1)
+    assert shuffled(20, "a", 1) != shuffled(20, "a", 2)
+
+
+@given(numbers, numbers, st.integers(0, 5), st.integers(0, 3))
+def test_shuffled_targets_are_used_up_before_any_comes_again(
+    n_target: int, n_source: int, visits: int, seed: int
+) -> None:
+    drawn = [target_order("shuffled", n_target, n_source, visit, seed) for visit in range(visits)]
+    assert all(len(indices) == n_source for indices in drawn)
+    stream = sum(drawn, [])
+    for start in range(0, len(stream) - n_target + 1, n_target):
+        assert sorted(stream[start : start + n_target]) == list(range(n_target))
+
+
+@given(numbers, numbers, st.integers(0, 5), st.integers(0, 3))
+def test_published_targets_are_repeated_or_cut_to_the_sources_number(
+    n_target: int, n_source: int, visit: int, seed: int
+) -> None:
+    repeated = [index for _ in range(n_source) for index in range(n_target)][:n_source]
+    assert sorted(target_order("published", n_target, n_source, visit, seed)) == sorted(repeated)
+
+
+@pytest.mark.parametrize("sampling", ["published", "shuffled"])
+def test_target_order_follows_visit_and_seed(sampling: str) -> None:
+    first = target_order(sampling, 30, 20, 0, 0)
+    assert first == target_order(sampling, 30, 20, 0, 0)
+    assert first != target_order(sampling, 30, 20, 1, 0)
+    assert first != target_order(sampling, 30, 20, 0, 1)
+
+
+def picks(address: tuple[object, ...] | None, visit: int = 0) -> list[Pick]:
+    order = BatchOrder([(16, 16)] * 20, 3, address)
+    order.set_epoch(visit)
+    assert len(list(order)) == len(order) == 7
+    return list(order)
+
+
+def test_training_order_follows_address_and_visit() -> None:
+    assert picks(("a",), 2) == picks(("a",), 2)
+    assert picks(("a",), 2) != picks(("a",), 3)
+    assert picks(("a",), 2) != picks(("b",), 2)
+    assert {pick.visit for pick in picks(("a",), 2)} == {2}
+
+
+def test_judging_order_is_the_files_and_has_no_visit() -> None:
+    seen = picks(None, visit=5)
+    assert sum((pick.indices for pick in seen), []) == list(range(20))
+    assert {pick.visit for pick in seen} == {None}
+
+
+def test_judging_keeps_slices_of_mixed_sizes_in_file_order() -> None:
+    sizes = ["a"] * 3 + ["b"] * 3 + ["a"] * 2
+    order = BatchOrder(sizes, 2, None)
+    assert sum((pick.indices for pick in order), []) == list(range(8))
+    assert len(order) == len(list(order))
+
+
+@given(sizes_and_batch)
+def test_the_length_is_the_number_of_batches(case: tuple[list[int], int]) -> None:
+    sizes, batch_size = case
+    for address in (None, ("a",)):
+        order = BatchOrder(sizes, batch_size, address)
+        assert len(order) == len(list(order))

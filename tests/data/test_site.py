@@ -1,0 +1,264 @@
+"""One institution: the same batches however they are loaded."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from factories import make_site, make_source, write_scan, write_site
+from pytorch_lightning import LightningModule
+from torch import Tensor
+
+from flmrcm.data.h5 import read_header, read_slice
+from flmrcm.data.site import Loading, Site
+from flmrcm.errors import ConfigErrors, DataLayoutError
+from flmrcm.learning.compute import Compute, quiet_lightning
+from flmrcm.physics.masks import Equispaced, Random
+from flmrcm.seeding import seed_for
+from flmrcm.types import Batch
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_site(tmp_path / "here")
+
+
+def train_batches(site: Site, visit: int = 0) -> Iterator[Batch]:
+    loader = site.train_dataloader()
+    loader.sampler.set_epoch(visit)
+    return (site.prepare_batch(raw, CPU) for raw in loader)
+
+
+def judged_batches(site: Site, split: str = "val") -> Iterator[Batch]:
+    return (site.prepare_batch(raw, CPU) for raw in site.dataloader(split))
+
+
+def assert_same(ones: Iterator[Batch], twos: Iterator[Batch]) -> None:
+    """Equal bits in every field of every batch."""
+    for one, two in zip(ones, twos, strict=True):
+        for a, b in zip(one, two, strict=True):
+            assert torch.equal(a, b) if isinstance(a, Tensor) else a == b
+
+
+def masks_of(batches: Iterator[Batch]) -> dict[tuple[str, int], tuple[bool, ...]]:
+    return {
+        (volume, int(index)): tuple(mask.flatten().tolist())
+        for batch in batches
+        for volume, index, mask in zip(batch.volume, batch.slice, batch.mask, strict=True)
+    }
+
+
+def by_hand(kspace: np.ndarray, mask: np.ndarray, target: np.ndarray, size: int) -> list[Any]:
+    """The method's five steps, in double precision, for one slice."""
+    shifted = np.fft.ifftshift(kspace * mask, axes=(-2, -1))
+    image = np.fft.fftshift(np.fft.ifft2(shifted, norm="ortho"), axes=(-2, -1))
+    image = np.sqrt((np.abs(image) ** 2).sum(0))
+    tops = [(length - size) // 2 for length in (*image.shape, *target.shape)]
+    image = image[tops[0] : tops[0] + size, tops[1] : tops[1] + size]
+    target = target[tops[2] : tops[2] + size, tops[3] : tops[3] + size]
+    mean, std = image.mean(), image.std(ddof=1)
+    image, target = ((x - mean) / (std + 1e-11) for x in (image, target))
+    return [np.clip(image, -6, 6), np.clip(target, -6, 6), mean, std]
+
+
+@pytest.mark.parametrize("coils", [1, 3])
+def test_a_batch_is_the_methods_word_for_word(tmp_path: Path, coils: int) -> None:
+    root = write_site(tmp_path / "here", size=(16, 20), coils=coils)
+    mask = Random((3,), seed=5)
+    site = make_site(root, mask, resolution=12, clamp_target=True, needs_kspace=True)
+    volume = read_header(root / "T1" / "val" / "val_0.h5", "here")
+    columns = mask(20, seed_for("mask", 5, "here", "val_0")).numpy()
+    slices = [(batch, row) for batch in judged_batches(site) for row in range(len(batch.volume))]
+    assert len(slices) == 3
+    for index, (batch, row) in enumerate(slices):
+        kspace, target = read_slice(volume, index)
+        expected = by_hand(kspace, columns, target, 12)
+        found = (batch.image[row, 0], batch.target[row, 0], batch.mean[row], batch.std[row])
+        for theirs, ours in zip(expected, found, strict=True):
+            np.testing.assert_allclose(ours.numpy(), theirs, rtol=2e-4, atol=2e-4)
+        assert batch.volume[row] == "here/val_0"
+        assert int(batch.slice[row]) == index
+        np.testing.assert_array_equal(batch.mask[row, 0, 0].numpy(), columns)
+        np.testing.assert_array_equal(batch.kspace[row].numpy(), kspace * columns)
+
+
+def test_kspace_is_handed_on_only_when_asked_for(root: Path) -> None:
+    assert all(batch.kspace is None for batch in judged_batches(make_site(root)))
+
+
+@pytest.mark.parametrize("loading", [{"workers": 2}, {"cache": "ram"}])
+def test_workers_and_cache_change_nothing(root: Path, loading: dict[str, Any]) -> None:
+    plain, other = make_site(root), make_site(root, **loading)
+    assert_same(train_batches(plain, 3), train_batches(other, 3))
+    assert_same(judged_batches(plain), judged_batches(other))
+
+
+def test_judging_masks_are_the_same_in_every_run(root: Path) -> None:
+    for split in ("val", "test"):
+        one, two = (masks_of(judged_batches(make_site(root, seed=s), split)) for s in (1, 2))
+        assert one == two
+        assert len(set(one.values())) == 1  # one mask for the whole volume
+
+
+def test_judging_masks_follow_the_masks_own_seed(root: Path) -> None:
+    one, two = (
+        masks_of(judged_batches(make_site(root, Random((2,), seed=seed)))) for seed in (1, 2)
+    )
+    assert one != two
+
+
+def test_training_masks_follow_run_seed_and_visit(root: Path) -> None:
+    def masks(seed: int, visit: int) -> dict[tuple[str, int], tuple[bool, ...]]:
+        return masks_of(train_batches(make_site(root, Random((2,)), seed=seed), visit))
+
+    first = masks(1, 0)
+    assert first == masks(1, 0)
+    assert first != masks(1, 1)
+    assert first != masks(2, 0)
+    assert len(set(first.values())) > 1  # anew for every slice
+
+
+def test_training_masks_know_no_batch(root: Path) -> None:
+    one, three = (masks_of(train_batches(make_site(root, batch_size=n), 4)) for n in (1, 3))
+    assert one == three
+
+
+def test_a_pass_visits_every_slice_once_in_its_own_order(root: Path) -> None:
+    first, second = (list(masks_of(train_batches(make_site(root), visit))) for visit in (0, 1))
+    assert sorted(first) == sorted(second) == sorted(set(first))
+    assert len(first) == 7
+    assert first != second
+
+
+def test_the_training_split_is_judged_in_file_order_with_fixed_masks(root: Path) -> None:
+    judged = masks_of(judged_batches(make_site(root), "train"))
+    assert list(judged) == sorted(judged)
+    assert len(set(judged.values())) == 2  # one per volume
+
+
+def mixed_site(root: Path) -> Path:
+    for name, size in (("a", (16, 16)), ("b", (16, 20)), ("c", (16, 16))):
+        for split in ("train", "val"):
+            write_scan(root / "T1" / split / f"{name}.h5", size=size, target=(16, 12))
+    return root
+
+
+def test_slices_of_all_sizes_are_visited(tmp_path: Path) -> None:
+    site = make_site(mixed_site(tmp_path / "here"))
+    seen = [
+        pair for batch in train_batches(site) for pair in zip(batch.volume, batch.slice.tolist())
+    ]
+    assert sorted(seen) == [(f"here/{name}", i) for name in "abc" for i in range(3)]
+    assert site.image_sizes("train") == {(16, 12)}
+
+
+def test_a_pooled_site_keeps_each_institutions_own_masks(tmp_path: Path) -> None:
+    roots = [write_site(tmp_path / name) for name in ("one", "two")]
+    sources = [make_source(r, mask=m) for r, m in zip(roots, (Random((2,)), Equispaced((4,))))]
+    pool = Site("pool", sources, Loading(2))
+    alone = [Site(s.name, [s], Loading(2)) for s in sources]
+    for batches in (judged_batches, train_batches):
+        merged = masks_of(batches(alone[0])) | masks_of(batches(alone[1]))
+        assert masks_of(batches(pool)) == merged
+    assert (pool.n_examples, pool.label) == (14, "pool")
+
+
+def test_an_institution_without_the_split_does_no_harm_to_a_pool(tmp_path: Path) -> None:
+    roots = [write_site(tmp_path / "one"), write_site(tmp_path / "two", {"train": (2,)})]
+    pool = Site("pool", [make_source(r) for r in roots], Loading(2))
+    assert {volume for volume, _ in masks_of(judged_batches(pool))} == {"one/val_0"}
+
+
+class Catcher(LightningModule):
+    """Keeps the batches a Trainer hands it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Batch] = []
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self.seen.append(batch)
+
+    validation_step = test_step
+
+
+def test_a_trainer_sees_the_batches_of_the_local_loop(root: Path) -> None:
+    site, trainer = make_site(root), Compute("cpu").trainer()
+    for judge, split in ((trainer.validate, "val"), (trainer.test, "test")):
+        catcher = Catcher()
+        with quiet_lightning():
+            judge(catcher, datamodule=site, verbose=False)
+        assert_same(iter(catcher.seen), judged_batches(site, split))
+
+
+def test_another_split_can_stand_in_for_the_test_split(root: Path) -> None:
+    site = make_site(root)
+    stand_in = site.judged_on("val")
+    raws = zip(stand_in.test_dataloader(), site.val_dataloader(), strict=True)
+    assert all(one.volume == two.volume for one, two in raws)
+    assert {name for raw in site.test_dataloader() for name in raw.volume} == {"test_0"}
+
+
+def test_companions_are_as_many_as_the_sources_slices(root: Path) -> None:
+    site = make_site(root)
+
+    def pairs(visit: int, source: str = "there") -> list[tuple[str, int]]:
+        raws = site.companions(10, "shuffled", visit, source)
+        return [p for raw in raws for p in zip(raw.volume, raw.slice.tolist(), strict=True)]
+
+    assert len(pairs(0)) == 10
+    assert len(set(pairs(0)[:7])) == 7  # all of the target's before any comes again
+    assert pairs(0) == pairs(0)
+    assert pairs(0) != pairs(1)
+    assert pairs(0) != pairs(0, "elsewhere")
+
+
+def test_the_fingerprint_changes_with_the_data_used(root: Path) -> None:
+    def fingerprint(mask: Any = None, **options: Any) -> str:
+        source = replace(make_source(root, mask=mask or Random((4,))), **options)
+        return Site("here", [source], Loading()).fingerprint()
+
+    own = fingerprint()
+    others = [fingerprint(Random((8,))), fingerprint(Equispaced((4,))), fingerprint(slices=(0, 2))]
+    assert len({own, *others}) == 4
+    assert own == fingerprint()
+    write_scan(root / "T1" / "train" / "new.h5")
+    assert fingerprint() != own
+
+
+def test_no_slice_left_is_said_so(root: Path) -> None:
+    site = Site("here", [make_source(root, slices=(50, 60))], Loading())
+    with pytest.raises(DataLayoutError, match="site here: no slice of split 'train' is left"):
+        site.train_dataloader()
+
+
+def test_memory_and_sizes_are_known_before_loading(root: Path) -> None:
+    site = make_site(root, resolution=12)
+    assert site.n_bytes("train") == 7 * 16 * 16 * (8 + 4)
+    assert site.image_sizes("train") == {(12, 12)}
+    assert site.has("val")
+    assert not make_site(root.parent / "nowhere").has("val")
+
+
+def test_a_site_is_called_by_its_label(root: Path) -> None:
+    assert make_site(root).label == "here"
+    assert Site("here", [make_source(root, label="Here & Co.")], Loading()).label == "Here & Co."
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"batch_size": 0}, r"local\.batch_size"),
+        ({"resolution": 0}, r"data\.resolution"),
+        ({"workers": -1}, r"compute\.workers"),
+        ({"cache": "disk"}, r"data\.cache=disk: use one of off, ram"),
+    ],
+)
+def test_values_outside_their_range_are_refused(options: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigErrors, match=key):
+        Loading(**options)

@@ -1,0 +1,205 @@
+"""Which volumes and slices an institution gives."""
+
+import logging
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from factories import make_source, scanned, write_plain, write_scan, write_site
+
+from flmrcm.data.h5 import write_volume
+from flmrcm.data.source import Source, foreground_shares
+from flmrcm.errors import ConfigErrors, DataLayoutError
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of ten training volumes, eight to validate on and eight to test on."""
+    splits = {"train": (2,) * 10, "val": (1,) * 8, "test": (1,) * 8}
+    return write_site(tmp_path_factory.mktemp("data") / "ten", splits, size=(8, 8))
+
+
+def names(source: Source, split: str = "train") -> list[str]:
+    return [volume.name for volume in source.volumes(split)]
+
+
+def test_volumes_come_in_file_order_and_know_their_site(ten: Path) -> None:
+    volumes = make_source(ten).volumes("train")
+    assert [volume.name for volume in volumes] == [f"train_{i}" for i in range(10)]
+    assert {volume.site for volume in volumes} == {"ten"}
+
+
+def test_a_missing_or_empty_folder_says_what_the_layout_is(tmp_path: Path) -> None:
+    source = make_source(tmp_path / "site")
+    assert not source.has("train")
+    with pytest.raises(DataLayoutError, match=r"train isn't there; the layout is <root>/"):
+        source.volumes("train")
+    (tmp_path / "site" / "T1" / "train").mkdir(parents=True)
+    assert not source.has("train")
+    with pytest.raises(DataLayoutError, match=r"holds no \.h5 files.*sites\.site\.root"):
+        source.volumes("train")
+
+
+def test_a_split_is_there_when_it_holds_volumes(ten: Path) -> None:
+    assert make_source(ten).has("train")
+    assert not make_source(ten, contrast="T2").has("train")
+
+
+def test_a_share_is_drawn_once_and_for_all(ten: Path) -> None:
+    half = names(make_source(ten, sample_rate=0.5))
+    assert len(half) == 5
+    assert half == sorted(half) == names(make_source(ten, sample_rate=0.5))
+    assert {tuple(names(make_source(ten, sample_rate=0.5, seed=s))) for s in range(9)} != {
+        tuple(half)
+    }
+
+
+def test_a_smaller_share_is_part_of_a_larger_one(ten: Path) -> None:
+    few, many = (set(names(make_source(ten, sample_rate=rate))) for rate in (0.3, 0.7))
+    assert few < many
+
+
+def test_each_share_is_of_its_own_split(ten: Path) -> None:
+    source = make_source(ten, sample_rate=0.1, val_sample_rate=0.5)
+    assert [len(names(source, split)) for split in ("train", "val", "test")] == [1, 4, 8]
+
+
+def test_no_share_is_so_small_that_nothing_is_left(ten: Path) -> None:
+    assert len(names(make_source(ten, sample_rate=0.001))) == 1
+
+
+@pytest.mark.parametrize("hands", [1, 3, 10])
+def test_dealing_gives_every_volume_to_one_client(ten: Path, hands: int) -> None:
+    dealt = [names(make_source(ten, share=(hand, hands))) for hand in range(hands)]
+    assert sorted(sum(dealt, [])) == names(make_source(ten))
+    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+    assert dealt == [names(make_source(ten, share=(hand, hands))) for hand in range(hands)]
+
+
+def test_dealing_follows_the_data_seed(ten: Path) -> None:
+    hands = {tuple(names(make_source(ten, share=(0, 3), seed=seed))) for seed in range(9)}
+    assert len(hands) > 1
+
+
+def test_too_few_volumes_can_not_be_dealt(ten: Path) -> None:
+    with pytest.raises(DataLayoutError, match="10 volumes can't be dealt to 11 clients"):
+        make_source(ten, share=(10, 11)).volumes("train")
+
+
+@pytest.mark.parametrize(
+    ("slices", "kept"),
+    [(None, [0, 1, 2, 3]), ((1, 3), [1, 2]), ((2, 99), [2, 3]), ((4, 9), []), ([0, 1], [0])],
+)
+def test_slice_ranges_are_half_open_and_clipped(
+    tmp_path: Path, slices: tuple[int, int] | None, kept: list[int]
+) -> None:
+    volume = write_scan(tmp_path / "v.h5", n=4)
+    assert make_source(tmp_path, slices=slices).slice_indices(volume) == kept
+
+
+def test_slices_with_too_little_foreground_are_left_out(tmp_path: Path) -> None:
+    image = np.zeros((4, 8, 8), np.float32)
+    image[1], image[2, :4], image[3, 0, 0] = 100, 11, 9  # whole, half, below a tenth of the peak
+    write_volume(tmp_path / "v.h5", image.astype(np.complex64), image, {})
+    volume = write_scan(tmp_path / "other.h5")
+    volume = type(volume)(tmp_path / "v.h5", "here", (4, 1, 8, 8), "reconstruction_esc", (8, 8))
+    assert foreground_shares(volume).tolist() == [0, 1, 0.5, 0]
+    for least, kept in ((0.0, [0, 1, 2, 3]), (0.02, [1, 2]), (0.5, [1, 2]), (0.51, [1])):
+        assert make_source(tmp_path, foreground=least).slice_indices(volume) == kept
+    assert make_source(tmp_path, foreground=0.02, slices=(2, 4)).slice_indices(volume) == [2]
+
+
+def broken_site(root: Path) -> Path:
+    """Three sound volumes, and a truncated one, one with NaN in its last slice, one without target."""
+    write_site(root, {"train": (2, 2, 2)})
+    folder = root / "T1" / "train"
+    (folder / "a_truncated.h5").write_bytes((folder / "train_0.h5").read_bytes()[:900])
+    with h5py.File(write_scan(folder / "b_nan.h5", n=3).path, "a") as file:
+        file["kspace"][2, 0, 0] = np.nan
+    write_plain(folder / "c_blind.h5", kspace=scanned(2, (16, 16))[0])
+    return root
+
+
+def test_broken_volumes_and_only_they_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = make_source(broken_site(tmp_path / "site"), skip_broken=True)
+    with caplog.at_level(logging.WARNING):
+        assert names(source) == ["train_0", "train_1", "train_2"]
+    assert len(caplog.messages) == 3
+    for message, name in zip(caplog.messages, ("a_truncated", "b_nan", "c_blind"), strict=True):
+        assert message.startswith("skipped: ")
+        assert f"{name}.h5" in message
+
+
+def test_a_broken_volume_stops_the_run_unless_told_otherwise(tmp_path: Path) -> None:
+    with pytest.raises(DataLayoutError, match=r"a_truncated\.h5"):
+        make_source(broken_site(tmp_path / "site")).volumes("train")
+
+
+def test_a_volume_without_target_says_which_data_set_it_lacks(tmp_path: Path) -> None:
+    write_plain(tmp_path / "T1" / "train" / "v.h5", kspace=scanned(2, (16, 16))[0])
+    with pytest.raises(DataLayoutError, match=r"v\.h5: holds no target \(reconstruction_esc"):
+        make_source(tmp_path).volumes("train")
+
+
+def test_a_split_of_broken_volumes_only_is_refused(tmp_path: Path) -> None:
+    write_plain(tmp_path / "T1" / "train" / "v.h5", kspace=np.zeros(3))
+    with pytest.raises(DataLayoutError, match="every volume of split 'train' is broken"):
+        make_source(tmp_path, skip_broken=True).volumes("train")
+
+
+def test_the_coils_asked_for_are_checked(ten: Path) -> None:
+    assert len(make_source(ten, coils="single").volumes("train")) == 10
+    with pytest.raises(DataLayoutError, match="single-coil, but coils=multi is asked"):
+        make_source(ten, coils="multi").volumes("train")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"coils": "mutli"}, r"sites\.s\.coils=mutli: use one of .*Did you mean 'multi'"),
+        ({"slices": (5, 5)}, r"sites\.s\.slices: give \[first, end\].*got \(5, 5\)"),
+        ({"slices": (-1, 5)}, r"sites\.s\.slices"),
+        ({"slices": (1, 2, 3)}, r"sites\.s\.slices"),
+        ({"sample_rate": 0}, r"sites\.s\.sample_rate: a share in \(0, 1\]; got 0"),
+        ({"sample_rate": 1.1}, r"sites\.s\.sample_rate"),
+        ({"val_sample_rate": 0}, r"val_sample_rate: a share"),
+        ({"root": None}, r"sites\.s\.root: says nowhere where the data lie"),
+    ],
+)
+def test_values_outside_their_range_are_refused(
+    tmp_path: Path, options: dict[str, object], line: str
+) -> None:
+    with pytest.raises(ConfigErrors, match=line):
+        make_source(**({"root": tmp_path, "name": "s"} | options))
+
+
+class Maker:
+    """A generator that counts its calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.made = folder, list[str]()
+
+    def root(self) -> Path:
+        return self.folder
+
+    def ensure(self, contrast: str) -> Path:
+        self.made.append(contrast)
+        return write_site(self.folder)
+
+
+def test_a_generator_makes_the_data_when_asked_and_not_before(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "made")
+    source = make_source(None, name="s", generator=maker)
+    assert (source.folder, maker.made) == (tmp_path / "made", [])
+    source.ensure()
+    assert maker.made == ["T1"]
+    assert len(source.volumes("train")) == 2
+
+
+def test_a_folder_of_the_users_is_never_generated(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "made")
+    make_source(tmp_path, generator=maker).ensure()
+    assert maker.made == []

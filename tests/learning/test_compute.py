@@ -1,0 +1,88 @@
+"""Where and how tensors are computed."""
+
+import logging
+import warnings
+
+import pytest
+import torch
+from factories import make_batch, make_unet
+from torch.testing import assert_close
+
+from flmrcm.errors import ConfigErrors
+from flmrcm.learning.compute import Compute, all_cores, quiet_lightning
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_training_and_judging_share_device_and_precision(precision: str) -> None:
+    compute = Compute("cpu", precision=precision)
+    fabric, trainer = compute.fabric(), compute.trainer()
+    assert fabric.device == trainer.strategy.root_device == torch.device("cpu")
+    assert fabric._precision.precision == trainer.precision == precision
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
+)
+def test_the_local_loop_computes_in_the_precision_asked_for(
+    precision: str, dtype: torch.dtype
+) -> None:
+    with Compute("cpu", precision=precision).fabric().autocast():
+        assert make_unet()(make_batch()).image.dtype == dtype
+
+
+def test_loss_scaling_is_refused_with_its_reason() -> None:
+    with pytest.raises(ConfigErrors, match="16-mixed: its loss scaling disturbs"):
+        Compute("cpu", precision="16-mixed")
+
+
+def test_every_wrong_word_is_reported_at_once() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        Compute("cuda", precision="bf16")
+    assert [line.split(":")[0] for line in caught.value.problems] == [
+        "compute.accelerator=cuda",
+        "compute.precision=bf16",
+    ]
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigErrors, match=r"no GPU; use compute=cpu or compute=auto"):
+        Compute("gpu")
+    assert not Compute("auto", device=5).on_gpu
+
+
+def test_a_device_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert Compute("gpu", device=1).on_gpu
+    assert not Compute("cpu", device=2).on_gpu
+    with pytest.raises(ConfigErrors, match=r"compute\.device: there are 2 GPUs.*got 2"):
+        Compute("auto", device=2)
+
+
+def test_a_negative_memory_budget_is_refused() -> None:
+    with pytest.raises(ConfigErrors, match=r"compute\.memory_budget: 0 GiB or more; got -1"):
+        Compute("cpu", memory_budget=-1)
+
+
+def test_channels_last_changes_the_layout_and_not_the_image() -> None:
+    plain, other = make_unet(channels=4), make_unet(channels=4)
+    Compute("cpu", channels_last=True).ready(other)
+    weight = other.conv.layers[0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert_close(other(make_batch()).image, plain(make_batch()).image)
+    assert list(other.state_dict()) == list(plain.state_dict())
+
+
+def test_quiet_lightning_hushes_its_advice_and_nothing_else() -> None:
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    with quiet_lightning():
+        assert logger.level == logging.ERROR
+        warnings.warn("The 'val_dataloader' does not have many workers which may", stacklevel=1)
+        with pytest.warns(UserWarning, match="trouble"):
+            warnings.warn("trouble", stacklevel=1)
+    assert logger.level == level
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert all_cores() >= 1

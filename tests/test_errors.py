@@ -1,0 +1,35 @@
+"""Errors name what is wrong and how to mend it, all at once."""
+
+import pytest
+
+from flmrcm.errors import ConfigErrors, FlmrcmError, nearest, one_of, require
+
+
+def test_require_passes_where_every_rule_holds() -> None:
+    require(a=(True, "never said"), b=(True, "never said"))
+
+
+def test_require_reports_every_broken_rule_together() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        require(**{"a.x": (False, "at least 1."), "b": (True, "fine"), "c": (False, "below 2.")})
+    assert caught.value.problems == ["a.x: at least 1.", "c: below 2."]
+    assert str(caught.value) == "a.x: at least 1.\nc: below 2."
+    assert isinstance(caught.value, FlmrcmError)
+
+
+def test_one_of_is_silent_about_an_allowed_value() -> None:
+    assert one_of("key", "off", ("off", "ram")) == []
+
+
+def test_one_of_names_key_value_and_what_is_allowed() -> None:
+    (line,) = one_of("data.cache", "rma", ("off", "ram"))
+    assert line == "data.cache=rma: use one of off, ram. Did you mean 'ram'?"
+
+
+def test_nearest_says_nothing_where_no_word_is_near() -> None:
+    assert nearest("zzz", ["off", "ram"]) == ""
+
+
+def test_nearest_takes_any_value() -> None:
+    assert nearest(None, ["off"]) == ""
+    assert nearest("simb", iter(["sim_b", "sim_f"])) == " Did you mean 'sim_b'?"

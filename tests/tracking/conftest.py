@@ -1,0 +1,65 @@
+"""A short run that trackers are shown: three rounds, two training sites and a target."""
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from flmrcm.tracking.run_info import RunInfo
+from flmrcm.types import Row
+
+
+def rows_of_round(number: int) -> list[Row]:
+    rows: list[Row] = []
+    for site in ("brats", "ixi"):
+        rows.append(Row(number, "train", site, "loss", "", 0.5 / (number + 1)))
+        rows.append(Row(number, "wire", site, "bytes_sent/weights", "", 1024.0))
+    for site, offset in (("brats", 0.0), ("hpks", 50.0), ("ixi", 2.0)):
+        psnr = 30 + offset - abs(number - 1)  # best in the middle
+        rows.append(Row(number, "val", site, "psnr", "fastmri", psnr))
+        rows.append(Row(number, "val", site, "psnr", "slice_max", psnr - 5))
+        rows.append(Row(number, "val", site, "nmse", "fastmri", 1 / psnr))
+        rows.append(Row(number, "val", site, "ssim", "fastmri", psnr / 100))
+    return rows
+
+
+def judgement(number: int) -> list[Row]:
+    return [
+        Row(number, "test", site, "psnr", "fastmri", value)
+        for site, value in (("brats", 28.0), ("ixi", 30.0))
+    ]
+
+
+@pytest.fixture
+def rounds() -> list[list[Row]]:
+    return [rows_of_round(number) for number in range(3)]
+
+
+@pytest.fixture
+def history(rounds) -> list[Row]:
+    return [row for rows in rounds for row in rows]
+
+
+@pytest.fixture
+def judged() -> list[Row]:
+    return judgement(2)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunInfo:
+    return RunInfo(
+        folder=tmp_path / "2026-01-02_03-04-05_ab12",
+        name="2026-01-02_03-04-05_ab12",
+        group="demo",
+        job_type="train",
+        tags=["fl_mrcm", "target=hpks", "acceleration=4"],
+        config={"strategy": {"name": "fl_mrcm"}, "rounds": 3, "target": None},
+    )
+
+
+@pytest.fixture
+def panels(tmp_path: Path) -> dict[str, Path]:
+    path = tmp_path / "brats.png"
+    matplotlib.image.imsave(path, np.linspace(0, 1, 64).reshape(8, 8), cmap="gray")
+    return {"brats": path}

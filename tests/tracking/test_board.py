@@ -1,0 +1,53 @@
+import math
+
+import pytest
+
+from flmrcm.federation.engine import Progress
+from flmrcm.tracking.board import Board, SiteLine
+from flmrcm.types import Row
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board(rounds=4, done=0, lines={"brats": SiteLine()}, round_started=0.0)
+
+
+def test_speed_is_slices_over_seconds_since_the_site_was_first_heard_of(board):
+    board.hear(Progress("train", "brats", 16, 96, 0.5), now=10.0)
+    board.hear(Progress("train", "brats", 96, 96, 0.4), now=12.0)
+    assert board.lines["brats"].speed == 40.0
+    assert board.lines["brats"].finished
+
+
+def test_time_left_is_the_mean_round_times_the_rounds_missing(board):
+    assert math.isnan(board.seconds_left(5.0))
+    board.end_round(0, now=10.0)
+    board.end_round(1, now=30.0)
+    assert board.seconds_left(30.0) == 30.0
+    assert board.seconds_left(36.0) == 24.0
+    assert board.seconds_left(1000.0) == 0.0
+
+
+def test_rounds_of_an_earlier_session_do_not_count_as_fast(board):
+    board.done = 2
+    board.end_round(2, now=10.0)
+    assert board.seconds_left(10.0) == 10.0
+
+
+def test_a_loss_that_is_not_there_leaves_the_last_one(board):
+    board.hear(Progress("train", "brats", 1, 2, 0.5), now=0.0)
+    board.hear(Progress("train", "brats", 2, 2, float("nan")), now=1.0)
+    assert board.lines["brats"].loss == 0.5
+
+
+def test_only_the_default_convention_is_shown(board):
+    board.take(
+        [Row(0, "val", "brats", "psnr", c, v) for c, v in (("fastmri", 30), ("slice_max", 9))]
+    )
+    assert board.lines["brats"].psnr == 30
+
+
+def test_means_are_over_the_sites_that_trained(board, rounds):
+    board.take(rounds[0])
+    loss, psnr, _ = board.means()
+    assert (loss, psnr) == (0.5, pytest.approx((29 + 31) / 2))

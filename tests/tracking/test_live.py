@@ -1,0 +1,93 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from flmrcm.federation.engine import Progress
+from flmrcm.tracking.live import Live
+
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+SITES = ["brats", "hpks", "ixi"]
+
+
+def terminal(width: int = 80) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, height=40, _environ={})
+
+
+def feed(live: Live, rounds) -> None:
+    for rows in rounds:
+        live(Progress("train", "brats", 16, 32, 0.3))
+        live(Progress("train", "brats", 32, 32, 0.2))
+        live.log(rows)
+
+
+def test_away_from_a_terminal_each_round_is_one_plain_line(rounds, judged):
+    console = Console(file=io.StringIO())
+    with Live(3, SITES, console=console) as live:
+        live.start([])
+        feed(live, rounds)
+        live.log(judged)
+        live.close([], {})
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("round 1 of 3  loss 0.5000  val PSNR 30.00  SSIM 0.3000")
+    assert lines[-1].endswith(" s")
+
+
+def test_a_round_without_validation_shows_no_old_scores(rounds):
+    console = Console(file=io.StringIO())
+    with Live(3, SITES, console=console) as live:
+        live.log(rounds[0])
+        live.log([row for row in rounds[1] if row.split == "train"])
+    first, second = console.file.getvalue().splitlines()
+    assert "PSNR" in first
+    assert "PSNR" not in second
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("n_sites", [2, 4, 12])
+def test_the_view_fits_the_terminal(width, n_sites):
+    console = terminal(width)
+    with Live(3, [f"a_long_hospital_{i}" for i in range(n_sites)], console=console) as live:
+        live(Progress("train", "a_long_hospital_0", 16, 32, 0.3))
+        shown = console.render_lines(live._view.get_renderable())
+    text = ["".join(segment.text for segment in line).rstrip() for line in shown]
+    assert len([line for line in text if "hospital" in line]) == n_sites + 1
+    assert not any("…" in line for line in text)
+    assert "round 1 of 3" in text[1]
+
+
+def test_the_view_shows_scores_and_who_is_at_work(rounds):
+    console = terminal()
+    with Live(3, SITES, console=console) as live:
+        live.start(rounds[0])
+        live(Progress("train", "ixi", 16, 32, 0.1234))
+    text = console.file.getvalue()
+    for expected in ("round 2 of 3", "training", "▸", "0.1234", "29.00", "0.2900"):
+        assert expected in text
+
+
+def test_a_finished_run_leaves_its_table_standing(rounds):
+    console = terminal()
+    with Live(3, SITES, console=console) as live:
+        feed(live, rounds)
+    last_view = console.file.getvalue().rpartition("3 rounds done")[2]
+    assert "took 0:00:0" in last_view
+    assert "29.00" in last_view
+    assert "training" not in last_view
+
+
+def test_an_error_inside_gives_the_cursor_back():
+    console = terminal()
+    with pytest.raises(RuntimeError), Live(3, SITES, console=console):
+        raise RuntimeError
+    text = console.file.getvalue()
+    assert HIDE in text
+    assert text.rindex(SHOW) > text.rindex(HIDE)
+
+
+def test_progress_of_unknown_length_is_shown():
+    console = terminal()
+    with Live(3, [], console=console) as live:
+        live(Progress("survey", "brats", 5, 0, float("nan")))
+    assert "asking" in console.file.getvalue()

@@ -1,0 +1,126 @@
+import subprocess
+import sys
+
+import pytest
+
+from flmrcm.errors import ConfigErrors
+from flmrcm.tracking.run_info import key
+from flmrcm.tracking.wandb import Wandb
+from flmrcm.tracking.wandb_offline import read_offline
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_logged_in(monkeypatch, tmp_path):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, panels):
+    tracker = Wandb(run)
+    tracker.start([])
+    for rows in [*rounds, judged[:1], judged[1:]]:
+        tracker.log(rows)
+    tracker.close([*history, *judged], panels)
+    seen = read_offline(run.folder)
+    assert (seen.name, seen.group, seen.job_type) == (run.name, run.group, run.job_type)
+    assert sorted(seen.tags) == sorted(run.tags)
+    assert seen.config == run.config
+    assert [line["round"] for line in seen.history] == [0, 1, 2, 2]
+    panel = seen.history[-1].pop("panels/brats")
+    assert (panel["height"], panel["width"]) == (8, 8)
+    for line, rows in zip(seen.history, [*rounds, judged], strict=True):
+        assert line == {"round": rows[0].round, **{key(row): row.value for row in rows}}
+    assert seen.summary["best/psnr"] == 31.0
+    assert seen.summary["last/psnr"] == 30.0
+    assert seen.summary["test/psnr"] == 29.0
+
+
+def test_a_resumed_run_shows_as_one_run_with_each_round_once(run, rounds, history):
+    broken_off = Wandb(run)
+    broken_off.start([])
+    broken_off.log(rounds[0])
+    broken_off.log(rounds[1])
+    resumed = Wandb(run)
+    resumed.start(rounds[0])
+    resumed.log(rounds[1])
+    resumed.log(rounds[2])
+    resumed.close(history, {})
+    assert [line["round"] for line in read_offline(run.folder).history] == [0, 1, 2]
+
+
+def test_a_run_keeps_its_id_however_often_it_goes_on(run, rounds):
+    ids = set()
+    for n_known in range(3):
+        tracker = Wandb(run)
+        known = [row for rows in rounds[:n_known] for row in rows]
+        tracker.start(known)
+        tracker.close(known, {})
+        ids.add(read_offline(run.folder).id)
+    assert len(ids) == 1
+
+
+def test_a_killed_run_goes_on_as_one_run(run, rounds, history):
+    code = """
+import os, sys
+from pathlib import Path
+from flmrcm.tracking.run_info import RunInfo
+from flmrcm.tracking.wandb import Wandb
+from flmrcm.types import Row
+tracker = Wandb(RunInfo(Path(sys.argv[1]), "name", "demo", "train", [], {}))
+tracker.start([])
+tracker.log([Row(0, "train", "brats", "loss", "", 9.0)])
+os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", code, str(run.folder)]).returncode == -9
+    assert list(run.folder.rglob("run-*.wandb"))
+    tracker = Wandb(run)
+    tracker.start(rounds[0])
+    tracker.log(rounds[1])
+    tracker.close(history, {})
+    assert [line["round"] for line in read_offline(run.folder).history] == [0, 1]
+
+
+def test_runs_in_different_folders_are_different_runs(run, tmp_path):
+    ids = set()
+    for name in ("first", "second"):
+        other = type(run)(tmp_path / name, name, run.group, run.job_type, run.tags, run.config)
+        tracker = Wandb(other)
+        tracker.start([])
+        tracker.close([], {})
+        ids.add(read_offline(other.folder).id)
+    assert len(ids) == 2
+
+
+def test_nothing_is_printed(run, rounds, panels, capfd):
+    tracker = Wandb(run)
+    tracker.start([])
+    tracker.log(rounds[0])
+    tracker.close(rounds[0], panels)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_disabled_writes_nothing(run, rounds, panels):
+    tracker = Wandb(run, mode="disabled")
+    tracker.start([])
+    tracker.log(rounds[0])
+    tracker.close(rounds[0], panels)
+    assert not list(run.folder.rglob("*.wandb"))
+
+
+def test_an_unknown_mode_names_the_nearest(run):
+    with pytest.raises(ConfigErrors, match=r"logger\.wandb\.mode=ofline.*'offline'"):
+        Wandb(run, mode="ofline")
+
+
+def test_online_without_a_login_says_how_to_go_on(run, capfd):
+    with pytest.raises(ConfigErrors, match=r"wandb login.*logger\.wandb\.mode=offline"):
+        Wandb(run, mode="online")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_wandb_is_only_imported_when_it_is_used():
+    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb_offline as w; "
+    code += "sys.exit('wandb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
