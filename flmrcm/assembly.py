@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from flmrcm.checking import Gathering, plain
 from flmrcm.data.site import Loading, Site
@@ -157,7 +157,7 @@ def build_federation(
     store = MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB)
     engine = found.build(
         "engine",
-        OmegaConf.create(parts.config["engine"]),
+        parts.config["engine"],
         clients=clients,
         store=store,
     )

@@ -1,7 +1,7 @@
 """Building objects from config nodes, with every problem of every node gathered."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -23,7 +23,7 @@ class Gathering:
     def __init__(self) -> None:
         self.problems: list[str] = []
 
-    def build(self, key: str, node: DictConfig, **more: Any) -> Any:
+    def build(self, key: str, node: DictConfig | Mapping[str, Any], **more: Any) -> Any:
         """Gives the object a node's `_target_` describes, or None when it has a problem.
 
         Args:

@@ -1,11 +1,12 @@
 """From words typed to a composed config: where `conf/` lies, habits, one-line errors, jobs."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -101,7 +102,7 @@ def is_group(key: str) -> bool:
 
 
 @contextmanager
-def one_line_errors(words: Sequence[str]) -> Iterator[None]:
+def one_line_errors(words: Sequence[str]) -> Generator[None]:
     """Turns Hydra's and OmegaConf's errors into one line with the nearest match."""
     try:
         yield
@@ -110,7 +111,7 @@ def one_line_errors(words: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _hydra() -> Iterator[None]:
+def _hydra() -> Generator[None]:
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -145,22 +146,13 @@ def _unknown_key(key: str) -> str:
 
 def known_keys() -> set[str]:
     """Gives every key of the default training config, groups and inner nodes too."""
-    keys: set[str] = set()
 
-    def walk(node: DictConfig, prefix: str) -> None:
-        for key in node:
-            path = f"{prefix}{key}"
-            keys.add(path)
-            inner = node._get_node(key)  # the node itself: its interpolation may not resolve
-            if (
-                isinstance(inner, DictConfig)
-                and not inner._is_none()
-                and not inner._is_interpolation()
-            ):
-                walk(inner, f"{path}.")
+    def below(node: Any, prefix: str) -> Iterator[str]:
+        for key, value in node.items() if isinstance(node, dict) else ():
+            yield f"{prefix}{key}"
+            yield from below(value, f"{prefix}{key}.")
 
-    walk(composed("train", []), "")
-    return keys
+    return set(below(OmegaConf.to_container(composed("train", [])), ""))
 
 
 def options_of(group: str) -> list[str]:

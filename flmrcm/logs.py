@@ -1,7 +1,7 @@
 """Where log lines go: short ones to the terminal, all of them to the run's folder."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def log_to_terminal() -> None:
 
 
 @contextmanager
-def log_to_file(path: Path) -> Iterator[None]:
+def log_to_file(path: Path) -> Generator[None]:
     """Also appends them to a file while the block runs."""
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

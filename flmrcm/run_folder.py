@@ -4,7 +4,7 @@ import fcntl
 import json
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
@@ -49,7 +49,7 @@ class RunFolder:
         mark.touch() if finished else mark.unlink(missing_ok=True)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Keeps other processes out while a run writes here; a killed run lets go.
 
         Raises:

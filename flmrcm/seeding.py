@@ -1,7 +1,7 @@
 """Randomness with an address: a draw depends on where it stands, not on what was drawn before."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import blake2b
 
@@ -16,7 +16,7 @@ def seed_for(*address: object) -> int:
 
 
 @contextmanager
-def seeded(*address: object) -> Iterator[int]:
+def seeded(*address: object) -> Generator[int]:
     """Seeds Python, NumPy and torch for a block, then puts their states back."""
     seed = seed_for(*address)
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002

@@ -145,8 +145,12 @@ class Row(NamedTuple):
 class Learner(Protocol):
     """What a strategy's client half may know of the module that is trained."""
 
-    model: nn.Module
     latent_size: int
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+        ...
 
     def encode(self, batch: Batch) -> Tensor:
         """Gives latents, (batch, latent_size), without running the decoder."""

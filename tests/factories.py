@@ -14,12 +14,17 @@ from flmrcm.data.h5 import TARGET_KEYS, Volume, read_header, write_volume
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
 from flmrcm.learning.recon_module import ReconModule
+from flmrcm.models.discriminator import discriminator
 from flmrcm.models.unet import UNet
 from flmrcm.physics.coils import birdcage_maps, expand
 from flmrcm.physics.fourier import fft2c
 from flmrcm.physics.masks import Random
 from flmrcm.seeding import seed_for, seeded
-from flmrcm.types import Batch
+from flmrcm.strategies.fl_mrcm import FLMRCM
+from flmrcm.types import Batch, Broadcast, Learner, Memory, SiteContext
+
+# on images this small, threads that wait for each other cost fifty times what they compute
+torch.set_num_threads(1)
 
 SPLITS = {"train": (4, 3), "val": (3,), "test": (3,)}
 """Slices of each volume, by split."""
@@ -118,3 +123,19 @@ def make_unet(channels: int = 2, pools: int = 2, seed: int = 0) -> UNet:
 def make_learner(channels: int = 2, pools: int = 2, seed: int = 0, lr: float = 0.1) -> ReconModule:
     """Gives a tiny network ready to learn with plain gradient descent."""
     return ReconModule(make_unet(channels, pools, seed), partial(torch.optim.SGD, lr=lr))
+
+
+def make_context(module: Learner, **options: Any) -> SiteContext:
+    """Gives what a site's rule sees in round 0, where nothing else is said."""
+    defaults = {"message": Broadcast(0, {}), "memory": Memory(), "is_target": False, "seed": 1}
+    return SiteContext(module, **(defaults | {"learning_rate": 0.01} | options))
+
+
+def make_fl_mrcm(**options: Any) -> FLMRCM:
+    """Gives FL-MRCM with a narrow discriminator and the target `t`."""
+    makers = {
+        "discriminator": partial(discriminator, width=8),
+        "discriminator_optimizer": torch.optim.RMSprop,
+        "target": "t",
+    }
+    return FLMRCM(**(makers | options))

@@ -59,8 +59,7 @@ def test_states_are_put_back_after_an_error() -> None:
     expected = draw()
     random.seed(0), np.random.seed(0), torch.manual_seed(0)  # noqa: NPY002
     with pytest.raises(ZeroDivisionError), seeded("between"):
-        draw()
-        raise ZeroDivisionError
+        raise ZeroDivisionError(draw())
     assert draw() == expected
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from flmrcm.assembly import build_learner, build_sites
-from flmrcm.checking import Gathering
+from flmrcm.checking import Gathering, plain
 from flmrcm.config import composed
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
@@ -49,7 +49,7 @@ def main(words: list[str]) -> None:
     checkpoint = _checkpoint(asked)
     content = read_file(checkpoint)
     trained = content.get("config") if isinstance(content, dict) else None
-    base = OmegaConf.create(trained) if trained else composed("train", [])
+    base = DictConfig(trained) if trained else composed("train", [])
     base.init_from = None
     cfg = overlaid(base, [word for word in words if word not in own])
     judge, module, sites = _checked(cfg, asked)
@@ -57,7 +57,7 @@ def main(words: list[str]) -> None:
     check_weights(weights, module.model, checkpoint)
     module.model.load_state_dict(weights)
     folder = RunFolder(Path(asked.output) if asked.output else _new_folder())
-    folder.write_config({**OmegaConf.to_container(cfg, resolve=True), "evaluate": dict(asked)})
+    folder.write_config({**plain(cfg), "evaluate": plain(asked)})
     method = cfg.strategy.name if trained else checkpoint.stem
     judgement = Judgement(method, asked.split, list(asked.save))
     for _, name, _ in judgement.run(judge, module, _available(sites, asked.split), folder.path):

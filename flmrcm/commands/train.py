@@ -10,7 +10,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from flmrcm.assembly import Parts, build_federation, check, prepare_data
 from flmrcm.checking import Gathering
@@ -164,10 +164,7 @@ def judge_run(parts: Parts, folder: RunFolder, trackers: Sequence[Tracker]) -> d
 def build_trackers(nodes: dict[str, Any], info: RunInfo) -> list[Tracker]:
     """Gives the trackers the config's `logger` names."""
     found = Gathering()
-    built = [
-        found.build(f"logger.{name}", OmegaConf.create(node), run=info)
-        for name, node in nodes.items()
-    ]
+    built = [found.build(f"logger.{name}", node, run=info) for name, node in nodes.items()]
     found.raise_if_any()
     return built
 

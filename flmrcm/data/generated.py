@@ -2,7 +2,7 @@
 
 import fcntl
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -70,7 +70,7 @@ def with_progress(items: Collection[Item], what: str) -> Iterable[Item]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,7 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
             raise DataLayoutError(f"{path}: 'kspace' is {kind}-coil, but coils={coils} is asked.")
         shape = kspace.shape if kind == "multi" else (kspace.shape[0], 1, *kspace.shape[1:])
         key = _target_key(file, kind if coils == "auto" else coils)
-        target_shape = _checked_target_shape(path, file[key], shape) if key else None
+        target_shape = _target_shape(path, _dataset(file, path, key), shape) if key else None
     return Volume(path, site, shape, key, target_shape)
 
 
@@ -85,10 +85,10 @@ def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | Non
     """
     with _opened(volume.path) as file:
         try:
-            kspace = np.asarray(file["kspace"][index], np.complex64)
+            kspace = np.asarray(_dataset(file, volume.path, "kspace")[index], np.complex64)
             key = volume.target_key
-            target = np.asarray(file[key][index], np.float32) if key else None
-        except (OSError, KeyError, IndexError) as error:
+            target = _dataset(file, volume.path, key)[index] if key else None
+        except (OSError, IndexError) as error:
             raise DataLayoutError(
                 f"{volume.path}: slice {index} can't be read ({error})."
             ) from None
@@ -98,7 +98,17 @@ def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | Non
                 f"{volume.path}: slice {index} of '{name}' holds NaN or infinity; "
                 "mend the file, or leave it out with data.skip_broken=true."
             )
-    return kspace.reshape(volume.shape[1:]), target
+    return kspace.reshape(volume.shape[1:]), None if target is None else target.astype(np.float32)
+
+
+def read_targets(volume: Volume) -> np.ndarray:
+    """Gives a volume's targets, (slices, height, width), magnitude.
+
+    Raises:
+        DataLayoutError: the file can't be read or holds no target.
+    """
+    with _opened(volume.path) as file:
+        return _dataset(file, volume.path, volume.target_key or "target")[()]
 
 
 def write_volume(
@@ -125,7 +135,7 @@ def write_volume(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
+def _opened(path: Path) -> Generator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -148,9 +158,7 @@ def _target_key(file: h5py.File, kind: str) -> str | None:
     return key if key in file else None
 
 
-def _checked_target_shape(
-    path: Path, target: h5py.Dataset, shape: tuple[int, ...]
-) -> tuple[int, int]:
+def _target_shape(path: Path, target: h5py.Dataset, shape: tuple[int, ...]) -> tuple[int, int]:
     slices, _, rows, columns = shape
     if target.ndim != 3 or target.shape[0] != slices:
         raise DataLayoutError(

@@ -1,6 +1,7 @@
 """In which order examples are visited: a function of an address, never of what came before."""
 
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,17 @@ def batches_of(
         if len(batch) == batch_size:
             yield open_batches.pop(sizes[index])
     yield from open_batches.values()
+
+
+def batches_in_file_order(sizes: Sequence[Hashable], batch_size: int) -> Iterator[list[int]]:
+    """Cuts 0, 1, 2, … into batches; one ends early where the size changes, so volumes stay whole.
+
+    Args:
+        sizes: the size of each example.
+        batch_size: examples per batch at most.
+    """
+    for _, run in groupby(range(len(sizes)), key=sizes.__getitem__):
+        yield from batches_of(list(run), sizes, batch_size)
 
 
 def target_order(sampling: str, n_target: int, n_source: int, visit: int, seed: int) -> list[int]:
@@ -86,10 +98,13 @@ class BatchOrder(Sampler[Pick]):
         self.visit = epoch
 
     def __iter__(self) -> Iterator[Pick]:
-        n, shuffle = len(self.sizes), self.address is not None
-        order = shuffled(n, *self.address, self.visit) if self.address else range(n)
+        if self.address is None:
+            for indices in batches_in_file_order(self.sizes, self.batch_size):
+                yield Pick(indices, None)
+            return
+        order = shuffled(len(self.sizes), *self.address, self.visit)
         for indices in batches_of(order, self.sizes, self.batch_size):
-            yield Pick(indices, self.visit if shuffle else None)
+            yield Pick(indices, self.visit)
 
     def __len__(self) -> int:
-        return sum(1 for _ in batches_of(range(len(self.sizes)), self.sizes, self.batch_size))
+        return sum(1 for _ in self)

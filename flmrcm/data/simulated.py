@@ -4,7 +4,7 @@ Every image is simulated. Each site scans its own people (`flmrcm.data.anatomy`)
 protocol (`flmrcm.data.protocol`); the same fields give the same bytes on the same machine.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -139,7 +139,7 @@ class SimulatedSite:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _one_thread() -> Generator[None]:
     """One torch thread: for slices this small, several cost more than they save."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -69,7 +69,8 @@ class Site(LightningDataModule):
 
     def __init__(self, name: str, sources: Sequence[Source], loading: Loading) -> None:
         super().__init__()
-        self.name, self.sources, self.loading = name, list(sources), loading
+        self.name: str = name  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.sources, self.loading = list(sources), loading
         self._masks = {source.name: source.mask for source in sources}
         self.slices = cache(self._slices)
         self._test_split = "test"

@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-import h5py
 import numpy as np
 
-from flmrcm.data.h5 import Volume, read_header, read_slice
+from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
 from flmrcm.errors import ConfigErrors, DataLayoutError, one_of, require
 from flmrcm.physics.masks import Mask
 from flmrcm.seeding import seed_for
@@ -187,6 +186,5 @@ class Source:
 
 def foreground_shares(volume: Volume) -> np.ndarray:
     """Gives, for each slice, the share of pixels above a tenth of the volume's maximum."""
-    with h5py.File(volume.path, "r") as file:
-        target = file[volume.target_key][()]
+    target = read_targets(volume)
     return (target > FOREGROUND_LEVEL * target.max()).mean((1, 2))

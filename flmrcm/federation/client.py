@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, count
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
+from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.data.slices import RawBatch
 from flmrcm.federation.engine import Op, Progress, Watch
@@ -141,7 +143,7 @@ class Client:
 
     def _pass(self, visit: int) -> Iterator[RawBatch]:
         loader = self.site.train_dataloader()
-        loader.sampler.set_epoch(visit)  # pyright: ignore[reportAttributeAccessIssue]
+        cast(BatchOrder, loader.sampler).set_epoch(visit)
         return iter(loader)
 
     def _target_batches(self, round_: int) -> Iterator[Batch] | None:

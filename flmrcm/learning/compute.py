@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -111,7 +111,7 @@ class Compute:
 
 
 @contextmanager
-def quiet_lightning() -> Iterator[None]:
+def quiet_lightning() -> Generator[None]:
     """Keeps Lightning's advice about devices and loader workers off the terminal."""
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level

@@ -13,7 +13,7 @@ NMSE is per volume in all of them.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -66,7 +66,7 @@ def ssim(image: np.ndarray, target: np.ndarray, peak: float) -> float:
         target: (height, width).
         peak: the data range, > 0.
     """
-    return float(structural_similarity(target, image, data_range=peak))
+    return float(cast(float, structural_similarity(target, image, data_range=peak)))
 
 
 def score_volume(

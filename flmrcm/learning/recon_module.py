@@ -77,11 +77,18 @@ class ReconModule(LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Prediction:
         """Gives images in the data's own units, on the CPU."""
         image, latent = self.model(batch)
-        images = (
-            denormalise(x.float(), batch.mean, batch.std).squeeze(1).cpu()
-            for x in (image, batch.target, batch.image)
+
+        def own_units(x: Tensor) -> Tensor:
+            return denormalise(x.float(), batch.mean, batch.std).squeeze(1).cpu()
+
+        return Prediction(
+            own_units(image),
+            own_units(batch.target),
+            own_units(batch.image),
+            latent.float().cpu(),
+            batch.volume,
+            batch.slice.cpu(),
         )
-        return Prediction(*images, latent.float().cpu(), batch.volume, batch.slice.cpu())
 
     def configure_optimizers(self) -> Any:
         """Gives the optimizer at its base rate."""

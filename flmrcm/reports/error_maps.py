@@ -69,5 +69,5 @@ def _draw_site(
 
 def _middle_slice(path: Path) -> dict[str, np.ndarray]:
     with h5py.File(path, "r") as file:
-        middle = file["reconstruction"].shape[0] // 2
-        return {name: file[name][middle] for name in ("target", "input", "reconstruction")}
+        volumes = {name: np.asarray(file[name]) for name in ("target", "input", "reconstruction")}
+    return {name: volume[len(volume) // 2] for name, volume in volumes.items()}

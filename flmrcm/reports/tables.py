@@ -48,8 +48,9 @@ def method_by_site(scores: pd.DataFrame, metric: str, convention: str = "fastmri
         convention: see `learning.metrics`.
     """
     rows = scores[(scores.metric == metric) & (scores.convention == convention)]
-    per_volume = rows.groupby(["method", "site", "volume"], sort=False)["value"].mean()
-    table = per_volume.groupby(["method", "site"], sort=False).mean().unstack("site")
+    keys = ["method", "site", "volume"]
+    per_volume = rows.pivot_table("value", keys, aggfunc="mean", sort=False).reset_index()
+    table = per_volume.pivot_table("value", "method", "site", aggfunc="mean", sort=False)
     order = sorted(table.index, key=lambda method: method != ZERO_FILLED)
     return table.loc[order, list(dict.fromkeys(rows.site))]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MODES = ("offline", "online", "disabled")
 
-_QUIET = {
+_QUIET: dict[str, Any] = {
     "silent": True,
     "console": "off",
     "disable_code": True,

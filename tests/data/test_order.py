@@ -1,5 +1,7 @@
 """Order is a function of an address; batches hold one size and lose nothing."""
 
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def test_sizes_never_mix_and_nothing_is_lost(case: tuple[list[int], int]) -> Non
     sizes, batch_size = case
     order = shuffled(len(sizes), "any")
     batches = list(batches_of(order, sizes, batch_size))
-    assert sorted(sum(batches, [])) == list(range(len(sizes)))
+    assert sorted(chain.from_iterable(batches)) == list(range(len(sizes)))
     for batch in batches:
         assert 1 <= len(batch) <= batch_size
         assert len({sizes[index] for index in batch}) == 1
@@ -32,7 +34,7 @@ def test_sizes_never_mix_and_nothing_is_lost(case: tuple[list[int], int]) -> Non
 def test_examples_of_one_size_keep_their_order(case: tuple[list[int], int]) -> None:
     sizes, batch_size = case
     order = shuffled(len(sizes), "any")
-    seen = sum(batches_of(order, sizes, batch_size), [])
+    seen = list(chain.from_iterable(batches_of(order, sizes, batch_size)))
     for size in set(sizes):
         assert [i for i in seen if sizes[i] == size] == [i for i in order if sizes[i] == size]
 
@@ -49,7 +51,7 @@ def test_shuffled_targets_are_used_up_before_any_comes_again(
 ) -> None:
     drawn = [target_order("shuffled", n_target, n_source, visit, seed) for visit in range(visits)]
     assert all(len(indices) == n_source for indices in drawn)
-    stream = sum(drawn, [])
+    stream = list(chain.from_iterable(drawn))
     for start in range(0, len(stream) - n_target + 1, n_target):
         assert sorted(stream[start : start + n_target]) == list(range(n_target))
 
@@ -86,14 +88,14 @@ def test_training_order_follows_address_and_visit() -> None:
 
 def test_judging_order_is_the_files_and_has_no_visit() -> None:
     seen = picks(None, visit=5)
-    assert sum((pick.indices for pick in seen), []) == list(range(20))
+    assert list(chain.from_iterable(pick.indices for pick in seen)) == list(range(20))
     assert {pick.visit for pick in seen} == {None}
 
 
 def test_judging_keeps_slices_of_mixed_sizes_in_file_order() -> None:
     sizes = ["a"] * 3 + ["b"] * 3 + ["a"] * 2
     order = BatchOrder(sizes, 2, None)
-    assert sum((pick.indices for pick in order), []) == list(range(8))
+    assert list(chain.from_iterable(pick.indices for pick in order)) == list(range(8))
     assert len(order) == len(list(order))
 
 

@@ -1,6 +1,7 @@
 """Which volumes and slices an institution gives."""
 
 import logging
+from itertools import chain
 from pathlib import Path
 
 import h5py
@@ -72,7 +73,7 @@ def test_no_share_is_so_small_that_nothing_is_left(ten: Path) -> None:
 @pytest.mark.parametrize("hands", [1, 3, 10])
 def test_dealing_gives_every_volume_to_one_client(ten: Path, hands: int) -> None:
     dealt = [names(make_source(ten, share=(hand, hands))) for hand in range(hands)]
-    assert sorted(sum(dealt, [])) == names(make_source(ten))
+    assert sorted(chain.from_iterable(dealt)) == names(make_source(ten))
     assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
     assert dealt == [names(make_source(ten, share=(hand, hands))) for hand in range(hands)]
 
@@ -111,7 +112,7 @@ def test_slices_with_too_little_foreground_are_left_out(tmp_path: Path) -> None:
 
 
 def broken_site(root: Path) -> Path:
-    """Three sound volumes, and a truncated one, one with NaN in its last slice, one without target."""
+    """Three sound volumes; a truncated one, one with NaN in its last slice, one without target."""
     write_site(root, {"train": (2, 2, 2)})
     folder = root / "T1" / "train"
     (folder / "a_truncated.h5").write_bytes((folder / "train_0.h5").read_bytes()[:900])

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from flmrcm.physics.coils import birdcage_maps, expand, reduce, rss
 
-shapes = pytest.mark.parametrize("coils, height, width", [(1, 8, 8), (4, 16, 12), (7, 9, 15)])
+shapes = pytest.mark.parametrize(("coils", "height", "width"), [(1, 8, 8), (4, 16, 12), (7, 9, 15)])
 
 
 @pytest.fixture

@@ -1,0 +1,37 @@
+# Everything sets itself up: only Python 3.11 (or newer) and make are needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: help demo test check format bench wheel clean
+help:            ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)   ## FL-MR and FL-MRCM on four simulated sites: a table and a picture
+	$(BIN)/flmrcm train -m experiment=demo strategy=fl_mr,fl_mrcm
+	$(BIN)/flmrcm compare outputs/demo
+
+test: $(READY)   ## the tests
+	$(BIN)/pytest
+
+check: $(READY)  ## format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/pytest
+
+format: $(READY) ## put the code in shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## ratios, each pair measured in turn; writes outputs/benchmark.json
+	$(BIN)/python scripts/benchmark.py
+
+clean:           ## remove the environment and caches; outputs/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,243 @@
+"""NMSE, PSNR and SSIM, under each convention."""
+
+import sys
+from itertools import chain
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from factories import smooth_images
+from numpy.lib.stride_tricks import sliding_window_view
+from skimage import metrics as skimage
+from torch import Tensor
+
+from flmrcm.data.transforms import CLAMP, normalise
+from flmrcm.learning.metrics import (
+    CONVENTIONS,
+    METRICS,
+    VolumeScore,
+    VolumeScores,
+    as_row,
+    mean_scores,
+    nmse,
+    psnr,
+    score_volume,
+    ssim,
+)
+from flmrcm.types import Batch
+
+Key = tuple[str, str]
+SIZE = (20, 16)
+
+
+def volume(n: int = 4, size: tuple[int, int] = SIZE, seed: int = 0) -> tuple[Any, Any]:
+    """A target and something like it, float32, (slices, height, width)."""
+    target = np.abs(smooth_images(n, size, seed))
+    noise = np.random.default_rng(seed).normal(0, 0.05 * target.max(), target.shape)
+    return np.abs(target + noise).astype(np.float32), target
+
+
+def naive_ssim(image: np.ndarray, target: np.ndarray, peak: float) -> float:
+    """Wang et al. 2004, equation 13, window by window, sample covariance."""
+    ones, twos = (
+        sliding_window_view(x.astype(float), (7, 7)).reshape(-1, 49) for x in (image, target)
+    )
+    mean1, mean2 = ones.mean(1), twos.mean(1)
+    cov = ((ones.T - mean1) * (twos.T - mean2)).sum(0) / 48
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    top = (2 * mean1 * mean2 + c1) * (2 * cov + c2)
+    bottom = (mean1**2 + mean2**2 + c1) * (ones.var(1, ddof=1) + twos.var(1, ddof=1) + c2)
+    return float((top / bottom).mean())
+
+
+def naive_psnr(image: np.ndarray, target: np.ndarray, peak: float) -> float:
+    return float(10 * np.log10(peak**2 / ((image.astype(float) - target) ** 2).mean()))
+
+
+def scored(image: np.ndarray, target: np.ndarray, clamped: np.ndarray) -> dict[Key, Any]:
+    return {
+        (metric, convention): (value, slices)
+        for metric, convention, value, slices in score_volume(image, target, clamped)
+    }
+
+
+def test_the_definitions_are_scikit_images() -> None:
+    image, target = volume()
+    peak = float(target.max())
+    expected = skimage.peak_signal_noise_ratio(target, image, data_range=peak)
+    assert psnr(image, target, peak) == pytest.approx(expected, rel=1e-6)
+    expected = skimage.normalized_root_mse(target, image, normalization="euclidean") ** 2
+    assert nmse(image, target) == pytest.approx(expected, rel=1e-5)
+    expected = skimage.structural_similarity(target[0], image[0], data_range=peak)
+    assert ssim(image[0], target[0], peak) == expected
+
+
+@pytest.mark.filterwarnings("ignore")  # fastMRI's own imports
+def test_the_default_convention_is_fastmris(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastmri")
+    # only its command line needs runstats
+    monkeypatch.setitem(sys.modules, "runstats", SimpleNamespace(Statistics=None))
+    evaluate = pytest.importorskip("fastmri.evaluate")
+    image, target = volume()
+    found = scored(image, target, target)
+    for metric in METRICS:
+        expected = float(np.squeeze(getattr(evaluate, metric)(target, image)))
+        assert found[metric, "fastmri"] == (pytest.approx(expected, rel=1e-5), 4)
+
+
+def test_each_convention_is_its_words() -> None:
+    image, target = volume()
+    clamped = np.minimum(target, 0.6 * target.max())
+    top, low = target.max(), clamped.max()
+    own = target.max((1, 2))
+
+    def mean(score: Any, reference: np.ndarray, peaks: np.ndarray) -> float:
+        return np.mean([score(*each) for each in zip(image, reference, peaks, strict=True)])
+
+    expected = {
+        ("nmse", "fastmri"): ((image - target) ** 2).sum() / (target**2).sum(),
+        ("psnr", "fastmri"): naive_psnr(image, target, top),
+        ("ssim", "fastmri"): mean(naive_ssim, target, top.repeat(4)),
+        ("nmse", "published"): ((image - clamped) ** 2).sum() / (clamped**2).sum(),
+        ("psnr", "published"): naive_psnr(image, clamped, low),
+        ("ssim", "published"): mean(naive_ssim, clamped, low.repeat(4)),
+        ("psnr", "slice_volume_max"): mean(naive_psnr, target, top.repeat(4)),
+        ("psnr", "slice_max"): mean(naive_psnr, target, own),
+        ("ssim", "slice_max"): mean(naive_ssim, target, own),
+    }
+    expected["ssim", "slice_volume_max"] = expected["ssim", "fastmri"]
+    for convention in ("slice_volume_max", "slice_max"):
+        expected["nmse", convention] = expected["nmse", "fastmri"]
+    found = scored(image, target, clamped)
+    assert set(found) == {(m, c) for m in METRICS for c in CONVENTIONS}
+    for key, value in expected.items():
+        assert found[key] == (pytest.approx(value, rel=1e-4), 4), key
+
+
+def test_a_perfect_image_is_perfect() -> None:
+    _, target = volume()
+    for (metric, _), (value, _) in scored(target, target, target).items():
+        assert np.isfinite(value)
+        assert value > 1000 if metric == "psnr" else value == {"nmse": 0, "ssim": 1}[metric]
+
+
+def test_black_slices_have_no_maximum_of_their_own() -> None:
+    image, target = volume()
+    blank = np.zeros((2, *SIZE), np.float32)
+    with_black = np.concatenate([blank, target]), np.concatenate([blank, image])
+    found = scored(with_black[1], with_black[0], with_black[0])
+    lit = scored(image, target, target)
+    for metric in ("psnr", "ssim"):
+        assert found[metric, "slice_max"] == lit[metric, "slice_max"]
+        assert found[metric, "fastmri"][1] == 6
+    assert found["ssim", "fastmri"][0] > lit["ssim", "fastmri"][0]  # black counts as perfect here
+
+
+def batches_of_volume(
+    name: str, image: np.ndarray, target: np.ndarray, batch_size: int, std: float = 0.4
+) -> list[tuple[Tensor, Batch]]:
+    """A volume as a site's loaders give it: normalised, a few slices at a time."""
+    found = []
+    for first in range(0, len(target), batch_size):
+        part = slice(first, first + batch_size)
+        n = len(target[part])
+        mean, stds = torch.full((n,), 1.0), torch.full((n,), std)
+        x, y = (normalise(torch.from_numpy(a[part])[:, None], mean, stds) for a in (image, target))
+        mask = torch.ones(n, 1, 1, 1, dtype=torch.bool)
+        index = torch.arange(first, first + n)
+        found.append((x, Batch(x, y, mean, stds, mask, [name] * n, index)))
+    return found
+
+
+def joined(ones: list[tuple[Tensor, Batch]]) -> tuple[Tensor, Batch]:
+    """Several batches of one size as one."""
+    images, batches = zip(*ones, strict=True)
+    columns = zip(*(batch[:7] for batch in batches), strict=True)
+    fields = ([*chain(*x)] if isinstance(x[0], list) else torch.cat(x) for x in columns)
+    return torch.cat(images), Batch(*fields)
+
+
+def through(steps: list[tuple[Tensor, Batch]]) -> list[VolumeScore]:
+    scores = VolumeScores()
+    for image, batch in steps:
+        scores.update(image, batch)
+    return scores.compute()
+
+
+def values(scores: list[VolumeScore]) -> dict[tuple[str, str, str], Any]:
+    assert len({score[:3] for score in scores}) == len(scores)
+    return {score[:3]: (pytest.approx(score.value, rel=1e-6), score.slices) for score in scores}
+
+
+def test_a_volume_is_scored_in_its_own_units() -> None:
+    image, target = volume()
+    expected = scored(image, target, target)
+    for _, metric, convention, value, slices in through(batches_of_volume("a/v", image, target, 3)):
+        if convention != "published":
+            assert (pytest.approx(value, rel=1e-4), slices) == expected[metric, convention]
+
+
+def test_the_published_convention_clamps_the_target() -> None:
+    image, target = volume()
+    std = (target.max() - 1.0) / (2 * CLAMP)  # half of the brightest pixel's way up is 6 σ
+    found = {s[1:3]: s.value for s in through(batches_of_volume("a/v", image, target, 4, std))}
+    clamped = np.clip(target, 1 - CLAMP * std, 1 + CLAMP * std)
+    assert clamped.max() < 0.9 * target.max()
+    expected = scored(image, target, clamped)
+    for key, value in found.items():
+        assert value == pytest.approx(expected[key][0], rel=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 16])
+def test_how_slices_are_batched_changes_no_score(batch_size: int) -> None:
+    whole = values(through(batches_of_volume("a/v", *volume(), 99)))
+    assert values(through(batches_of_volume("a/v", *volume(), batch_size))) == whole
+
+
+def test_volumes_that_share_batches_are_told_apart() -> None:
+    (a1, a2), (b1, b2) = (
+        batches_of_volume(name, *volume(seed=s), 2) for s, name in ((1, "s/a"), (2, "s/b"))
+    )
+    apart = values(through([a1, a2, b1, b2]))
+    assert values(through([a1, joined([a2, b1]), b2])) == apart
+    assert {name for name, *_ in apart} == {"s/a", "s/b"}
+
+
+def test_sizes_that_take_turns_change_no_score() -> None:
+    a1, a2 = batches_of_volume("s/a", *volume(seed=1), 2)
+    b1, b2 = batches_of_volume("s/b", *volume(size=(9, 12), seed=2), 2)
+    assert values(through([a1, b1, a2, b2])) == values(through([a1, a2, b1, b2]))
+
+
+def test_a_volume_is_let_go_once_it_is_whole() -> None:
+    scores = VolumeScores()
+    for name in ("s/a", "s/b", "s/c"):
+        for image, batch in batches_of_volume(name, *volume(), 2):
+            scores.update(image, batch)
+    assert list(scores._open) == ["s/c"]
+
+
+def test_scores_are_forgotten_on_reset() -> None:
+    scores = VolumeScores()
+    for name in ("s/a", "s/b"):
+        scores.reset()
+        for image, batch in batches_of_volume(name, *volume(), 2):
+            scores.update(image, batch)
+        assert {score.volume for score in scores.compute()} == {name}
+
+
+def test_means_are_over_volumes_not_slices() -> None:
+    rows = [
+        VolumeScore("s/a", "psnr", "fastmri", 30.0, 99),
+        VolumeScore("s/b", "psnr", "fastmri", 20.0, 1),
+        VolumeScore("s/b", "ssim", "fastmri", 0.5, 1),
+    ]
+    assert mean_scores(rows) == {("psnr", "fastmri"): 25.0, ("ssim", "fastmri"): 0.5}
+    assert mean_scores([]) == {}
+
+
+def test_a_score_is_a_table_row() -> None:
+    row = as_row(VolumeScore("s/a", "psnr", "fastmri", 30.0, 4))
+    assert list(row.values()) == ["s/a", "psnr", "fastmri", 30.0, 4]
