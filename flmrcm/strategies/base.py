@@ -87,18 +87,15 @@ class Strategy(ABC):
         self, state: ServerState, round_: int, sites: Sequence[str], answers: Sequence[Reply]
     ) -> Mapping[str, Broadcast]:
         """Gives what each training site is sent."""
-        extras = self.sent_extras(state, answers)
         return {
-            site: Broadcast(round_, state.weights, {} if site == self.target else extras)
+            site: Broadcast(round_, state.weights, self.extras_for(site, state, answers))
             for site in sites
         }
 
-    def sent_extras(
-        self,
-        state: ServerState,
-        answers: Sequence[Reply],
+    def extras_for(
+        self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
-        """Gives what sites that aren't the target are sent beside the weights."""
+        """Gives what a training site is sent beside the weights."""
         return {}
 
     @abstractmethod

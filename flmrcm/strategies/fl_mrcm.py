@@ -102,12 +102,12 @@ class FLMRCM(FedAvg):
             return {}
         return {self.target: Broadcast(round_, state.weights)}
 
-    def sent_extras(
-        self,
-        state: ServerState,
-        answers: Sequence[Reply],
+    def extras_for(
+        self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
         """Sends the target's latents on to the sources."""
+        if site == self.target:
+            return {}
         return {kind: tensors for reply in answers for kind, tensors in reply.extras.items()}
 
     def local_rule(self, site: SiteContext) -> LocalRule:

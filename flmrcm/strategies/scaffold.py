@@ -29,10 +29,8 @@ class Scaffold(FedAvg):
         sites = {"sites": torch.tensor(len(participants))}
         return ServerState(weights, {CONTROL: zeros, "count": sites})
 
-    def sent_extras(
-        self,
-        state: ServerState,
-        answers: Sequence[Reply],
+    def extras_for(
+        self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
         """Sends the server's control variate."""
         return {CONTROL: state.extras[CONTROL]}
