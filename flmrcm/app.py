@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail("\n".join(f"config: {problem}" for problem in error.problems), 2)
     except FlmrcmError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.filename or 'file'}: {error.strerror}. Every whole round is kept.", 1)
     except KeyboardInterrupt:
         _fail("stopped; every whole round is kept.", 130)
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from flmrcm.checking import Gathering, plain
 from flmrcm.data.site import Loading, Site
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, one_of
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.client import Client, Workshop
 from flmrcm.federation.engine import Watch
@@ -21,6 +21,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Federation, Plan
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.judge import Judge
+from flmrcm.learning.metrics import SSIM_WINDOW
 from flmrcm.learning.recon_module import ReconModule
 from flmrcm.learning.weights import check_weights, find_weights, read_file
 from flmrcm.models.reconstructor import Reconstructor
@@ -82,6 +83,7 @@ def check(cfg: DictConfig) -> Parts:
         participants=participants or [],
         judged=sorted({*(participants or []), *([target] if target else [])}),
     )
+    found.problems += one_of("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
     if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     found.raise_if_any()
@@ -132,6 +134,8 @@ def prepare_data(parts: Parts) -> None:
         for split in parts.splits_needed(name):
             needed += site.n_bytes(split)
             for height, width in sorted(site.image_sizes(split)):
+                if min(height, width) < SSIM_WINDOW:
+                    problems.append(f"site {name}: {height}×{width} images; SSIM needs 7×7.")
                 if problem := parts.module.model.size_problem(height, width):
                     problems.append(problem)
     if problems:

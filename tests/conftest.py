@@ -25,6 +25,9 @@ from flmrcm.learning.recon_module import ReconModule
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import ServerState
 
+# on images this small, threads that wait for each other cost fifty times what they compute
+torch.set_num_threads(1)
+
 SEED = 3
 
 
@@ -86,3 +89,9 @@ def setting(sites: dict[str, Site], tmp_path: Path) -> Callable[..., Setting]:
 def run(setting: Callable[..., Setting]) -> Callable[..., ServerState]:
     """Runs a strategy over the three hospitals and gives the state it ends in."""
     return lambda strategy, **changes: setting(**changes).run(strategy)
+
+
+@pytest.fixture(scope="session")
+def simulated_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which simulated data are made once for all tests."""
+    return tmp_path_factory.mktemp("simulated")

@@ -23,9 +23,6 @@ from flmrcm.seeding import seed_for, seeded
 from flmrcm.strategies.fl_mrcm import FLMRCM
 from flmrcm.types import Batch, Broadcast, Learner, Memory, SiteContext
 
-# on images this small, threads that wait for each other cost fifty times what they compute
-torch.set_num_threads(1)
-
 SPLITS = {"train": (4, 3), "val": (3,), "test": (3,)}
 """Slices of each volume, by split."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flmrcm.seeding import seed_for, seeded
@@ -19,6 +19,7 @@ def draw() -> tuple[float, float, float]:
 
 
 @given(st.lists(parts, max_size=4))
+@settings(deadline=None)
 def test_a_seed_fits_every_generator(address: list[Any]) -> None:
     assert 0 <= seed_for(*address) < 2**32
     assert seed_for(*address) == seed_for(*address)

@@ -91,7 +91,7 @@ def _job(cfg: DictConfig) -> None:
         return
     try:
         run(cfg, folder, resumes=in_sweep)
-    except FlmrcmError as error:
+    except (FlmrcmError, OSError) as error:
         failures.append(f"{folder.path.name}: {error}" if in_sweep else str(error))
         log.debug("failed", exc_info=True)
 

@@ -15,10 +15,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from flmrcm.errors import DataLayoutError, one_of
+from flmrcm.errors import DataLayoutError
 
 TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
-COILS = ("single", "multi", "auto")
 
 
 @dataclass(frozen=True)
@@ -126,12 +125,15 @@ def write_volume(
     target = np.asarray(target, np.float32)
     key = TARGET_KEYS["multi" if kspace.ndim == 4 else "single"]
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with h5py.File(temporary, "w") as file:
-        for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
-            file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
-        file.attrs.update(attributes)
-        file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
-    temporary.replace(path)
+    try:
+        with h5py.File(temporary, "w") as file:
+            for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
+                file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
+            file.attrs.update(attributes)
+            file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -142,7 +144,10 @@ def _opened(path: Path) -> Generator[h5py.File]:
         reason = str(error).split("(")[-1].rstrip(")")
         raise DataLayoutError(f"{path}: not a readable HDF5 file ({reason}).") from None
     with file:
-        yield file
+        try:
+            yield file
+        except (OSError, RuntimeError, ValueError, TypeError) as error:
+            raise DataLayoutError(f"{path}: damaged inside ({error}).") from None
 
 
 def _dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
@@ -160,9 +165,11 @@ def _target_key(file: h5py.File, kind: str) -> str | None:
 
 def _target_shape(path: Path, target: h5py.Dataset, shape: tuple[int, ...]) -> tuple[int, int]:
     slices, _, rows, columns = shape
-    if target.ndim != 3 or target.shape[0] != slices:
+    real = np.issubdtype(target.dtype, np.floating)
+    if not real or target.ndim != 3 or target.shape[0] != slices:
         raise DataLayoutError(
-            f"{path}: the target is {target.shape}; it must be (slice, h, w) with {slices} slices."
+            f"{path}: the target is {target.dtype} {target.shape}; it must be real, "
+            f"(slice, h, w) with {slices} slices."
         )
     height, width = target.shape[1:]
     if height > rows or width > columns:
@@ -170,8 +177,3 @@ def _target_shape(path: Path, target: h5py.Dataset, shape: tuple[int, ...]) -> t
             f"{path}: the target is {height}×{width}, larger than its k-space {rows}×{columns}."
         )
     return height, width
-
-
-def check_coils(coils: str) -> list[str]:
-    """Gives a problem line when `coils` isn't single, multi or auto."""
-    return one_of("coils", coils, COILS)

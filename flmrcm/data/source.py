@@ -115,7 +115,7 @@ class Source:
             DataLayoutError: a folder or target is missing, or a volume is broken and
                 `skip_broken` is off.
         """
-        paths = self._dealt(self._files(split))
+        paths = self._dealt(self._files(split), split)
         rate = {"train": self.sample_rate, "val": self.val_sample_rate}.get(split, 1.0)
         paths = self._drawn(paths, rate, split)
         volumes = [volume for path in paths if (volume := self._header(path)) is not None]
@@ -147,12 +147,15 @@ class Source:
             )
         return files
 
-    def _dealt(self, paths: list[Path]) -> list[Path]:
+    def _dealt(self, paths: list[Path], split: str) -> list[Path]:
         if self.share is None:
             return paths
         hand, hands = self.share
         order = np.random.default_rng(seed_for("deal", self.seed, self.name)).permutation
-        dealt = sorted(order(len(paths))[hand::hands])
+        cards = order(len(paths))
+        dealt = sorted(cards[hand::hands])
+        if not dealt and split != "train":
+            dealt = [cards[hand % len(paths)]]  # too few to judge on: clients share them
         if not dealt:
             raise DataLayoutError(
                 f"site {self.name}: {len(paths)} volumes can't be dealt to {hands} clients; "

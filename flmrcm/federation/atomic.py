@@ -1,6 +1,7 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ def save_atomically(content: Any, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # torch reports a full device in words of its own; a buffer's write says it as any file does
+    buffer = BytesIO()
+    torch.save(content, buffer)
     try:
         with temporary.open("wb") as file:
-            torch.save(content, file)
+            file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -21,10 +21,13 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from flmrcm.data.transforms import CLAMP, denormalise, normalise
+from flmrcm.errors import DataLayoutError
 from flmrcm.types import Batch
 
 CONVENTIONS = ("fastmri", "published", "slice_volume_max", "slice_max")
-METRICS = ("nmse", "psnr", "ssim")
+METRICS = ("psnr", "ssim", "nmse")
+SSIM_WINDOW = 7
+"""Height and width of SSIM's window: the smallest image that can be judged."""
 
 
 class VolumeScore(NamedTuple):
@@ -159,6 +162,8 @@ class VolumeScores(Metric):
             slices = self._open[volume]
             if size in (None, slices[0][0].shape):
                 image, target, clamped = (np.stack(part) for part in zip(*slices, strict=True))
+                if target.max() <= 0:
+                    raise DataLayoutError(f"{volume}: the target is black throughout; remove it.")
                 rows = score_volume(image, target, clamped)
                 self._scores += [VolumeScore(volume, *row) for row in rows]
                 del self._open[volume]

@@ -29,7 +29,7 @@ def read_file(path: Path) -> Any:
             f"{path}: not a torch file, or it holds more than tensors and plain values, "
             "which is never loaded; save its state_dict alone."
         ) from None
-    except (RuntimeError, EOFError, OSError) as error:
+    except Exception as error:  # a broken file can fail in any of torch's and pickle's readers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: truncated or not a torch file ({reason}).") from None
 

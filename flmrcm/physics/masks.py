@@ -164,7 +164,9 @@ def _list_problems(accelerations: Sequence[float], fractions: Sequence[float] | 
             f"={list(accelerations)}, they pair one to one; or null for 0.32/acceleration."
         ]
     problems = [
-        f"mask.accelerations={r:g}: an acceleration is at least 1." for r in accelerations if r < 1
+        f"mask.accelerations={r:g}: an acceleration is at least 1."
+        for r in accelerations
+        if not r >= 1
     ]
     return problems + [
         f"mask.center_fractions={fraction:g}: must lie in [0, {1 / r:g}] at acceleration {r:g}; "

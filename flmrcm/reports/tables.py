@@ -7,6 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from flmrcm.errors import FlmrcmError
+from flmrcm.learning.metrics import METRICS
 
 BETTER = {"psnr": "higher", "ssim": "higher", "nmse": "lower"}
 _DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
@@ -68,7 +69,7 @@ def terminal_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
     table.add_column("method")
     for site in dict.fromkeys(scores.site):
         table.add_column(f"{site}\n{counts[site]} vol.", justify="right")
-    for metric in ("psnr", "ssim", "nmse"):
+    for metric in METRICS:
         means = method_by_site(scores, metric, convention)
         for row, method in enumerate(means.index):
             cells = [_cell(means, metric, method, site) for site in means.columns]
@@ -82,7 +83,7 @@ def markdown_table(scores: pd.DataFrame, convention: str = "fastmri") -> str:
     counts = volumes_per_site(scores)
     heads = ["metric", "method", *(f"{site} ({n})" for site, n in counts.items())]
     lines = [heads, ["---"] * 2 + ["---:"] * len(counts)]
-    for metric in ("psnr", "ssim", "nmse"):
+    for metric in METRICS:
         means = method_by_site(scores, metric, convention)
         for method in means.index:
             cells = [_cell(means, metric, method, site, "**", "**") for site in counts]

@@ -46,8 +46,7 @@ def bare_round(model: Reconstructor, start: Weights, shares: Sequence[Share]) ->
     """Trains every share from the same weights and gives the mean of what they become."""
     ends = [_trained(model, start, share) for share in shares]
     return {
-        name: (sum((end[name].double() for end in ends), torch.tensor(0.0)) / len(ends)).float()
-        for name in start
+        name: torch.stack([end[name].double() for end in ends]).mean(0).float() for name in start
     }
 
 

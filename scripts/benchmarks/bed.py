@@ -1,13 +1,14 @@
 """The test bed: a federation over sites of synthetic slices, without Hydra."""
 
+import gc
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +42,13 @@ RATE = 1e-4
 POOLS = 4
 _CONTRAST = "T1"
 
+make_optimizer = partial(torch.optim.RMSprop, lr=RATE)
+"""The published optimizer at its published rate."""
+
+LOADING = Loading(batch_size=4, cache="ram", seed=SEED)
+TRAINING = LocalTraining(make_optimizer, epochs=1, batch_size=4)
+ONE_ROUND = Plan(rounds=1, participants=(), judged=())
+
 
 @dataclass
 class Files:
@@ -49,7 +57,7 @@ class Files:
     seconds: float = 0.0
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self) -> Generator[None]:
         """Adds the time of a block."""
         start = time.perf_counter()
         yield
@@ -82,6 +90,20 @@ class WatchedStore(MemoryStore):
             super().save(site, memory, round_)
 
 
+class Ran(NamedTuple):
+    """One round.
+
+    Attributes:
+        weights: the global weights after it.
+        seconds: it took, files included.
+        files: seconds of it spent on files.
+    """
+
+    weights: Weights
+    seconds: float
+    files: float
+
+
 @dataclass(frozen=True)
 class Bed:
     """Sites on disk and everything that is needed to train over them.
@@ -92,8 +114,8 @@ class Bed:
         participants: the sites that train.
         image: height and width, pixels.
         channels: of the U-Net's first level.
-        loading: as for `Loading`.
-        local: as for `LocalTraining`.
+        loading: how slices become batches.
+        training: what a site does in a round.
     """
 
     folder: Path
@@ -101,19 +123,13 @@ class Bed:
     participants: Sequence[str]
     image: int
     channels: int
-    loading: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    local: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    loading: Loading = LOADING
+    training: LocalTraining = TRAINING
 
     @cached_property
     def sites(self) -> dict[str, Site]:
         """The sites; written when they're first asked for."""
-        loading = Loading(**{"batch_size": 4, "cache": "ram", "seed": SEED, **self.loading})
-        return {name: self._site(name, n, loading) for name, n in self.slices.items()}
-
-    @cached_property
-    def training(self) -> LocalTraining:
-        """What a site does in a round."""
-        return LocalTraining(make_optimizer, **{"epochs": 1, "batch_size": 4, **self.local})
+        return {name: self._site(name, n) for name, n in self.slices.items()}
 
     def module(self) -> ReconModule:
         """Gives a learner with the bed's initial weights."""
@@ -123,7 +139,7 @@ class Bed:
         self,
         strategy: Strategy,
         run: Path,
-        plan: Mapping[str, Any],
+        plan: Plan = ONE_ROUND,
         budget: float = float("inf"),
         trackers: Sequence[Tracker] = (),
     ) -> tuple[Federation, Files]:
@@ -132,59 +148,50 @@ class Bed:
         Args:
             strategy: the algorithm.
             run: the run's folder.
-            plan: what differs from one round.
+            plan: the rounds; who takes part is the bed's.
             budget: bytes of private memory kept in RAM; the files are written in any case.
             trackers: shown what the journal gets.
         """
-        compute, files = Compute(accelerator="cpu"), Files()
-        shop = Workshop(
-            self.module(),
-            strategy,
-            self.training,
-            compute.fabric(),
-            Judge(compute),
-            SEED,
-            lambda _: None,
-        )
-        target = self.sites[str(strategy.target)] if strategy.needs_target_images else None
-        clients = {name: Client(site, shop, target) for name, site in self.sites.items()}
+        files, clients = Files(), self._clients(strategy)
         store = WatchedStore(run / "memory", budget, files)
         engine = InProcess(clients, store, torch.get_num_threads())
-        whole = Plan(**{"rounds": 1, "participants": self.participants, "judged": (), **plan})
+        plan = replace(plan, participants=self.participants)
         checkpoints, journal = WatchedCheckpoints(run, files), Journal(run / "journal.csv")
-        return Federation(strategy, engine, whole, checkpoints, journal, trackers), files
+        return Federation(strategy, engine, plan, checkpoints, journal, trackers), files
 
-    def one_round(self, strategy: Strategy) -> tuple[Weights, float]:
-        """Runs one round from the initial weights in a folder of its own.
-
-        Returns:
-            the global weights after it, and the seconds spent on files.
-        """
+    def one_round(self, strategy: Strategy) -> Ran:
+        """Runs one round from the initial weights in a folder of its own."""
         run = self.folder / "run"
         shutil.rmtree(run, ignore_errors=True)
-        federation, files = self.federation(strategy, run, {})
-        state = federation.run(self.module().model.state_dict())
-        return state.weights, files.seconds
+        federation, files = self.federation(strategy, run)
+        initial = self.module().model.state_dict()
+        gc.collect()
+        start = time.perf_counter()
+        weights = federation.run(initial).weights
+        return Ran(weights, time.perf_counter() - start, files.seconds)
 
-    def _site(self, name: str, n: int, loading: Loading) -> Site:
+    def _clients(self, strategy: Strategy) -> dict[str, Client]:
+        compute, module = Compute(accelerator="cpu"), self.module()
+        fabric, judge = compute.fabric(), Judge(compute)
+        shop = Workshop(module, strategy, self.training, fabric, judge, SEED, lambda _: None)
+        target = self.sites[str(strategy.target)] if strategy.needs_target_images else None
+        return {name: Client(site, shop, target) for name, site in self.sites.items()}
+
+    def _site(self, name: str, n: int) -> Site:
         root = self.folder / "sites" / name
         for split in ("train", "val"):
             path = root / _CONTRAST / split / "volume.h5"
             if not path.exists():
                 write_slices(path, n, self.image)
-        return Site(name, [Source(name, root, _CONTRAST, Random((4,)))], loading)
+        return Site(name, [Source(name, root, _CONTRAST, Random((4,)))], self.loading)
 
 
 def write_slices(path: Path, n: int, size: int) -> None:
     """Writes a volume of smooth complex images that follow from the names in its path."""
-    rng = np.random.default_rng(seed_for(path.parts[-4:]))
+    rng = np.random.default_rng(seed_for(*path.parts[-4:]))
     magnitude, phase = gaussian_filter(rng.standard_normal((2, n, size, size)), (0, 0, 3, 3)) * 10
     image = torch.from_numpy((np.abs(magnitude) * np.exp(1j * phase)).astype(np.complex64))
     write_volume(path, fft2c(image).numpy(), image.abs().numpy(), {"origin": "benchmark"})
-
-
-make_optimizer = partial(torch.optim.RMSprop, lr=RATE)
-"""The published optimizer at its published rate."""
 
 
 def make_module(channels: int) -> ReconModule:

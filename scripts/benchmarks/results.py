@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-Work = Callable[[], object]
+Clock = Callable[[], float]
+"""Does a piece of work and gives its seconds."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,27 @@ class Pair:
         """How many times longer the first takes: the median over neighbouring runs."""
         return median(a / b for a, b in zip(self.first, self.second, strict=True))
 
-
-def timed(work: Work) -> float:
-    """Gives the seconds that work takes, garbage of others collected before."""
-    gc.collect()
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    @property
+    def raw(self) -> dict[str, list[float]]:
+        """Every run's seconds."""
+        return {"first": self.first, "second": self.second}
 
 
-def in_turn(first: Work, second: Work, repeats: int) -> Pair:
+def clocked(work: Callable[[], object]) -> Clock:
+    """Gives a clock of work, garbage of others collected before."""
+
+    def clock() -> float:
+        gc.collect()
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return clock
+
+
+def in_turn(first: Clock, second: Clock, repeats: int) -> Pair:
     """Times two pieces of work A B A B …, after one run of each to warm up."""
-    first(), second()
-    runs = [(timed(first), timed(second)) for _ in range(repeats)]
+    for warm_up in (first, second):
+        warm_up()
+    runs = [(first(), second()) for _ in range(repeats)]
     return Pair([a for a, _ in runs], [b for _, b in runs])

@@ -8,7 +8,7 @@ import pytest
 from factories import scanned, write_plain, write_scan
 from numpy.testing import assert_array_equal
 
-from flmrcm.data.h5 import check_coils, read_header, read_slice, write_volume
+from flmrcm.data.h5 import read_header, read_slice, write_volume
 from flmrcm.errors import DataLayoutError
 
 KSPACE, IMAGE = scanned(3, (16, 12))
@@ -157,10 +157,3 @@ def test_a_slice_that_is_not_there_is_named(tmp_path: Path) -> None:
     volume = write_scan(tmp_path / "v.h5")
     with pytest.raises(DataLayoutError, match=r"v\.h5: slice 3 can't be read"):
         read_slice(volume, 3)
-
-
-def test_kinds_of_coils_are_checked() -> None:
-    assert check_coils("auto") == []
-    assert check_coils("mutli") == [
-        "coils=mutli: use one of single, multi, auto. Did you mean 'multi'?"
-    ]

@@ -81,13 +81,13 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("kept", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_file_gives_one_line(tmp_path: Path, kept: float, zipped: bool) -> None:
+def test_a_truncated_file_gives_one_line_wherever_it_ends(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "w.pt"
     torch.save(WEIGHTS, path, _use_new_zipfile_serialization=zipped)
     content = path.read_bytes()
-    path.write_bytes(content[: int(kept * len(content))])
-    the_line(path)
+    for end in range(0, len(content), 53):
+        path.write_bytes(content[:end])
+        the_line(path)
 
 
 def test_a_missing_file_a_folder_and_a_letter_give_one_line(tmp_path: Path) -> None:

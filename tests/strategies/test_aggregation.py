@@ -5,7 +5,7 @@ from weakref import ref
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -26,6 +26,7 @@ def test_the_mean_is_of_sites_or_of_examples(weighting: str, mean: float) -> Non
 
 
 @given(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=9))
+@settings(deadline=None)
 def test_the_mean_of_equal_weights_is_the_weight(values: list[float]) -> None:
     weights = {"w": torch.tensor(values)}
     sites = (Reply(name, 1, weights) for name in "abc")

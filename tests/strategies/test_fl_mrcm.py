@@ -196,6 +196,7 @@ def test_received_latents_are_used_up_before_any_comes_again() -> None:
     for deck in drawn[:5], drawn[5:]:
         rows = [int(SENT.eq(row).all(1).nonzero()) for row in deck]
         assert sorted(rows) == [0, 1, 2, 3, 4]
+    assert not torch.equal(drawn[:5], drawn[5:])
     first = step_of(learner, again)[0]["target_latent"]
     assert torch.equal(first, drawn[:2])
     more = [step_of(learner, other)[0]["target_latent"] for _ in range(5)]

@@ -1,0 +1,159 @@
+"""(c) bf16 against float32; (d) what a training step achieves; (h) channels-last weights."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from torch.autograd.profiler import profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.bed import make_module, make_optimizer
+from benchmarks.machine import bf16_flags
+from benchmarks.results import Result, clocked, in_turn
+from flmrcm.federation.local_training import LocalTraining
+from flmrcm.learning.compute import Compute
+from flmrcm.seeding import seeded
+from flmrcm.strategies.base import LocalRule
+from flmrcm.types import Batch
+
+BF16_AT_LEAST = 1.7
+
+
+class Size(NamedTuple):
+    """How big a measured step is."""
+
+    image: int
+    channels: int
+    batch: int
+    repeats: int
+    matrix: int
+
+
+FULL, TINY = Size(256, 32, 2, 7, 2048), Size(32, 4, 2, 2, 256)
+
+KINDS = {
+    "convolution": ("conv",),
+    "normalisation": ("norm",),
+    "activation": ("leaky_relu",),
+    "pooling, joining, copying": ("pool", "aten::cat", "copy_", "aten::clone"),
+}
+"""Parts of operation names, by kind; the optimizer's operations are told by where they run."""
+
+
+def bf16(_: Path, quick: bool) -> list[Result]:
+    """(c) A training step in 32-true over the same step in bf16-mixed."""
+    size, flags = TINY if quick else FULL, bf16_flags()
+    if not flags:
+        return [
+            Result("c", "32-true / bf16-mixed", float("nan"), "×", note="skipped: no bf16 here")
+        ]
+    pair = in_turn(
+        clocked(training_step(size, Compute(accelerator="cpu"))),
+        clocked(training_step(size, Compute(accelerator="cpu", precision="bf16-mixed"))),
+        size.repeats,
+    )
+    share = shares_by_kind(training_step(size, Compute(accelerator="cpu", precision="bf16-mixed")))
+    return [
+        Result(
+            "c",
+            "32-true / bf16-mixed step",
+            pair.ratio,
+            "×",
+            at_least=BF16_AT_LEAST,
+            note=f"{_described(size)}; {', '.join(flags)}; in bf16: {_listed(share)}",
+            raw=pair.raw,
+        )
+    ]
+
+
+def throughput(_: Path, quick: bool) -> list[Result]:
+    """(d) Operations per second of a step, over those of a matrix product."""
+    size = TINY if quick else FULL
+    step = training_step(size, Compute(accelerator="cpu"))
+    with FlopCounterMode(display=False) as counter:
+        step()
+    flops = counter.get_total_flops()
+    left, right = torch.randn(2, size.matrix, size.matrix)
+    pair = in_turn(clocked(step), clocked(partial(torch.mm, left, right)), size.repeats)
+    step_rate = flops / median(pair.first) / 1e9
+    matrix_rate = 2 * size.matrix**3 / median(pair.second) / 1e9
+    shares = shares_by_kind(step)
+    inside = step_rate / max(shares["convolution"], 1e-9)
+    note = (
+        f"{step_rate:.0f} of {matrix_rate:.0f} GFLOP/s ({_described(size)}); the convolutions "
+        f"alone run at {inside:.0f} ({inside / matrix_rate:.0%}); time: {_listed(shares)}"
+    )
+    return [
+        Result(
+            "d",
+            "training step / matrix product",
+            step_rate / matrix_rate,
+            "×",
+            note=note,
+            raw=pair.raw,
+        ),
+    ]
+
+
+def channels_last(_: Path, quick: bool) -> list[Result]:
+    """(h) A step with default weights over the same with channels-last weights."""
+    size = TINY if quick else FULL
+    pair = in_turn(
+        clocked(training_step(size, Compute(accelerator="cpu"))),
+        clocked(training_step(size, Compute(accelerator="cpu", channels_last=True))),
+        size.repeats,
+    )
+    note = f"{_described(size)}; above 1, channels_last is faster"
+    return [Result("h", "default / channels_last step", pair.ratio, "×", note=note, raw=pair.raw)]
+
+
+def training_step(size: Size, compute: Compute) -> Callable[[], object]:
+    """Gives a step of the local loop on a batch in memory, to be called again and again."""
+    module = make_module(size.channels)
+    compute.ready(module.model)
+    optimizer = make_optimizer(module.model.parameters())
+    local, fabric, batch = LocalTraining(make_optimizer), compute.fabric(), random_batch(size)
+    return lambda: list(local.train(module, [batch], LocalRule(), optimizer, fabric))
+
+
+def random_batch(size: Size) -> Batch:
+    """Gives a batch of noise; its values don't matter to the clock."""
+    n = size.batch
+    with seeded("benchmark batch"):
+        image, target = torch.randn(2, n, 1, size.image, size.image)
+    mask = torch.ones(n, 1, 1, size.image, dtype=torch.bool)
+    names = [f"noise/{i}" for i in range(n)]
+    return Batch(image, target, torch.zeros(n), torch.ones(n), mask, names, torch.arange(n))
+
+
+def shares_by_kind(step: Callable[[], object]) -> dict[str, float]:
+    """Gives the share of a step's time that each kind of operation takes, largest first."""
+    step()
+    with profile(use_kineto=False) as profiled:
+        step()
+    totals = dict.fromkeys((*KINDS, "optimizer", "other"), 0.0)
+    for event in profiled.function_events or ():  # pyright: ignore[reportOptionalMemberAccess]
+        totals[_kind(event)] += event.self_cpu_time_total
+    whole = sum(totals.values())
+    return dict(sorted(((k, t / whole) for k, t in totals.items()), key=lambda item: -item[1]))
+
+
+def _kind(event: object) -> str:
+    ancestor = event
+    while ancestor is not None:
+        if "Optimizer.step" in ancestor.name:  # pyright: ignore[reportAttributeAccessIssue]
+            return "optimizer"
+        ancestor = ancestor.cpu_parent  # pyright: ignore[reportAttributeAccessIssue]
+    name = event.name.lower()  # pyright: ignore[reportAttributeAccessIssue]
+    return next((k for k, parts in KINDS.items() if any(p in name for p in parts)), "other")
+
+
+def _listed(shares: dict[str, float]) -> str:
+    return ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items() if share >= 0.005)
+
+
+def _described(size: Size) -> str:
+    return f"{size.channels} channels, {size.batch} × {size.image}²"

@@ -1,0 +1,174 @@
+"""Every file of conf/ composes and builds; every experiment takes a step; typos are refused."""
+
+import pytest
+from hydra.utils import get_object
+
+from flmrcm.assembly import check
+from flmrcm.config import composed, conf_dir, config_hash, jobs, options_of, translated
+from flmrcm.errors import ConfigErrors
+
+GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")
+EXPERIMENTS = options_of("experiment")
+SOMEWHERE = ["data_dir=/data"]
+
+
+def problems_of(*words):
+    with pytest.raises(ConfigErrors) as caught:
+        check(composed("train", translated(words)))
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    "choice", [f"{group}={name}" for group in GROUPS for name in options_of(group)]
+)
+def test_every_choice_composes_and_builds(choice):
+    if choice == "compute=gpu":
+        assert composed("train", [choice]).compute.accelerator == "gpu"
+        return
+    parts = check(composed("train", [choice, *SOMEWHERE]))
+    assert parts.sites
+
+
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *(f"debug={n}" for n in options_of("debug"))])
+def test_every_experiment_builds(name):
+    word = name if "=" in name else f"experiment={name}"
+    assert check(composed("train", [word, *SOMEWHERE])).plan.rounds >= 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_says_command_duration_and_expectation(name):
+    text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
+    assert all(f"# {word}:" in text for word in ("Command", "Duration", "Expected"))
+
+
+def test_every_target_in_conf_is_real():
+    for path in conf_dir().rglob("*.yaml"):
+        for line in path.read_text().splitlines():
+            if "_target_:" in line:
+                get_object(line.split("_target_:")[1].strip(" {}").split(",")[0])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("strategy=fl_mrc", "Did you mean 'fl_mrcm'?"),
+        ("mask=randon", "Did you mean 'random'?"),
+        ("sites=simulatde", "Did you mean 'simulated'?"),
+        ("roundz=3", "roundz: there is no such key. Did you mean 'rounds'?"),
+        ("mask.acelerations=[4]", "Did you mean 'mask.accelerations'?"),
+        ("+strategy.mu=1", "strategy.mu: there is no such key."),
+        ("target=sim_x", "target=sim_x: no such site"),
+        ("participants=[sim_b,sim_q]", "participants=sim_q: no such site"),
+        ("participants=[]", "name at least one"),
+        ("target=null", "FL-MRCM aligns sites with one"),
+        ("rounds=0", "rounds: at least 1; got 0."),
+        ("rounds=many", "rounds=many: a whole number."),
+        ("local.epochs=1.5", "local.epochs=1.5: a whole number."),
+        ("local.batch_size=0", "local.batch_size: at least 1"),
+        ("model.channels=none", "model.channels=none: a whole number."),
+        ("strategy.weight=-1", "strategy.weight: at least 0; got -1."),
+        ("strategy.alignment=images2", "Did you mean 'images'?"),
+        ("strategy.weighting=exampels", "Did you mean 'examples'?"),
+        ("mask.center_fractions=[0.3]", "mask.center_fractions=0.3: must lie in [0, 0.25]"),
+        ("mask.center_fractions=[0.1,0.1]", "they pair one to one"),
+        ("mask.accelerations=[0.5]", "an acceleration is at least 1"),
+        ("mask.accelerations=[]", "give at least one acceleration"),
+        ("compute.precision=16-mixed", "use bf16-mixed or 32-true"),
+        ("compute.precision=64", "compute.precision=64"),
+        ("data.cache=rma", "Did you mean 'ram'?"),
+        ("sites.sim_b.coils=many", "coils=many: use one of single, multi, auto"),
+        ("sites.sim_b.sample_rate=2", "sites.sim_b.sample_rate: a share in (0, 1]; got 2."),
+        ("sites.sim_b.slices=[9,3]", "sites.sim_b.slices"),
+        ("participation=0", "participation: a share in (0, 1]; got 0."),
+        ("test.checkpoint=first", "test.checkpoint=first: use one of last, best."),
+    ],
+)
+def test_a_bad_value_is_one_line_with_the_way_out(typed, said):
+    problems = problems_of(typed)
+    assert len(problems) == 1
+    assert said in problems[0]
+    assert "\n" not in problems[0]
+
+
+def test_all_problems_come_together():
+    problems = problems_of(
+        "rounds=0", "local.epochs=0", "target=sim_x", "mask.center_fractions=[0.9]", "data.cache=x"
+    )
+    assert len(problems) == 5
+
+
+def test_no_place_for_the_data_is_said_for_every_site():
+    problems = problems_of("sites=bfhi")
+    assert len(problems) == 4
+    assert all("data_dir=FOLDER" in problem for problem in problems)
+
+
+def test_no_gpu_is_one_line(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    (problem,) = problems_of("compute=gpu")
+    assert "no GPU" in problem
+
+
+def test_a_mask_per_site():
+    words = ["sites=bfhi", *SOMEWHERE, "+mask@sites.ixi.mask=equispaced"]
+    parts = check(composed("train", [*words, "sites.ixi.mask.accelerations=[8]"]))
+    masks = {name: site.sources[0].mask for name, site in parts.sites.items()}
+    assert type(masks["ixi"]).__name__ == "Equispaced"
+    assert list(masks["ixi"].accelerations) == [8]
+    assert type(masks["brats"]).__name__ == "Random"
+
+
+def test_letters_name_sites_as_in_the_published_commands():
+    parts = check(composed("train", ["sites=bfhi", *SOMEWHERE, "participants=BFI", "target=H"]))
+    assert parts.plan.participants == ["brats", "fastmri", "ixi"]
+    assert parts.strategy.target == "hpks"
+
+
+def test_roots_come_from_data_dir_or_are_given():
+    words = ["sites=bfhi", "data_dir=/data", "sites.brats.root=/elsewhere/brats"]
+    sites = check(composed("train", words)).sites
+    assert str(sites["brats"].sources[0].folder) == "/elsewhere/brats"
+    assert str(sites["ixi"].sources[0].folder) == "/data/IXI"
+
+
+def test_one_data_set_is_dealt_to_clients():
+    words = translated(["sites=iid", "split.of=ixi", "split.count=3", *SOMEWHERE])
+    parts = check(composed("train", words))
+    assert list(parts.sites) == ["ixi_0", "ixi_1", "ixi_2"]
+    assert parts.strategy.target == "ixi_0"
+    assert {site.sources[0].name for site in parts.sites.values()} == {"ixi"}
+    assert {site.sources[0].share for site in parts.sites.values()} == {(0, 3), (1, 3), (2, 3)}
+
+
+def test_published_settings_are_the_published_numbers():
+    parts = check(composed("train", ["experiment=published/fl_mrcm", *SOMEWHERE]))
+    local, strategy = parts.local, parts.strategy
+    optimizer = local.optimizer([parts.module.model.conv.layers[0].weight])
+    assert type(optimizer).__name__ == "RMSprop"
+    assert optimizer.defaults["lr"] == 1e-4
+    assert (local.epochs, local.batch_size, local.keep_optimizer) == (2, 16, True)
+    assert (local.decay_every, local.decay_factor, parts.plan.rounds) == (40, 0.1, 50)
+    assert (strategy.weight, strategy.weighting, strategy.sampling) == (1.0, "uniform", "published")
+    assert list(parts.sites["brats"].sources[0].slices) == [14, 135]
+    assert parts.sites["ixi"].loading.clamp_target
+    assert parts.sites["ixi"].sources[0].mask.seeding == "file_name"
+
+
+def test_published_fl_mr_makes_a_new_optimizer_each_round():
+    parts = check(composed("train", ["experiment=published/fl_mr", *SOMEWHERE]))
+    assert parts.strategy.name == "FL-MR"
+    assert not parts.local.keep_optimizer
+
+
+def test_a_multirun_is_every_combination():
+    words = ["strategy=fl_mr,fl_mrcm", "target=sim_b,sim_h", "mask=random,equispaced", "seed=1,2,3"]
+    assert len(jobs("train", words, multirun=True)) == 24
+
+
+def test_the_hash_follows_what_changes_numbers_and_nothing_else():
+    def hashed(*words):
+        return config_hash(_root_=composed("train", words))
+
+    same = [hashed(), hashed("logger=csv"), hashed("compute.workers=2"), hashed("name=other")]
+    assert len(set(same)) == 1
+    assert len({hashed(), hashed("seed=2"), hashed("rounds=3"), hashed("mask=equispaced")}) == 4
