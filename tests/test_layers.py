@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "types": 1, "errors": 1, "seeding": 1,
     "physics": 2, "strategies": 2, "privacy": 2,
-    "data": 3, "models": 3,
+    "data": 3, "simulation": 3, "models": 3,
     "learning": 4,
     "federation": 5, "tracking": 5,
     "engines": 6, "reports": 6,
+    "assembly": 7, "runs": 7,
     "__main__": 8, "app": 8, "commands": 8, "scripts": 8, "flower_app": 8,
 }  # fmt: skip
 ASSEMBLY = 7

@@ -9,7 +9,7 @@ from rich.console import Console
 from flmrcm.errors import FlmrcmError
 from flmrcm.reports.error_maps import draw_rows
 from flmrcm.reports.tables import markdown_table, read_scores, terminal_table
-from flmrcm.run_folder import RunFolder
+from flmrcm.runs.folder import RunFolder
 
 HELP = """usage: flmrcm compare FOLDER [FOLDER ...] [--output FOLDER] [--convention NAME]
 

@@ -9,19 +9,19 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from flmrcm.assembly import build_learner, build_sites
-from flmrcm.checking import Gathering, plain
-from flmrcm.config import composed
+from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.compose import composed
+from flmrcm.assembly.federation import build_learner, build_sites
+from flmrcm.assembly.overlay import overlaid
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, DataLayoutError, one_of
-from flmrcm.judgement import Judgement
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.records import SAVED
 from flmrcm.learning.weights import check_weights, find_weights, read_file
-from flmrcm.overlay import overlaid
 from flmrcm.reports.tables import read_score_file, terminal_table
-from flmrcm.run_folder import RunFolder
+from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.judgement import Judgement
 
 log = logging.getLogger(__name__)
 

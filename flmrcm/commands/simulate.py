@@ -4,11 +4,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flmrcm.checking import Gathering
-from flmrcm.config import composed, translated
-from flmrcm.data.contact_sheet import write_sheet
+from flmrcm.assembly.checking import Gathering
+from flmrcm.assembly.compose import composed, translated
+from flmrcm.assembly.sites import build_sources
 from flmrcm.errors import ConfigErrors
-from flmrcm.site_config import build_sources
+from flmrcm.reports.contact_sheet import write_sheet
 
 HELP = """usage: flmrcm simulate [KEY=VALUE ...]
 

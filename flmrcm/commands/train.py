@@ -12,18 +12,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from flmrcm.assembly import Parts, build_federation, check, prepare_data
-from flmrcm.checking import Gathering
-from flmrcm.config import conf_dir, jobs, translated
+from flmrcm.assembly.checking import Gathering
+from flmrcm.assembly.compose import conf_dir, jobs, translated
+from flmrcm.assembly.federation import Parts, build_federation, check, prepare_data
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal, Tracker
-from flmrcm.judgement import Judgement, as_rows
 from flmrcm.learning.judge import Judge
 from flmrcm.logs import log_to_file
 from flmrcm.reports.error_maps import draw_panel
-from flmrcm.resume import is_resume, resumed
-from flmrcm.run_folder import RunFolder
+from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.judgement import Judgement, as_rows
+from flmrcm.runs.resume import is_resume, resumed
 from flmrcm.tracking.live import Live
 from flmrcm.tracking.run_info import RunInfo
 

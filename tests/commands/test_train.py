@@ -16,7 +16,7 @@ from laws_kit import equal
 from flmrcm.app import main
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
-from flmrcm.run_folder import RunFolder
+from flmrcm.runs.folder import RunFolder
 from flmrcm.tracking.wandb_offline import read_offline
 
 SMALL = ["sites=bfhi", "data_dir=data", "compute=cpu", "rounds=1", "logger=csv", "target=brats"]

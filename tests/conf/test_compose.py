@@ -3,8 +3,8 @@
 import pytest
 from hydra.utils import get_object
 
-from flmrcm.assembly import check
-from flmrcm.config import composed, conf_dir, config_hash, jobs, options_of, translated
+from flmrcm.assembly.compose import composed, conf_dir, config_hash, jobs, options_of, translated
+from flmrcm.assembly.federation import check
 from flmrcm.errors import ConfigErrors
 
 GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")

@@ -84,7 +84,7 @@ BROKEN = {
     "no data set 'kspace'; the file holds mask": {"mask": IMAGE},
     "'kspace' is complex64 (3, 16); it must be complex": {"kspace": KSPACE[..., 0]},
     "'kspace' is float32 (3, 16, 12); it must be complex": {"kspace": IMAGE},
-    "target is (2, 16, 12); it must be (slice, h, w) with 3 slices": {
+    "target is float32 (2, 16, 12); it must be real, (slice, h, w) with 3": {
         "kspace": KSPACE,
         "reconstruction_esc": IMAGE[:2],
     },

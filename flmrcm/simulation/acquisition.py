@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flmrcm.data.anatomy import Grid, tissue_amounts
-from flmrcm.data.protocol import ScanProtocol
-from flmrcm.data.random_fields import smooth_field
-from flmrcm.data.tissues import BRAIN, relaxation
 from flmrcm.physics.coils import birdcage_maps, expand, rss
 from flmrcm.physics.fourier import fft2c, ifft2c
 from flmrcm.seeding import seed_for
+from flmrcm.simulation.anatomy import Grid, tissue_amounts
+from flmrcm.simulation.protocol import ScanProtocol
+from flmrcm.simulation.random_fields import smooth_field
+from flmrcm.simulation.tissues import BRAIN, relaxation
 
 _FINEST_MM = 1.2  # the head is drawn at least this finely, then k-space is cropped to the matrix
 _BIAS_MM, _PHASE_MM = 120.0, 90.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flmrcm.data.generated import fingerprint, generate_once, with_progress
 from flmrcm.errors import DataLayoutError
+from flmrcm.simulation.generated import fingerprint, generate_once, with_progress
 
 
 def test_two_who_start_together_make_it_once(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from flmrcm.data.anatomy import Grid, tissue_amounts
-from flmrcm.data.tissues import BRAIN, TISSUES
+from flmrcm.simulation.anatomy import Grid, tissue_amounts
+from flmrcm.simulation.tissues import BRAIN, TISSUES
 
 SIZE = 96
 GRID = Grid(size=SIZE, field_mm=240.0, slices=2)

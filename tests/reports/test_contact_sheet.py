@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from flmrcm.data.contact_sheet import write_sheet
 from flmrcm.data.h5 import write_volume
 from flmrcm.errors import DataLayoutError
+from flmrcm.reports.contact_sheet import write_sheet
 
 
 def volume(root: Path, split: str, origin: str, brightness: float = 1.0) -> None:

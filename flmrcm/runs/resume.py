@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm.checking import plain
+from flmrcm.assembly.checking import plain
+from flmrcm.assembly.overlay import overlaid
 from flmrcm.errors import ConfigErrors
-from flmrcm.overlay import overlaid
-from flmrcm.run_folder import RunFolder
+from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = ("rounds", "compute", "logger", "keep_every", "engine.threads", "data.cache")
 """Keys that a resumed run may change; anything else would make it another experiment."""

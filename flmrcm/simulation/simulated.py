@@ -1,7 +1,7 @@
 """The embedded multi-site set: institutions simulated from real tissue maps.
 
-Every image is simulated. Each site scans its own people (`flmrcm.data.anatomy`) with its own
-protocol (`flmrcm.data.protocol`); the same fields give the same bytes on the same machine.
+Every image is simulated. Each site scans its own people (`flmrcm.simulation.anatomy`) with its own
+protocol (`flmrcm.simulation.protocol`); the same fields give the same bytes on the same machine.
 """
 
 from collections.abc import Generator, Mapping
@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flmrcm.data.acquisition import Matrix, reconstructed, scan
-from flmrcm.data.anatomy import Grid
-from flmrcm.data.generated import fingerprint, generate_once, with_progress
 from flmrcm.data.h5 import write_volume
-from flmrcm.data.protocol import ScanProtocol
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError, one_of, require
+from flmrcm.simulation.acquisition import Matrix, reconstructed, scan
+from flmrcm.simulation.anatomy import Grid
+from flmrcm.simulation.generated import fingerprint, generate_once, with_progress
+from flmrcm.simulation.protocol import ScanProtocol
 
 FORMAT = 2
 """Raise it whenever equal fields would give other images: old caches are then left alone."""

@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from omegaconf import OmegaConf
 
 from flmrcm.data.h5 import Volume, read_header, read_slice
-from flmrcm.data.protocol import ScanProtocol, Spgr, SpinEcho
-from flmrcm.data.simulated import SimulatedSite
 from flmrcm.errors import ConfigErrors, DataLayoutError
 from flmrcm.physics.fourier import ifft2c
+from flmrcm.simulation.protocol import ScanProtocol, Spgr, SpinEcho
+from flmrcm.simulation.simulated import SimulatedSite
 
 CONF = Path(__file__).parents[2] / "conf" / "site"
 SITES = ("sim_b", "sim_f", "sim_h", "sim_i")

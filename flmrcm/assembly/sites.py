@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm.checking import Gathering, plain
+from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.data.source import Source
 from flmrcm.errors import ConfigErrors, nearest
 

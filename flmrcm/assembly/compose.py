@@ -26,13 +26,13 @@ UNSCIENTIFIC = (
 
 def conf_dir() -> Path:
     """Gives the folder of configs: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     return next(path for path in (package / "conf", package.parent / "conf") if path.is_dir())
 
 
 def checkout_dir() -> Path | None:
     """Gives the checkout the package runs from; None where it's installed."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parent.parent.parent
     return root if (root / "pyproject.toml").is_file() else None
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from flmrcm.data.protocol import Mprage, ScanProtocol, Spgr, SpinEcho
-from flmrcm.data.tissues import FIELD_STRENGTHS, TISSUES, relaxation
 from flmrcm.errors import ConfigErrors
+from flmrcm.simulation.protocol import Mprage, ScanProtocol, Spgr, SpinEcho
+from flmrcm.simulation.tissues import FIELD_STRENGTHS, TISSUES, relaxation
 
 
 def test_every_mistake_is_named_at_once() -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.config import checkout_dir
+from flmrcm.assembly.compose import checkout_dir
 from flmrcm.errors import FlmrcmError
 
 _SHOWN_PACKAGES = (

@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.config import composed, is_group, one_line_errors, translated
+from flmrcm.assembly.compose import composed, is_group, one_line_errors, translated
 from flmrcm.errors import ConfigErrors
 
 

@@ -9,9 +9,9 @@ import torch
 from numpy.testing import assert_allclose
 
 from flmrcm.data.h5 import read_header, read_slice
-from flmrcm.data.mni152 import Mni152
 from flmrcm.errors import ConfigErrors, DataLayoutError
 from flmrcm.physics.fourier import ifft2c
+from flmrcm.simulation.mni152 import Mni152
 
 
 def test_it_is_one_test_volume_of_a_real_magnitude(tmp_path: Path) -> None:

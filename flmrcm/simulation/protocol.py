@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from flmrcm.data.tissues import FIELD_STRENGTHS
 from flmrcm.errors import require
 from flmrcm.physics.signal import Tissue, mprage, spgr, spin_echo
+from flmrcm.simulation.tissues import FIELD_STRENGTHS
 
 
 class PulseSequence(ABC):

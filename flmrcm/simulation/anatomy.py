@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from flmrcm.data.random_fields import smooth_field
-from flmrcm.data.tissues import TISSUES
 from flmrcm.seeding import seed_for
+from flmrcm.simulation.random_fields import smooth_field
+from flmrcm.simulation.tissues import TISSUES
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flmrcm.data.generated import fingerprint, generate_once
 from flmrcm.data.h5 import write_volume
 from flmrcm.errors import DataLayoutError, require
 from flmrcm.physics.fourier import fft2c, ifft2c
+from flmrcm.simulation.generated import fingerprint, generate_once
 
 FORMAT = 1
 FIELD_MM = 208

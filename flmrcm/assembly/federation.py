@@ -9,7 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm.checking import Gathering, plain
+from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.sites import build_sources, chosen_sites, chosen_target
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, one_of
 from flmrcm.federation.checkpoint import CheckpointFolder
@@ -26,7 +27,6 @@ from flmrcm.learning.recon_module import ReconModule
 from flmrcm.learning.weights import check_weights, find_weights, read_file
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.seeding import seeded
-from flmrcm.site_config import build_sources, chosen_sites, chosen_target
 from flmrcm.strategies.base import Strategy
 
 log = logging.getLogger(__name__)
