@@ -46,8 +46,8 @@ class Setting:
     def module(self) -> ReconModule:
         return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
 
-    def federation(self, strategy: Strategy) -> Federation:
-        module, compute = self.module(), Compute(accelerator="cpu")
+    def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Federation:
+        module, compute = module or self.module(), Compute(accelerator="cpu")
         local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
         shop = Workshop(
             module, strategy, local, compute.fabric(), Judge(compute), SEED, lambda _: None

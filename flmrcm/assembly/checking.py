@@ -10,7 +10,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from flmrcm.errors import ConfigErrors, nearest
+from flmrcm.errors import ConfigErrors, FlmrcmError, nearest
 
 T = TypeVar("T")
 
@@ -57,6 +57,8 @@ class Gathering:
             return make()
         except ConfigErrors as error:
             self.problems += error.problems
+        except FlmrcmError as error:
+            self.problems.append(f"{key}: {error}")
         except InstantiationException as error:
             cause = error.__cause__
             if isinstance(cause, ConfigErrors):

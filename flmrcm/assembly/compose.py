@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from flmrcm.errors import ConfigErrors, nearest
 
 UNSCIENTIFIC = (
-    "hydra", "name", "logger", "compute", "engine", "data_dir", "rounds", "keep_every", "resume",
+    "hydra", "name", "logger", "compute", "engine", "keep_every", "resume",
 )  # fmt: skip
 """Keys that may differ between two runs of one experiment without changing its numbers."""
 
@@ -47,14 +47,22 @@ def register_resolvers() -> None:
 def config_hash(*, _root_: DictConfig) -> str:
     """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
     kept = {
-        str(key): OmegaConf.to_container(value, resolve=True)
+        str(key): _without_places(OmegaConf.to_container(value, resolve=True))
         if OmegaConf.is_config(value)
         else value
         for key, value in _root_.items()
         if key not in UNSCIENTIFIC
     }
-    kept["rounds"], kept["precision"] = _root_.rounds, _root_.compute.precision
+    kept["precision"] = _root_.compute.precision
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
+
+
+def _without_places(node: Any) -> Any:
+    """Drops where data are cached: that changes no number."""
+    if not isinstance(node, dict):
+        return node
+    places = ("cache", "simulated")
+    return {key: _without_places(value) for key, value in node.items() if key not in places}
 
 
 def translated(words: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +101,24 @@ def build_learner(
     if not isinstance(model, Reconstructor) or local is None:
         return compute, None, local
     if cfg.get("init_from"):
-        path = Path(cfg.init_from).expanduser()
-        weights = find_weights(read_file(path), path)
-        check_weights(weights, model, path)
-        model.load_state_dict(weights)
+        found.attempt("init_from", lambda: load_into(model, Path(cfg.init_from).expanduser()))
     return compute, ReconModule(model, local.optimizer), local
+
+
+def load_into(model: Reconstructor, path: Path, content: Any = None) -> None:
+    """Loads a checkpoint's weights into a model.
+
+    Args:
+        model: changed in place.
+        path: of the checkpoint, also for messages.
+        content: what the file holds, where it was read before.
+
+    Raises:
+        CheckpointError: unreadable, or of another architecture.
+    """
+    weights = find_weights(content or read_file(path), path)
+    check_weights(weights, model, path)
+    model.load_state_dict(weights)
 
 
 def build_sites(cfg: DictConfig, found: Gathering, needs_kspace: bool) -> dict[str, Site]:
@@ -167,7 +180,13 @@ def build_federation(
     )
     found.raise_if_any()
     journal = Journal(folder / "journal.csv")
-    return Federation(parts.strategy, engine, parts.plan, checkpoints, journal, trackers)
+    return Federation(parts.strategy, engine, judgeable(parts), checkpoints, journal, trackers)
+
+
+def judgeable(parts: Parts) -> Plan:
+    """Gives the plan without a target that has no validation split and takes no part."""
+    judged = [name for name in parts.plan.judged if parts.sites[name].has("val")]
+    return replace(parts.plan, judged=judged)
 
 
 def _announce_cache(needed: int) -> None:

@@ -25,6 +25,8 @@ def overlaid(own: DictConfig, words: Sequence[str]) -> DictConfig:
     OmegaConf.set_struct(changed, False)
     with one_line_errors(words):
         overrides = OverridesParser.create().parse_overrides(list(words))
+    if any(override.key_or_group == "sites" for override in overrides):
+        changed.pop("split", None)
     for override in sorted(overrides, key=lambda override: not is_group(override.key_or_group)):
         for key in _keys(override, typed):
             node = OmegaConf.select(typed, key)

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flmrcm.errors import FlmrcmError
+from flmrcm.errors import ConfigErrors, FlmrcmError, one_of
+from flmrcm.learning.metrics import CONVENTIONS
 from flmrcm.reports.error_maps import draw_rows
+from flmrcm.reports.runs import finished_runs, read_config
 from flmrcm.reports.tables import markdown_table, read_scores, terminal_table
-from flmrcm.runs.folder import RunFolder
 
 HELP = """usage: flmrcm compare FOLDER [FOLDER ...] [--output FOLDER] [--convention NAME]
 
 Reads finished runs below the folders, never trains. Prints the table method x site, and writes
-table.md, scores.csv and comparison.png into the output folder (default: FOLDER/compare).
+table.md, all_scores.csv and comparison.png into the output folder (default: FOLDER/compare).
 
 conventions: fastmri (default), published, slice_volume_max, slice_max
 """
@@ -27,28 +28,29 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--convention", default="fastmri")
     asked = parser.parse_args(words)
+    if problems := one_of("--convention", asked.convention, CONVENTIONS):
+        raise ConfigErrors(problems)
+    runs = finished_runs(asked.folders)
+    if not runs:
+        where = ", ".join(map(str, asked.folders))
+        raise FlmrcmError(f"{where}: no finished run below (none holds scores.csv and done).")
     output = asked.output or asked.folders[0] / "compare"
-    scores = read_scores(asked.folders)
     output.mkdir(parents=True, exist_ok=True)
-    scores.to_csv(output / "scores.csv", index=False)
+    scores = read_scores(runs)
+    scores.to_csv(output / "all_scores.csv", index=False)
     (output / "table.md").write_text(markdown_table(scores, asked.convention))
     Console().print(terminal_table(scores, asked.convention))
-    draw_rows(saved_volumes(asked.folders), output / "comparison.png")
-    Console(soft_wrap=True).print(f"written: {output}/table.md, scores.csv, comparison.png")
+    if pictures := saved_volumes(runs):
+        draw_rows(pictures, output / "comparison.png")
+    kept = sorted(path.name for path in output.iterdir())
+    Console(soft_wrap=True, highlight=False).print(f"written to {output}: {', '.join(kept)}")
 
 
-def saved_volumes(folders: Sequence[Path]) -> dict[str, dict[str, Path]]:
-    """Gives site → method → the first saved volume, of the first run of each method.
-
-    Raises:
-        FlmrcmError: no run kept reconstructions.
-    """
+def saved_volumes(runs: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """Gives site → method → the first saved volume, of the first run of each method."""
     found: dict[str, dict[str, Path]] = {}
-    for done in sorted(path for folder in folders for path in folder.glob("**/done")):
-        run = RunFolder(done.parent)
-        method = run.read_config().strategy.name
-        for volume in sorted(run.path.glob("reconstructions/*/*.h5")):
+    for run in runs:
+        method = read_config(run)["strategy"]["name"]
+        for volume in sorted(run.glob("reconstructions/*/*.h5")):
             found.setdefault(volume.parent.name, {}).setdefault(method, volume)
-    if not found:
-        raise FlmrcmError(f"{folders[0]}: no run kept reconstructions (test.saved_volumes=0).")
     return found

@@ -11,21 +11,22 @@ from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.compose import composed
-from flmrcm.assembly.federation import build_learner, build_sites
+from flmrcm.assembly.federation import build_learner, build_sites, load_into
 from flmrcm.assembly.overlay import overlaid
+from flmrcm.assembly.sites import chosen_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, DataLayoutError, one_of
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.records import SAVED
-from flmrcm.learning.weights import check_weights, find_weights, read_file
+from flmrcm.learning.weights import read_file
 from flmrcm.reports.tables import read_score_file, terminal_table
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.judgement import Judgement
+from flmrcm.runs.judgement import ZERO_FILLED, Judgement
 
 log = logging.getLogger(__name__)
 
-OWN_KEYS = ("checkpoint", "split", "save", "output")
+OWN_KEYS = ("checkpoint", "split", "judged", "save", "output")
 
 HELP = """usage: flmrcm evaluate checkpoint=FILE [split=test] [save=[...]] [KEY=VALUE ...]
 
@@ -33,6 +34,7 @@ Judges a checkpoint on sites. What isn't typed stays as the checkpoint was train
 
   checkpoint=outputs/train/…/checkpoints/last.pt    ours, fastMRI's, or the published code's
   split=train | val | test
+  'judged=[ixi]'                                    some of the sites; all by default
   'save=[reconstruction,target,input,error,latent]' one h5 per volume, in fastMRI's layout
   output=FOLDER                                     default: a new one below outputs/evaluate/
 
@@ -53,15 +55,17 @@ def main(words: list[str]) -> None:
     base.init_from = None
     cfg = overlaid(base, [word for word in words if word not in own])
     judge, module, sites = _checked(cfg, asked)
-    weights = find_weights(content, checkpoint)
-    check_weights(weights, module.model, checkpoint)
-    module.model.load_state_dict(weights)
+    load_into(module.model, checkpoint, content)
     folder = RunFolder(Path(asked.output) if asked.output else _new_folder())
     folder.write_config({**plain(cfg), "evaluate": plain(asked)})
     method = cfg.strategy.name if trained else checkpoint.stem
     judgement = Judgement(method, asked.split, list(asked.save))
-    for _, name, _ in judgement.run(judge, module, _available(sites, asked.split), folder.path):
-        log.info("judged: %s", name)
+    chosen = {name: sites[name] for name in chosen_sites("judged", asked.judged, cfg)}
+    for method, name, _ in judgement.run(
+        judge, module, _available(chosen, asked.split), folder.path
+    ):
+        if method == ZERO_FILLED:
+            log.info("judged: %s", name)
     folder.mark_done()
     Console().print(terminal_table(read_score_file(folder.scores_path)))
     Console(soft_wrap=True, highlight=False).print(f"written: {folder.path}")

@@ -1,5 +1,6 @@
 """`flmrcm train`: one run, a resumed run, or one job of a multirun."""
 
+import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering
 from flmrcm.assembly.compose import conf_dir, jobs, translated
@@ -60,22 +62,34 @@ Quote arguments that hold brackets.
 
 def main(words: list[str]) -> None:
     """Checks every job the words stand for, then runs them."""
-    flags = [word for word in words if word.startswith("-")]
-    words = translated([word for word in words if not word.startswith("-")])
+    asked, words = _flags(words)
+    words = translated(words)
     if is_resume(words):
         cfg, folder = resumed(words)
         run(cfg, folder, resumes=True)
         return
-    multirun = bool({"-m", "--multirun"} & set(flags))
-    planned = jobs("train", words, multirun)
+    planned = jobs("train", words, asked.multirun)
+    if asked.cfg:
+        Console(markup=False, highlight=False, soft_wrap=True).print(OmegaConf.to_yaml(planned[0]))
+        return
     for cfg in planned:
-        check(cfg)
+        parts = check(cfg)
+        build_trackers(parts.config["logger"], run_info(parts, Path("outputs")))
     failures.clear()
-    sys.argv = ["flmrcm train", *flags, *words]
+    sys.argv = ["flmrcm train", *(["--multirun"] if asked.multirun else []), *words]
     start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
     start(_job)()
     if failures:
         raise FlmrcmError("\n".join(failures))
+
+
+def _flags(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog="flmrcm train", add_help=False, allow_abbrev=False)
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--cfg", "-c", choices=["job"])
+    parser.add_argument("words", nargs="*")
+    asked = parser.parse_intermixed_args(words)
+    return asked, asked.words
 
 
 failures: list[str] = []

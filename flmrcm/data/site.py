@@ -28,7 +28,7 @@ class Loading:
     Args:
         batch_size: slices per batch.
         resolution: largest height and width a network sees, pixels.
-        clamp_target: keep targets within ±6 σ, as the published code does.
+        clamp_target: keep training targets within ±6 σ, as the published code does.
         cache: `off` reads slices when they're needed, `ram` reads a split once.
         workers: loader processes; 0 loads in the main one.
         needs_kspace: also hand the undersampled k-space to the model.
@@ -160,7 +160,9 @@ class Site(LightningDataModule):
         mask = as_mask([self._mask(raw, i) for i in range(len(raw.volume))], device)
         kspace = raw.kspace.to(device, non_blocking=True)
         target = raw.target.to(device, non_blocking=True)
-        prepared = prepare(kspace, mask, target, self.loading.resolution, self.loading.clamp_target)
+        # scores are taken against the true target; only training may see a clamped one
+        clamp = self.loading.clamp_target and raw.visit is not None
+        prepared = prepare(kspace, mask, target, self.loading.resolution, clamp)
         return Batch(
             *prepared,
             mask=mask,

@@ -87,6 +87,10 @@ class Source:
                     slices is None or (len(slices) == 2 and 0 <= slices[0] < slices[1]),
                     f"give [first, end] with 0 <= first < end, or null; got {slices}.",
                 ),
+                f"{key}.foreground": (
+                    self.foreground is None or 0 <= self.foreground <= 1,
+                    f"a share in [0, 1], or null; got {self.foreground}.",
+                ),
                 f"{key}.sample_rate": (
                     0 < self.sample_rate <= 1,
                     f"a share in (0, 1]; got {self.sample_rate}.",

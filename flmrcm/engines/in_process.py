@@ -9,7 +9,6 @@ from flmrcm.errors import FlmrcmError
 from flmrcm.federation.client import Client
 from flmrcm.federation.engine import Op
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.learning.compute import all_cores
 from flmrcm.types import Broadcast, Reply
 
 
@@ -19,13 +18,13 @@ class InProcess:
     Args:
         clients: by site name.
         store: where their private memories live.
-        threads: torch threads during a call, the same at every one; None takes all cores.
+        threads: torch threads during a call, the same at every one; None takes torch's own choice.
     """
 
     def __init__(
         self, clients: Mapping[str, Client], store: MemoryStore, threads: int | None = None
     ) -> None:
-        self.clients, self.store, self.threads = clients, store, threads or all_cores()
+        self.clients, self.store, self.threads = clients, store, threads or torch.get_num_threads()
 
     def sites(self) -> Sequence[str]:
         """Gives the sites, sorted."""

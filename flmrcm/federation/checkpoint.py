@@ -1,8 +1,9 @@
 """Checkpoints: whole or not there, the last two kept, a broken one skipped for the one before."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Checkpoint:
         extras: what the strategy keeps at the server.
         memory: for each site, the round its private memory was written in.
         best_score: best mean validation PSNR (dB) of the participants so far.
+        best_round: the round it was reached in; -1 before any validation.
         config: the run's resolved config, so that the file explains itself.
     """
 
@@ -34,6 +36,7 @@ class Checkpoint:
     extras: Mapping[str, Weights]
     memory: Mapping[str, int]
     best_score: float
+    best_round: int
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -66,19 +69,19 @@ class CheckpointFolder:
 
     def __init__(self, folder: Path, keep_every: int, config: Mapping[str, Any]) -> None:
         self.folder, self.keep_every, self.config = folder, keep_every, config
+        self._snapshots: dict[int, Mapping[str, int]] = {}
 
-    def save(self, checkpoint: Checkpoint, best: bool) -> list[Mapping[str, int]]:
+    def save(self, checkpoint: Checkpoint) -> list[Mapping[str, int]]:
         """Writes a checkpoint and deletes those no longer kept.
 
         Args:
             checkpoint: what to write.
-            best: whether it's the best so far.
 
         Returns:
             the memory snapshots that the kept checkpoints need.
         """
         path = self._path(checkpoint.round)
-        content = {**_fields(checkpoint), "config": self.config}
+        content = {**vars(checkpoint), "config": self.config}
         try:
             save_atomically(content, path)
         except OSError as error:
@@ -86,12 +89,12 @@ class CheckpointFolder:
                 f"{path}: can't be written ({error.strerror}). The checkpoint before it is whole: "
                 f"make room, then go on with resume={self.folder.parent}."
             ) from None
-        for name in ("last.pt", "best.pt")[: 1 + best]:
-            link_atomically(path, self.folder / name)
+        self._name(checkpoint)
         self._prune()
-        kept = [read_checkpoint(p) for p in self._paths() if p != path]
-        best_one = read_checkpoint(self.folder / "best.pt") if self._has_best() else checkpoint
-        return [c.memory for c in (*kept, best_one, checkpoint)]
+        self._snapshots[checkpoint.round] = checkpoint.memory
+        kept = {int(p.stem.removeprefix("round_")) for p in self._paths()} | {checkpoint.best_round}
+        self._snapshots = {r: memory for r, memory in self._snapshots.items() if r in kept}
+        return list(self._snapshots.values())
 
     def load(self) -> Checkpoint | None:
         """Gives the newest checkpoint that can be read; None where there's none yet.
@@ -102,15 +105,27 @@ class CheckpointFolder:
         paths = self._paths()
         for path in reversed(paths):
             try:
-                return read_checkpoint(path)
+                checkpoint = read_checkpoint(path)
             except CheckpointError as error:
                 log.warning("skipped: %s", error)
+                continue
+            self._name(checkpoint)  # a crash may have come before the names
+            self._snapshots = dict(self._read_snapshots())
+            return checkpoint
         if paths:
             raise CheckpointError(f"{self.folder}: none of {len(paths)} checkpoints can be read.")
         return None
 
-    def _has_best(self) -> bool:
-        return (self.folder / "best.pt").exists()
+    def _name(self, checkpoint: Checkpoint) -> None:
+        link_atomically(self._path(checkpoint.round), self.folder / "last.pt")
+        if checkpoint.best_round == checkpoint.round:
+            link_atomically(self._path(checkpoint.round), self.folder / "best.pt")
+
+    def _read_snapshots(self) -> Iterator[tuple[int, Mapping[str, int]]]:
+        for path in (*self._paths(), self.folder / "best.pt"):
+            with suppress(CheckpointError):
+                checkpoint = read_checkpoint(path)
+                yield checkpoint.round, checkpoint.memory
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("round_*.pt"))
@@ -123,7 +138,3 @@ class CheckpointFolder:
             round_ = int(path.stem.removeprefix("round_"))
             if not self.keep_every or (round_ + 1) % self.keep_every:
                 path.unlink()
-
-
-def _fields(checkpoint: Checkpoint) -> dict[str, Any]:
-    return asdict(checkpoint)

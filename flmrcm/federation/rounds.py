@@ -98,21 +98,22 @@ class Federation:
             tracker.start(self.journal.read())
         for round_ in range(first, self.plan.rounds):
             state, rows = self._round(state, round_)
-            score = _best_score(rows, self.plan.participants)
-            best, is_best = max(best, score), score > best
+            best = max(best, (_score(rows, self.plan.participants), -round_))
             self._record(rows)
-            self._keep(round_, state, best, is_best)
+            self._keep(round_, state, best)
         return state
 
-    def _start(self, initial: Weights) -> tuple[ServerState, int, float]:
+    def _start(self, initial: Weights) -> tuple[ServerState, int, tuple[float, int]]:
         checkpoint = self.checkpoints.load()
         if checkpoint is None:
             self.journal.path.unlink(missing_ok=True)
-            shared = {k: v for k, v in initial.items() if self.strategy.is_shared(k)}
-            return self.strategy.start(shared, self.plan.participants), 0, -float("inf")
+            # copies: the weights given are often those of the very module that sites train
+            shared = {k: v.clone() for k, v in initial.items() if self.strategy.is_shared(k)}
+            return self.strategy.start(shared, self.plan.participants), 0, (-float("inf"), 1)
         self.journal.cut_after(checkpoint.round)
         self.engine.restore(checkpoint.memory)
-        return checkpoint.state, checkpoint.round + 1, checkpoint.best_score
+        best = checkpoint.best_score, -checkpoint.best_round
+        return checkpoint.state, checkpoint.round + 1, best
 
     def _round(self, state: ServerState, round_: int) -> tuple[ServerState, list[Row]]:
         rows: list[Row] = []
@@ -132,7 +133,7 @@ class Federation:
             message = messages[reply.site]
             rows.extend(_measured(op, message.round, reply))
             if op != "evaluate":
-                rows.extend(_moved(message, reply))
+                _add_moved(rows, message, reply)
             yield reply
 
     def _record(self, rows: Sequence[Row]) -> None:
@@ -140,10 +141,10 @@ class Federation:
         for tracker in self.trackers:
             tracker.log(rows)
 
-    def _keep(self, round_: int, state: ServerState, best: float, is_best: bool) -> None:
-        memory = self.engine.snapshot()
-        checkpoint = Checkpoint(round_, state.weights, state.extras, memory, best)
-        self.engine.forget_before(self.checkpoints.save(checkpoint, is_best))
+    def _keep(self, round_: int, state: ServerState, best: tuple[float, int]) -> None:
+        memory, (score, best_round) = self.engine.snapshot(), best
+        checkpoint = Checkpoint(round_, state.weights, state.extras, memory, score, -best_round)
+        self.engine.forget_before(self.checkpoints.save(checkpoint))
 
 
 def _measured(op: Op, round_: int, reply: Reply) -> Iterator[Row]:
@@ -153,16 +154,21 @@ def _measured(op: Op, round_: int, reply: Reply) -> Iterator[Row]:
         yield Row(round_, split, reply.site, metric, convention, value)
 
 
-def _moved(message: Broadcast, reply: Reply) -> Iterator[Row]:
+def _add_moved(rows: list[Row], message: Broadcast, reply: Reply) -> None:
+    """Adds what crossed the wall to the site's rows of this round, one row per way and kind."""
     ways = (("sent", message.weights, message.extras), ("received", reply.weights, reply.extras))
     for way, weights, extras in ways:
         for kind, tensors in {"weights": weights, **extras}.items():
             if n_bytes := sum(tensor.nbytes for tensor in tensors.values()):
-                name = f"bytes_{way}/{kind}"
-                yield Row(message.round, "wire", reply.site, name, "", float(n_bytes))
+                row = Row(message.round, "wire", reply.site, f"bytes_{way}/{kind}", "", n_bytes)
+                before = next((i for i, old in enumerate(rows) if old[:5] == row[:5]), None)
+                if before is None:
+                    rows.append(row)
+                else:
+                    rows[before] = row._replace(value=rows[before].value + n_bytes)
 
 
-def _best_score(rows: Iterable[Row], participants: Sequence[str]) -> float:
+def _score(rows: Iterable[Row], participants: Sequence[str]) -> float:
     values = [
         row.value
         for row in rows

@@ -13,7 +13,7 @@ NMSE is per volume in all of them.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -175,8 +175,3 @@ def mean_scores(scores: list[VolumeScore]) -> dict[tuple[str, str], float]:
     for score in scores:
         groups.setdefault((score.metric, score.convention), []).append(score.value)
     return {key: float(np.mean(values)) for key, values in groups.items()}
-
-
-def as_row(score: VolumeScore) -> dict[str, Any]:
-    """Gives the score as a table row."""
-    return score._asdict()

@@ -34,7 +34,8 @@ def draw_rows(sites: Mapping[str, Mapping[str, Path]], path: Path, title: str = 
         title: above the picture.
     """
     methods = list(dict.fromkeys(method for volumes in sites.values() for method in volumes))
-    heads = ["target", "zero-filled", *methods, *("error" for _ in range(1 + len(methods)))]
+    images = ["zero-filled", *methods]
+    heads = ["target", *images, *(f"error of {image}" for image in images)]
     figure = Figure(figsize=(2.1 * len(heads), 2.35 * len(sites) + 0.6), facecolor=_PAPER)
     axes = figure.subplots(len(sites), len(heads), squeeze=False)
     for axis in axes.flat:
@@ -56,10 +57,13 @@ def _draw_site(
     slices = {method: _middle_slice(path) for method, path in volumes.items()}
     first = next(iter(slices.values()))
     target, peak = first["target"], float(first["target"].max())
-    images = [first["input"], *(slices[m]["reconstruction"] for m in methods if m in slices)]
-    for axis, image in zip(axes, [target, *images], strict=False):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=peak)
-    for axis, image in zip(axes[2 + len(methods) :], images, strict=False):
+    # runs judged on other data can't stand in one row
+    slices = {m: s for m, s in slices.items() if np.array_equal(s["target"], target)}
+    images = {1 + methods.index(m): s["reconstruction"] for m, s in slices.items()}
+    axes[0].imshow(target, cmap="gray", vmin=0, vmax=peak)
+    for place, image in {0: first["input"], **images}.items():
+        axes[1 + place].imshow(image, cmap="gray", vmin=0, vmax=peak)
+        axis = axes[2 + len(methods) + place]
         error = np.abs(image - target)
         axis.imshow(error, cmap="inferno", vmin=0, vmax=ERROR_SHARE * peak)
         nmse = float((error**2).sum() / (target**2).sum())

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import METRICS
+from flmrcm.reports.runs import JUDGEMENT, differences, read_config
 
 BETTER = {"psnr": "higher", "ssim": "higher", "nmse": "lower"}
 _DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
@@ -15,21 +15,25 @@ _HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
 ZERO_FILLED = "zero-filled"
 
 
-def read_scores(folders: Sequence[Path]) -> pd.DataFrame:
-    """Gives the scores of finished runs: `scores.csv`'s columns and `run`.
+def read_scores(runs: Sequence[Path]) -> pd.DataFrame:
+    """Gives the scores of runs: `scores.csv`'s columns and `run`.
 
-    Raises:
-        FlmrcmError: no folder holds a finished run.
+    Runs of one strategy that differ in more than their seed are told apart in `method`.
+
+    Args:
+        runs: folders, as `finished_runs` gives them; at least one.
     """
-    frames = [
-        read_score_file(path)
-        for folder in folders
-        for path in sorted({*folder.glob("scores.csv"), *folder.glob("**/scores.csv")})
-        if (path.parent / "done").exists()
-    ]
-    if not frames:
-        where = ", ".join(map(str, folders))
-        raise FlmrcmError(f"{where}: no finished run below (none holds scores.csv and done).")
+    configs = {run: read_config(run) for run in runs}
+    names = {run: config["strategy"]["name"] for run, config in configs.items()}
+    judged = differences(configs, JUDGEMENT)
+    frames: list[pd.DataFrame] = []
+    for run in runs:
+        alike = {other: configs[other] for other in runs if names[other] == names[run]}
+        scores = read_score_file(run / "scores.csv")
+        zero_filled = scores["method"] == ZERO_FILLED
+        scores.loc[~zero_filled, "method"] = _told(names[run], differences(alike)[run])
+        scores.loc[zero_filled, "method"] = _told(ZERO_FILLED, judged[run])
+        frames.append(scores)
     return pd.concat(frames, ignore_index=True)
 
 
@@ -52,7 +56,7 @@ def method_by_site(scores: pd.DataFrame, metric: str, convention: str = "fastmri
     keys = ["method", "site", "volume"]
     per_volume = rows.pivot_table("value", keys, aggfunc="mean", sort=False).reset_index()
     table = per_volume.pivot_table("value", "method", "site", aggfunc="mean", sort=False)
-    order = sorted(table.index, key=lambda method: method != ZERO_FILLED)
+    order = sorted(table.index, key=lambda method: not str(method).startswith(ZERO_FILLED))
     return table.loc[order, list(dict.fromkeys(rows.site))]
 
 
@@ -101,5 +105,9 @@ def _cell(
 ) -> str:
     value, column = means.loc[method, site], means[site]
     best = column.max() if BETTER[metric] == "higher" else column.min()
-    text = f"{value:.{_DIGITS[metric]}f}"
+    text = "–" if pd.isna(value) else f"{value:.{_DIGITS[metric]}f}"
     return f"{before}{text}{after}" if value == best else text
+
+
+def _told(name: str, differences: str) -> str:
+    return f"{name} ({differences})" if differences else name

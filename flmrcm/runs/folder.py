@@ -68,6 +68,7 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the resolved config."""
+        self.path.mkdir(parents=True, exist_ok=True)
         text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
         temporary = self.config_path.with_suffix(".new")
         temporary.write_text(text)

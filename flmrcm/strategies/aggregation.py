@@ -22,7 +22,7 @@ class RunningMean:
         """Adds one site's tensors."""
         for name, tensor in tensors.items():
             term = tensor.double() * weight
-            self._sums[name] = self._sums[name] + term if name in self._sums else term
+            self._sums[name] = self._sums[name].add_(term) if name in self._sums else term
             self._dtypes[name] = tensor.dtype
         self._total += weight
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from flmrcm.errors import ConfigErrors, one_of, require
+from flmrcm.errors import ConfigErrors, SiteFailed, one_of, require
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.strategies.base import LocalRule
 from flmrcm.strategies.fedavg import FedAvg
@@ -135,6 +135,10 @@ class Alignment(LocalRule):
     """A source site's half: trains the discriminator C, then aligns the encoder against it."""
 
     def __init__(self, strategy: FLMRCM, site: SiteContext) -> None:
+        if strategy.needs_target_images and site.target is None:
+            raise SiteFailed(
+                f"{strategy.name} needs the images of {strategy.target} at every site."
+            )
         self.strategy, self.site = strategy, site
         self.device = next(site.module.model.parameters()).device
         with seeded(site.seed, DISCRIMINATOR):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.results import page_faults
 from flmrcm.data.h5 import write_volume
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
@@ -71,10 +72,10 @@ class WatchedCheckpoints(CheckpointFolder):
         super().__init__(folder, 0, {})
         self.files = files
 
-    def save(self, checkpoint: Checkpoint, best: bool) -> list[Mapping[str, int]]:
+    def save(self, checkpoint: Checkpoint) -> list[Mapping[str, int]]:
         """Writes a checkpoint."""
         with self.files.watched():
-            return super().save(checkpoint, best)
+            return super().save(checkpoint)
 
 
 class WatchedStore(MemoryStore):
@@ -97,11 +98,13 @@ class Ran(NamedTuple):
         weights: the global weights after it.
         seconds: it took, files included.
         files: seconds of it spent on files.
+        faults: pages the system handed out for it.
     """
 
     weights: Weights
     seconds: float
     files: float
+    faults: int
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,10 @@ class Bed:
         federation, files = self.federation(strategy, run)
         initial = self.module().model.state_dict()
         gc.collect()
-        start = time.perf_counter()
+        start, faults = time.perf_counter(), page_faults()
         weights = federation.run(initial).weights
-        return Ran(weights, time.perf_counter() - start, files.seconds)
+        seconds = time.perf_counter() - start
+        return Ran(weights, seconds, files.seconds, page_faults() - faults)
 
     def _clients(self, strategy: Strategy) -> dict[str, Client]:
         compute, module = Compute(accelerator="cpu"), self.module()

@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 
-from flmrcm.learning.compute import all_cores
-
 _CPU_INFO = Path("/proc/cpuinfo")
 _BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 
@@ -17,7 +15,7 @@ def describe() -> dict[str, Any]:
     """Gives the processor, its cores, how busy they are, and torch's version."""
     return {
         "cpu": _cpu_line("model name") or platform.processor() or platform.machine(),
-        "cores": all_cores(),
+        "cores": torch.get_num_threads(),
         "threads": torch.get_num_threads(),
         "bf16": bf16_flags(),
         "torch": torch.__version__,

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.bare import Share, bare_round, shares_of
 from benchmarks.bed import TRAINING, Bed, Ran, fl_mr, fl_mrcm
-from benchmarks.results import Pair, Result, clocked, in_turn
+from benchmarks.results import Pair, Result, clocked, in_turn, page_faults
 from flmrcm.strategies.base import LocalRule, Strategy
 from flmrcm.strategies.fl_mrcm import FLMRCM, Alignment
 from flmrcm.types import Batch, SiteContext, Step, Weights
@@ -66,6 +66,7 @@ class Compared:
         self.model = bed.module().model
         self.start = {name: t.clone() for name, t in self.model.state_dict().items()}
         self.rounds: list[Ran] = []
+        self.bare_faults = 0
 
     def framework(self) -> float:
         """Runs the framework's round, notes how it went and gives its seconds."""
@@ -74,7 +75,10 @@ class Compared:
 
     def bare(self) -> Weights:
         """Gives the weights after the bare round."""
-        return bare_round(self.model, self.start, self.shares)
+        faults = page_faults()
+        weights = bare_round(self.model, self.start, self.shares)
+        self.bare_faults = page_faults() - faults
+        return weights
 
     def prepared(self) -> list[Share]:
         """Gives what the bare loop finds in memory."""
@@ -102,7 +106,9 @@ def _overhead_of(compared: Compared, repeats: int) -> list[Result]:
     label = f"{compared.strategy.name} round / bare loop"
     note = (
         f"weights end equal, bit for bit; files not counted; {1e3 * extra:+.0f} ms on "
-        f"{median(lean.second):.2f} s, of which making batches takes {1e3 * batches:.0f} ms"
+        f"{median(lean.second):.2f} s, of which making batches takes {1e3 * batches:.0f} ms; "
+        f"page faults {median(ran.faults for ran in compared.rounds[-repeats:]):,.0f} against "
+        f"{compared.bare_faults:,}"
     )
     files_note = f"checkpoint and memories take {median(files):.2f} s a round, however long it is"
     raw = {"framework": whole.first, "bare": whole.second, "files": files}

@@ -88,7 +88,7 @@ BROKEN = {
         "kspace": KSPACE,
         "reconstruction_esc": IMAGE[:2],
     },
-    "target is (16, 12); it must be": {"kspace": KSPACE, "reconstruction_esc": IMAGE[0]},
+    "target is float32 (16, 12); it must be": {"kspace": KSPACE, "reconstruction_esc": IMAGE[0]},
     "target is 16×12, larger than its k-space 16×10": {
         "kspace": KSPACE[..., :10],
         "reconstruction_esc": IMAGE,

@@ -16,6 +16,12 @@ def test_training_moves_the_weights(run, setting):
     assert not equal(run(FL_MR).weights, setting().module().model.state_dict())
 
 
+def test_every_site_of_the_first_round_starts_from_the_same_weights(run, setting):
+    module = setting().module()
+    federation = setting().federation(FL_MR, module)
+    assert equal(federation.run(module.model.state_dict()).weights, run(FL_MR).weights)
+
+
 @pytest.mark.parametrize("keep_optimizer", [True, False])
 @pytest.mark.parametrize("alignment", ["images", "latents"])
 def test_fl_mrcm_without_weight_is_fl_mr(run, alignment, keep_optimizer):
