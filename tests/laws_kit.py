@@ -1,15 +1,72 @@
-"""What the laws compare: strategies over the three hospitals, and weights bit by bit."""
+"""What the laws compare: federations over the three hospitals, and weights bit by bit."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
+from factories import make_site, make_unet
 
+from flmrcm.data.site import Site
+from flmrcm.engines.in_process import InProcess
+from flmrcm.federation.checkpoint import CheckpointFolder
+from flmrcm.federation.client import Client, Workshop
+from flmrcm.federation.journal import Journal
+from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.rounds import Federation, Plan
+from flmrcm.learning.compute import Compute
+from flmrcm.learning.judge import Judge
+from flmrcm.learning.recon_module import ReconModule
 from flmrcm.models.discriminator import discriminator
+from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.fl_mrcm import FLMRCM
-from flmrcm.types import Weights
+from flmrcm.types import ServerState, Weights
 
+SEED = 3
 TARGET = "south"
+
+
+def hospitals(root: Path) -> dict[str, Site]:
+    """Gives the sites that lie in a folder, named like their folders."""
+    return {path.name: make_site(path, seed=SEED) for path in sorted(root.iterdir())}
+
+
+@dataclass
+class Setting:
+    """A federation to run; the defaults are the smallest that shows something."""
+
+    sites: Mapping[str, Site]
+    folder: Path
+    rounds: int = 2
+    participants: Sequence[str] = ("east", "north", "south")
+    local: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+
+    def module(self) -> ReconModule:
+        return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
+
+    def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Federation:
+        module, compute = module or self.module(), Compute(accelerator="cpu")
+        local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
+        shop = Workshop(
+            module, strategy, local, compute.fabric(), Judge(compute), SEED, lambda _: None
+        )
+        clients = self.clients(shop)
+        plan = Plan(self.rounds, self.participants, self.participants, seed=SEED, **self.plan)
+        checkpoints = CheckpointFolder(self.folder / "checkpoints", 0, {})
+        engine = InProcess(clients, MemoryStore(self.folder / "checkpoints" / "memory"), threads=1)
+        return Federation(strategy, engine, plan, checkpoints, Journal(self.folder / "journal.csv"))
+
+    def clients(self, shop: Workshop) -> dict[str, Client]:
+        target = self.sites[TARGET] if shop.strategy.needs_target_images else None
+        return {name: Client(site, shop, target) for name, site in self.sites.items()}
+
+    def run(self, strategy: Strategy) -> ServerState:
+        return self.federation(strategy).run(self.module().model.state_dict())
 
 
 def fl_mrcm(**changes: Any) -> FLMRCM:

@@ -18,11 +18,12 @@ from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, DataLayoutError, one_of
 from flmrcm.learning.judge import Judge
+from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.learning.records import SAVED
 from flmrcm.learning.weights import read_file
 from flmrcm.reports.tables import read_score_file, terminal_table
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.judgement import ZERO_FILLED, Judgement
+from flmrcm.runs.judgement import Judgement
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,7 @@ def main(words: list[str]) -> None:
     method = cfg.strategy.name if trained else checkpoint.stem
     judgement = Judgement(method, asked.split, list(asked.save))
     chosen = {name: sites[name] for name in chosen_sites("judged", asked.judged, cfg)}
-    for method, name, _ in judgement.run(
-        judge, module, _available(chosen, asked.split), folder.path
-    ):
+    for method, name, _ in judgement.run(judge, module, _made(chosen, asked.split), folder.path):
         if method == ZERO_FILLED:
             log.info("judged: %s", name)
     folder.mark_done()
@@ -82,15 +81,12 @@ def _checked(cfg: DictConfig, asked: DictConfig) -> tuple[Judge, Any, dict[str, 
     return Judge(compute), module, sites  # pyright: ignore[reportArgumentType]
 
 
-def _available(sites: dict[str, Site], split: str) -> dict[str, Site]:
+def _made(sites: dict[str, Site], split: str) -> dict[str, Site]:
     for site in sites.values():
         site.ensure()
-    available = {name: site for name, site in sites.items() if site.has(split)}
-    for name in sites.keys() - available.keys():
-        log.warning("site %s has no split '%s'; it isn't judged", name, split)
-    if not available:
+    if not any(site.has(split) for site in sites.values()):
         raise DataLayoutError(f"no site has a split '{split}'; check data_dir and contrast.")
-    return available
+    return sites
 
 
 def _checkpoint(asked: DictConfig) -> Path:

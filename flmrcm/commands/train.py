@@ -23,6 +23,7 @@ from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.learning.judge import Judge
 from flmrcm.logs import log_to_file
 from flmrcm.reports.error_maps import draw_panel
+from flmrcm.reports.tables import read_score_file, terminal_table
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.judgement import Judgement, as_rows
 from flmrcm.runs.resume import is_resume, resumed
@@ -132,9 +133,12 @@ def run(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
             )
         folder.write_config(parts.config)
         folder.mark_done(False)
+        sites, target = ", ".join(parts.plan.participants), parts.strategy.target
+        log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
         prepare_data(parts)
         _train_and_judge(parts, folder)
         folder.mark_done()
+    Console().print(terminal_table(read_score_file(folder.scores_path)))
 
 
 def _train_and_judge(parts: Parts, folder: RunFolder) -> None:
@@ -161,7 +165,9 @@ def judge_run(parts: Parts, folder: RunFolder, trackers: Sequence[Tracker]) -> d
     parts.module.model.load_state_dict(dict(checkpoint.weights))
     judgement = Judgement(parts.strategy.name, most=settings["saved_volumes"])
     journal, panels = Journal(folder.path / "journal.csv"), dict[str, Path]()
-    judged = judgement.run(Judge(parts.compute), parts.module, parts.sites, folder.path)
+    training_first = sorted(parts.sites, key=lambda name: name not in parts.plan.judged)
+    sites = {name: parts.sites[name] for name in training_first}
+    judged = judgement.run(Judge(parts.compute), parts.module, sites, folder.path)
     for method, site, scores in judged:
         rows = as_rows(checkpoint.round, "test", method, site, scores)
         journal.write(rows)

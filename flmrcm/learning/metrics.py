@@ -26,6 +26,9 @@ from flmrcm.types import Batch
 
 CONVENTIONS = ("fastmri", "published", "slice_volume_max", "slice_max")
 METRICS = ("psnr", "ssim", "nmse")
+ZERO_FILLED = "zero-filled"
+"""How tables call the images that reconstructions start from."""
+
 SSIM_WINDOW = 7
 """Height and width of SSIM's window: the smallest image that can be judged."""
 

@@ -7,6 +7,8 @@ import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
+from flmrcm.learning.metrics import ZERO_FILLED
+
 ERROR_SHARE = 0.2
 """Error maps are white at this share of the target's maximum."""
 
@@ -34,7 +36,7 @@ def draw_rows(sites: Mapping[str, Mapping[str, Path]], path: Path, title: str = 
         title: above the picture.
     """
     methods = list(dict.fromkeys(method for volumes in sites.values() for method in volumes))
-    images = ["zero-filled", *methods]
+    images = [ZERO_FILLED, *methods]
     heads = ["target", *images, *(f"error of {image}" for image in images)]
     figure = Figure(figsize=(2.1 * len(heads), 2.35 * len(sites) + 0.6), facecolor=_PAPER)
     axes = figure.subplots(len(sites), len(heads), squeeze=False)

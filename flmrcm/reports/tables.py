@@ -6,13 +6,12 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from flmrcm.learning.metrics import METRICS
+from flmrcm.learning.metrics import METRICS, ZERO_FILLED
 from flmrcm.reports.runs import JUDGEMENT, differences, read_config
 
 BETTER = {"psnr": "higher", "ssim": "higher", "nmse": "lower"}
 _DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
 _HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
-ZERO_FILLED = "zero-filled"
 
 
 def read_scores(runs: Sequence[Path]) -> pd.DataFrame:

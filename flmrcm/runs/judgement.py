@@ -1,17 +1,18 @@
 """The end of a run: every site's test split judged, scores and reconstructions kept."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flmrcm.data.site import Site
 from flmrcm.learning.judge import Judge
-from flmrcm.learning.metrics import VolumeScore, mean_scores
+from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore, mean_scores
 from flmrcm.learning.recon_module import ReconModule
 from flmrcm.learning.records import ScoreTable, save_volumes
 from flmrcm.types import Row
 
-ZERO_FILLED = "zero-filled"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Judgement:
         table = ScoreTable(folder / "scores.csv")
         for name, site in sites.items():
             if not site.has(self.split):
+                log.warning("site %s has no split '%s'; it isn't judged", name, self.split)
                 continue
             for method, scores in zip(
                 (self.method, ZERO_FILLED), judge.test(module, site, self.split), strict=True

@@ -1,0 +1,101 @@
+"""`flmrcm evaluate` on checkpoints of ours and of others."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from factories import make_unet, write_site
+
+from flmrcm.app import main
+from flmrcm.learning.records import SAVED
+
+MODEL = ["model.channels=2", "model.pools=2", "engine.threads=1", "compute=cpu"]
+HERE = ["sites=bfhi", "data_dir=data"]
+
+
+@pytest.fixture(autouse=True)
+def hospitals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("BraTS", "fastMRI", "HPKS", "IXI"):
+        write_site(tmp_path / "data" / name)
+
+
+@pytest.fixture
+def trained():
+    words = ["rounds=1", "logger=csv", "participants=BF", "target=B", "local.batch_size=2"]
+    main(["train", *HERE, *MODEL, *words])
+    (run,) = Path("outputs/train").iterdir()
+    return run
+
+
+def scores(folder):
+    return pd.read_csv(Path(folder) / "scores.csv")
+
+
+def refused(capsys, *words):
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", *words])
+    return stopped.value.code, capsys.readouterr().err
+
+
+def test_judging_again_gives_the_scores_of_the_run(trained):
+    main(["evaluate", f"checkpoint={trained}/checkpoints/last.pt", "output=again"])
+    pd.testing.assert_frame_equal(scores("again"), scores(trained))
+
+
+def test_everything_asked_for_is_saved(trained):
+    kinds = ",".join(SAVED)
+    checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
+    main(["evaluate", checkpoint, f"save=[{kinds}]", "output=kept", "judged=I"])
+    (path,) = Path("kept/reconstructions/ixi").iterdir()
+    with h5py.File(path) as file:
+        kept = {name: np.asarray(file[name]) for name in file}
+    assert set(kept) == set(SAVED)
+    assert kept["latent"].shape == (3, 32)
+    error = np.abs(kept["reconstruction"] - kept["target"])
+    np.testing.assert_array_equal(kept["error"], error)
+
+
+def test_other_sites_masks_and_splits_can_be_typed(trained):
+    checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
+    words = ["mask=equispaced", "mask.accelerations=[2]", "split=val", "judged=[hpks]"]
+    main(["evaluate", checkpoint, *words, "output=other"])
+    found = scores("other")
+    assert set(found.site) == {"hpks"}
+    assert set(found.volume) == {"hpks/val_0"}
+
+
+def test_weights_of_others_are_judged_too():
+    torch.save({"state_dict": make_unet().state_dict()}, "theirs.ckpt")
+    main(["evaluate", "checkpoint=theirs.ckpt", *HERE, *MODEL, "output=theirs"])
+    assert set(scores("theirs").method) == {"theirs", "zero-filled"}
+
+
+def test_published_scores_clamp_and_others_do_not(trained):
+    checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
+    for clamp in ("true", "false"):
+        main(["evaluate", checkpoint, f"data.clamp_target={clamp}", f"output={clamp}"])
+    pd.testing.assert_frame_equal(scores("true"), scores("false"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["checkpoint=nowhere.pt"], "there is no such checkpoint"),
+        ([], "give checkpoint=FILE"),
+        (["checkpoint=theirs.ckpt", "split=tets"], "Did you mean 'test'?"),
+        (["checkpoint=theirs.ckpt", "save=[recon]"], "save=recon: use one of reconstruction"),
+        (["checkpoint=theirs.ckpt", "judged=[ixy]"], "Did you mean 'ixi'?"),
+        (["checkpoint=theirs.ckpt", "model.channels=4"], "weights of another architecture"),
+        (["checkpoint=theirs.ckpt", "contrast=T3"], "no site has a split 'test'"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, words, said):
+    torch.save(make_unet().state_dict(), "theirs.ckpt")
+    status, printed = refused(capsys, *HERE, *MODEL, *words)
+    assert status in (1, 2)
+    assert said in " ".join(printed.split())
+    assert "Traceback" not in printed

@@ -1,0 +1,80 @@
+"""The doors: help worth reading, clear refusals, and a wheel that runs anywhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flmrcm.app import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+
+
+def printed(capsys, *words):
+    main(list(words))
+    return capsys.readouterr().out
+
+
+def test_help_names_every_command(capsys):
+    text = printed(capsys, "--help")
+    assert all(command in text for command in COMMANDS)
+    assert text == printed(capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_a_script(capsys, command):
+    assert f"usage: flmrcm {command}" in printed(capsys, command, "--help")
+    script = [sys.executable, str(ROOT / "scripts" / f"{command}.py"), "--help"]
+    shown = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert f"usage: flmrcm {command}" in shown
+
+
+def test_help_fits_a_terminal(capsys):
+    for words in (["--help"], *([command, "--help"] for command in COMMANDS)):
+        assert max(map(len, printed(capsys, *words).splitlines())) <= 100
+
+
+def test_an_unknown_command_is_refused_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["trian"])
+    assert stopped.value.code == 2
+    assert "Did you mean 'train'?" in capsys.readouterr().err
+
+
+def test_the_whole_config_can_be_printed(capsys):
+    assert "accelerations:" in printed(capsys, "train", "--cfg", "job")
+
+
+def test_the_wheel_brings_its_configs(tmp_path):
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path)]
+    subprocess.run([*build, str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    target = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*install, str(target), str(wheel)], check=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "flmrcm", "train", "--cfg", "job"],
+        cwd=tmp_path, env={"PYTHONPATH": str(target), "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "accelerations:" in shown
+    assert (target / "flmrcm" / "conf" / "train.yaml").is_file()
+
+
+def test_the_quick_start_of_the_readme_is_what_make_and_the_doors_offer(tmp_path, simulated_cache):
+    text = (ROOT / "README.md").read_text()
+    block = re.search(r"<!-- quick start -->\n```bash\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    demo, test, train, compare = block[1].splitlines()
+    assert (demo, test) == ("make demo", "make test")
+    for line in (train, compare):
+        door, *words = line.split()
+        assert door == ".venv/bin/flmrcm"
+        subprocess.run(
+            [sys.executable, "-m", "flmrcm", *words],
+            cwd=tmp_path, check=True, capture_output=True,
+            env={"FLMRCM_CACHE": str(simulated_cache), "HOME": str(tmp_path)},
+        )  # fmt: skip
+    assert (tmp_path / "outputs/debug/compare/table.md").is_file()
