@@ -40,8 +40,9 @@ def main(words: Sequence[str]) -> None:
     scores.to_csv(output / "all_scores.csv", index=False)
     (output / "table.md").write_text(markdown_table(scores, asked.convention))
     Console().print(terminal_table(scores, asked.convention))
-    if pictures := saved_volumes(runs):
-        draw_rows(pictures, output / "comparison.png")
+    if volumes := saved_volumes(runs):
+        shown = {site: volumes[site] for site in dict.fromkeys(scores.site) if site in volumes}
+        draw_rows(shown, output / "comparison.png")
     kept = sorted(path.name for path in output.iterdir())
     Console(soft_wrap=True, highlight=False).print(f"written to {output}: {', '.join(kept)}")
 

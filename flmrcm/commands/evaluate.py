@@ -57,7 +57,7 @@ def main(words: list[str]) -> None:
     cfg = overlaid(base, [word for word in words if word not in own])
     judge, module, sites = _checked(cfg, asked)
     load_into(module.model, checkpoint, content)
-    folder = RunFolder(Path(asked.output) if asked.output else _new_folder())
+    folder = RunFolder(Path(str(asked.output)) if asked.output else _new_folder())
     folder.write_config({**plain(cfg), "evaluate": plain(asked)})
     method = cfg.strategy.name if trained else checkpoint.stem
     judgement = Judgement(method, asked.split, list(asked.save))

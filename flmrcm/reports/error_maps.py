@@ -38,7 +38,8 @@ def draw_rows(sites: Mapping[str, Mapping[str, Path]], path: Path, title: str = 
     methods = list(dict.fromkeys(method for volumes in sites.values() for method in volumes))
     images = [ZERO_FILLED, *methods]
     heads = ["target", *images, *(f"error of {image}" for image in images)]
-    figure = Figure(figsize=(2.1 * len(heads), 2.35 * len(sites) + 0.6), facecolor=_PAPER)
+    size = 2.1 * len(heads), 2.35 * len(sites) + 0.6
+    figure = Figure(figsize=size, facecolor=_PAPER, layout="constrained")
     axes = figure.subplots(len(sites), len(heads), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -48,7 +49,6 @@ def draw_rows(sites: Mapping[str, Mapping[str, Path]], path: Path, title: str = 
         axis.set_title(f"{head}\n{axis.get_title()}".strip(), color=_INK, fontsize=10)
     note = f"error maps: white at {ERROR_SHARE:.0%} of the target's maximum"
     figure.suptitle(f"{title} ({note})" if title else note, color=_INK, fontsize=10)
-    figure.tight_layout(pad=0.4)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, facecolor=_PAPER)
 

@@ -9,7 +9,7 @@ from factories import make_batch, make_unet
 from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.learning.compute import Compute, all_cores, quiet_lightning
+from flmrcm.learning.compute import Compute, quiet_lightning
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -82,7 +82,3 @@ def test_quiet_lightning_hushes_its_advice_and_nothing_else() -> None:
         with pytest.warns(UserWarning, match="trouble"):
             warnings.warn("trouble", stacklevel=1)
     assert logger.level == level
-
-
-def test_there_is_at_least_one_core() -> None:
-    assert all_cores() >= 1

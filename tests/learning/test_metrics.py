@@ -19,7 +19,6 @@ from flmrcm.learning.metrics import (
     METRICS,
     VolumeScore,
     VolumeScores,
-    as_row,
     mean_scores,
     nmse,
     psnr,
@@ -236,8 +235,3 @@ def test_means_are_over_volumes_not_slices() -> None:
     ]
     assert mean_scores(rows) == {("psnr", "fastmri"): 25.0, ("ssim", "fastmri"): 0.5}
     assert mean_scores([]) == {}
-
-
-def test_a_score_is_a_table_row() -> None:
-    row = as_row(VolumeScore("s/a", "psnr", "fastmri", 30.0, 4))
-    assert list(row.values()) == ["s/a", "psnr", "fastmri", 30.0, 4]
