@@ -45,12 +45,13 @@ class Setting:
     local: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
+    precision: str = "32-true"
 
     def module(self) -> ReconModule:
         return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
 
     def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Federation:
-        module, compute = module or self.module(), Compute(accelerator="cpu")
+        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
         local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
         shop = Workshop(
             module, strategy, local, compute.fabric(), Judge(compute), SEED, lambda _: None

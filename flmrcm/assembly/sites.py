@@ -13,18 +13,27 @@ from flmrcm.errors import ConfigErrors, nearest
 def build_sources(cfg: DictConfig, found: Gathering) -> dict[str, Source]:
     """Gives each site's source by name, sorted; a site with a problem is left out."""
     run_mask = found.build("mask", cfg.mask)
+    dealt = _dealt(cfg)
+    if cfg.get("split") and not dealt:
+        found.problems.append(f"split.count={cfg.split.count}: a whole number, at least 1.")
     nodes = {str(name): node for name, node in cfg.sites.items()}
-    shares: dict[str, tuple[int, int]] = {}
-    if split := cfg.get("split"):
-        count = split.count if isinstance(split.count, int) and split.count >= 1 else 0
-        if not count:
-            found.problems.append(f"split.count={split.count}: a whole number, at least 1.")
-        shares = {f"{split.of}_{hand}": (hand, count) for hand in range(count)}
-        nodes |= dict.fromkeys(shares, split.source)
+    nodes |= dict.fromkeys(dealt, cfg.split.source)
     sources: dict[str, Source] = {}
     for name, node in sorted(nodes.items()):
-        share = shares.get(name)
-        source = _source(cfg, found, cfg.split.of if share else name, node, run_mask, share)
+        institution, share = dealt.get(name, (name, None))
+        key = f"sites.{institution}"
+        mask = found.build(f"{key}.mask", node.mask) if node.mask else run_mask
+        generator = found.build(f"{key}.generator", node.generator) if node.generator else None
+        source = found.call(
+            Source,
+            {f"{key}.{name}": value for name, value in _values(cfg, node).items()}
+            | {"val_sample_rate": cfg.val_sample_rate, "data.skip_broken": cfg.data.skip_broken},
+            name=institution,
+            mask=mask,
+            generator=generator,
+            share=share,
+            seed=cfg.data.seed,
+        )
         if source:
             sources[name] = source
     return sources
@@ -64,9 +73,14 @@ def chosen_target(value: Any, cfg: DictConfig) -> str | None:
 
 def site_names(cfg: DictConfig) -> list[str]:
     """Gives the names of all sites, dealt ones too, sorted."""
+    return sorted([*map(str, cfg.sites), *_dealt(cfg)])
+
+
+def _dealt(cfg: DictConfig) -> dict[str, tuple[str, tuple[int, int]]]:
+    """Gives for each client that one data set is dealt to: whose data, which hand of how many."""
     split = cfg.get("split")
-    dealt = [f"{split.of}_{hand}" for hand in range(split.count)] if split else []
-    return sorted([*map(str, cfg.sites), *dealt])
+    count = split.count if split and isinstance(split.count, int) else 0
+    return {f"{split.of}_{hand}": (split.of, (hand, count)) for hand in range(count)}
 
 
 def _by_letter(word: str, cfg: DictConfig) -> list[str]:
@@ -78,34 +92,9 @@ def _by_letter(word: str, cfg: DictConfig) -> list[str]:
     return [part for part in word.split(",") if part]
 
 
-def _source(
-    cfg: DictConfig,
-    found: Gathering,
-    name: str,
-    node: DictConfig,
-    run_mask: Any,
-    share: tuple[int, int] | None,
-) -> Source | None:
-    key = f"sites.{name}"
-    mask = found.build(f"{key}.mask", node.mask) if node.mask else run_mask
-    generator = found.build(f"{key}.generator", node.generator) if node.generator else None
-    values = _with_root(plain(node), cfg.data_dir, name if node.generator else None)
-    taken = ("mask", "generator", "letter", "folder")
-    keys = {f"{key}.{k}": v for k, v in values.items() if k not in taken}
-    return found.call(
-        Source,
-        keys | {"val_sample_rate": cfg.val_sample_rate, "data.skip_broken": cfg.data.skip_broken},
-        name=name,
-        mask=mask,
-        generator=generator,
-        share=share,
-        seed=cfg.data.seed,
-    )
-
-
-def _with_root(
-    values: dict[str, Any], data_dir: str | None, generated: str | None
-) -> dict[str, Any]:
-    if values["root"] or generated or not (data_dir and values.get("folder")):
-        return values
-    return {**values, "root": str(Path(data_dir) / values["folder"])}
+def _values(cfg: DictConfig, node: DictConfig) -> dict[str, Any]:
+    values = plain(node)
+    folder = values.pop("folder")
+    if not values["root"] and cfg.data_dir and folder:
+        values["root"] = str(Path(cfg.data_dir) / folder)
+    return {k: v for k, v in values.items() if k not in ("mask", "generator", "letter")}

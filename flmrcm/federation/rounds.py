@@ -98,6 +98,7 @@ class Federation:
             tracker.start(self.journal.read())
         for round_ in range(first, self.plan.rounds):
             state, rows = self._round(state, round_)
+            # of two equal scores the earlier one is the best
             best = max(best, (_score(rows, self.plan.participants), -round_))
             self._record(rows)
             self._keep(round_, state, best)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -84,25 +85,24 @@ class Compute:
     def fabric(self) -> Fabric:
         """Gives the toolbox of the local loop."""
         with quiet_lightning():
-            return Fabric(
-                accelerator="gpu" if self.on_gpu else "cpu",
-                devices=[self.device] if self.on_gpu else 1,
-                precision=self.precision,  # pyright: ignore[reportArgumentType]
-            )
+            return Fabric(**self._where())
 
     def trainer(self) -> Trainer:
         """Gives the Trainer that judges; it writes and shows nothing."""
         with quiet_lightning():
             return Trainer(
-                accelerator="gpu" if self.on_gpu else "cpu",
-                devices=[self.device] if self.on_gpu else 1,
-                precision=self.precision,  # pyright: ignore[reportArgumentType]
+                **self._where(),
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 use_distributed_sampler=False,
             )
+
+    def _where(self) -> dict[str, Any]:
+        devices = [self.device] if self.on_gpu else 1
+        accelerator = "gpu" if self.on_gpu else "cpu"
+        return {"accelerator": accelerator, "devices": devices, "precision": self.precision}
 
     def ready(self, model: nn.Module) -> None:
         """Arranges a model's weights and compiles it, in place: its parameter names stay."""

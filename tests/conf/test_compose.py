@@ -160,6 +160,33 @@ def test_published_fl_mr_makes_a_new_optimizer_each_round():
     assert not parts.local.keep_optimizer
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "strategy=fl_mr target=sim_h rounds=10 mask.accelerations=[4] mask.center_fractions=[0.08]",
+        "sites=bfhi data_dir=/data participants=[brats,fastmri,ixi] target=hpks contrast=T2"
+        " model.channels=32 local.epochs=2 local.batch_size=16",
+        "sites=bfhi data_dir=/data sites.brats.root=/elsewhere/brats",
+        "experiment=published/fl_mrcm sites=bfhi data_dir=/data",
+        "sites=iid split.of=brats split.count=4 data_dir=/data",
+        "sites=bfhi data_dir=/data sites.ixi.sample_rate=0.3 val_sample_rate=0.5",
+        "participants=BFHI target=B",
+    ],
+)
+def test_the_commands_of_the_manual_build_as_typed(line):
+    parts = check(composed("train", translated(line.split())))
+    assert set(parts.plan.participants) <= set(parts.sites)
+
+
+@pytest.mark.parametrize("name", options_of("sweep"))
+def test_every_sweep_is_a_grid_of_jobs_that_build(name):
+    planned = jobs("train", [f"sweep={name}"], multirun=False)
+    assert len(planned) > 1
+    assert len({config_hash(_root_=cfg) for cfg in planned}) == len(planned)
+    assert all(check(cfg) for cfg in planned)
+
+
 def test_a_multirun_is_every_combination():
     words = ["strategy=fl_mr,fl_mrcm", "target=sim_b,sim_h", "mask=random,equispaced", "seed=1,2,3"]
     assert len(jobs("train", words, multirun=True)) == 24

@@ -9,9 +9,9 @@ from flmrcm.seeding import seeded
 from flmrcm.strategies.fedavg import FedAvg
 
 
-@pytest.mark.parametrize("precision", ["32-true"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_one_site_equals_trainer_fit(setting, precision):
-    here = setting(participants=("east",), rounds=2, local={"epochs": 2})
+    here = setting(participants=("east",), rounds=2, local={"epochs": 2}, precision=precision)
     federated = here.run(FedAvg()).weights
 
     module, site = here.module(), here.sites["east"]
@@ -29,3 +29,8 @@ def test_one_site_equals_trainer_fit(setting, precision):
         )
         trainer.fit(module, datamodule=site)
     assert equal(federated, module.model.state_dict())
+
+
+def test_bf16_is_not_float32(run):
+    whole, mixed = (run(FedAvg(), rounds=1, precision=p) for p in ("32-true", "bf16-mixed"))
+    assert not equal(whole.weights, mixed.weights)

@@ -1,0 +1,40 @@
+"""The journal: what is written is read, and a crash costs a line at most."""
+
+from flmrcm.federation.journal import Journal
+from flmrcm.types import Row
+
+ROWS = [
+    Row(0, "train", "here", "loss", "", 0.5),
+    Row(0, "val", "here", "psnr", "fastmri", 30.25),
+    Row(1, "train", "here", "loss", "", 0.1 + 0.2),
+    Row(1, "test", "here", "psnr", "fastmri", 31.0),
+]
+
+
+def test_what_was_written_is_read(tmp_path):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write(ROWS[:2])
+    journal.write(ROWS[2:])
+    assert journal.read() == ROWS
+    header = (tmp_path / "journal.csv").read_text().splitlines()[0]
+    assert header == "round,split,site,metric,convention,value"
+
+
+def test_a_line_cut_short_is_left_out(tmp_path):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write(ROWS)
+    journal.path.write_text(journal.path.read_text()[:-3])
+    assert journal.read() == ROWS[:-1]
+
+
+def test_later_rounds_and_the_judgement_are_cut(tmp_path):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write(ROWS)
+    journal.cut_after(0)
+    assert journal.read() == ROWS[:2]
+    journal.write(ROWS[2:3])
+    assert journal.read() == ROWS[:3]
+
+
+def test_no_journal_is_an_empty_one(tmp_path):
+    assert Journal(tmp_path / "journal.csv").read() == []
