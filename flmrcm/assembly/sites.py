@@ -13,11 +13,11 @@ from flmrcm.errors import ConfigErrors, nearest
 def build_sources(cfg: DictConfig, found: Gathering) -> dict[str, Source]:
     """Gives each site's source by name, sorted; a site with a problem is left out."""
     run_mask = found.build("mask", cfg.mask)
-    dealt = _dealt(cfg)
-    if cfg.get("split") and not dealt:
-        found.problems.append(f"split.count={cfg.split.count}: a whole number, at least 1.")
-    nodes = {str(name): node for name, node in cfg.sites.items()}
-    nodes |= dict.fromkeys(dealt, cfg.split.source)
+    nodes, dealt = {str(name): node for name, node in cfg.sites.items()}, _dealt(cfg)
+    if split := cfg.get("split"):
+        nodes |= dict.fromkeys(dealt, split.source)
+        if not dealt:
+            found.problems.append(f"split.count={split.count}: a whole number, at least 1.")
     sources: dict[str, Source] = {}
     for name, node in sorted(nodes.items()):
         institution, share = dealt.get(name, (name, None))
