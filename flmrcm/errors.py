@@ -1,6 +1,6 @@
 """Errors a user meets: each says what is wrong, where, and how to mend it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 
@@ -49,15 +49,15 @@ def one_of(key: str, value: object, allowed: Sequence[str]) -> list[str]:
     return [f"{key}={value}: use one of {', '.join(allowed)}.{nearest(value, allowed)}"]
 
 
-def require(**rules: tuple[bool, str]) -> None:
+def require(rules: Mapping[str, tuple[bool, str]]) -> None:
     """Raises one `ConfigErrors` with every rule that doesn't hold.
 
     Args:
-        rules: `name=(holds, "what is allowed, got what")`.
+        rules: key → (whether it holds, "what is allowed; got what").
 
     Raises:
         ConfigErrors: at least one rule doesn't hold.
     """
-    problems = [f"{name}: {text}" for name, (holds, text) in rules.items() if not holds]
+    problems = [f"{key}: {text}" for key, (holds, text) in rules.items() if not holds]
     if problems:
         raise ConfigErrors(problems)

@@ -6,12 +6,12 @@ from flmrcm.errors import ConfigErrors, FlmrcmError, nearest, one_of, require
 
 
 def test_require_passes_where_every_rule_holds() -> None:
-    require(a=(True, "never said"), b=(True, "never said"))
+    require({"a": (True, "never said"), "b": (True, "never said")})
 
 
 def test_require_reports_every_broken_rule_together() -> None:
     with pytest.raises(ConfigErrors) as caught:
-        require(**{"a.x": (False, "at least 1."), "b": (True, "fine"), "c": (False, "below 2.")})
+        require({"a.x": (False, "at least 1."), "b": (True, "fine"), "c": (False, "below 2.")})
     assert caught.value.problems == ["a.x: at least 1.", "c: below 2."]
     assert str(caught.value) == "a.x: at least 1.\nc: below 2."
     assert isinstance(caught.value, FlmrcmError)

@@ -146,6 +146,7 @@ def prepare_data(parts: Parts) -> None:
     for name, site in parts.sites.items():
         for split in parts.splits_needed(name):
             needed += site.n_bytes(split)
+            site.check_masks(split)
             for height, width in sorted(site.image_sizes(split)):
                 if min(height, width) < SSIM_WINDOW:
                     problems.append(f"site {name}: {height}×{width} images; SSIM needs 7×7.")

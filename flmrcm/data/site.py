@@ -50,7 +50,7 @@ class Loading:
         if problems := one_of("data.cache", self.cache, ("off", "ram")):
             raise ConfigErrors(problems)
         require(
-            **{
+            {
                 "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
                 "data.resolution": (self.resolution >= 1, f"at least 1; got {self.resolution}."),
                 "compute.workers": (self.workers >= 0, f"0 or more; got {self.workers}."),
@@ -102,6 +102,18 @@ class Site(LightningDataModule):
             for volume, _ in self.slices(split).examples
             if volume.target_shape
         }
+
+    def check_masks(self, split: str) -> None:
+        """Refuses volumes with too few columns for their mask.
+
+        Raises:
+            DataLayoutError: names the volume.
+        """
+        for volume, _ in self.slices(split).examples:
+            try:
+                self._masks[volume.site].check(volume.shape[-1])
+            except DataLayoutError as error:
+                raise DataLayoutError(f"{volume.path}: {error}") from None
 
     def n_bytes(self, split: str) -> int:
         """Gives the memory that keeping a split's slices takes."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Source:
             raise ConfigErrors(problems)
         slices = self.slices
         require(
-            **{
+            {
                 f"{key}.root": (
                     bool(self.root or self.generator),
                     f"says nowhere where the data lie; give {key}.root=FOLDER or data_dir=FOLDER.",
@@ -105,7 +105,9 @@ class Source:
     @cached_property
     def folder(self) -> Path:
         """The folder its data lie in."""
-        return Path(self.root).expanduser() if self.root else self.generator.root()  # type: ignore[union-attr]
+        if self.root:
+            return Path(self.root).expanduser()
+        return cast(Generator, self.generator).root()
 
     def ensure(self) -> None:
         """Has the generator make what is missing; does nothing for a folder of the user's."""

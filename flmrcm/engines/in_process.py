@@ -53,7 +53,7 @@ class InProcess:
         try:
             reply = self.clients[site].call(op, message, memory)
         except FlmrcmError as error:
-            return Reply(site, error=str(error))
+            return Reply(site, error=f"site {site}, round {message.round}: {error}")
         if op == "train":
             self.store.save(site, memory, message.round)
         return reply

@@ -75,7 +75,7 @@ class Client:
         rule = self.shop.strategy.local_rule(
             replace(context, learning_rate=_base_rate(optimizer), target=seen.batches)
         )
-        tally = Tally(f"site {self.site.name}, round {message.round}", self._teller())
+        tally = Tally(self._teller())
         batches = self._batches(message.round)
         for step in local.train(module, batches, rule, optimizer, self.shop.fabric):
             tally.add(*step)

@@ -46,7 +46,7 @@ class LocalTraining:
     def __post_init__(self) -> None:
         clip = self.clip_norm
         require(
-            **{
+            {
                 "local.epochs": (self.epochs >= 1, f"at least 1; got {self.epochs}."),
                 "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
                 "local.clip_norm": (clip is None or clip > 0, f"above 0, or null; got {clip}."),
@@ -102,12 +102,11 @@ class Tally:
     """What a round of local training measured; values stay on the device until they're read.
 
     Args:
-        where: site and round, for the message when the loss isn't finite.
         on_step: told the slices done and the newest loss read, every few steps.
     """
 
-    def __init__(self, where: str, on_step: Callable[[int, float], None]) -> None:
-        self.where, self.on_step = where, on_step
+    def __init__(self, on_step: Callable[[int, float], None]) -> None:
+        self.on_step = on_step
         self.started = time.perf_counter()
         self.n_steps = self.n_slices = 0
         self._sums = torch.zeros(3, dtype=torch.float64)
@@ -136,8 +135,8 @@ class Tally:
         if not finite.all():
             step = self.n_steps - len(steps) + 1 + int(finite.logical_not().nonzero()[0])
             raise NonFiniteLossError(
-                f"{self.where}, step {step}: the loss isn't finite. Lower local.optimizer.lr, or "
-                "set local.clip_norm=1."
+                f"step {step}: the loss isn't finite. Lower local.optimizer.lr, or set "
+                "local.clip_norm=1."
             )
         self._sums += steps.sum(0)
         self.on_step(self.n_slices, float(steps[-1, 0]))

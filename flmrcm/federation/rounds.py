@@ -42,15 +42,17 @@ class Plan:
 
     def __post_init__(self) -> None:
         require(
-            rounds=(self.rounds >= 1, f"at least 1; got {self.rounds}."),
-            participation=(
-                0 < self.participation <= 1,
-                f"a share in (0, 1]; got {self.participation}.",
-            ),
-            validate_every=(
-                self.validate_every >= 1,
-                f"at least 1; got {self.validate_every}.",
-            ),
+            {
+                "rounds": (self.rounds >= 1, f"at least 1; got {self.rounds}."),
+                "participation": (
+                    0 < self.participation <= 1,
+                    f"a share in (0, 1]; got {self.participation}.",
+                ),
+                "validate_every": (
+                    self.validate_every >= 1,
+                    f"at least 1; got {self.validate_every}.",
+                ),
+            }
         )
 
     def training_sites(self, round_: int) -> list[str]:

@@ -61,7 +61,7 @@ class Compute:
             raise ConfigErrors(problems)
         gpus = torch.cuda.device_count()
         require(
-            **{
+            {
                 "compute.accelerator=gpu": (
                     self.accelerator != "gpu" or gpus > 0,
                     "this machine shows torch no GPU; use compute=cpu or compute=auto.",

@@ -34,7 +34,7 @@ class UNet(Reconstructor):
 
     def __init__(self, channels: int = 32, pools: int = 4, dropout: float = 0.0) -> None:
         require(
-            **{
+            {
                 "model.channels": (channels >= 1, f"at least 1; got {channels}."),
                 "model.pools": (pools >= 1, f"at least 1; got {pools}."),
                 "model.dropout": (0 <= dropout < 1, f"in [0, 1); got {dropout}."),

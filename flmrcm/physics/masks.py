@@ -74,21 +74,29 @@ class Mask(ABC):
             columns, it is the centre alone.
 
         Raises:
-            DataLayoutError: N is smaller than the acceleration.
+            DataLayoutError: N is smaller than the largest acceleration.
         """
         rng = RandomState(seed)
         acceleration, fraction = self.pairs[rng.randint(0, len(self.accelerations))]
-        if n_columns < acceleration:
-            raise DataLayoutError(
-                f"mask.accelerations={acceleration:g} needs at least that many columns, "
-                f"the k-space has {n_columns}; lower it for this site."
-            )
+        self.check(n_columns)
         n_center = round(n_columns * fraction)
         mask = np.zeros(n_columns, bool)
         if n_center * acceleration < n_columns:
             mask[self.outer(n_columns, n_center, acceleration, rng)] = True
         mask[center_columns(n_columns, n_center)] = True
         return torch.from_numpy(mask)
+
+    def check(self, n_columns: int) -> None:
+        """Refuses k-space with fewer columns than an acceleration.
+
+        Raises:
+            DataLayoutError: N is smaller than the largest acceleration.
+        """
+        if n_columns < max(self.accelerations):
+            raise DataLayoutError(
+                f"mask.accelerations={max(self.accelerations):g} needs at least that many columns, "
+                f"the k-space has {n_columns}; lower it for this site."
+            )
 
     @abstractmethod
     def outer(

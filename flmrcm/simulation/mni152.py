@@ -42,7 +42,7 @@ class Mni152:
 
     def __post_init__(self) -> None:
         require(
-            **{
+            {
                 "data.simulated.size": (
                     16 <= self.size <= 512 and self.size % 2 == 0,
                     f"an even number from 16 to 512; got {self.size}.",

@@ -142,7 +142,7 @@ class ScanProtocol:
             "snr": (self.snr > 0, "above 0"),
         }
         require(
-            **{
+            {
                 f"protocol.{key}": (holds, f"{allowed}; got {getattr(self, key)}.")
                 for key, (holds, allowed) in rules.items()
             }
@@ -150,7 +150,7 @@ class ScanProtocol:
 
 
 def _require(sequence: PulseSequence, **rules: tuple[bool, str]) -> None:
-    require(**{f"{type(sequence).__name__}.{key}": rule for key, rule in rules.items()})
+    require({f"{type(sequence).__name__}.{key}": rule for key, rule in rules.items()})
 
 
 def _echo_rules(tr: float, te: float) -> dict[str, tuple[bool, str]]:

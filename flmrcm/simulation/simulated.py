@@ -58,7 +58,7 @@ class SimulatedSite:
     def __post_init__(self) -> None:
         counts = self.counts
         require(
-            **{
+            {
                 "name": (
                     self.name.replace("_", "").isalnum(),
                     f"letters, digits and _; got {self.name!r}.",

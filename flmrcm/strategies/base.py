@@ -20,7 +20,7 @@ class LocalRule:
         return step
 
     def observe(self, step: Step, batch: Batch) -> None:
-        """Trains helpers on detached values; the reconstructor isn't touched."""
+        """Trains a rule's own networks on detached values; the reconstructor isn't touched."""
 
     def penalty(self, step: Step, batch: Batch) -> Tensor | float:
         """Gives what is added to the reconstruction loss; changes nothing."""

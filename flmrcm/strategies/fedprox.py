@@ -1,9 +1,6 @@
 """FedProx: a proximal term keeps sites near the global weights (Li et al., MLSys 2020)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from flmrcm.errors import require
 from flmrcm.strategies.base import LocalRule
@@ -26,22 +23,23 @@ class FedProx(FedAvg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(**{"strategy.mu": (self.mu >= 0, f"at least 0; got {self.mu}.")})
+        require({"strategy.mu": (self.mu >= 0, f"at least 0; got {self.mu}.")})
 
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Gives training that is pulled towards the broadcast weights."""
-        return Proximal(self.mu, site.message.weights)
+        return Proximal(self.mu, site)
 
 
 class Proximal(LocalRule):
     """Adds the proximal term's gradient, μ·(w − w_global)."""
 
-    def __init__(self, mu: float, anchor: Mapping[str, Tensor]) -> None:
-        self.mu, self.anchor = mu, anchor
+    def __init__(self, mu: float, site: SiteContext) -> None:
+        device = next(site.module.model.parameters()).device
+        self.mu = mu
+        self.anchor = {k: v.to(device) for k, v in site.message.weights.items()}
 
     def adjust_gradients(self, module: Learner) -> None:
         """Adds μ·(w − w_global) to every gradient."""
         for name, parameter in module.model.named_parameters():
             if parameter.grad is not None and name in self.anchor:
-                anchor = self.anchor[name].to(parameter.device)
-                parameter.grad.add_(parameter.detach() - anchor, alpha=self.mu)
+                parameter.grad.add_(parameter.detach() - self.anchor[name], alpha=self.mu)

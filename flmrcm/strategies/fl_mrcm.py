@@ -65,7 +65,7 @@ class FLMRCM(FedAvg):
             raise ConfigErrors(problems)
         clip, rows = self.latent_clip, self.max_latents
         require(
-            **{
+            {
                 "strategy.weight": (self.weight >= 0, f"at least 0; got {self.weight}."),
                 "strategy.discriminator_rate": (
                     self.discriminator_rate > 0,

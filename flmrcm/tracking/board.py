@@ -45,10 +45,10 @@ class Board:
 
     Attributes:
         rounds: in all.
-        done: whole rounds so far, those of earlier sessions too.
+        done: whole rounds so far, those before a resume too.
         lines: by site, in the order shown.
         now: what a site is doing; None between rounds.
-        seconds: of each round of this session.
+        seconds: of each round since this process began.
         round_started: when the round that runs began, seconds on the monotonic clock.
         work_started: slices done and time when `now`'s site was first heard of.
     """
@@ -101,7 +101,7 @@ class Board:
         return loss, psnr, ssim
 
     def seconds_left(self, now: float) -> float:
-        """Gives the time left by the mean of this session's rounds; NaN before the first."""
+        """Gives the time left by the mean of the rounds done here; NaN before the first."""
         if not self.seconds:
             return _NAN
         missing = self.rounds - self.done

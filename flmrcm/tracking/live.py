@@ -30,7 +30,7 @@ class Live:
     Args:
         rounds: in all.
         sites: those the table begins with, in its order.
-        first_round: the round this session begins with, counted from 0.
+        first_round: the round it begins with, counted from 0.
         console: where to show; standard error when not given.
     """
 
@@ -69,7 +69,7 @@ class Live:
         self.board.hear(progress, time.monotonic())
 
     def start(self, rows: Sequence[Row]) -> None:
-        """Fills the table from the rounds of earlier sessions."""
+        """Fills the table from the rounds before a resume."""
         self.board.take(rows)
         self.board.round_started = time.monotonic()
         if rows:

@@ -176,6 +176,7 @@ class Bed:
 
     def _clients(self, strategy: Strategy) -> dict[str, Client]:
         compute, module = Compute(accelerator="cpu"), self.module()
+        compute.ready(module.model)
         fabric, judge = compute.fabric(), Judge(compute)
         shop = Workshop(module, strategy, self.training, fabric, judge, SEED, lambda _: None)
         target = self.sites[str(strategy.target)] if strategy.needs_target_images else None

@@ -32,7 +32,7 @@ class Size(NamedTuple):
     matrix: int
 
 
-FULL, TINY = Size(256, 32, 2, 7, 2048), Size(32, 4, 2, 2, 256)
+FULL, TINY = Size(256, 32, 4, 5, 2048), Size(32, 4, 2, 2, 256)
 
 KINDS = {
     "convolution": ("conv",),

@@ -9,7 +9,7 @@ from flmrcm.errors import ConfigErrors, require
 
 
 def function(count: int, rate: float = 1.0, names: Sequence[str] | None = None) -> int:
-    require(count=(count > 0, f"above 0; got {count}."))
+    require({"count": (count > 0, f"above 0; got {count}.")})
     return count
 
 

@@ -28,7 +28,7 @@ def test_time_left_is_the_mean_round_times_the_rounds_missing(board):
     assert board.seconds_left(1000.0) == 0.0
 
 
-def test_rounds_of_an_earlier_session_do_not_count_as_fast(board):
+def test_rounds_before_a_resume_do_not_count_as_fast(board):
     board.done = 2
     board.end_round(2, now=10.0)
     assert board.seconds_left(10.0) == 10.0
