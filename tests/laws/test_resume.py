@@ -54,6 +54,24 @@ def test_a_crash_between_any_two_calls_costs_no_whole_round(setting, calls_survi
     assert measured(crashed) == measured(straight)
 
 
+def test_a_crash_between_journal_and_checkpoint_leaves_no_row_twice(setting, monkeypatch):
+    strategy, straight, crashed = FedAvg(target=TARGET), setting(), setting()
+    federation = crashed.federation(strategy)
+    save = federation.checkpoints.save
+
+    def only_the_first(checkpoint):
+        if checkpoint.round:
+            raise Crash
+        return save(checkpoint)
+
+    monkeypatch.setattr(federation.checkpoints, "save", only_the_first)
+    with pytest.raises(Crash):
+        federation.run(crashed.module().model.state_dict())
+    straight.run(strategy)
+    crashed.run(strategy)
+    assert measured(crashed) == measured(straight)
+
+
 def test_a_truncated_checkpoint_is_skipped_for_the_one_before(setting, caplog):
     here, straight = setting(rounds=3), setting(rounds=3)
     here.run(fl_mrcm())

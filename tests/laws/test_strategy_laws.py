@@ -7,8 +7,10 @@ from laws_kit import TARGET, equal, fl_mrcm
 from flmrcm.seeding import seeded
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.fedprox import FedProx
+from flmrcm.strategies.fl_mrcm import DISCRIMINATOR
 from flmrcm.strategies.scaffold import CONTROL, Scaffold
 
+METRIC = "discriminator_accuracy"
 FL_MR = FedAvg(target=TARGET)
 
 
@@ -35,6 +37,22 @@ def test_the_adversarial_term_reaches_the_encoder(run, alignment):
     first = "down_sample_layers.0.layers.0.weight"
     aligned = run(fl_mrcm(alignment=alignment), rounds=1).weights[first]
     assert not torch.equal(aligned, run(FL_MR, rounds=1).weights[first])
+
+
+@pytest.mark.parametrize("alignment", ["images", "latents"])
+def test_each_source_trains_a_discriminator_of_its_own_and_the_target_none(setting, alignment):
+    one, three = setting(rounds=1), setting(rounds=3)
+    kept = {}
+    for here in (one, three):
+        federation = here.federation(fl_mrcm(alignment=alignment))
+        federation.run(here.module().model.state_dict())
+        memories = {site: federation.engine.store.load(site) for site in here.participants}
+        kept[here.rounds] = {k: m.tensors.get(DISCRIMINATOR) for k, m in memories.items()}
+        accuracy = {r.site for r in federation.journal.read() if r.metric == METRIC}
+        assert accuracy == {"east", "north"}
+    assert kept[1][TARGET] is None
+    assert not equal(kept[1]["east"], kept[3]["east"])
+    assert not equal(kept[3]["east"], kept[3]["north"])
 
 
 def test_fl_mrcm_survives_a_target_that_trains_and_one_that_does_not(run):
