@@ -11,6 +11,8 @@ help:            ## what there is
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	# an oracle for tests; its own dependencies would bring torchvision, which breaks CPU machines
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps fastmri==0.3.0
 	@touch $@
 
 demo: $(READY)   ## FL-MR and FL-MRCM on four simulated sites: a table and a picture

@@ -169,7 +169,7 @@ def test_a_missing_and_an_empty_folder_are_told_apart(hospitals, capsys):
     [
         (["model.pools=4"], 1, "model.pools=4 is too deep for 16×16 images"),
         (["mask.accelerations=[32]", "mask.center_fractions=[0]"], 1, "needs at least that many"),
-        (["local.optimizer.lr=1e38"], 1, "round 0, step 2: the loss isn't finite"),
+        (["local.optimizer.lr=1e38"], 1, "round 0: step 2: the loss isn't finite"),
         (["init_from=nowhere.pth"], 2, "there is no such checkpoint"),
         (["strategy=fl_mm"], 2, "Did you mean 'fl_mrcm'?"),
         (["resume=nowhere"], 1, "holds no run"),
