@@ -8,12 +8,6 @@ import pytest
 from flmrcm.app import main
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch, simulated_cache):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLMRCM_CACHE", str(simulated_cache))
-
-
 @pytest.fixture
 def pair():
     main(["train", "-m", "debug=tiny", "logger=csv", "strategy=fl_mr,fl_mrcm", "name=pair"])

@@ -1,16 +1,13 @@
-"""`flmrcm train` as a user types it: whole runs, bad input, crashes, going on."""
+"""`flmrcm train` as a user types it: whole runs, many runs, crashes, going on."""
 
-import os
-import resource
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from factories import make_unet, scanned, write_plain, write_site
+from cli_kit import SMALL, command, failing, runs
+from factories import make_unet, write_site
 from laws_kit import equal
 
 from flmrcm.app import main
@@ -18,45 +15,6 @@ from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.runs.folder import RunFolder
 from flmrcm.tracking.wandb_offline import read_offline
-
-SMALL = ["sites=bfhi", "data_dir=data", "compute=cpu", "rounds=1", "logger=csv", "target=brats"]
-SMALL += [
-    "engine.threads=1",
-    "model.channels=2",
-    "model.pools=2",
-    "local.batch_size=2",
-    "name=small",
-]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch, simulated_cache):
-    """Runs in an empty folder, with simulated data made once for all tests."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLMRCM_CACHE", str(simulated_cache))
-
-
-@pytest.fixture
-def hospitals(tmp_path):
-    """Writes the four institutions' folders."""
-    for name in ("BraTS", "fastMRI", "HPKS", "IXI"):
-        write_site(tmp_path / "data" / name)
-    return tmp_path / "data"
-
-
-def runs(name):
-    return sorted(path.parent for path in Path("outputs", name).glob("*/config.yaml"))
-
-
-def failing(capsys, *words):
-    """Gives the status and the lines a failing command prints."""
-    with pytest.raises(SystemExit) as stopped:
-        main(["train", *words])
-    return stopped.value.code, capsys.readouterr().err
-
-
-def command(*words):
-    return [sys.executable, "-m", "flmrcm", "train", *words]
 
 
 def test_a_run_leaves_everything_a_reader_needs():
@@ -111,82 +69,6 @@ def test_weights_to_start_from_are_used(hospitals):
     main(["train", *SMALL, "init_from=some.pth", "local.optimizer.lr=1e-30"])
     weights = read_checkpoint(runs("small")[0] / "checkpoints" / "last.pt").weights
     assert equal(dict(weights), make_unet(seed=5).state_dict())
-
-
-def break_volume(path, kind):
-    kspace, image = scanned(3, (16, 16))
-    path.unlink()
-    if kind == "truncated":
-        write_plain(path, kspace=kspace, reconstruction_esc=image)
-        path.write_bytes(path.read_bytes()[:3000])
-    elif kind == "no kspace":
-        write_plain(path, reconstruction_esc=image)
-    elif kind == "rank":
-        write_plain(path, kspace=kspace[0], reconstruction_esc=image)
-    elif kind == "nan":
-        kspace[1, 2, 3] = float("nan")
-        write_plain(path, kspace=kspace, reconstruction_esc=image)
-    elif kind == "large target":
-        write_plain(path, kspace=kspace, reconstruction_esc=scanned(3, (20, 16))[1])
-    elif kind == "slices":
-        write_plain(path, kspace=kspace, reconstruction_esc=image[:2])
-    elif kind == "no target":
-        write_plain(path, kspace=kspace)
-
-
-KINDS = ["truncated", "no kspace", "rank", "nan", "large target", "slices", "no target"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_broken_volume_is_one_line_that_names_it(hospitals, capsys, kind):
-    path = hospitals / "IXI" / "T1" / "train" / "train_0.h5"
-    break_volume(path, kind)
-    status, said = failing(capsys, *SMALL)
-    assert status == 1
-    assert "train_0.h5" in said
-    assert "Traceback" not in said
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_broken_volume_is_left_out_only_when_asked(hospitals, kind):
-    break_volume(hospitals / "IXI" / "T1" / "train" / "train_0.h5", kind)
-    main(["train", *SMALL, "data.skip_broken=true"])
-    (folder,) = runs("small")
-    assert "skipped: " in (folder / "run.log").read_text()
-    assert "train_0.h5" in (folder / "run.log").read_text()
-
-
-def test_a_missing_and_an_empty_folder_are_told_apart(hospitals, capsys):
-    for path in (hospitals / "IXI" / "T1" / "train").iterdir():
-        path.unlink()
-    assert "holds no .h5 files" in failing(capsys, *SMALL)[1]
-    (hospitals / "IXI" / "T1" / "train").rmdir()
-    assert "isn't there" in failing(capsys, *SMALL)[1]
-
-
-@pytest.mark.parametrize(
-    ("words", "status", "said"),
-    [
-        (["model.pools=4"], 1, "model.pools=4 is too deep for 16×16 images"),
-        (["mask.accelerations=[32]", "mask.center_fractions=[0]"], 1, "needs at least that many"),
-        (["local.optimizer.lr=1e38"], 1, "round 0: step 2: the loss isn't finite"),
-        (["init_from=nowhere.pth"], 2, "there is no such checkpoint"),
-        (["strategy=fl_mm"], 2, "Did you mean 'fl_mrcm'?"),
-        (["resume=nowhere"], 1, "holds no run"),
-    ],
-)  # fmt: skip
-def test_what_cannot_work_ends_with_one_line(hospitals, capsys, words, status, said):
-    code, printed = failing(capsys, *SMALL, *words)
-    assert (code, "Traceback" in printed) == (status, False)
-    assert said in " ".join(printed.split())
-
-
-def test_a_checkpoint_of_another_architecture_names_what_differs(hospitals, capsys):
-    torch.save(make_unet(channels=4).state_dict(), "other.pth")
-    said = failing(capsys, *SMALL, "init_from=other.pth")[1]
-    assert (
-        "down_sample_layers.0.layers.0.weight is (4, 1, 3, 3), the model has (2, 1, 3, 3)" in said
-    )
 
 
 def test_a_multirun_checks_all_jobs_before_the_first(capsys):
@@ -253,20 +135,3 @@ def test_killed_and_resumed_ends_where_the_uninterrupted_run_ends(hospitals):
     assert equal(dict(one.weights), dict(other.weights))
     scores = [(f / "scores.csv").read_text() for f in (killed, straight)]
     assert scores[0] == scores[1]
-
-
-def test_a_full_device_is_one_line_and_whole_rounds_stay(hospitals):
-    def little_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    ended = subprocess.run(
-        command(*SMALL, "model.channels=16"), stderr=subprocess.PIPE, text=True,
-        preexec_fn=little_room, env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
-    assert ended.returncode == 1
-    assert "File too large" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    (folder,) = runs("small")
-    assert not list(folder.glob("checkpoints/*.pt"))
-    main(["train", f"resume={folder}"])
-    assert (folder / "done").exists()
