@@ -3,10 +3,9 @@
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -16,12 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from flmrcm.assembly.identity import config_hash
 from flmrcm.errors import ConfigErrors, nearest
-
-UNSCIENTIFIC = (
-    "hydra", "name", "logger", "compute", "engine", "keep_every", "resume",
-)  # fmt: skip
-"""Keys that may differ between two runs of one experiment without changing its numbers."""
 
 
 def conf_dir() -> Path:
@@ -42,27 +37,6 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver(
         "random_tag", lambda: token_hex(2), use_cache=True, replace=True
     )
-
-
-def config_hash(*, _root_: DictConfig) -> str:
-    """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
-    kept = {
-        str(key): _without_places(OmegaConf.to_container(value, resolve=True))
-        if OmegaConf.is_config(value)
-        else value
-        for key, value in _root_.items()
-        if key not in UNSCIENTIFIC
-    }
-    kept["precision"] = _root_.compute.precision
-    return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
-
-
-def _without_places(node: Any) -> Any:
-    """Drops where data are cached: that changes no number."""
-    if not isinstance(node, dict):
-        return node
-    places = ("cache", "simulated")
-    return {key: _without_places(value) for key, value in node.items() if key not in places}
 
 
 def translated(words: Sequence[str]) -> list[str]:
@@ -87,21 +61,48 @@ def composed(name: str, words: Sequence[str], with_hydra: bool = False) -> DictC
         return compose(name, list(words), return_hydra_config=with_hydra)
 
 
-def jobs(name: str, words: Sequence[str], multirun: bool) -> list[DictConfig]:
-    """Gives the composed config of every job that the words stand for; one, unless a multirun."""
+class Job(NamedTuple):
+    """One run that words stand for.
+
+    Attributes:
+        config: composed.
+        folder: where a multirun puts it; None for a single run.
+    """
+
+    config: DictConfig
+    folder: Path | None = None
+
+
+def jobs(name: str, words: Sequence[str], multirun: bool) -> list[Job]:
+    """Gives every job that the words stand for; one, unless a multirun.
+
+    A sweeper that chooses as it goes (optuna) can't say its jobs beforehand: it gives one, without
+    a folder.
+    """
     with one_line_errors(words):
         plain = OverridesParser.create().parse_overrides(list(words))
     first = composed(
         name, [w for w, o in zip(words, plain, strict=True) if not o.is_sweep_override()], True
     )
     if not multirun and str(first.hydra.mode).rsplit(".", 1)[-1] != "MULTIRUN":
-        return [composed(name, words)]
+        return [Job(composed(name, words))]
+    if not first.hydra.sweeper["_target_"].endswith("BasicSweeper"):
+        return [Job(_without_hydra(first))]
     grid = {str(k): str(v) for k, v in (first.hydra.sweeper.get("params") or {}).items()}
     typed = {override.key_or_group for override in plain}
     everything = [*words, *(f"{key}={value}" for key, value in grid.items() if key not in typed)]
     sweep = OverridesParser.create().parse_overrides(everything)
     batches = BasicSweeper.split_arguments(sweep, max_batch_size=None)
-    return [composed(name, job) for batch in batches for job in batch]
+    return [_job(composed(name, job, True)) for batch in batches for job in batch]
+
+
+def _job(cfg: DictConfig) -> Job:
+    folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
+    return Job(_without_hydra(cfg), folder)
+
+
+def _without_hydra(cfg: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
 
 
 def is_group(key: str) -> bool:

@@ -10,9 +10,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from flmrcm.assembly.checking import Gathering, plain
-from flmrcm.assembly.sites import build_sources, chosen_sites, chosen_target
+from flmrcm.assembly.learner import build_learner
+from flmrcm.assembly.sites import build_sources, chosen_participants, chosen_target
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.federation.budget import BUDGETS, POOLED, Share, shares
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.client import Client, Workshop
 from flmrcm.federation.engine import Watch
@@ -24,12 +26,11 @@ from flmrcm.learning.compute import Compute
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import SSIM_WINDOW
 from flmrcm.learning.recon_module import ReconModule
-from flmrcm.learning.weights import check_weights, find_weights, read_file
-from flmrcm.models.reconstructor import Reconstructor
-from flmrcm.seeding import seeded
 from flmrcm.strategies.base import Strategy
 
 log = logging.getLogger(__name__)
+
+SCENARIOS = ("unseen", "participating")
 
 _GIB = 2**30
 
@@ -46,6 +47,7 @@ class Parts:
         plan: the rounds.
         compute: device and arithmetic.
         module: the learner with the run's initial weights.
+        pooled: a site that holds the data of all participants; None unless they're pooled.
     """
 
     config: Mapping[str, Any]
@@ -55,12 +57,22 @@ class Parts:
     plan: Plan
     compute: Compute
     module: ReconModule
+    pooled: Site | None = None
+
+    @property
+    def clients(self) -> dict[str, Site]:
+        """The sites that may be called, a pool too; only `sites` are judged at the end."""
+        return {**self.sites, **({POOLED: self.pooled} if self.pooled else {})}
+
+    @property
+    def aligned_with(self) -> str | None:
+        """The target where the strategy aligns sites with it."""
+        return self.strategy.target if self.strategy.needs_target else None
 
     def splits_needed(self, site: str) -> list[str]:
         """Gives the splits of a site that training can't do without."""
-        aligned = self.strategy.needs_target and site == self.strategy.target
-        train = ["train"] if site in self.plan.participants or aligned else []
-        return train + (["val"] if site in self.plan.participants else [])
+        trains = site in self.plan.participants or site == self.aligned_with
+        return ["train"] * trains + ["val"] * (site in self.plan.chosen_by)
 
 
 def check(cfg: DictConfig) -> Parts:
@@ -72,53 +84,28 @@ def check(cfg: DictConfig) -> Parts:
     found = Gathering()
     compute, module, local = build_learner(cfg, found)
     sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))
-    participants = found.attempt(
-        "participants", lambda: chosen_sites("participants", cfg.participants, cfg)
-    )
+    participants = found.attempt("participants", lambda: chosen_participants(cfg)) or []
     target = found.attempt("target", lambda: chosen_target(cfg.target, cfg))
     strategy = found.build("strategy", cfg.strategy, target=target)
     plan = found.call(
         Plan,
         {key: cfg[key] for key in ("rounds", "participation", "validate_every", "seed")},
-        participants=participants or [],
-        judged=sorted({*(participants or []), *([target] if target else [])}),
+        participants=[POOLED] if cfg.pooled else participants,
+        judged=sorted({*participants, *([target] if target else [])}),
+        chosen_by=participants,
     )
+    found.problems += one_of("budget", cfg.budget, BUDGETS)
+    found.problems += one_of("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
+    found.problems += one_of("pooled", cfg.pooled, (True, False))
+    if POOLED in sites:
+        found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
     found.problems += one_of("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
     if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     found.raise_if_any()
-    return Parts(plain(cfg), sites, strategy, local, plan, compute, module)  # pyright: ignore[reportArgumentType]
-
-
-def build_learner(
-    cfg: DictConfig, found: Gathering
-) -> tuple[Compute | None, ReconModule | None, LocalTraining | None]:
-    """Gives compute, the learner with its initial weights, and the local training."""
-    compute = found.build("compute", cfg.compute)
-    local = found.build("local", cfg.local)
-    with seeded(cfg.seed, "model"):
-        model = found.build("model", cfg.model)
-    if not isinstance(model, Reconstructor) or local is None:
-        return compute, None, local
-    if cfg.get("init_from"):
-        found.attempt("init_from", lambda: load_into(model, Path(cfg.init_from).expanduser()))
-    return compute, ReconModule(model, local.optimizer), local
-
-
-def load_into(model: Reconstructor, path: Path, content: Any = None) -> None:
-    """Loads a checkpoint's weights into a model.
-
-    Args:
-        model: changed in place.
-        path: of the checkpoint, also for messages.
-        content: what the file holds, where it was read before.
-
-    Raises:
-        CheckpointError: unreadable, or of another architecture.
-    """
-    weights = find_weights(content or read_file(path), path)
-    check_weights(weights, model, path)
-    model.load_state_dict(weights)
+    config = {**plain(cfg), "participants": participants, "target": target}
+    pool = _pooled(sites, participants) if cfg.pooled else None
+    return Parts(config, sites, strategy, local, plan, compute, module, pool)  # pyright: ignore[reportArgumentType]
 
 
 def build_sites(cfg: DictConfig, found: Gathering, needs_kspace: bool) -> dict[str, Site]:
@@ -132,6 +119,12 @@ def build_sites(cfg: DictConfig, found: Gathering, needs_kspace: bool) -> dict[s
     return {name: Site(name, [source], loading) for name, source in sources.items()}
 
 
+def _pooled(sites: Mapping[str, Site], participants: Sequence[str]) -> Site:
+    members = [sites[name] for name in participants]
+    sources = [source for site in members for source in site.sources]
+    return Site(POOLED, sources, members[0].loading)
+
+
 def prepare_data(parts: Parts) -> None:
     """Makes generated data, reads every header, and checks what only the data can tell.
 
@@ -143,7 +136,7 @@ def prepare_data(parts: Parts) -> None:
         site.ensure()
     problems: list[str] = []
     needed = 0
-    for name, site in parts.sites.items():
+    for name, site in parts.clients.items():
         for split in parts.splits_needed(name):
             needed += site.n_bytes(split)
             site.check_masks(split)
@@ -170,7 +163,8 @@ def build_federation(
     )
     shown = parts.strategy.target if parts.strategy.needs_target_images else None
     target = parts.sites[shown] if shown else None
-    clients = {name: Client(site, shop, target) for name, site in parts.sites.items()}
+    work = _shares(parts)
+    clients = {n: Client(site, shop, target, work.get(n)) for n, site in parts.clients.items()}
     checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
     store = MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB)
     engine = found.build(
@@ -182,6 +176,14 @@ def build_federation(
     found.raise_if_any()
     journal = Journal(folder / "journal.csv")
     return Federation(parts.strategy, engine, judgeable(parts), checkpoints, journal, trackers)
+
+
+def _shares(parts: Parts) -> dict[str, Share]:
+    steps = parts.config["budget"] == "steps"
+    counted = {name for name, site in parts.clients.items() if steps and site.has("train")}
+    batches = {name: parts.clients[name].n_batches for name in sorted(counted)}
+    epochs, participants = parts.local.epochs, parts.plan.participants
+    return shares(parts.config["budget"], epochs, batches, participants)
 
 
 def judgeable(parts: Parts) -> Plan:

@@ -39,6 +39,20 @@ def build_sources(cfg: DictConfig, found: Gathering) -> dict[str, Source]:
     return sources
 
 
+def chosen_participants(cfg: DictConfig) -> list[str]:
+    """Gives the sites that train: `all`, `others` (all but the target), `target`, or those named.
+
+    Raises:
+        ConfigErrors: a name that is no site, or a word that needs a target where there's none.
+    """
+    word, target = cfg.participants, chosen_target(cfg.target, cfg)
+    if word not in ("others", "target"):
+        return chosen_sites("participants", None if word == "all" else word, cfg)
+    if target is None:
+        raise ConfigErrors([f"participants={word}: needs a target; give target=SITE."])
+    return [name for name in site_names(cfg) if (name == target) == (word == "target")]
+
+
 def chosen_sites(key: str, value: Any, cfg: DictConfig) -> list[str]:
     """Gives sites named in a list, or by letters in one word (`BFHI`); None gives all.
 

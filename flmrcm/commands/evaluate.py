@@ -11,7 +11,8 @@ from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.compose import composed
-from flmrcm.assembly.federation import build_learner, build_sites, load_into
+from flmrcm.assembly.federation import build_sites
+from flmrcm.assembly.learner import build_learner, load_into
 from flmrcm.assembly.overlay import overlaid
 from flmrcm.assembly.sites import chosen_sites
 from flmrcm.data.site import Site

@@ -86,6 +86,12 @@ class Site(LightningDataModule):
         """Training slices."""
         return len(self.slices("train"))
 
+    @property
+    def n_batches(self) -> int:
+        """Training batches in one pass."""
+        sizes = self.slices("train").sizes
+        return len(BatchOrder(sizes, self.loading.batch_size, ("count",)))
+
     def has(self, split: str) -> bool:
         """Tells whether any of its sources has volumes in the split."""
         return any(source.has(split) for source in self.sources)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import chain, count, islice
 from typing import cast
 
 import torch
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.data.slices import RawBatch
+from flmrcm.federation.budget import Share
 from flmrcm.federation.engine import Op, Progress, Watch
 from flmrcm.federation.local_training import LocalTraining, Tally
 from flmrcm.learning.judge import Judge
@@ -55,10 +56,18 @@ class Client:
         site: its data.
         workshop: what it computes with.
         target: the target site, only where the strategy needs its images.
+        share: what it trains in a round; `local.epochs` whole passes when None.
     """
 
-    def __init__(self, site: Site, workshop: Workshop, target: Site | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        workshop: Workshop,
+        target: Site | None = None,
+        share: Share | None = None,
+    ) -> None:
         self.site, self.shop, self.target = site, workshop, target
+        self.share = share or Share(workshop.local.epochs)
 
     def call(self, op: Op, message: Broadcast, memory: Memory) -> Reply:
         """Gives the reply to a message; the memory is changed in place, and only by training."""
@@ -91,7 +100,7 @@ class Client:
         """Answers the strategy's question about the training inputs under broadcast weights."""
         context = self._context(message, memory)
         self.shop.module.eval()
-        first = self.shop.local.visits(message.round)[0]
+        first = self.share.visits(message.round)[0]
         batches = self._ready(self._pass(first))
         extras = self.shop.strategy.answer(context, batches)
         return Reply(self.site.name, self.site.n_examples, extras=extras)
@@ -138,8 +147,8 @@ class Client:
         return {k: v for k, v in weights.items() if shared(k)}
 
     def _batches(self, round_: int) -> Iterator[Batch]:
-        passes = map(self._pass, self.shop.local.visits(round_))
-        return self._ready(chain.from_iterable(passes))
+        passes = map(self._pass, self.share.visits(round_))
+        return self._ready(islice(chain.from_iterable(passes), self.share.steps))
 
     def _pass(self, visit: int) -> Iterator[RawBatch]:
         loader = self.site.train_dataloader()
@@ -152,7 +161,7 @@ class Client:
             return None
         passes = (
             target.companions(self.site.n_examples, strategy.target_sampling, visit, self.site.name)
-            for visit in count(self.shop.local.visits(round_)[0])
+            for visit in count(self.share.visits(round_)[0])
         )
         device = self.shop.fabric.device
         return (target.prepare_batch(raw, device) for raw in chain.from_iterable(passes))
@@ -161,7 +170,7 @@ class Client:
         return (self.site.prepare_batch(raw, self.shop.fabric.device) for raw in raws)
 
     def _teller(self) -> Callable[[int, float], None]:
-        total = self.site.n_examples * self.shop.local.epochs
+        total = self.site.n_examples * self.share.passes
         name, watch = self.site.name, self.shop.watch
         return lambda done, loss: watch(Progress("train", name, done, total, loss))
 

@@ -89,10 +89,6 @@ class LocalTraining:
             optimizer.step()
             yield batch, step["loss"].detach(), loss.detach()
 
-    def visits(self, round_: int) -> range:
-        """Gives the passes of a round, counted over the whole run."""
-        return range(round_ * self.epochs, (round_ + 1) * self.epochs)
-
     def decay(self, round_: int) -> float:
         """Gives what the base rate is multiplied by in a round."""
         return self.decay_factor ** (round_ // self.decay_every)

@@ -25,6 +25,8 @@ class Plan:
         rounds: in all.
         participants: the sites that train.
         judged: the sites whose validation split is judged.
+        chosen_by: the sites whose mean validation score chooses `best.pt`; the participants, unless
+            their data are pooled.
         participation: share of the participants drawn each round, in (0, 1].
         validate_every: rounds between validations; the last round is always validated.
         seed: of the draw of participants.
@@ -39,6 +41,7 @@ class Plan:
     participation: float = 1.0
     validate_every: int = 1
     seed: int = 0
+    chosen_by: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         require(
@@ -101,7 +104,7 @@ class Federation:
         for round_ in range(first, self.plan.rounds):
             state, rows = self._round(state, round_)
             # of two equal scores the earlier one is the best
-            best = max(best, (_score(rows, self.plan.participants), -round_))
+            best = max(best, (_score(rows, self.plan.chosen_by or self.plan.participants), -round_))
             self._record(rows)
             self._keep(round_, state, best)
         return state
@@ -171,12 +174,12 @@ def _add_moved(rows: list[Row], message: Broadcast, reply: Reply) -> None:
                     rows[before] = row._replace(value=rows[before].value + n_bytes)
 
 
-def _score(rows: Iterable[Row], participants: Sequence[str]) -> float:
+def _score(rows: Iterable[Row], sites: Sequence[str]) -> float:
     values = [
         row.value
         for row in rows
         if row.split == "val"
-        and row.site in participants
+        and row.site in sites
         and f"{row.metric}/{row.convention}" == BEST_BY
     ]
     return float(np.mean(values)) if values else -float("inf")

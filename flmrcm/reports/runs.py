@@ -1,61 +1,185 @@
-"""Finished runs below outputs/, and what to call each beside the others."""
+"""Runs below outputs/ as reports see them: what was asked, what came out, how far they got."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
-JUDGEMENT = ("mask", "sites", "data", "contrast", "coils")
-"""Top-level keys that change what a run is judged on, not only how it was trained."""
+from flmrcm.errors import DataLayoutError, FlmrcmError
+from flmrcm.federation.journal import Journal
+from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.types import Row
 
-_TOLD = 3
-_UNTOLD = ("seed", "name", "logger", "compute", "engine", "keep_every", "resume", "strategy.name")
-
-
-def finished_runs(folders: Sequence[Path]) -> list[Path]:
-    """Gives the folders of finished runs with scores, at or below the given ones, sorted."""
-    found = {path.parent for folder in folders for path in folder.glob("**/scores.csv")}
-    return sorted(path for path in found if (path / "done").exists())
+STEPS = "steps"
+"""The journal's metric for a site's optimizer steps in a round."""
 
 
-def read_config(run: Path) -> dict[str, Any]:
-    """Gives a run's resolved config."""
-    return yaml.safe_load((run / "config.yaml").read_text())
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
 
-
-def differences(
-    configs: Mapping[Path, Mapping[str, Any]], below: Sequence[str] = ()
-) -> dict[Path, str]:
-    """Gives for each run the settings in which the runs differ, seeds aside: `target=sim_b`.
-
-    Args:
-        configs: by run; compared with each other.
-        below: only these top-level keys count; empty means all.
+    Attributes:
+        folder: the run's.
+        config: resolved.
+        scores: `scores.csv`: method, site, volume, metric, convention, value, slices.
     """
-    leaves = {run: dict(_leaves(config)) for run, config in configs.items()}
-    keys = dict.fromkeys(key for found in leaves.values() for key in found)
-    told = [
-        key
-        for key in keys
-        if not any(key == untold or key.startswith(f"{untold}.") for untold in _UNTOLD)
-        and (not below or key.split(".")[0] in below)
-        and len({repr(found.get(key)) for found in leaves.values()}) > 1
-    ]
-    return {
-        run: ", ".join(f"{key}={_short(found.get(key))}" for key in told[:_TOLD])
-        + (f" and {len(told) - _TOLD} more" if len(told) > _TOLD else "")
-        for run, found in leaves.items()
-    }
+
+    folder: Path
+    config: Mapping[str, Any]
+    scores: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """How tables call its method, whatever else it was run with."""
+        return str(self.config.get("method") or self.config["strategy"]["name"])
+
+    @property
+    def seed(self) -> int:
+        """Of weights and training order."""
+        return int(self.config.get("seed", 0))
+
+    @property
+    def scenario(self) -> str | None:
+        """`unseen`, `participating`, or None where the run belongs to no scenario."""
+        return self.config.get("scenario")
+
+    @property
+    def participants(self) -> list[str]:
+        """The sites that trained."""
+        return list(self.config.get("participants") or self.config.get("sites") or [])
+
+    @property
+    def aligned_with(self) -> str | None:
+        """The site whose features the others were aligned with; None where there's none."""
+        return self.environment.get("aligned_with")
+
+    @property
+    def accelerations(self) -> str:
+        """Of the run's mask: `4x`, or `4x+8x`."""
+        return "+".join(f"{rate:g}x" for rate in self.config["mask"]["accelerations"])
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """`environment.json`; empty where there's none."""
+        path = self.folder / "environment.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @cached_property
+    def journal(self) -> pd.DataFrame:
+        """`journal.csv`: round, split, site, metric, convention, value."""
+        rows = Journal(self.folder / "journal.csv").read()
+        return pd.DataFrame(rows, columns=list(Row._fields))
+
+    @property
+    def optimizer_steps(self) -> int:
+        """Steps taken by all sites over all rounds."""
+        journal = self.journal
+        taken = journal[(journal.split == "train") & (journal.metric == STEPS)]
+        return int(taken["value"].sum())
 
 
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if not isinstance(node, Mapping):
-        yield prefix.rstrip("."), node
-        return
-    for key, value in node.items():
-        yield from _leaves(value, f"{prefix}{key}.")
+@dataclass(frozen=True)
+class Collection:
+    """What lies below some folders.
+
+    Attributes:
+        runs: the finished ones, sorted by folder.
+        unfinished: folder → how far it got.
+        problems: one line for each run that can't be read.
+    """
+
+    runs: Sequence[Run]
+    unfinished: Mapping[Path, str]
+    problems: Sequence[str]
 
 
-def _short(value: Any) -> str:
-    return str(value).rsplit(".", 1)[-1] if isinstance(value, str) else str(value)
+def collect(folders: Sequence[Path]) -> Collection:
+    """Gives all runs at or below the folders; a run found twice counts once.
+
+    Raises:
+        FlmrcmError: there's no run at all.
+    """
+    found = {path.resolve(): path for folder in folders for path in run_folders(folder)}
+    runs: list[Run] = []
+    unfinished, problems = dict[Path, str](), list[str]()
+    for folder in sorted(found.values()):
+        if not (folder / "done").exists():
+            unfinished[folder] = _progress(folder)
+            continue
+        try:
+            runs.append(read_run(folder))
+        except FlmrcmError as error:
+            problems.append(str(error))
+    if not found:
+        where = ", ".join(map(str, folders))
+        raise FlmrcmError(f"{where}: no run below (a run's folder holds config.yaml).")
+    return Collection(runs, unfinished, problems)
+
+
+def read_run(folder: Path) -> Run:
+    """Gives one finished run.
+
+    Raises:
+        DataLayoutError: its config or scores are damaged.
+    """
+    return Run(folder, read_config(folder), read_scores(folder / "scores.csv"))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Gives a run's resolved config.
+
+    Raises:
+        DataLayoutError: it isn't one.
+    """
+    path = folder / "config.yaml"
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise DataLayoutError(f"{path}: not readable ({str(error).splitlines()[0]}).") from None
+    if not isinstance(config, dict) or "strategy" not in config:
+        raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
+    return config
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Gives one `scores.csv` after checking that it's whole.
+
+    Raises:
+        DataLayoutError: missing, cut short, or with other columns.
+    """
+    again = "The run is left out; judge it anew with flmrcm evaluate."
+    try:
+        whole = path.read_bytes().endswith(b"\n")
+        scores = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataLayoutError(f"{path}: not readable ({error}). {again}") from None
+    if tuple(scores.columns) != SCORE_COLUMNS:
+        raise DataLayoutError(f"{path}: its columns aren't {', '.join(SCORE_COLUMNS)}. {again}")
+    if not whole or scores.isna().any(axis=None) or scores.empty:
+        raise DataLayoutError(f"{path}: cut short after {len(scores)} rows. {again}")
+    return scores
+
+
+def run_folders(folder: Path) -> Iterator[Path]:
+    """Gives a folder and those below it that hold a run; linked ones too, runs' insides not."""
+    if (folder / "config.yaml").exists():
+        yield folder
+    elif folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.is_dir():
+                yield from run_folders(path)
+
+
+def _progress(folder: Path) -> str:
+    try:
+        rounds = read_config(folder).get("rounds", "?")
+        rows = Journal(folder / "journal.csv").read()
+    except (FlmrcmError, ValueError):
+        return "its files are damaged"
+    done = max((row.round for row in rows), default=-1) + 1
+    return f"{done} of {rounds} rounds, not judged yet"

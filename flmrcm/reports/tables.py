@@ -7,33 +7,10 @@ import pandas as pd
 from rich.table import Table
 
 from flmrcm.learning.metrics import METRICS, ZERO_FILLED
-from flmrcm.reports.runs import JUDGEMENT, differences, read_config
 
 BETTER = {"psnr": "higher", "ssim": "higher", "nmse": "lower"}
 _DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
 _HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
-
-
-def read_scores(runs: Sequence[Path]) -> pd.DataFrame:
-    """Gives the scores of runs: `scores.csv`'s columns and `run`.
-
-    Runs of one strategy that differ in more than their seed are told apart in `method`.
-
-    Args:
-        runs: folders, as `finished_runs` gives them; at least one.
-    """
-    configs = {run: read_config(run) for run in runs}
-    names = {run: config["strategy"]["name"] for run, config in configs.items()}
-    judged = differences(configs, JUDGEMENT)
-    frames: list[pd.DataFrame] = []
-    for run in runs:
-        alike = {other: configs[other] for other in runs if names[other] == names[run]}
-        scores = read_score_file(run / "scores.csv")
-        zero_filled = scores["method"] == ZERO_FILLED
-        scores.loc[~zero_filled, "method"] = _told(names[run], differences(alike)[run])
-        scores.loc[zero_filled, "method"] = _told(ZERO_FILLED, judged[run])
-        frames.append(scores)
-    return pd.concat(frames, ignore_index=True)
 
 
 def read_score_file(path: Path) -> pd.DataFrame:
@@ -106,7 +83,3 @@ def _cell(
     best = column.max() if BETTER[metric] == "higher" else column.min()
     text = "–" if pd.isna(value) else f"{value:.{_DIGITS[metric]}f}"
     return f"{before}{text}{after}" if value == best else text
-
-
-def _told(name: str, differences: str) -> str:
-    return f"{name} ({differences})" if differences else name

@@ -21,6 +21,10 @@ _SHOWN_PACKAGES = (
 )  # fmt: skip
 
 
+class FolderHeldError(FlmrcmError):
+    """Another process is writing in the run's folder."""
+
+
 class RunFolder:
     """A folder below outputs/ that holds one run.
 
@@ -43,24 +47,39 @@ class RunFolder:
         """Whether the run ended as it should, judgement included."""
         return (self.path / "done").exists()
 
-    def mark_done(self, finished: bool = True) -> None:
-        """Sets or takes away the `done` mark."""
-        mark = self.path / "done"
-        mark.touch() if finished else mark.unlink(missing_ok=True)
+    @property
+    def failure(self) -> str:
+        """Why the last try failed, one line; empty where it didn't."""
+        path = self.path / "failed"
+        return path.read_text().strip() if path.exists() else ""
+
+    def mark_begun(self) -> None:
+        """Takes away the marks of an earlier end."""
+        for mark in ("done", "failed"):
+            (self.path / mark).unlink(missing_ok=True)
+
+    def mark_done(self) -> None:
+        """Says that the run ended as it should."""
+        (self.path / "done").touch()
+
+    def mark_failed(self, reason: str) -> None:
+        """Says why the run ended early."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "failed").write_text(f"{reason}\n")
 
     @contextmanager
     def held(self) -> Generator[None]:
         """Keeps other processes out while a run writes here; a killed run lets go.
 
         Raises:
-            FlmrcmError: another process holds the folder.
+            FolderHeldError: another process holds the folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise FlmrcmError(
+                raise FolderHeldError(
                     f"{self.path}: another run is writing here; wait for it, or give this one "
                     "another name=…."
                 ) from None
@@ -87,16 +106,15 @@ class RunFolder:
         config = OmegaConf.load(self.config_path)
         return cast(DictConfig, config)
 
-    def write_environment(self, fingerprints: Mapping[str, str], device: str) -> None:
-        """Writes on what the run ran: code, packages, machine, data."""
+    def write_environment(self, **facts: Any) -> None:
+        """Writes on what the run ran: code, packages, machine, and facts such as its data's."""
         installed = {d.name.lower(): d.version for d in distributions()}
         content = {
             "git": git_state(),
             "python": platform.python_version(),
             "packages": {name: installed.get(name) for name in _SHOWN_PACKAGES},
             "platform": platform.platform(),
-            "device": device,
-            "site_fingerprints": dict(fingerprints),
+            **facts,
         }
         (self.path / "environment.json").write_text(json.dumps(content, indent=2) + "\n")
 

@@ -28,7 +28,7 @@ class Judgement:
 
     method: str
     split: str = "test"
-    kinds: Sequence[str] = ("reconstruction", "target", "input")
+    kinds: Sequence[str] = ("reconstruction", "target", "input", "latent")
     most: int | None = None
 
     def run(

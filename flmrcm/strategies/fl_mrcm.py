@@ -22,6 +22,8 @@ from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Batch, Broadcast, Learner, Reply, ServerState, SiteContext, Step, Weights
 
 LATENTS = "latents"
+DETACHED = "detached"
+ALIGNMENTS = ("images", LATENTS, DETACHED)
 DISCRIMINATOR = "discriminator"
 SOURCE, TARGET = (0.0, 1.0), (1.0, 0.0)
 
@@ -32,7 +34,9 @@ class FLMRCM(FedAvg):
 
     Args:
         weight: λ of the adversarial term, ≥ 0; 0 leaves federated averaging.
-        alignment: `images` or `latents`: what of the target the sources see.
+        alignment: `images` or `latents`: what of the target the sources see; `detached` sees
+            images but keeps the adversarial term's gradient from the encoder, as the published
+            code did for 13 months: with it nothing but the discriminator differs from FL-MR.
         discriminator: makes a discriminator of a given latent size.
         discriminator_optimizer: makes its optimizer of parameters and a rate.
         discriminator_rate: its rate as a multiple of the run's base rate; never decays.
@@ -59,7 +63,7 @@ class FLMRCM(FedAvg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        problems = one_of("strategy.alignment", self.alignment, ("images", LATENTS))
+        problems = one_of("strategy.alignment", self.alignment, ALIGNMENTS)
         problems += one_of("strategy.sampling", self.sampling, ("shuffled", "published"))
         if problems:
             raise ConfigErrors(problems)
@@ -89,7 +93,7 @@ class FLMRCM(FedAvg):
     @property
     def needs_target_images(self) -> bool:
         """True for the published form."""
-        return self.alignment == "images"
+        return self.alignment != LATENTS
 
     @property
     def target_sampling(self) -> str:
@@ -175,7 +179,8 @@ class Alignment(LocalRule):
     def penalty(self, step: Step, batch: Batch) -> Tensor | float:
         """Gives λ·½[BCE(C(z_s), target) + BCE(C(z_t), source)] with C frozen."""
         self.discriminator.requires_grad_(False)
-        source, target = (self.discriminator(z) for z in _latents(step, detached=False))
+        cut = self.strategy.alignment == DETACHED
+        source, target = (self.discriminator(z) for z in _latents(step, detached=cut))
         return self.strategy.weight * (_bce(source, TARGET) + _bce(target, SOURCE)) / 2
 
     def finish(self, module: Learner) -> Mapping[str, Weights]:

@@ -51,7 +51,7 @@ def bare_round(model: Reconstructor, start: Weights, shares: Sequence[Share]) ->
 
 
 def _share(bed: Bed, site: Site, target: str | None) -> Share:
-    visits, cpu = bed.training.visits(0), torch.device("cpu")
+    visits, cpu = range(bed.training.epochs), torch.device("cpu")
     loader, batches = site.train_dataloader(), list[Batch]()
     for visit in visits:
         loader.sampler.set_epoch(visit)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,48 @@
+"""When two configs are one experiment: a hash of what can change a run's numbers."""
+
+from hashlib import blake2b
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from flmrcm.assembly.sites import chosen_participants, chosen_target
+from flmrcm.errors import ConfigErrors
+
+UNSCIENTIFIC = (
+    "hydra", "name", "method", "scenario", "logger", "compute", "engine", "keep_every", "resume",
+)  # fmt: skip
+"""Keys that may differ between two runs of one experiment without changing its numbers."""
+
+
+def config_hash(*, _root_: DictConfig) -> str:
+    """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
+    kept = {
+        str(key): _without_places(OmegaConf.to_container(value, resolve=True))
+        if OmegaConf.is_config(value)
+        else value
+        for key, value in _root_.items()
+        if key not in UNSCIENTIFIC
+    }
+    kept |= _roles(_root_)
+    kept["precision"] = _root_.compute.precision
+    return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
+
+
+def _roles(cfg: DictConfig) -> dict[str, Any]:
+    """Gives who trains, and the target unless nothing depends on it."""
+    try:
+        participants, target = chosen_participants(cfg), chosen_target(cfg.target, cfg)
+        aligned = get_object(cfg.strategy["_target_"]).needs_target
+    except (ConfigErrors, ImportError, AttributeError, ValueError):
+        return {}  # the check that comes before any run says what is wrong
+    told = target if aligned or target not in participants else None
+    return {"participants": participants, "target": told}
+
+
+def _without_places(node: Any) -> Any:
+    """Drops where data are cached: that changes no number."""
+    if not isinstance(node, dict):
+        return node
+    places = ("cache", "simulated")
+    return {key: _without_places(value) for key, value in node.items() if key not in places}

@@ -1,0 +1,58 @@
+"""What to call runs beside each other: equal names for equal methods, what differs beside them."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+_TOLD = 3
+_UNTOLD = (
+    "seed", "name", "logger", "compute", "engine", "keep_every", "resume", "method", "scenario",
+    "strategy.name", "test.saved_volumes", "evaluate",
+)  # fmt: skip
+
+
+def differences(
+    configs: Mapping[Key, Mapping[str, Any]],
+    below: Sequence[str] = (),
+    untold: Sequence[str] = (),
+) -> dict[Key, str]:
+    """Gives for each run the settings in which the runs differ, seeds aside: `target=sim_b`.
+
+    Args:
+        configs: by run; compared with each other.
+        below: only these top-level keys count; empty means all.
+        untold: keys that don't count besides.
+    """
+    leaves = {run: dict(settings(config)) for run, config in configs.items()}
+    keys = dict.fromkeys(key for found in leaves.values() for key in found)
+    told = [
+        key
+        for key in keys
+        if not any(key == left or key.startswith(f"{left}.") for left in (*_UNTOLD, *untold))
+        and (not below or key.split(".")[0] in below)
+        and len({repr(found.get(key)) for found in leaves.values()}) > 1
+    ]
+    return {
+        run: ", ".join(f"{key}={_short(found.get(key))}" for key in told[:_TOLD])
+        + (f" and {len(told) - _TOLD} more" if len(told) > _TOLD else "")
+        for run, found in leaves.items()
+    }
+
+
+def told(name: str, differences: str) -> str:
+    """Gives a name with what differs in brackets."""
+    return f"{name} ({differences})" if differences else name
+
+
+def settings(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Gives every setting of a config by its full key, such as `mask.seed`."""
+    if not isinstance(node, Mapping):
+        yield prefix.rstrip("."), node
+        return
+    for key, value in node.items():
+        yield from settings(value, f"{prefix}{key}.")
+
+
+def _short(value: Any) -> str:
+    return str(value).rsplit(".", 1)[-1] if isinstance(value, str) else str(value)

@@ -1,0 +1,88 @@
+"""Many runs from one command: which they are, which are missing, what became of each."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from flmrcm.runs.folder import RunFolder
+
+PLAN = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs that a multirun stands for; written beside them, so that every process knows.
+
+    Attributes:
+        folder: that holds the runs.
+        runs: the names of their folders, each once.
+        started: when this call of the sweep began, seconds since 1970.
+    """
+
+    folder: Path
+    runs: Sequence[str]
+    started: float
+
+    @classmethod
+    def begun(cls, folders: Sequence[Path]) -> "Sweep":
+        """Gives the sweep over run folders that share a parent, and writes its plan there."""
+        sweep = cls(folders[0].parent, [f.name for f in dict.fromkeys(folders)], time.time())
+        sweep.folder.mkdir(parents=True, exist_ok=True)
+        plan = {"runs": sweep.runs, "started": sweep.started}
+        (sweep.folder / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
+        return sweep
+
+    @classmethod
+    def of(cls, run: Path) -> "Sweep":
+        """Gives the sweep that a run's folder belongs to, as its plan was written."""
+        plan = json.loads((run.parent / PLAN).read_text())
+        return cls(run.parent, plan["runs"], plan["started"])
+
+    @property
+    def missing(self) -> list[RunFolder]:
+        """The runs that aren't done."""
+        folders = [RunFolder(self.folder / name) for name in self.runs]
+        return [folder for folder in folders if not folder.done]
+
+    def standing(self) -> str:
+        """Says how far the sweep is: `12 of 60 runs done, about 1:20:00 left`."""
+        n_missing = len(self.missing)
+        marks = (self.folder / name / "done" for name in self.runs)
+        ended = [mark for mark in marks if mark.exists() and mark.stat().st_mtime > self.started]
+        text = f"{len(self.runs) - n_missing} of {len(self.runs)} runs done"
+        if not n_missing or not ended:
+            return text
+        left = (time.time() - self.started) / len(ended) * n_missing
+        return f"{text}, about {timedelta(seconds=round(left))} left"
+
+    def failures(self) -> list[str]:
+        """Gives one line for each run that isn't done."""
+        return [f"{run.path}: {run.failure or 'not done'}" for run in self.missing]
+
+
+def link_twin(folder: RunFolder, method: object, scenario: object) -> Path | None:
+    """Lets a finished run of the same experiment in another sweep stand here too.
+
+    Args:
+        folder: of the run wanted, named by its hash; nothing has been written there.
+        method: how the run wanted is called.
+        scenario: in which it counts.
+
+    Returns:
+        The twin's folder; None where there's none, and the run has to be made.
+    """
+    path = folder.path
+    for mark in sorted(path.parent.parent.glob(f"*/{path.name}/done")):
+        twin = RunFolder(mark.parent)
+        config = twin.read_config()
+        if (config.get("method"), config.get("scenario")) == (method, scenario):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+            if not path.exists():
+                path.symlink_to(os.path.relpath(twin.path, path.parent))
+                return twin.path
+    return None
