@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flmrcm.learning.metrics import CONVENTIONS, METRICS
 from flmrcm.types import Row
 
 DEFAULT_CONVENTION = "fastmri"
@@ -27,6 +28,7 @@ class RunInfo:
         job_type: such as `train`.
         tags: strategy, target, acceleration, contrast.
         config: resolved, plain.
+        traits: what tells it from other runs at a glance: strategy, target, seed, ….
     """
 
     folder: Path
@@ -35,6 +37,32 @@ class RunInfo:
     job_type: str
     tags: Sequence[str]
     config: Mapping[str, Any]
+    traits: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
+
+
+def training_run(folder: Path, config: Mapping[str, Any]) -> RunInfo:
+    """Gives what trackers are told about a training run; its tags are its traits in words.
+
+    Args:
+        folder: the run's own.
+        config: resolved, plain.
+    """
+    strategy, target = str(config["strategy"]["name"]), str(config["target"])
+    contrast, seed = str(config["contrast"]), int(config["seed"])
+    rates = [float(rate) for rate in config["mask"]["accelerations"]]
+    rates_in_words = "+".join(f"{rate:g}x" for rate in rates)
+    traits = {
+        "strategy": strategy,
+        "method": config.get("method") or strategy,
+        "scenario": config.get("scenario") or "none",
+        "target": target,
+        # a single rate is a number, so that 4 sorts before 16
+        "acceleration": rates[0] if len(rates) == 1 else rates_in_words,
+        "contrast": contrast,
+        "seed": seed,
+    }
+    tags = [strategy, f"target {target}", rates_in_words, contrast, f"seed {seed}"]
+    return RunInfo(folder, folder.name, config["name"], "train", tags, config, traits)
 
 
 def key(row: Row) -> str:
@@ -48,6 +76,25 @@ def key(row: Row) -> str:
     spelled = row.convention not in ("", DEFAULT_CONVENTION)
     metric = f"{row.metric}_{row.convention}" if spelled else row.metric
     return "/".join(part for part in (row.split, metric, row.site) if part)
+
+
+def row_of(round_: int, key: str, value: float) -> Row:
+    """Gives the measurement that `key` named.
+
+    Args:
+        round_: counted from 0.
+        key: as `key` gives it.
+        value: the number.
+    """
+    split, *metric, site = key.split("/") if key.count("/") > 1 else [*key.split("/"), ""]
+    name = "/".join(metric)
+    if split not in ("val", "test"):
+        return Row(round_, split, site, name, "", value)
+    for convention in CONVENTIONS:
+        if name.endswith(tuple(f"{kind}_{convention}" for kind in METRICS)):
+            return Row(round_, split, site, name.removesuffix(f"_{convention}"), convention, value)
+    convention = DEFAULT_CONVENTION if name.endswith(METRICS) else ""
+    return Row(round_, split, site, name, convention, value)
 
 
 def scalars_by_round(rows: Iterable[Row]) -> dict[int, dict[str, float]]:

@@ -1,30 +1,32 @@
 """Weights & Biases: offline unless you are logged in and say `logger.wandb.mode=online`."""
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from flmrcm.errors import ConfigErrors, one_of
 from flmrcm.tracking.run_info import RunInfo, headline, key, scalars_by_round
+from flmrcm.tracking.wandb_session import (
+    ENVIRONMENT,
+    MODES,
+    SCORES,
+    as_table,
+    end_any,
+    opened,
+    require_login,
+    staging_in,
+)
 from flmrcm.types import Row
 
 if TYPE_CHECKING:
     import wandb
 
-MODES = ("offline", "online", "disabled")
-
-_QUIET: dict[str, Any] = {
-    "silent": True,
-    "console": "off",
-    "disable_code": True,
-    "disable_git": True,  # the run's folder records it
-    "disable_job_creation": True,
-    "x_disable_stats": True,
-    "x_disable_machine_info": True,
-    "x_save_requirements": False,
-}
+_ASKED = "logger.wandb.mode"
 
 
 class Wandb:
@@ -32,7 +34,10 @@ class Wandb:
 
     The run's id is made from its group and folder name, so a run that is resumed stays one run:
     offline it is written anew from the journal, online it goes on after the rounds wandb has.
-    Its summary holds the numbers of `run_info.headline`.
+    Its summary holds what the run was asked for (`run/strategy`, `run/target`, …), so that the runs
+    table sorts and filters by it, and the numbers of `run_info.headline`. Its config holds the
+    run's environment too, and the table `scores` is its `scores.csv`: such a run can be compared
+    where its folder isn't.
 
     Args:
         run: whose files go below `<folder>/wandb`.
@@ -44,13 +49,13 @@ class Wandb:
     """
 
     def __init__(self, run: RunInfo, project: str = "flmrcm", mode: str = "offline") -> None:
-        if problems := one_of("logger.wandb.mode", mode, MODES):
+        if problems := one_of(_ASKED, mode, MODES):
             raise ConfigErrors(problems)
         self.run, self.project, self.mode = run, project, mode
         self._wandb: wandb.Run | None = None
         self._known = -1  # the last round wandb already holds
         if mode == "online":
-            _require_login()
+            require_login(_ASKED)
 
     def start(self, rows: Sequence[Row]) -> None:
         """Begins anew from the rows given; files written before are deleted.
@@ -58,11 +63,12 @@ class Wandb:
         Raises:
             ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
         """
-        _end_any()
+        end_any()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
-        self._wandb = _opened(**self._described(goes_on=bool(rows)))
+        self._wandb = opened(_ASKED, **self._described(goes_on=bool(rows)))
         self._wandb.define_metric("round", hidden=True)
         self._wandb.define_metric("*", step_metric="round")
+        self._wandb.summary.update({f"run/{name}": v for name, v in self.run.traits.items()})
         self._known = int(self._wandb.summary.get("round", -1)) if self._wandb.resumed else -1
         self.log(rows)
 
@@ -77,9 +83,10 @@ class Wandb:
             run.log({"round": number, **scalars})
 
     def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
-        """Ends with the summary and one line of history: judgement and panels.
+        """Ends with the summary and one line of history: judgement, panels and scores.
 
-        Each site's panel is the image `panels/<site>`.
+        Each site's panel is the image `panels/<site>`; the table `scores` is left out where
+        nothing was judged.
         """
         from wandb import Image
 
@@ -87,11 +94,14 @@ class Wandb:
         last = max((row.round for row in rows), default=0)
         end = {key(row): row.value for row in rows if row.split == "test"}
         images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
-        if end or images:
-            run.log({"round": last, **end, **images})
+        judged = self.run.folder / "scores.csv"
+        tables = {SCORES: as_table(pd.read_csv(judged))} if judged.exists() else {}
+        if end or images or tables:
+            with staging_in(self.run.folder):
+                run.log({"round": last, **end, **images, **tables})
         run.summary.update(headline(rows))
         self._wandb = None
-        _end_any()
+        end_any()
 
     def _started(self) -> "wandb.Run":
         if self._wandb is None:
@@ -111,45 +121,10 @@ class Wandb:
             "group": run.group,
             "job_type": run.job_type,
             "tags": list(run.tags),
-            "config": dict(run.config),
+            "config": {**run.config, **_environment(run.folder)},
         }
 
 
-def _opened(**described: Any) -> "wandb.Run":
-    import wandb
-
-    # wandb falls back to a temporary folder when this one is missing.
-    described["dir"].mkdir(parents=True, exist_ok=True)
-    try:
-        return wandb.init(settings=wandb.Settings(**_QUIET), **described)
-    except (wandb.Error, OSError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ConfigErrors([_refused(described["mode"], reason)]) from error
-
-
-def _end_any() -> None:
-    """Ends the run that is open, if any, and waits until its file is whole."""
-    import wandb
-
-    # `finish` returns before wandb's own process has written the last records; `teardown` waits.
-    if wandb.run is not None:
-        wandb.teardown()
-
-
-def _require_login() -> None:
-    import wandb
-
-    wandb.setup(wandb.Settings(silent=True))
-    try:
-        ready = wandb.login(prompt=False, verify=False)
-    except wandb.Error:
-        ready = False
-    if not ready:
-        raise ConfigErrors([_refused("online", "nobody is logged in (`wandb login`)")])
-
-
-def _refused(mode: str, reason: str) -> str:
-    way_out = (
-        "Use logger.wandb.mode=offline, or logger=csv." if mode == "online" else "Use logger=csv."
-    )
-    return f"logger.wandb.mode={mode}: wandb can't start: {reason.rstrip('.')}. {way_out}"
+def _environment(folder: Path) -> dict[str, Any]:
+    path = folder / "environment.json"
+    return {ENVIRONMENT: json.loads(path.read_text())} if path.exists() else {}

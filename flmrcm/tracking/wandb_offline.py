@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from flmrcm.errors import DataLayoutError
+from flmrcm.tracking.run_info import row_of
+from flmrcm.types import Row
 
 _MAGIC = b":W&B"
 _HEADER = struct.Struct("<IHB")
@@ -29,6 +33,7 @@ class OfflineRun:
     with its size and the `path` of its file.
 
     Attributes:
+        folder: where it lies.
         id: the run's id.
         name: its display name.
         project: its project.
@@ -40,6 +45,7 @@ class OfflineRun:
         summary: the newest value of each history key, and what was set besides.
     """
 
+    folder: Path
     id: str = ""
     name: str = ""
     project: str = ""
@@ -49,6 +55,33 @@ class OfflineRun:
     config: dict[str, Any] = field(default_factory=dict[str, Any])
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     summary: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Gives the newest table logged by a name; None where there's none.
+
+        Raises:
+            DataLayoutError: its file is missing or damaged.
+        """
+        told = self.summary.get(name)
+        if not isinstance(told, dict) or told.get("_type") != "table-file":
+            return None
+        path = self.folder / "files" / str(told["path"])
+        try:
+            content = json.loads(path.read_text())
+            return pd.DataFrame(content["data"], columns=content["columns"])
+        except (OSError, ValueError, KeyError):
+            raise DataLayoutError(
+                f"{path}: the table '{name}' is missing or damaged; copy the whole folder anew."
+            ) from None
+
+    def rows(self) -> list[Row]:
+        """Gives its measurements as the journal of the run held them."""
+        return [
+            row_of(int(line["round"]), key, value)
+            for line in self.history
+            for key, value in line.items()
+            if key != "round" and isinstance(value, int | float)
+        ]
 
 
 def read_offline(folder: Path) -> OfflineRun:
@@ -60,7 +93,7 @@ def read_offline(folder: Path) -> OfflineRun:
     files = sorted(folder.rglob("run-*.wandb"))
     if len(files) != 1:
         raise DataLayoutError(f"{folder}: one offline wandb run expected, {len(files)} found.")
-    run = OfflineRun()
+    run = OfflineRun(folder=files[0].parent)
     for record in _records(files[0]):
         _take(run, record)
     return run

@@ -1,0 +1,68 @@
+"""A comparison as a wandb run of its own, beside the runs it compares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flmrcm.tracking.wandb_session import as_table, end_any, opened, require_login, staging_in
+
+_ASKED = "--wandb"
+
+
+@dataclass(frozen=True)
+class ComparisonInfo:
+    """A comparison as wandb shows it.
+
+    Attributes:
+        folder: the comparison's own; wandb's files go below `<folder>/wandb`.
+        project: wandb's.
+        group: the experiment compared, the group its runs are in.
+        tags: such as metric and convention.
+        config: what was asked: folders, convention, reference, command.
+        tables: by name, logged as `tables/<name>`.
+        figures: PNGs by name, logged as `figures/<name>`.
+    """
+
+    folder: Path
+    project: str
+    group: str
+    tags: list[str]
+    config: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    figures: Mapping[str, Path]
+
+
+def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
+    """Logs a comparison's tables and figures as one run of job type `compare`.
+
+    Args:
+        info: what to log.
+        mode: offline (upload it later with `wandb sync`) | online.
+
+    Raises:
+        ConfigErrors: online without being logged in, or wandb doesn't start.
+    """
+    from wandb import Image
+
+    if mode == "online":
+        require_login(_ASKED)
+    end_any()
+    run = opened(
+        _ASKED,
+        mode=mode,
+        dir=info.folder,
+        project=info.project,
+        group=info.group,
+        name=f"compare {info.group}",
+        job_type="compare",
+        tags=info.tags,
+        config=dict(info.config),
+    )
+    tables = {f"tables/{name}": as_table(frame) for name, frame in info.tables.items()}
+    figures = {f"figures/{name}": Image(str(path)) for name, path in info.figures.items()}
+    with staging_in(info.folder):
+        run.log({**tables, **figures})
+    end_any()
