@@ -57,7 +57,7 @@ def composed(name: str, words: Sequence[str], with_hydra: bool = False) -> DictC
         ConfigErrors: one line with the nearest match.
     """
     register_resolvers()
-    with _hydra(), one_line_errors(words):
+    with _hydra(), one_line_errors(words, name):
         return compose(name, list(words), return_hydra_config=with_hydra)
 
 
@@ -91,9 +91,15 @@ def jobs(name: str, words: Sequence[str], multirun: bool) -> list[Job]:
     grid = {str(k): str(v) for k, v in (first.hydra.sweeper.get("params") or {}).items()}
     typed = {override.key_or_group for override in plain}
     everything = [*words, *(f"{key}={value}" for key, value in grid.items() if key not in typed)]
-    sweep = OverridesParser.create().parse_overrides(everything)
+    return [_job(composed(name, job, True)) for job in combinations(everything)]
+
+
+def combinations(words: Sequence[str]) -> list[list[str]]:
+    """Gives every combination of the values that words list: `a=1,2 b=3` gives two."""
+    with one_line_errors(words):
+        sweep = OverridesParser.create().parse_overrides(list(words))
     batches = BasicSweeper.split_arguments(sweep, max_batch_size=None)
-    return [_job(composed(name, job, True)) for batch in batches for job in batch]
+    return [list(job) for batch in batches for job in batch]
 
 
 def _job(cfg: DictConfig) -> Job:
@@ -111,12 +117,12 @@ def is_group(key: str) -> bool:
 
 
 @contextmanager
-def one_line_errors(words: Sequence[str]) -> Generator[None]:
+def one_line_errors(words: Sequence[str], name: str = "train") -> Generator[None]:
     """Turns Hydra's and OmegaConf's errors into one line with the nearest match."""
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigErrors([_explained(error, words)]) from None
+        raise ConfigErrors([_explained(error, words, name)]) from None
 
 
 @contextmanager
@@ -130,7 +136,7 @@ def _hydra() -> Generator[None]:
         GlobalHydra.instance().hydra = outer
 
 
-def _explained(error: Exception, words: Sequence[str]) -> str:
+def _explained(error: Exception, words: Sequence[str], name: str) -> str:
     text = " ".join(str(error).split())
     if match := re.search(r"Could not find '([^']+)/([^/']+)'", text) or re.search(
         r"Could not load '([^']+)/([^/']+)'", text
@@ -138,30 +144,31 @@ def _explained(error: Exception, words: Sequence[str]) -> str:
         group, option = match.groups()
         options = options_of(group)
         return f"{group}={option}: use one of {', '.join(options)}.{nearest(option, options)}"
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return _unknown_key(match[1])
     if match := re.search(r"Key '([^']+)' is not in struct full_key: ([\w.]+)", text):
-        return _unknown_key(match[2])
+        return _unknown_key(match[2], words, name)
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _unknown_key(match[1], words, name)
     typed = f" (typed: {' '.join(words)})" if words else ""
     return f"{text}{typed}"
 
 
-def _unknown_key(key: str) -> str:
-    keys = sorted(known_keys())
+def _unknown_key(key: str, words: Sequence[str], name: str) -> str:
+    keys = sorted(known_keys(words, name))
     last = key.rsplit(".", 1)[-1]
     guess = nearest(key, keys) or nearest(last, [k.rsplit(".", 1)[-1] for k in keys])
-    return f"{key}: there is no such key.{guess} `flmrcm train --cfg job` prints all of them."
+    return f"{key}: there is no such key.{guess} `flmrcm {name} --cfg job` prints all of them."
 
 
-def known_keys() -> set[str]:
-    """Gives every key of the default training config, groups and inner nodes too."""
+def known_keys(words: Sequence[str] = (), name: str = "train") -> set[str]:
+    """Gives every key of a config, groups and inner nodes too, as its typed groups make it."""
+    groups = [word for word in words if is_group(word.split("=")[0])] if name != "train" else []
 
     def below(node: Any, prefix: str) -> Iterator[str]:
         for key, value in node.items() if isinstance(node, dict) else ():
             yield f"{prefix}{key}"
             yield from below(value, f"{prefix}{key}.")
 
-    return set(below(OmegaConf.to_container(composed("train", [])), ""))
+    return set(below(OmegaConf.to_container(composed(name, groups)), ""))
 
 
 def options_of(group: str) -> list[str]:

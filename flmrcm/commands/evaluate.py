@@ -1,6 +1,7 @@
 """`flmrcm evaluate`: judge any checkpoint on any sites."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
@@ -10,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering, plain
-from flmrcm.assembly.compose import composed
+from flmrcm.assembly.compose import combinations, composed
 from flmrcm.assembly.federation import build_sites
 from flmrcm.assembly.learner import build_learner, load_into
 from flmrcm.assembly.overlay import overlaid
@@ -22,6 +23,8 @@ from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.learning.records import SAVED
 from flmrcm.learning.weights import read_file
+from flmrcm.reports.conditions import conditions, conditions_table
+from flmrcm.reports.runs import collect
 from flmrcm.reports.tables import read_score_file, terminal_table
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.judgement import Judgement
@@ -30,7 +33,7 @@ log = logging.getLogger(__name__)
 
 OWN_KEYS = ("checkpoint", "split", "judged", "save", "output")
 
-HELP = """usage: flmrcm evaluate checkpoint=FILE [split=test] [save=[...]] [KEY=VALUE ...]
+HELP = """usage: flmrcm evaluate [-m] checkpoint=FILE [split=test] [save=[...]] [KEY=VALUE ...]
 
 Judges a checkpoint on sites. What isn't typed stays as the checkpoint was trained.
 
@@ -43,32 +46,66 @@ Judges a checkpoint on sites. What isn't typed stays as the checkpoint was train
   sites=bfhi data_dir=FOLDER                        other sites, also ones never trained on
   mask=equispaced 'mask.accelerations=[8]'          other masks
   model.channels=32                                 for checkpoints that don't say
+
+every combination, one table at the end (conditions.csv)
+  flmrcm evaluate -m checkpoint=FILE mask=random,equispaced 'mask.accelerations=[2],[4],[8]'
+  flmrcm evaluate -m checkpoint=FILE,FILE,FILE      trained for different targets × test sites
 """
 
 
 def main(words: list[str]) -> None:
     """Judges, prints the table, and writes scores and what was asked to be saved."""
-    own = [word for word in words if word.split("=")[0] in OWN_KEYS]
-    asked = composed("evaluate", own)
+    many, words = "-m" in words or "--multirun" in words, [w for w in words if w[0] != "-"]
+    if not many:
+        asked = composed("evaluate", _own(words))
+        folder = Path(str(asked.output)) if asked.output else _new_folder()
+        judge(words, folder)
+        Console().print(terminal_table(read_score_file(folder / "scores.csv")))
+        _say(f"written: {folder}")
+        return
+    chosen = combinations(words)
+    output = composed("evaluate", _own(chosen[0])).output
+    folder = Path(str(output)) if output else _new_folder()
+    for number, combination in enumerate(chosen, 1):
+        log.info("%d of %d: %s", number, len(chosen), " ".join(combination))
+        judge(combination, folder / f"{number:03d}")
+    runs = collect([folder]).runs
+    means = conditions(runs)
+    means.to_csv(folder / "conditions.csv", index=False)
+    Console().print(conditions_table(means))
+    _say(f"written: {folder}/conditions.csv; flmrcm compare {folder} shows more")
+
+
+def judge(words: Sequence[str], path: Path) -> None:
+    """Judges one checkpoint under one set of words, and keeps all in a folder."""
+    asked = composed("evaluate", _own(words))
     checkpoint = _checkpoint(asked)
     content = read_file(checkpoint)
     trained = content.get("config") if isinstance(content, dict) else None
     base = DictConfig(trained) if trained else composed("train", [])
     base.init_from = None
-    cfg = overlaid(base, [word for word in words if word not in own])
-    judge, module, sites = _checked(cfg, asked)
+    cfg = overlaid(base, [word for word in words if word not in _own(words)])
+    scorer, module, sites = _checked(cfg, asked)
     load_into(module.model, checkpoint, content)
-    folder = RunFolder(Path(str(asked.output)) if asked.output else _new_folder())
+    folder = RunFolder(path)
     folder.write_config({**plain(cfg), "evaluate": plain(asked)})
-    method = cfg.strategy.name if trained else checkpoint.stem
+    method = (cfg.get("method") or cfg.strategy.name) if trained else checkpoint.stem
     judgement = Judgement(method, asked.split, list(asked.save))
     chosen = {name: sites[name] for name in chosen_sites("judged", asked.judged, cfg)}
-    for method, name, _ in judgement.run(judge, module, _made(chosen, asked.split), folder.path):
+    for method, name, _ in judgement.run(scorer, module, _made(chosen, asked.split), path):
         if method == ZERO_FILLED:
             log.info("judged: %s", name)
+    prints = {name: site.fingerprint() for name, site in chosen.items()}
+    folder.write_environment(site_fingerprints=prints)
     folder.mark_done()
-    Console().print(terminal_table(read_score_file(folder.scores_path)))
-    Console(soft_wrap=True, highlight=False).print(f"written: {folder.path}")
+
+
+def _own(words: Sequence[str]) -> list[str]:
+    return [word for word in words if word.split("=")[0] in OWN_KEYS]
+
+
+def _say(text: str) -> None:
+    Console(soft_wrap=True, highlight=False).print(text)
 
 
 def _checked(cfg: DictConfig, asked: DictConfig) -> tuple[Judge, Any, dict[str, Site]]:

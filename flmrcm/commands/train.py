@@ -128,4 +128,5 @@ def _one_of_many(cfg: DictConfig, folder: RunFolder) -> None:
         folder.mark_failed(f"{kind}{error}")
         log.error("%s failed: %s%s", folder.path, kind, error)
         log.debug("failed", exc_info=True)
-    log.info("%s", Sweep.of(folder.path).standing())
+    if sweep := Sweep.of(folder.path):
+        log.info("%s", sweep.standing())

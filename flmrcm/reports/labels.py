@@ -24,20 +24,29 @@ def differences(
         below: only these top-level keys count; empty means all.
         untold: keys that don't count besides.
     """
-    leaves = {run: dict(settings(config)) for run, config in configs.items()}
-    keys = dict.fromkeys(key for found in leaves.values() for key in found)
-    told = [
+    keys = differing(configs, below, untold)
+    found = {run: dict(settings(config)) for run, config in configs.items()}
+    more = f" and {len(keys) - _TOLD} more" if len(keys) > _TOLD else ""
+    return {
+        run: ", ".join(f"{key}={short(leaves.get(key))}" for key in keys[:_TOLD]) + more
+        for run, leaves in found.items()
+    }
+
+
+def differing(
+    configs: Mapping[Key, Mapping[str, Any]],
+    below: Sequence[str] = (),
+    untold: Sequence[str] = (),
+) -> list[str]:
+    """Gives the full keys in which configs differ; arguments as for `differences`."""
+    leaves = [dict(settings(config)) for config in configs.values()]
+    return [
         key
-        for key in keys
+        for key in dict.fromkeys(key for found in leaves for key in found)
         if not any(key == left or key.startswith(f"{left}.") for left in (*_UNTOLD, *untold))
         and (not below or key.split(".")[0] in below)
-        and len({repr(found.get(key)) for found in leaves.values()}) > 1
+        and len({repr(found.get(key)) for found in leaves}) > 1
     ]
-    return {
-        run: ", ".join(f"{key}={_short(found.get(key))}" for key in told[:_TOLD])
-        + (f" and {len(told) - _TOLD} more" if len(told) > _TOLD else "")
-        for run, found in leaves.items()
-    }
 
 
 def told(name: str, differences: str) -> str:
@@ -54,5 +63,6 @@ def settings(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from settings(value, f"{prefix}{key}.")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Gives a value as labels show it: of a dotted path, the last part."""
     return str(value).rsplit(".", 1)[-1] if isinstance(value, str) else str(value)

@@ -53,6 +53,12 @@ class RunFolder:
         path = self.path / "failed"
         return path.read_text().strip() if path.exists() else ""
 
+    @property
+    def ended(self) -> float:
+        """When its last try ended, seconds since 1970; 0 where none has."""
+        marks = (self.path / mark for mark in ("done", "failed"))
+        return max((mark.stat().st_mtime for mark in marks if mark.exists()), default=0.0)
+
     def mark_begun(self) -> None:
         """Takes away the marks of an earlier end."""
         for mark in ("done", "failed"):

@@ -37,9 +37,12 @@ class Sweep:
         return sweep
 
     @classmethod
-    def of(cls, run: Path) -> "Sweep":
-        """Gives the sweep that a run's folder belongs to, as its plan was written."""
-        plan = json.loads((run.parent / PLAN).read_text())
+    def of(cls, run: Path) -> "Sweep | None":
+        """Gives the sweep that a run's folder belongs to; None where nobody planned one."""
+        path = run.parent / PLAN
+        if not path.exists():
+            return None
+        plan = json.loads(path.read_text())
         return cls(run.parent, plan["runs"], plan["started"])
 
     @property
@@ -49,15 +52,17 @@ class Sweep:
         return [folder for folder in folders if not folder.done]
 
     def standing(self) -> str:
-        """Says how far the sweep is: `12 of 60 runs done, about 1:20:00 left`."""
-        n_missing = len(self.missing)
-        marks = (self.folder / name / "done" for name in self.runs)
-        ended = [mark for mark in marks if mark.exists() and mark.stat().st_mtime > self.started]
-        text = f"{len(self.runs) - n_missing} of {len(self.runs)} runs done"
-        if not n_missing or not ended:
-            return text
-        left = (time.time() - self.started) / len(ended) * n_missing
-        return f"{text}, about {timedelta(seconds=round(left))} left"
+        """Says how far the sweep is: `12 of 60 runs done, 1 failed, about 1:20:00 left`."""
+        folders = [RunFolder(self.folder / name) for name in self.runs]
+        done = [folder for folder in folders if folder.done]
+        failed = [folder for folder in folders if folder.failure]
+        parts = [f"{len(done)} of {len(folders)} runs done"]
+        parts += [f"{len(failed)} failed"] if failed else []
+        now = [folder for folder in [*done, *failed] if folder.ended > self.started]
+        if (left := len(folders) - len(done) - len(failed)) and now:
+            seconds = (time.time() - self.started) / len(now) * left
+            parts.append(f"about {timedelta(seconds=round(seconds))} left")
+        return ", ".join(parts)
 
     def failures(self) -> list[str]:
         """Gives one line for each run that isn't done."""

@@ -99,3 +99,24 @@ def test_bad_input_is_one_line(capsys, words, said):
     assert status in (1, 2)
     assert said in " ".join(printed.split())
     assert "Traceback" not in printed
+
+
+def test_one_checkpoint_under_many_masks_is_one_table(trained, capsys):
+    words = ["-m", f"checkpoint={trained}/checkpoints/last.pt", "judged=BI", "output=many"]
+    main(["evaluate", *words, "mask=random,equispaced", "mask.accelerations=[2],[4]"])
+    assert "Equispaced" in capsys.readouterr().out
+    means = pd.read_csv("many/conditions.csv")
+    assert set(means["mask"]) == {"Random", "Equispaced"}
+    assert set(means["site"]) == {"brats", "ixi"}
+    assert len(list(Path("many").glob("*/scores.csv"))) == 4
+
+
+def test_many_checkpoints_are_judged_across_sites(trained):
+    first = trained / "checkpoints" / "last.pt"
+    words = ["rounds=1", "logger=csv", "participants=I", "target=I", "local.batch_size=2"]
+    main(["train", *HERE, *MODEL, *words, "name=other"])
+    (other,) = Path("outputs/other").glob("*/checkpoints/last.pt")
+    main(["evaluate", "-m", f"checkpoint={first},{other}", "output=cross"])
+    means = pd.read_csv("cross/conditions.csv")
+    assert set(means["target"]) == {"brats", "ixi"}
+    assert set(means["site"]) == {"brats", "fastmri", "hpks", "ixi"}

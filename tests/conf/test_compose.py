@@ -3,12 +3,13 @@
 import pytest
 from hydra.utils import get_object
 
-from flmrcm.assembly.compose import composed, conf_dir, config_hash, jobs, options_of, translated
+from flmrcm.assembly.compose import composed, conf_dir, jobs, options_of, translated
 from flmrcm.assembly.federation import check
 from flmrcm.errors import ConfigErrors
 
 GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")
 EXPERIMENTS = options_of("experiment")
+GRIDS = [name for name in options_of("sweep") if not name.startswith("search")]
 SOMEWHERE = ["data_dir=/data"]
 
 
@@ -29,7 +30,10 @@ def test_every_choice_composes_and_builds(choice):
     assert parts.sites
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *(f"debug={n}" for n in options_of("debug"))])
+@pytest.mark.parametrize(
+    "name",
+    [*EXPERIMENTS, *(f"{group}={n}" for group in ("debug", "effort") for n in options_of(group))],
+)
 def test_every_experiment_builds(name):
     word = name if "=" in name else f"experiment={name}"
     assert check(composed("train", [word, *SOMEWHERE])).plan.rounds >= 1
@@ -179,23 +183,20 @@ def test_the_commands_of_the_manual_build_as_typed(line):
     assert set(parts.plan.participants) <= set(parts.sites)
 
 
-@pytest.mark.parametrize("name", options_of("sweep"))
+@pytest.mark.parametrize("name", GRIDS)
 def test_every_sweep_is_a_grid_of_jobs_that_build(name):
     planned = jobs("train", [f"sweep={name}"], multirun=False)
     assert len(planned) > 1
-    assert len({config_hash(_root_=cfg) for cfg in planned}) == len(planned)
-    assert all(check(cfg) for cfg in planned)
+    assert all(check(job.config) for job in planned)
+
+
+def test_a_search_is_checked_by_its_first_job():
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    (job,) = jobs("train", ["sweep=search_lambda"], multirun=False)
+    assert job.folder is None
+    assert check(job.config).strategy.name == "FL-MRCM"
 
 
 def test_a_multirun_is_every_combination():
     words = ["strategy=fl_mr,fl_mrcm", "target=sim_b,sim_h", "mask=random,equispaced", "seed=1,2,3"]
     assert len(jobs("train", words, multirun=True)) == 24
-
-
-def test_the_hash_follows_what_changes_numbers_and_nothing_else():
-    def hashed(*words):
-        return config_hash(_root_=composed("train", words))
-
-    same = [hashed(), hashed("logger=csv"), hashed("compute.workers=2"), hashed("name=other")]
-    assert len(set(same)) == 1
-    assert len({hashed(), hashed("seed=2"), hashed("rounds=3"), hashed("mask=equispaced")}) == 4

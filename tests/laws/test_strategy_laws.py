@@ -32,6 +32,12 @@ def test_fl_mrcm_without_weight_is_fl_mr(run, alignment, keep_optimizer):
     assert equal(aligned.weights, run(FL_MR, local=local).weights)
 
 
+@pytest.mark.parametrize("weight", [1.0, 10.0])
+def test_a_detached_adversarial_term_does_nothing(run, weight):
+    detached = run(fl_mrcm(alignment="detached", weight=weight))
+    assert equal(detached.weights, run(FL_MR).weights)
+
+
 @pytest.mark.parametrize("alignment", ["images", "latents"])
 def test_the_adversarial_term_reaches_the_encoder(run, alignment):
     first = "down_sample_layers.0.layers.0.weight"

@@ -32,7 +32,7 @@ def test_a_folder_that_holds_no_run_says_so(tmp_path):
 
 
 def test_the_environment_says_on_what_it_ran(tmp_path):
-    RunFolder(tmp_path).write_environment({"here": "abc"}, "cpu")
+    RunFolder(tmp_path).write_environment(site_fingerprints={"here": "abc"})
     content = json.loads((tmp_path / "environment.json").read_text())
     assert content["packages"]["torch"].startswith("2.")
     assert content["site_fingerprints"] == {"here": "abc"}

@@ -1,0 +1,50 @@
+"""Two configs are one experiment where nothing that changes numbers differs."""
+
+import pytest
+
+from flmrcm.assembly.compose import composed, jobs
+from flmrcm.assembly.identity import config_hash
+
+
+def hashed(*words):
+    return config_hash(_root_=composed("train", words))
+
+
+def test_the_hash_follows_what_changes_numbers_and_nothing_else():
+    same = [hashed(), hashed("logger=csv"), hashed("compute.workers=2"), hashed("name=other")]
+    assert len(set(same)) == 1
+    assert len({hashed(), hashed("seed=2"), hashed("rounds=3"), hashed("mask=equispaced")}) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("participants=all",), ("participants=BFHI",), ("participants=[sim_i,sim_h,sim_f,sim_b]",)],
+)
+def test_sites_are_the_same_however_they_are_named(words):
+    assert hashed(*words, "target=H") == hashed("target=sim_h")
+
+
+def test_a_strategy_without_a_target_is_one_run_for_all_targets():
+    assert hashed("strategy=fl_mr", "target=B") == hashed("strategy=fl_mr", "target=I")
+    assert hashed("strategy=fl_mrcm", "target=B") != hashed("strategy=fl_mrcm", "target=I")
+
+
+def test_a_target_outside_still_tells_runs_apart():
+    words = "strategy=fl_mr", "participants=[sim_b,sim_f]"
+    assert hashed(*words, "target=H") != hashed(*words, "target=I")
+
+
+@pytest.mark.parametrize(
+    ("sweep", "runs"), [("scenario_unseen", 20), ("scenario_participating", 14)]
+)
+def test_a_scenario_makes_no_run_twice(sweep, runs):
+    planned = jobs("train", [f"sweep={sweep}"], multirun=False)
+    assert len({job.folder for job in planned}) == runs
+
+
+def test_both_scenarios_share_the_sites_that_train_alone():
+    both = [
+        {job.folder.name for job in jobs("train", [f"sweep=scenario_{name}"], False)}
+        for name in ("unseen", "participating")
+    ]
+    assert len(both[0] & both[1]) == 4
