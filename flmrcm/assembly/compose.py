@@ -154,6 +154,8 @@ def _explained(error: Exception, words: Sequence[str], name: str) -> str:
 
 def _unknown_key(key: str, words: Sequence[str], name: str) -> str:
     keys = sorted(known_keys(words, name))
+    if inner := [known.removeprefix(f"{key}.") for known in keys if known.startswith(f"{key}.")]:
+        return f"{key}: a key in it is unknown; it has {', '.join(inner)}."
     last = key.rsplit(".", 1)[-1]
     guess = nearest(key, keys) or nearest(last, [k.rsplit(".", 1)[-1] for k in keys])
     return f"{key}: there is no such key.{guess} `flmrcm {name} --cfg job` prints all of them."

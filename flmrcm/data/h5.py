@@ -9,6 +9,7 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -120,17 +121,26 @@ def write_volume(
         kspace: complex, (slice, h, w) or (slice, coil, h, w), centred, orthonormal.
         target: magnitude, (slice, h', w'), computed from this very k-space.
         attributes: provenance; `max` and `norm` of the target are added.
+
+    Raises:
+        OSError: the device is full or refuses.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     target = np.asarray(target, np.float32)
     key = TARGET_KEYS["multi" if kspace.ndim == 4 else "single"]
+    # HDF5 crashes on a full device; a buffer's write says it as any file does
+    buffer = BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
+            file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
+        file.attrs.update(attributes)
+        file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with h5py.File(temporary, "w") as file:
-            for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
-                file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
-            file.attrs.update(attributes)
-            file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
+        with temporary.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

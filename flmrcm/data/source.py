@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from string import Formatter
 from typing import Protocol, cast
 
 import numpy as np
@@ -17,6 +18,9 @@ from flmrcm.seeding import seed_for
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
+LAYOUT = "{contrast}/{split}/*.h5"
+"""Where volumes lie below a root, unless a site says otherwise."""
+
 FOREGROUND_LEVEL = 0.1
 """A pixel is foreground above this share of its volume's maximum."""
 
@@ -35,7 +39,7 @@ class Generator(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """One institution's folder, `<root>/<contrast>/<split>/*.h5`, and what of it is used.
+    """One institution's folder and what of it is used.
 
     Args:
         name: the institution; part of the address of its masks.
@@ -43,6 +47,7 @@ class Source:
         contrast: folder below the root, `T1`, `T2`.
         mask: the masks its slices are undersampled with.
         label: how tables call it; its name when None.
+        files: where volumes lie below the root: a pattern with `{split}` and `{contrast}`.
         coils: single | multi | auto: which k-space and which target count.
         slices: half-open range of slice indices; None takes all.
         foreground: least share of foreground pixels a slice must have; None takes all.
@@ -62,6 +67,7 @@ class Source:
     contrast: str
     mask: Mask
     label: str | None = None
+    files: str = LAYOUT
     coils: str = "auto"
     slices: Sequence[int] | None = None
     foreground: float | None = None
@@ -82,6 +88,10 @@ class Source:
                 f"{key}.root": (
                     bool(self.root or self.generator),
                     f"says nowhere where the data lie; give {key}.root=FOLDER or data_dir=FOLDER.",
+                ),
+                f"{key}.files": (
+                    _places(self.files) in ({"split"}, {"split", "contrast"}),
+                    f"a pattern like {LAYOUT}, {{split}} in it; got {self.files}.",
                 ),
                 f"{key}.slices": (
                     slices is None or (len(slices) == 2 and 0 <= slices[0] < slices[1]),
@@ -131,7 +141,7 @@ class Source:
 
     def has(self, split: str) -> bool:
         """Tells whether the split's folder is there and holds volumes."""
-        return any((self.folder / self.contrast / split).glob("*.h5"))
+        return any(self.folder.glob(self._pattern(split)))
 
     def slice_indices(self, volume: Volume) -> list[int]:
         """Gives the slices of a volume that are used."""
@@ -143,15 +153,20 @@ class Source:
         return [index for index in indices if shares[index] >= self.foreground]
 
     def _files(self, split: str) -> list[Path]:
-        folder = self.folder / self.contrast / split
-        files = sorted(folder.glob("*.h5"))
+        pattern = self._pattern(split)
+        files = sorted(self.folder.glob(pattern))
         if not files:
+            folder = (self.folder / pattern).parent
             what = "holds no .h5 files" if folder.is_dir() else "isn't there"
+            layout = self.files.translate({ord("{"): "<", ord("}"): ">"})
             raise DataLayoutError(
-                f"site {self.name}: {folder} {what}; the layout is "
-                f"<root>/<contrast>/<split>/<volume>.h5. Set sites.{self.name}.root or contrast."
+                f"site {self.name}: {folder} {what}; the layout is <root>/{layout}. "
+                f"Set sites.{self.name}.root, files or contrast."
             )
         return files
+
+    def _pattern(self, split: str) -> str:
+        return self.files.format(contrast=self.contrast, split=split)
 
     def _dealt(self, paths: list[Path], split: str) -> list[Path]:
         if self.share is None:
@@ -191,6 +206,14 @@ class Source:
             log.warning("skipped: %s", error)
             return None
         return volume
+
+
+def _places(pattern: str) -> set[str] | None:
+    """Gives the words in braces, None where the braces don't pair."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+    except ValueError:
+        return None
 
 
 def foreground_shares(volume: Volume) -> np.ndarray:

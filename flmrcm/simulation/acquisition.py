@@ -8,10 +8,10 @@ from torch import Tensor
 
 from flmrcm.physics.coils import birdcage_maps, expand, rss
 from flmrcm.physics.fourier import fft2c, ifft2c
+from flmrcm.physics.random_fields import smooth_field
 from flmrcm.seeding import seed_for
 from flmrcm.simulation.anatomy import Grid, tissue_amounts
 from flmrcm.simulation.protocol import ScanProtocol
-from flmrcm.simulation.random_fields import smooth_field
 from flmrcm.simulation.tissues import BRAIN, relaxation
 
 _FINEST_MM = 1.2  # the head is drawn at least this finely, then k-space is cropped to the matrix

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from flmrcm.physics.random_fields import smooth_field
 from flmrcm.seeding import seed_for
-from flmrcm.simulation.random_fields import smooth_field
 from flmrcm.simulation.tissues import TISSUES
 
 if TYPE_CHECKING:

@@ -12,8 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.comparison import comparing
 from benchmarks.data import judging, loading
 from benchmarks.machine import describe
+from benchmarks.preparation import preparing
 from benchmarks.results import Result
 from benchmarks.rounds import arithmetic, overhead
 from benchmarks.scaling import scaling
@@ -30,6 +32,8 @@ SECTIONS: dict[str, Section] = {
     "f": judging,
     "g": scaling,
     "h": channels_last,
+    "i": comparing,
+    "j": preparing,
 }
 _MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
 

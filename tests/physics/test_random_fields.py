@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from flmrcm.simulation.random_fields import smooth_field
+from flmrcm.physics.random_fields import smooth_field
 
 
 def field(seed: int, *axes: np.ndarray, scale: float = 30.0) -> np.ndarray:

@@ -1,0 +1,152 @@
+"""fastMRI's multi-coil brains, and files laid out like them: from raw k-space to images."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import torch
+from torch import Tensor
+
+from flmrcm.data.prepare.raw_kspace import open_raw
+from flmrcm.data.prepare.scan import Found, Scan, Skipped
+from flmrcm.data.prepare.tree import files_of, refuse_unknown_contrasts
+from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.physics.coils import rss
+from flmrcm.physics.combination import combine_adaptively
+
+log = logging.getLogger(__name__)
+
+SPLIT_BY = ("none", "scanner")
+_NAME = re.compile(r"file_brain_(?P<acquisition>AX[A-Z0-9]+)_(?P<scanner>\d+)_(?P<patient_id>\d+)")
+_AXIAL = "S??"
+"""The files don't say where rows and columns lead to."""
+
+
+def keep(images: Tensor) -> Tensor:
+    """Leaves the coils as they are."""
+    return images
+
+
+COILS: Mapping[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "combine": (combine_adaptively, "measured"),
+    "rss": (rss, "magnitude"),
+    "keep": (keep, "measured"),
+}
+"""What may be done with coil images, (slice, coil, height, width), and what's left of k-space."""
+
+
+@dataclass(frozen=True)
+class FastmriSource:
+    """Files with `kspace`, (slice, coil, readout, phase) or (slice, readout, phase).
+
+    What nobody measured goes first: columns of zeros around the measured lines, then, in image
+    space, oversampling. Of the header only numbers are read.
+
+    Args:
+        input: a folder, searched to its bottom, or a pattern with `*` and `**`.
+        acquisitions: contrast → fastMRI's words for it, as the attribute `acquisition` or the
+            file's name has them. Other files are left alone.
+        contrasts: some of them; None takes all.
+        coils: combine (adaptive, complex) | rss (a magnitude) | keep.
+        split_by: none | scanner: by the second number in the file's name.
+        voxel_mm: of slices, rows and columns, for files that hold neither `ismrmrd_header` nor
+            the attribute `voxel_mm`.
+
+    Raises:
+        ConfigErrors: a value that isn't allowed.
+    """
+
+    input: str
+    acquisitions: Mapping[str, Sequence[str]]
+    contrasts: Sequence[str] | None = None
+    coils: str = "combine"
+    split_by: str = "none"
+    voxel_mm: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        problems = one_of("coils", self.coils, tuple(COILS))
+        problems += one_of("split_by", self.split_by, SPLIT_BY)
+        problems += refuse_unknown_contrasts(self.contrasts, self.acquisitions)
+        given = self.voxel_mm
+        if given is not None and (len(given) != 3 or min(given) <= 0):
+            problems.append(f"voxel_mm={given}: [slice, row, column], above 0, or null.")
+        if problems:
+            raise ConfigErrors(problems)
+
+    def find(self) -> Iterator[Found | Skipped]:
+        """Gives the files of wanted contrasts, sorted by path.
+
+        Raises:
+            DataLayoutError: no such folder, or no `.h5` file in it.
+        """
+        alone = 0
+        for path in files_of(self.input, (".h5",))[1]:
+            try:
+                found = self._found(path)
+            except Skipped as skipped:
+                yield skipped
+            else:
+                alone += found is None
+                if found:
+                    yield found
+        if alone:
+            log.info("left alone: %d files of no wanted acquisition", alone)
+
+    def read(self, found: Found) -> Scan:
+        """Reads one file, slice by slice.
+
+        Raises:
+            Skipped: damaged, undersampled, NaN, or nobody knows how large its pixels are.
+        """
+        (path,) = found.paths
+        raw = open_raw(path, self.voxel_mm)
+        combine, origin = COILS[self.coils]
+        return Scan(
+            torch.stack([combine(images[None])[0] for images in raw.images()]).numpy(),
+            raw.readout.voxel_mm,
+            native_orientation=_AXIAL,
+            native_shape=raw.shape,
+            kspace_origin=origin,
+            orientation=_AXIAL,
+            acquisition=_said(path)["acquisition"],
+            attributes=raw.attributes,
+        )
+
+    def _found(self, path: Path) -> Found | None:
+        said = _said(path)
+        fitting = (
+            name
+            for name, words in self.acquisitions.items()
+            if said["acquisition"] in _words(words)
+        )
+        contrast = next(fitting, None)
+        if contrast is None or contrast not in (self.contrasts or self.acquisitions):
+            return None
+        site = f"fastMRI-{said['scanner']}" if self.split_by == "scanner" else ""
+        return Found(said["patient_id"], contrast, (path,), site, scan=path.stem)
+
+
+def _said(path: Path) -> dict[str, str]:
+    """Gives acquisition, scanner and patient: from the attributes, else from the file's name."""
+    name = _NAME.fullmatch(path.stem)
+    said = {"acquisition": "", "scanner": "other", "patient_id": path.stem}
+    said |= name.groupdict() if name else {}
+    try:
+        with h5py.File(path, "r") as file:
+            attributes = dict(file.attrs)
+    except OSError as error:
+        reason = str(error).split("(")[-1].rstrip(")")
+        raise Skipped(f"{path}: not a readable HDF5 file ({reason})") from None
+    for key in said.keys() & attributes.keys() - {"scanner"}:
+        value = attributes[key]
+        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        said[key] = text or said[key]
+    return said
+
+
+def _words(words: Sequence[str] | str) -> Sequence[str]:
+    """Gives a list also where only one word was typed."""
+    return [words] if isinstance(words, str) else words

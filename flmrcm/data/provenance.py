@@ -1,0 +1,92 @@
+"""What a volume's file says of itself: the contract's attributes, read tolerantly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from flmrcm.errors import DataLayoutError
+
+_OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The attributes that reports show; what a file doesn't say is empty or None.
+
+    Attributes:
+        contrast: `T1`, `T2`, ….
+        orientation: where slices, rows and columns lead to, such as `SPL`.
+        kspace_origin: measured | magnitude | magnitude+phase | simulated.
+        patient_id: a salted hash, where the file keeps to the contract.
+        voxel_mm: spacing of slices, rows and columns.
+        maximum: of the target.
+        norm: of the target, root of the sum of squares.
+    """
+
+    contrast: str = ""
+    orientation: str = ""
+    kspace_origin: str = ""
+    patient_id: str = ""
+    voxel_mm: tuple[float, float, float] | None = None
+    maximum: float | None = None
+    norm: float | None = None
+
+    @property
+    def edges(self) -> dict[str, str]:
+        """The letters at a slice's top, bottom, left and right; empty where they're unknown."""
+        axes = self.orientation.upper()
+        if len(axes) != 3 or {min(x, _OPPOSITE.get(x, "")) for x in axes} != {"A", "I", "L"}:
+            return {}
+        _, down, right = axes
+        return {
+            "top": _OPPOSITE[down],
+            "bottom": down,
+            "left": _OPPOSITE[right],
+            "right": right,
+        }
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Gives a file's attributes; one of a wrong type counts as missing.
+
+    Raises:
+        DataLayoutError: the file can't be opened.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            attributes = dict(file.attrs)
+    except OSError as error:
+        reason = str(error).split("(")[-1].rstrip(")")
+        raise DataLayoutError(f"{path}: not a readable HDF5 file ({reason}).") from None
+    return Provenance(
+        *(_text(attributes, key) for key in ("contrast", "orientation", "kspace_origin")),
+        patient_id=_text(attributes, "patient_id"),
+        voxel_mm=_spacing(attributes),
+        maximum=_number(attributes, "max"),
+        norm=_number(attributes, "norm"),
+    )
+
+
+def _text(attributes: Mapping[str, Any], key: str) -> str:
+    value = attributes.get(key, "")
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value) if isinstance(value, str | np.integer) else ""
+
+
+def _number(attributes: Mapping[str, Any], key: str) -> float | None:
+    value = np.asarray(attributes.get(key))
+    is_number = value.size == 1 and value.dtype.kind in "fiu" and np.isfinite(value).all()
+    return float(value.item()) if is_number else None
+
+
+def _spacing(attributes: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    value = np.asarray(attributes.get("voxel_mm"))
+    if value.shape != (3,) or value.dtype.kind not in "fiu" or not (value > 0).all():
+        return None
+    through, down, right = (float(x) for x in value)
+    return through, down, right

@@ -1,0 +1,84 @@
+"""`flmrcm prepare` cut off: killed, stopped, out of room; and gone on with."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from prepare_kit import SALT, contents, head, write_nifti
+
+from flmrcm.app import main
+
+WORDS = ["prepare", "source=nifti", "input=in", f"salt={SALT}", "sheets=false"]
+COMMAND = [sys.executable, "-m", "flmrcm", *WORDS]
+
+
+@pytest.fixture
+def heads():
+    """Five subjects: enough to be caught in the middle."""
+    for i in range(5):
+        write_nifti(Path(f"in/sub-{i}_T1w.nii"), head((60, 40, 36), i))
+
+
+def begun(*words):
+    """Starts a command of its own and waits until its first volume is there."""
+    process = subprocess.Popen(
+        [*COMMAND, "output=cut/site", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list(Path("cut/site").rglob("sub-*.h5")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process
+
+
+def finished():
+    """What an undisturbed run makes, and what going on makes of the one cut off."""
+    for place in ("cut", "whole"):
+        main([*WORDS, f"output={place}/site", "size=128"])
+    return [contents(Path(place, "site")) for place in ("cut", "whole")]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_in_the_middle_and_typed_again_ends_with_the_same_bytes(heads, workers):
+    process = begun("size=128", f"workers={workers}")
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    assert not Path("cut/site/manifest.json").exists()
+    gone_on, whole = finished()
+    assert gone_on.keys() == whole.keys()
+    assert [name for name in whole if whole[name] != gone_on[name]] == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_is_one_line_and_leaves_no_half(heads, workers):
+    process = begun("size=128", f"workers={workers}")
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "whatever was whole is kept" in said
+    assert "Traceback" not in said
+    assert not list(Path("cut/site").rglob(".*.h5.*"))
+
+
+def test_a_full_device_is_one_line_and_going_on_needs_only_room(heads):
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    ended = subprocess.run(
+        [*COMMAND, "output=cut/site", "size=128"], stderr=subprocess.PIPE, text=True,
+        preexec_fn=little_room, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "File too large" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(Path("cut/site").rglob("*.h5*"))
+    main([*WORDS, "output=cut/site", "size=128"])
+    assert len(list(Path("cut/site").rglob("*.h5"))) == 5
