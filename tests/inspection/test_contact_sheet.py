@@ -8,7 +8,7 @@ from matplotlib.image import imread
 
 from flmrcm.data.h5 import write_volume
 from flmrcm.errors import DataLayoutError
-from flmrcm.reports.contact_sheet import write_sheet
+from flmrcm.inspection.contact_sheet import write_sheet
 
 
 def volume(root: Path, split: str, origin: str, brightness: float = 1.0) -> None:

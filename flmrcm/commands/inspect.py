@@ -1,0 +1,148 @@
+"""`flmrcm inspect`: what a folder of volumes holds, and what is suspicious about it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from flmrcm.errors import ConfigErrors, FlmrcmError, nearest, one_of
+from flmrcm.inspection.facts import Facts
+from flmrcm.inspection.parallel import examine_all
+from flmrcm.inspection.picture import draw_inspection
+from flmrcm.inspection.places import Place, find_places
+from flmrcm.inspection.suspicions import suspicions
+from flmrcm.inspection.tables import (
+    Inspected,
+    kinds,
+    summary_table,
+    suspicion_table,
+    volume_table,
+)
+
+HELP = """usage: flmrcm inspect FOLDER [output=FOLDER] [quick=true] [workers=N]
+
+Looks at volumes before a night of training: counts, sizes, brightness, and what is suspicious.
+FOLDER, or path=FOLDER, is a site (<contrast>/<split>/*.h5), several sites, or a flat folder of
+.h5 files as fastMRI's. Nothing is written into it.
+
+  output=FOLDER   for inspection.csv (a row per volume) and inspection.png; default: here,
+                  inspection_<folder name>
+  quick=true      reads headers and 3 slices of each volume: NaN, black or clipped images and wrong
+                  targets elsewhere go unseen, and brightness is that of the 3
+  workers=N       processes; default: one per 64 volumes, at most as many as CPUs
+
+suspicious are volumes that are unreadable, without target, NaN or infinite somewhere, empty,
+constant, clipped (over 0.1 % of the pixels share the maximum), not the image of their own k-space,
+turned or transposed beside most others, 10 times brighter or darker than the site's median (by the
+99th percentile), here twice under whatever name, or of a person (patient_id) who is in two splits.
+
+exit status: 0 nothing is suspicious, 1 something is or the folder can't be inspected, 2 the words
+weren't understood
+"""
+
+_KEYS = ("path", "output", "quick", "workers")
+_VOLUMES_PER_WORKER = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed.
+
+    Args:
+        path: of the volumes.
+        output: where the table and the picture go.
+        quick: read three slices of each volume.
+        workers: processes; 0 chooses.
+    """
+
+    path: Path
+    output: Path
+    quick: bool
+    workers: int
+
+
+def main(words: Sequence[str]) -> None:
+    """Prints what there is and what is suspicious; writes a table and a picture.
+
+    Raises:
+        ConfigErrors: words that weren't understood.
+        FlmrcmError: there are no volumes, or some are suspicious.
+    """
+    asked = understood(words)
+    places = find_places(asked.path)
+    facts = _examined(places, asked)
+    volumes = [Inspected(*pair) for pair in zip(facts, suspicions(facts), strict=True)]
+    asked.output.mkdir(parents=True, exist_ok=True)
+    volume_table(volumes).to_csv(asked.output / "inspection.csv", index=False)
+    draw_inspection(volumes, asked.output / "inspection.png")
+    _show(volumes, asked)
+    if suspicious := [volume for volume in volumes if volume.suspicions]:
+        raise FlmrcmError(
+            f"{len(suspicious)} of {len(volumes)} volumes are suspicious: {kinds(suspicious)}."
+        )
+
+
+def understood(words: Sequence[str]) -> Asked:
+    """Gives what was typed: one folder, bare or as `path=`, and `key=value` words.
+
+    Raises:
+        ConfigErrors: all that's wrong with the words.
+    """
+    folders: list[str] = []
+    given: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        # a folder's name may hold '=' too: only what looks like a key is one
+        is_key = equals and key.isidentifier()
+        if not is_key or key == "path":
+            folders.append(value if is_key else word)
+        else:
+            given[key] = value
+    if problems := _problems(folders, given):
+        raise ConfigErrors(problems)
+    path = Path(folders[0]).expanduser()
+    output = Path(given.get("output") or f"inspection_{path.absolute().name}").expanduser()
+    if output.resolve().is_relative_to(path.resolve()):
+        raise ConfigErrors([f"output={output}: lies in the data folder; give one elsewhere."])
+    return Asked(path, output, given.get("quick") == "true", int(given.get("workers", "0")))
+
+
+def _problems(folders: Sequence[str], given: Mapping[str, str]) -> list[str]:
+    problems = [f"{key}: no such key.{nearest(key, _KEYS)}" for key in given if key not in _KEYS]
+    if len(folders) != 1:
+        problems.append(f"path: give one folder; got {', '.join(folders) or 'none'}.")
+    if "quick" in given:
+        problems += one_of("quick", given["quick"], ("true", "false"))
+    if not given.get("workers", "1").isdecimal() or given.get("workers") == "0":
+        problems.append(f"workers={given['workers']}: a number of processes, 1 or more.")
+    return problems
+
+
+def _examined(places: Sequence[Place], asked: Asked) -> list[Facts]:
+    most = min(os.cpu_count() or 1, 1 + len(places) // _VOLUMES_PER_WORKER)
+    found = examine_all(places, asked.quick, asked.workers or most)
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return list(track(found, "reading", len(places), console=console, disable=hidden))
+
+
+def _show(volumes: Sequence[Inspected], asked: Asked) -> None:
+    console = Console(highlight=False)
+    console.print(summary_table(volumes))
+    unknown = sum(not volume.facts.said.patient_id for volume in volumes)
+    if unknown:
+        console.print(
+            f"without patient_id: {unknown} of {len(volumes)} volumes; whether their people are in "
+            "two splits can't be told."
+        )
+    if asked.quick:
+        console.print("quick: 3 slices of each volume were read; the others may hold anything.")
+    if any(volume.suspicions for volume in volumes):
+        console.print(suspicion_table(volumes))
+    else:
+        console.print("Nothing is suspicious.")
+    written = f"written to {asked.output}: inspection.csv, inspection.png"
+    console.print(written, soft_wrap=True, markup=False)

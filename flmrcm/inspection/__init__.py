@@ -1,0 +1,1 @@
+"""Looking at data: what is in each volume, what is suspicious, and pictures of all of it."""

@@ -1,0 +1,94 @@
+"""A prepared site on one page of HTML that needs no other file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader
+from rich.filesize import decimal
+
+from flmrcm.data.h5 import read_header
+from flmrcm.data.prepare.folder import put
+from flmrcm.data.provenance import read_provenance
+from flmrcm.data.source import SPLITS
+from flmrcm.errors import DataLayoutError
+from flmrcm.inspection.places import Place, find_places
+from flmrcm.inspection.site_tables import Entry, site_tables
+from flmrcm.inspection.thumbnails import data_uri, read_images, white_level
+from flmrcm.seeding import seed_for
+
+MOST_THUMBNAILS = 200
+
+_SIDE = 128  # pixels of a thumbnail
+_TEMPLATES = Path(__file__).parent
+
+
+def write_overview(site_folder: Path, html: Path) -> None:
+    """Writes one self-contained page, whole or not at all: tables, and a thumbnail per volume.
+
+    Reads headers, attributes and one slice a volume. Of more than 200 volumes a seeded sample is
+    pictured, and the page says so. Intensities are those the files' `max` and `norm` tell.
+
+    Args:
+        site_folder: `<contrast>/<split>/<volume>.h5`, or several such sites below it; what its
+            `manifest.json` says of slices is shown where there's one.
+        html: where to; parent folders are made.
+
+    Raises:
+        DataLayoutError: not a folder, or no `.h5` file in it.
+    """
+    places = sorted(find_places(site_folder), key=_in_order)
+    entries = [entry for place in places if (entry := _entry(place)) is not None]
+    sampled = _sampled(entries)
+    page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
+    text = page.get_template("overview.html.j2").render(
+        name=site_folder.resolve().name,
+        n_volumes=len(places),
+        n_broken=len(places) - len(entries),
+        size=decimal(sum(place.path.stat().st_size for place in places)),
+        tables=site_tables(entries, site_folder / "manifest.json"),
+        sampling=_sampling(len(sampled), len(entries)),
+        groups=_pictured(sampled),
+        side=_SIDE,
+    )
+    html.parent.mkdir(parents=True, exist_ok=True)
+    put(html, text)
+
+
+def _in_order(place: Place) -> tuple[str, str, int]:
+    return place.site, place.contrast, (*SPLITS, "").index(place.split)
+
+
+def _entry(place: Place) -> Entry | None:
+    try:
+        return Entry(place, read_header(place.path, place.site), read_provenance(place.path))
+    except DataLayoutError:
+        return None
+
+
+def _sampled(entries: Sequence[Entry]) -> list[Entry]:
+    order = np.random.default_rng(seed_for("overview")).permutation(len(entries))
+    return [entries[index] for index in sorted(order[:MOST_THUMBNAILS])]
+
+
+def _sampling(shown: int, n: int) -> str:
+    return "" if shown == n else f"{shown} of {n} volumes, a seeded sample."
+
+
+def _pictured(entries: Sequence[Entry]) -> dict[str, list[dict[str, str]]]:
+    groups: dict[str, list[dict[str, str]]] = {}
+    for entry in entries:
+        title = f"{entry.group}, {entry.place.split or 'no split'}"
+        groups.setdefault(title, []).append(_thumbnail(entry))
+    return groups
+
+
+def _thumbnail(entry: Entry) -> dict[str, str]:
+    n_slices = entry.header.shape[0]
+    size = f"{n_slices} × {' × '.join(map(str, entry.target_shape))}"
+    try:
+        images = read_images(entry.header, [n_slices // 2], _SIDE)
+    except DataLayoutError:
+        images, size = np.zeros((1, 1, 1), np.float32), "no image to show"
+    uri = data_uri(images[0], white_level(images))
+    return {"name": entry.place.path.stem, "size": size, "uri": uri}

@@ -1,0 +1,133 @@
+"""The tables of a prepared site: how many volumes, how large, how bright."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from flmrcm.data.h5 import Volume
+from flmrcm.data.provenance import Provenance
+from flmrcm.data.source import SPLITS
+from flmrcm.inspection.places import Place
+
+
+class Section(NamedTuple):
+    """One table of the page."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One volume: where it lies, its header and attributes, no images."""
+
+    place: Place
+    header: Volume
+    said: Provenance
+
+    @property
+    def group(self) -> str:
+        """Site and contrast."""
+        return f"{self.place.site} {self.place.contrast}".strip()
+
+    @property
+    def target_shape(self) -> tuple[int, int]:
+        """(height, width) of the target, or of the k-space where there's none."""
+        return self.header.target_shape or self.header.shape[2:]
+
+    @property
+    def rms(self) -> float | None:
+        """Root mean square of the target, from the `norm` that was written with it."""
+        n = self.header.shape[0] * int(np.prod(self.target_shape))
+        return None if self.said.norm is None else self.said.norm / n**0.5
+
+
+def site_tables(entries: Sequence[Entry], manifest: Path) -> list[Section]:
+    """Gives the tables of a site.
+
+    Args:
+        entries: its readable volumes.
+        manifest: what preparation wrote; nothing is said of dropped slices where it's missing.
+    """
+    tables = [_counts(entries), _sizes(entries), _intensities(entries)]
+    return [*tables, *_slices(manifest)]
+
+
+def _counts(entries: Sequence[Entry]) -> Section:
+    rows: list[list[str]] = []
+    for group, members in _grouped(entries, lambda e: e.group):
+        splits = [sum(e.place.split == split for e in members) for split in SPLITS]
+        slices = sum(e.header.shape[0] for e in members)
+        rows.append([group, *map(str, (*splits, len(members), slices))])
+    return Section("Volumes", ["", *SPLITS, "all", "slices"], rows)
+
+
+def _sizes(entries: Sequence[Entry]) -> Section:
+    rows: list[list[str]] = []
+    for group, members in _grouped(entries, lambda e: e.group):
+        columns = [
+            (str(e.header.shape[0]) for e in members),
+            (str(e.header.shape[1]) for e in members),
+            (_times(e.target_shape) for e in members),
+            (_times(e.said.voxel_mm or ()) for e in members),
+            (e.said.orientation for e in members),
+            (e.said.kspace_origin for e in members),
+        ]
+        rows.append([group, *map(_most_common, columns)])
+    heads = ["", "slices", "coils", "matrix", "voxel (mm)", "orientation", "k-space"]
+    return Section("Sizes", heads, rows)
+
+
+def _intensities(entries: Sequence[Entry]) -> Section:
+    rows: list[list[str]] = []
+    for group, members in _grouped(entries, lambda e: f"{e.group} {e.place.split}".strip()):
+        maxima = [e.said.maximum for e in members if e.said.maximum is not None]
+        levels = [e.rms for e in members if e.rms is not None]
+        rows.append([group, *_spread(maxima), *_spread(levels)])
+    heads = ["", "median maximum", "range", "median RMS", "range"]
+    return Section("Intensities of the targets", heads, rows)
+
+
+def _slices(manifest: Path) -> Iterator[Section]:
+    try:
+        slices = json.loads(manifest.read_text())["slices"]
+        dropped = {f"dropped: {why}": n for why, n in slices["dropped"].items()}
+        counts = {"kept": slices["kept"], **dropped}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # no manifest, or one of another program: nothing is known
+    yield Section(
+        "Slices while preparing", ["", "slices"], [[k, f"{n}"] for k, n in counts.items()]
+    )
+
+
+def _grouped(
+    entries: Sequence[Entry], key: Callable[[Entry], str]
+) -> Iterator[tuple[str, list[Entry]]]:
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(key(entry), []).append(entry)
+    return iter(groups.items())
+
+
+def _most_common(words: Iterable[str], most: int = 3) -> str:
+    counts = Counter(word or "unknown" for word in words)
+    if len(counts) == 1:
+        return next(iter(counts))
+    shown = [f"{word} ({n})" for word, n in counts.most_common(most)]
+    return ", ".join(shown) + (f", {len(counts) - most} more" if len(counts) > most else "")
+
+
+def _times(numbers: Iterable[float]) -> str:
+    return " × ".join(f"{number:.3g}" for number in numbers)
+
+
+def _spread(values: Sequence[float]) -> tuple[str, str]:
+    if not values:
+        return "unknown", ""
+    return f"{np.median(values):.3g}", f"{min(values):.3g} – {max(values):.3g}"
