@@ -93,12 +93,15 @@ class Board:
             line.finished = False
 
     def means(self) -> tuple[float, float, float]:
-        """Gives the means of newest loss, PSNR and SSIM over the sites that trained."""
-        trained = [line for line in list(self.lines.values()) if not math.isnan(line.loss)]
-        loss, psnr, ssim = (
-            _mean([getattr(line, name) for line in trained]) for name in ("loss", "psnr", "ssim")
-        )
-        return loss, psnr, ssim
+        """Gives the means of newest loss, PSNR and SSIM over the sites that trained.
+
+        A pool trains but isn't judged: scores are then means over all sites.
+        """
+        lines = list(self.lines.values())
+        trained = [line for line in lines if not math.isnan(line.loss)]
+        scored = [line for line in trained if not math.isnan(line.psnr)] or lines
+        loss = _mean([line.loss for line in trained])
+        return loss, _mean([line.psnr for line in scored]), _mean([line.ssim for line in scored])
 
     def seconds_left(self, now: float) -> float:
         """Gives the time left by the mean of the rounds done here; NaN before the first."""

@@ -1,7 +1,7 @@
 """What trackers are told about a run, and how they name what its journal holds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,14 +105,18 @@ def scalars_by_round(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
     return dict(rounds)
 
 
-def headline(rows: Sequence[Row]) -> dict[str, float]:
+def headline(rows: Sequence[Row], participants: Collection[str] = ()) -> dict[str, float]:
     """Gives a run's few numbers: `last/<metric>`, `best/<metric>`, `test/<metric>`.
 
     The metrics are NMSE, PSNR and SSIM (fastMRI's convention), each the mean over the sites that
     trained: `last` and `best` of the validation rounds (`best` is the smallest NMSE, the largest
     PSNR and SSIM), `test` of the judgement at the end. What wasn't measured is left out.
+
+    Args:
+        rows: of the journal.
+        participants: the sites that trained, where the journal doesn't say: their data were pooled.
     """
-    trained = {row.site for row in rows if row.split == "train"}
+    trained = set(participants) or {row.site for row in rows if row.split == "train"}
     numbers: dict[str, float] = {}
     for metric, better in _BETTER.items():
         of_metric = [row for row in rows if row.metric == metric and row.site in trained]

@@ -99,7 +99,7 @@ class Wandb:
         if end or images or tables:
             with staging_in(self.run.folder):
                 run.log({"round": last, **end, **images, **tables})
-        run.summary.update(headline(rows))
+        run.summary.update(headline(rows, self.run.config.get("participants") or ()))
         self._wandb = None
         end_any()
 

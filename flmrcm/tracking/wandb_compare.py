@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from flmrcm.errors import ConfigErrors, one_of
 from flmrcm.tracking.wandb_session import as_table, end_any, opened, require_login, staging_in
 
 _ASKED = "--wandb"
@@ -35,6 +36,18 @@ class ComparisonInfo:
     figures: Mapping[str, Path]
 
 
+def check_mode(mode: str) -> None:
+    """Makes sure that a mode will do, before anything is computed.
+
+    Raises:
+        ConfigErrors: another mode, or online without being logged in.
+    """
+    if problems := one_of(_ASKED, mode, ("offline", "online")):
+        raise ConfigErrors(problems)
+    if mode == "online":
+        require_login(_ASKED)
+
+
 def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
     """Logs a comparison's tables and figures as one run of job type `compare`.
 
@@ -43,12 +56,10 @@ def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
         mode: offline (upload it later with `wandb sync`) | online.
 
     Raises:
-        ConfigErrors: online without being logged in, or wandb doesn't start.
+        ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
     """
     from wandb import Image
 
-    if mode == "online":
-        require_login(_ASKED)
     end_any()
     run = opened(
         _ASKED,

@@ -32,6 +32,22 @@ def judgement(number: int) -> list[Row]:
 
 
 @pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home in which nobody is logged in to wandb."""
+    for name in ("WANDB_API_KEY", "WANDB_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    for name in ("HOME", "NETRC", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_logged_in(home: Path) -> None:
+    pass
+
+
+@pytest.fixture
 def rounds() -> list[list[Row]]:
     return [rows_of_round(number) for number in range(3)]
 
@@ -55,6 +71,7 @@ def run(tmp_path: Path) -> RunInfo:
         job_type="train",
         tags=["fl_mrcm", "target=hpks", "acceleration=4"],
         config={"strategy": {"name": "fl_mrcm"}, "rounds": 3, "target": None},
+        traits={"strategy": "fl_mrcm", "target": "hpks", "acceleration": 4.0, "seed": 1},
     )
 
 

@@ -51,3 +51,9 @@ def test_means_are_over_the_sites_that_trained(board, rounds):
     board.take(rounds[0])
     loss, psnr, _ = board.means()
     assert (loss, psnr) == (0.5, pytest.approx((29 + 31) / 2))
+
+
+def test_a_pool_is_shown_with_the_scores_of_the_sites_it_came_from(board):
+    board.hear(Progress("train", "pooled", 1, 2, 0.5), now=0.0)
+    board.take([Row(0, "val", "brats", "psnr", "fastmri", 30.0)])
+    assert board.means()[:2] == (0.5, 30.0)

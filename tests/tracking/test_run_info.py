@@ -1,6 +1,6 @@
 import pytest
 
-from flmrcm.tracking.run_info import headline, key, scalars_by_round
+from flmrcm.tracking.run_info import headline, key, row_of, scalars_by_round, training_run
 from flmrcm.types import Row
 
 
@@ -16,6 +16,36 @@ from flmrcm.types import Row
 )
 def test_a_key_is_split_metric_site(row, expected):
     assert key(row) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row(3, "train", "brats", "loss", "", 1.0),
+        Row(3, "val", "sim_b", "psnr", "fastmri", 1.0),
+        Row(3, "val", "sim_b", "psnr", "slice_max", 1.0),
+        Row(3, "val", "sim_b", "nmse", "slice_volume_max", 1.0),
+        Row(3, "test", "sim_b", "zero_filled_ssim", "published", 1.0),
+        Row(3, "test", "sim_b", "acceleration", "", 1.0),
+        Row(3, "wire", "ixi", "bytes_sent/latents", "", 1.0),
+        Row(3, "train", "", "seconds", "", 1.0),
+    ],
+)
+def test_a_key_tells_which_measurement_it_names(row):
+    assert row_of(row.round, key(row), row.value) == row
+
+
+@pytest.mark.parametrize(("rates", "trait", "tag"), [([4], 4.0, "4x"), ([4, 8], "4x+8x", "4x+8x")])
+def test_a_training_run_is_told_by_its_traits(tmp_path, rates, trait, tag):
+    config = {
+        "name": "demo", "strategy": {"name": "FL-MR"}, "target": "ixi", "contrast": "T1",
+        "seed": 2, "mask": {"accelerations": rates}, "method": None,
+    }  # fmt: skip
+    info = training_run(tmp_path / "run", config)
+    assert (info.name, info.group, info.job_type) == ("run", "demo", "train")
+    assert info.traits["acceleration"] == trait
+    assert info.traits["method"] == "FL-MR"
+    assert info.tags == ["FL-MR", "target ixi", tag, "T1", "seed 2"]
 
 
 def test_different_measurements_of_a_round_have_different_keys(rounds):
@@ -39,6 +69,11 @@ def test_best_is_the_smallest_nmse_and_the_largest_ssim(history):
     numbers = headline(history)
     assert numbers["best/nmse"] < numbers["last/nmse"]
     assert numbers["best/ssim"] > numbers["last/ssim"]
+
+
+def test_headline_of_a_pool_is_that_of_the_sites_it_came_from(history):
+    pooled = [row._replace(site="pooled") if row.split == "train" else row for row in history]
+    assert headline(pooled, ["brats", "ixi"]) == headline(history)
 
 
 def test_headline_of_nothing_is_empty():

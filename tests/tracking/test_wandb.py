@@ -1,20 +1,14 @@
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.tracking.run_info import key
 from flmrcm.tracking.wandb import Wandb
 from flmrcm.tracking.wandb_offline import read_offline
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_logged_in(monkeypatch, tmp_path):
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+from flmrcm.tracking.wandb_session import end_any
 
 
 def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, panels):
@@ -35,6 +29,37 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, pane
     assert seen.summary["best/psnr"] == 31.0
     assert seen.summary["last/psnr"] == 30.0
     assert seen.summary["test/psnr"] == 29.0
+
+
+def test_the_runs_table_has_a_column_for_what_a_run_was_asked_for_from_its_start_on(run):
+    tracker = Wandb(run)
+    tracker.start([])
+    end_any()  # as if it were stopped
+    summary = read_offline(run.folder).summary
+    assert {name: summary[f"run/{name}"] for name in run.traits} == run.traits
+
+
+def test_scores_and_environment_come_along(run, rounds, judged):
+    scores = "method,site,volume,metric,convention,value,slices\nFL,b,b/1,psnr,fastmri,30.1,8\n"
+    run.folder.mkdir(parents=True)
+    (run.folder / "scores.csv").write_text(scores)
+    (run.folder / "environment.json").write_text('{"packages": {"torch": "2.13.0"}}')
+    tracker = Wandb(run)
+    tracker.start([])
+    tracker.close(judged, {})
+    seen = read_offline(run.folder)
+    assert seen.table("scores").to_csv(index=False) == scores
+    assert seen.config["environment"] == {"packages": {"torch": "2.13.0"}}
+
+
+def test_no_row_of_a_long_table_is_lost(run, judged):
+    run.folder.mkdir(parents=True)
+    long = pd.DataFrame({"volume": range(12_000), "value": 1.5})
+    long.to_csv(run.folder / "scores.csv", index=False)
+    tracker = Wandb(run)
+    tracker.start([])
+    tracker.close(judged, {})
+    assert len(read_offline(run.folder).table("scores")) == 12_000
 
 
 def test_a_resumed_run_shows_as_one_run_with_each_round_once(run, rounds, history):

@@ -1,0 +1,57 @@
+"""A comparison in wandb: a run of its own whose tables and figures can be read back."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flmrcm.errors import ConfigErrors
+from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
+from flmrcm.tracking.wandb_offline import read_offline
+
+
+@pytest.fixture
+def info(tmp_path: Path, panels: dict[str, Path]) -> ComparisonInfo:
+    matrix = pd.DataFrame({"method": ["FL-MR", "FL-MRCM"], "sim_b": [28.5, float("nan")]})
+    return ComparisonInfo(
+        folder=tmp_path / "compare",
+        project="flmrcm",
+        group="demo",
+        tags=["psnr", "fastmri"],
+        config={"convention": "fastmri", "folders": ["outputs/demo"]},
+        tables={"matrix": matrix},
+        figures={"boxes": panels["brats"]},
+    )
+
+
+def test_a_comparison_is_read_back_as_a_run_of_its_own(info: ComparisonInfo) -> None:
+    log_comparison(info)
+    seen = read_offline(info.folder)
+    assert (seen.job_type, seen.group, seen.tags) == ("compare", "demo", ["psnr", "fastmri"])
+    assert seen.config == info.config
+    assert seen.summary["figures/boxes"]["_type"] == "image-file"
+    pd.testing.assert_frame_equal(seen.table("tables/matrix"), info.tables["matrix"])
+
+
+def test_comparing_again_keeps_the_older_comparison(info: ComparisonInfo) -> None:
+    log_comparison(info)
+    log_comparison(info)
+    assert len(list(info.folder.rglob("run-*.wandb"))) == 2
+
+
+def test_nothing_is_printed_and_nothing_lies_elsewhere(
+    info: ComparisonInfo, capfd: pytest.CaptureFixture[str], home: Path
+) -> None:
+    log_comparison(info)
+    assert capfd.readouterr() == ("", "")
+    assert [path for path in home.rglob("*") if "artifacts" in path.parts] == []
+
+
+def test_online_without_a_login_says_how_to_go_on() -> None:
+    with pytest.raises(ConfigErrors, match=r"wandb login.*--wandb=offline"):
+        check_mode("online")
+
+
+def test_an_unknown_mode_names_the_nearest() -> None:
+    with pytest.raises(ConfigErrors, match=r"--wandb=ofline.*'offline'"):
+        check_mode("ofline")
