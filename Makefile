@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help demo test check format bench wheel clean
+.PHONY: help demo scenarios test check format bench wheel clean
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
@@ -18,6 +18,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)   ## FL-MR and FL-MRCM on four simulated sites: a table and a picture
 	$(BIN)/flmrcm train -m experiment=demo strategy=fl_mr,fl_mrcm
 	$(BIN)/flmrcm compare outputs/demo
+
+scenarios: $(READY) ## both scenarios of the paper, small: every row, three seeds, compared
+	$(BIN)/flmrcm train -m sweep=scenario_unseen effort=minutes seed=1,2,3 logger=csv
+	$(BIN)/flmrcm train -m sweep=scenario_participating effort=minutes seed=1,2,3 logger=csv
+	$(BIN)/flmrcm compare outputs/scenario_unseen outputs/scenario_participating --output outputs/scenarios
 
 test: $(READY)   ## the tests
 	$(BIN)/pytest

@@ -13,6 +13,8 @@ from flmrcm.logs import log_to_terminal
 COMMANDS = {
     "train": "run a federation: train, validate, judge, keep everything in outputs/",
     "evaluate": "judge a checkpoint on sites and splits",
+    "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
+    "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet",
     "compare": "tables and pictures of finished runs",
 }
@@ -56,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except FlmrcmError as error:
         _fail(str(error), 1)
     except OSError as error:
-        _fail(f"{error.filename or 'file'}: {error.strerror}. Every whole round is kept.", 1)
+        _fail(f"{error.filename or 'file'}: {error.strerror}. Whatever was whole is kept.", 1)
     except KeyboardInterrupt:
-        _fail("stopped; every whole round is kept.", 130)
+        _fail("stopped; whatever was whole is kept.", 130)
 
 
 def _say(text: str) -> None:

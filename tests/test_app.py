@@ -26,6 +26,8 @@ def test_help_names_every_command(capsys):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_a_script(capsys, command):
     assert f"usage: flmrcm {command}" in printed(capsys, command, "--help")
+    if command == "inspect":
+        return  # scripts/inspect.py would hide the standard library's module of that name
     script = [sys.executable, str(ROOT / "scripts" / f"{command}.py"), "--help"]
     shown = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     assert f"usage: flmrcm {command}" in shown
@@ -60,7 +62,8 @@ def test_the_wheel_brings_its_configs(tmp_path):
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "accelerations:" in shown
-    assert (target / "flmrcm" / "conf" / "train.yaml").is_file()
+    for name in ("conf/train.yaml", "reports/page.html.j2", "reports/page.css"):
+        assert (target / "flmrcm" / name).is_file()
 
 
 def test_the_quick_start_of_the_readme_is_what_make_and_the_doors_offer(tmp_path, simulated_cache):
@@ -77,4 +80,4 @@ def test_the_quick_start_of_the_readme_is_what_make_and_the_doors_offer(tmp_path
             cwd=tmp_path, check=True, capture_output=True,
             env={"FLMRCM_CACHE": str(simulated_cache), "HOME": str(tmp_path)},
         )  # fmt: skip
-    assert (tmp_path / "outputs/debug/compare/table.md").is_file()
+    assert (tmp_path / "outputs/debug/compare/report.html").is_file()

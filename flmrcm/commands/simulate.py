@@ -8,7 +8,7 @@ from flmrcm.assembly.checking import Gathering
 from flmrcm.assembly.compose import composed, translated
 from flmrcm.assembly.sites import build_sources
 from flmrcm.errors import ConfigErrors
-from flmrcm.reports.contact_sheet import write_sheet
+from flmrcm.inspection.contact_sheet import write_sheet
 
 HELP = """usage: flmrcm simulate [KEY=VALUE ...]
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.labels import differences, told
 from flmrcm.reports.runs import Collection, Run
@@ -44,13 +47,13 @@ class Comparison:
     @property
     def sections(self) -> list[str]:
         """What is compared with each other: by scenario, and by acceleration where they differ."""
-        return list(dict.fromkeys(self.results["section"]))
+        return self.results["section"].unique().tolist()
 
     def of(self, section: str, metric: str, convention: str = "") -> pd.DataFrame:
         """Gives a section's rows of one metric, under the comparison's convention by default."""
         rows = self.results
         wanted = (rows["section"] == section) & (rows["metric"] == metric)
-        return rows[wanted & (rows["convention"] == (convention or self.convention))]
+        return rows.loc[wanted & (rows["convention"] == (convention or self.convention))]
 
 
 def compared(collection: Collection, convention: str = "fastmri") -> Comparison:
@@ -59,12 +62,17 @@ def compared(collection: Collection, convention: str = "fastmri") -> Comparison:
     Runs that belong to scenarios are shown by scenario, each site in its role: `unseen` rows are
     of sites that took no part in training, `participating` ones of sites that did; a method that
     aligns sites with a target counts at its target alone. Other runs stand together.
+
+    Raises:
+        FlmrcmError: none of the runs is finished.
     """
+    if not collection.runs:
+        raise FlmrcmError("none of the runs is finished; there's nothing to compare yet.")
     scenarios = sorted({run.scenario for run in collection.runs if run.scenario}, reverse=True)
     rates = {run.accelerations for run in collection.runs}
     frames: list[pd.DataFrame] = []
     for scenario in scenarios or [""]:
-        for rate in sorted(rates):
+        for rate in sorted(rates, key=_rate):
             runs = [run for run in collection.runs if run.accelerations == rate]
             runs = [run for run in runs if run.scenario in (scenario or None, None)]
             titles = [SCENARIOS.get(scenario, scenario)] + ([rate] if len(rates) > 1 else [])
@@ -74,21 +82,25 @@ def compared(collection: Collection, convention: str = "fastmri") -> Comparison:
 
 
 def _side_by_side(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
-    untold = _OF_THE_SCENARIO if scenario else ()
+    configs = {run.folder: run.config for run in runs}
+    judged = differences(configs, JUDGEMENT)
     names = {run.folder: _name(run, scenario) for run in runs}
-    judged = differences({run.folder: run.config for run in runs}, JUDGEMENT)
+    told_apart = dict[Path, str]()
+    for name in set(names.values()):
+        alike = {folder: configs[folder] for folder in names if names[folder] == name}
+        told_apart |= differences(alike, untold=_OF_THE_SCENARIO if scenario else ())
     frames: list[pd.DataFrame] = []
     for run in runs:
-        alike = {r.folder: r.config for r in runs if names[r.folder] == names[run.folder]}
-        name = names[run.folder]
-        method = told(name, differences(alike, untold=untold)[run.folder])
-        zero_filled = run.scores["method"] == ZERO_FILLED
-        labels = zero_filled.map({True: told(ZERO_FILLED, judged[run.folder]), False: method})
-        plain = zero_filled.map({True: ZERO_FILLED, False: name})
+        name, folder = names[run.folder], run.folder
+        inputs = run.scores["method"] == ZERO_FILLED
+        labels = told(ZERO_FILLED, judged[folder]), told(name, told_apart[folder])
         scores = run.scores.assign(
-            method=labels, name=plain, run=str(run.folder), seed=run.seed
+            method=np.where(inputs, *labels),
+            name=np.where(inputs, ZERO_FILLED, name),
+            run=str(folder),
+            seed=run.seed,
         )
-        frames.append(scores[scores["site"].isin(_counting(run, scenario))])
+        frames.append(scores.loc[scores["site"].isin(sorted(_counting(run, scenario)))])
     return frames
 
 
@@ -106,3 +118,8 @@ def _counting(run: Run, scenario: str) -> set[str]:
     trained = sites & set(run.participants)
     in_role = sites - trained if scenario == UNSEEN else trained
     return in_role & {run.aligned_with} if run.aligned_with else in_role
+
+
+def _rate(accelerations: str) -> list[float]:
+    """Orders `4x` before `16x`."""
+    return [float(rate.removesuffix("x")) for rate in accelerations.split("+")]

@@ -10,6 +10,8 @@ _UNTOLD = (
     "seed", "name", "logger", "compute", "engine", "keep_every", "resume", "method", "scenario",
     "strategy.name", "test.saved_volumes", "evaluate",
 )  # fmt: skip
+_PLACES = ("cache", "folder", "root", "data_dir")
+"""Where data lie differs from machine to machine; what they are is told by their fingerprints."""
 
 
 def differences(
@@ -44,6 +46,7 @@ def differing(
         key
         for key in dict.fromkeys(key for found in leaves for key in found)
         if not any(key == left or key.startswith(f"{left}.") for left in (*_UNTOLD, *untold))
+        and key.rsplit(".", 1)[-1] not in _PLACES
         and (not below or key.split(".")[0] in below)
         and len({repr(found.get(key)) for found in leaves}) > 1
     ]

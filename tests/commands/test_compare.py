@@ -1,70 +1,156 @@
-"""`flmrcm compare` and `flmrcm simulate` as a user types them."""
+"""`flmrcm compare` as a user types it."""
 
+import os
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from runs_on_disk import write_run
 
 from flmrcm.app import main
+from flmrcm.tracking.wandb_offline import read_offline
+
+OUT = Path("outputs/pair/compare")
 
 
 @pytest.fixture
 def pair():
-    main(["train", "-m", "debug=tiny", "logger=csv", "strategy=fl_mr,fl_mrcm", "name=pair"])
+    for seed in (1, 2):
+        write_run(Path("outputs/pair") / f"one_{seed}", "FL-MR", seed, 30.0)
+        write_run(Path("outputs/pair") / f"two_{seed}", "FL-MRCM", seed, 31.0)
+
+
+def shown(capsys, *words):
+    main(["compare", *words])
+    return capsys.readouterr().out
 
 
 def refused(capsys, *words):
     with pytest.raises(SystemExit) as stopped:
-        main([*words])
-    assert stopped.value.code
-    return capsys.readouterr().err
+        main(["compare", *words])
+    return stopped.value.code, capsys.readouterr().err
 
 
-def test_two_methods_stand_side_by_side(pair, capsys):
-    main(["compare", "outputs/pair"])
-    shown = capsys.readouterr().out
-    assert all(word in shown for word in ("FL-MR", "FL-MRCM", "zero-filled", "sim_b", "1 vol."))
-    kept = {path.name for path in Path("outputs/pair/compare").iterdir()}
-    assert kept == {"table.md", "all_scores.csv", "comparison.png"}
-    scores = pd.read_csv("outputs/pair/compare/all_scores.csv")
-    assert set(scores.method) == {"FL-MR", "FL-MRCM", "zero-filled"}
+def test_trained_runs_become_a_table_figures_and_a_page(capsys):
+    words = ["debug=tiny", "logger=csv", "strategy=fl_mr,fl_mrcm", "name=pair"]
+    main(["train", "-m", *words])
+    capsys.readouterr()
+    text = shown(capsys, "outputs/pair")
+    told = ("FL-MR", "FL-MRCM", "zero-filled", "sim_b", "1 volume", "PSNR", "fewer than 6 volumes")
+    assert all(word in text for word in told)
+    kept = {path.name for path in OUT.iterdir()}
+    tables = {"results.csv", "matrix.csv", "statistics.csv", "tables.md", "tables.tex"}
+    assert kept >= tables | {"report.html", "comparison.png", "boxes.png", "boxes.pdf"}
+    columns = ["run", "site", "volume", "metric", "convention"]
+    results = pd.read_csv(OUT / "results.csv")
+    assert not results.duplicated(["method", *columns]).any()
+    assert len(results[results["name"] != "zero-filled"]) == 2 * 2 * 1 * 3 * 4
 
 
-def test_runs_that_differ_in_more_than_their_seed_are_told_apart():
-    words = ["debug=tiny", "logger=csv", "strategy=fl_mr", "mask=random,equispaced", "seed=1,2"]
-    main(["train", "-m", *words, "name=masks"])
-    main(["compare", "outputs/masks"])
-    scores = pd.read_csv("outputs/masks/compare/all_scores.csv")
-    assert set(scores.method) == {
-        f"{method} (mask._target_={mask})"
-        for method in ("FL-MR", "zero-filled")
-        for mask in ("Random", "Equispaced")
-    }
+def test_statistics_stand_below_the_table_of_the_metric_asked_for(pair, capsys):
+    text = shown(capsys, "outputs/pair", "--no-figures", "--metric", "ssim")
+    assert text.index("SSIM") < text.index("against FL-MR") < text.index("written to")
+    assert "PSNR (dB)" not in text
+    assert not list(OUT.glob("*.png"))
 
 
-def test_a_folder_without_runs_and_an_unknown_convention_are_one_line(pair, capsys):
-    assert "no finished run below" in refused(capsys, "compare", "nowhere")
-    said = refused(capsys, "compare", "outputs/pair", "--convention", "fastmir")
-    assert "Did you mean 'fastmri'?" in said
+def test_everything_goes_to_the_folder_asked_for(pair, capsys):
+    shown(capsys, "outputs/pair/one_1", "outputs/*/two_1", "--no-figures", "--output", "here")
+    assert Path("here/report.html").is_file()
+    assert not OUT.exists()
+    assert set(pd.read_csv("here/results.csv")["seed"]) == {1}
 
 
-def test_an_unfinished_run_is_left_out(pair, capsys):
-    run = next(path.parent for path in sorted(Path("outputs/pair").glob("*/done")))
-    (run / "done").unlink()
-    main(["compare", "outputs/pair"])
-    assert len(set(pd.read_csv("outputs/pair/compare/all_scores.csv").method)) == 2
+def test_a_comparison_is_never_taken_for_a_run(pair, capsys):
+    first = shown(capsys, "outputs/pair", "--no-figures", "--wandb", "offline")
+    assert shown(capsys, "outputs/pair", "--no-figures") == first
 
 
-def test_simulate_makes_the_set_once_and_draws_it(capsys, simulated_cache):
-    words = ["simulate", "debug=tiny", "data.simulated.slices=1"]
-    main(words)
-    assert "sim_b: " in capsys.readouterr().out
-    made = {path: path.stat().st_mtime_ns for path in simulated_cache.rglob("*.h5")}
-    main(words)
-    assert {path: path.stat().st_mtime_ns for path in simulated_cache.rglob("*.h5")} == made
-    assert (simulated_cache / "contact_sheet_T1.png").stat().st_size > 1000
+def test_the_page_holds_the_command(pair, capsys):
+    shown(capsys, "outputs/*", "--no-figures", "--output", "a b")
+    assert "--output &#39;a b&#39;" in Path("a b/report.html").read_text()
 
 
-def test_simulate_refuses_sites_that_are_real(capsys):
-    said = refused(capsys, "simulate", "sites=bfhi", "data_dir=/data")
-    assert "none of these sites is simulated" in said
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["outputs/pair", "--convention", "fastmir"], "Did you mean 'fastmri'?"),
+        (["outputs/pair", "--metric", "pnsr"], "Did you mean 'psnr'?"),
+        (["outputs/pair", "--reference", "FL-MCRM"], "Did you mean 'FL-MRCM'?"),
+        (["outputs/pair", "--wandb", "of-line"], "Did you mean 'offline'?"),
+        (["outputs/pair", "--least-gain", "much"], "invalid float value: 'much'"),
+        ([], "FOLDER. See flmrcm compare --help."),
+    ],
+)
+def test_a_word_it_does_not_know_is_refused_before_anything_is_written(pair, capsys, words, told):
+    status, said = refused(capsys, *words)
+    assert status == 2
+    assert told in said
+    assert not OUT.exists()
+
+
+def test_where_nothing_can_be_compared_it_fails_with_the_reasons(capsys):
+    Path("empty").mkdir()
+    status, said = refused(capsys, "nowhere", "empty")
+    assert status == 1
+    assert "nowhere: there's no such folder." in said
+    assert "empty: no run below" in said
+    assert "Traceback" not in said
+    assert list(Path("empty").iterdir()) == []
+
+
+def test_runs_whose_scenario_none_of_their_sites_plays_are_refused(capsys):
+    write_run(Path("outputs/pair/one"), scenario="unseen")
+    assert refused(capsys, "outputs/pair") == (
+        1, "No run was judged at a site that counts in the runs' scenario.\n",
+    )  # fmt: skip
+
+
+def test_what_cannot_be_compared_is_told_and_the_rest_is_compared(pair, capsys):
+    Path("outputs/pair/one_1/done").unlink()
+    Path("outputs/pair/two_1/scores.csv").write_text("method,site\n")
+    write_run(Path("outputs/pair/old"), "FL-MR", 3, conventions=["published"])
+    text = shown(capsys, "outputs/pair", "nowhere", "--no-figures")
+    for told in ("one_1: not finished", "two_1/scores.csv", "old: its scores hold", "nowhere:"):
+        assert f"not compared: {told}" in text.replace("outputs/pair/", "")
+    runs = set(pd.read_csv(OUT / "results.csv")["run"])
+    assert runs == {"outputs/pair/one_2", "outputs/pair/two_2"}
+
+
+def test_one_run_has_its_table_and_no_statistics(pair, capsys):
+    text = shown(capsys, "outputs/pair/one_1", "--no-figures")
+    assert "zero-filled" in text
+    assert "no statistics" in text
+
+
+def test_runs_that_gain_too_little_are_not_ranked(pair, capsys):
+    assert "no ranking" in shown(capsys, "outputs/pair", "--no-figures", "--least-gain", "9")
+    assert "no ranking" not in shown(capsys, "outputs/pair", "--no-figures", "--least-gain", "1")
+
+
+def test_a_damaged_volume_spoils_its_picture_alone(pair, capsys):
+    for run in ("one_1", "two_1"):
+        volume = Path("outputs/pair") / run / "reconstructions/sim_b/0.h5"
+        volume.parent.mkdir(parents=True)
+        volume.write_bytes(b"\x89HDF\r\n\x1a\n cut short")
+    assert "written to" in shown(capsys, "outputs/pair")
+    assert (OUT / "boxes.png").is_file()
+
+
+def test_wandb_gets_a_run_of_its_own_with_tables_and_figures(pair, capsys):
+    shown(capsys, "outputs/pair", "--wandb", "offline")
+    seen = read_offline(OUT)
+    assert (seen.job_type, seen.group, seen.project) == ("compare", "pair", "flmrcm")
+    assert len(seen.table("tables/matrix")) == len(pd.read_csv(OUT / "matrix.csv"))
+    assert "figures/boxes" in seen.summary
+    assert seen.config["command"] == "flmrcm compare outputs/pair --wandb offline"
+
+
+def test_twenty_runs_take_seconds(capsys):
+    for number in range(20):
+        write_run(Path("outputs/many") / str(number), f"method {number % 4}", number, 30.0)
+    before = time.process_time()
+    shown(capsys, "outputs/many", "--no-figures")
+    assert time.process_time() - before < 20
+    assert os.path.getsize("outputs/many/compare/report.html") < 1e6  # noqa: PTH202

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from flmrcm.learning.compute import Compute
+from flmrcm.reports.comparison import compared
+from flmrcm.reports.runs import collect
+from flmrcm.reports.summary import summaries
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -84,6 +87,14 @@ def test_sites_share_equal_data_and_each_round_is_timed():
     taken = scaling.run(scaling.Trial(2, slices=8, image=32, rounds=3))
     assert len(taken.seconds) == 2
     assert min(taken.seconds) > taken.files > 0 < taken.peak
+
+
+def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
+    comparison = import_module("benchmarks.comparison")
+    comparison.write_outputs(tmp_path, comparison.TINY)
+    (found,) = summaries(compared(collect([tmp_path])))
+    assert {cell.volumes for cell in found.matrices[0].cells.values()} == {2, 8}
+    assert len(found.tests[0].tests) == len(comparison.SITES)
 
 
 def test_door_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):

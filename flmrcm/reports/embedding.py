@@ -1,0 +1,50 @@
+"""Latents in two dimensions, to be looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.preprocessing import StandardScaler
+
+COMPONENTS = 50
+"""Principal components that t-SNE sees."""
+
+_PERPLEXITY, _ITERATIONS = 30, 500
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Points in two dimensions, two ways.
+
+    Attributes:
+        pca: first two principal components, (point, 2).
+        shares: of the variance in each of the two, in [0, 1].
+        tsne: (point, 2).
+    """
+
+    pca: NDArray[np.float32]
+    shares: Sequence[float]
+    tsne: NDArray[np.float32]
+
+
+def embed(latents: NDArray[np.float32]) -> Embedding:
+    """Gives standardised latents by PCA and by t-SNE (van der Maaten & Hinton, JMLR 9, 2008).
+
+    The same latents always give the same points.
+
+    Args:
+        latents: (point, latent_size), at least 4 points.
+    """
+    scaled = StandardScaler().fit_transform(latents)
+    if not scaled.any():  # all latents are equal, and there's no direction to choose
+        flat = np.zeros((len(latents), 2), np.float32)
+        return Embedding(flat, (0.0, 0.0), flat)
+    pca = PCA(min(COMPONENTS, *scaled.shape), random_state=0)
+    points = pca.fit_transform(scaled)
+    perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
+    tsne = TSNE(perplexity=perplexity, max_iter=_ITERATIONS, init="pca", random_state=0)
+    shares = pca.explained_variance_ratio_[:2].tolist()
+    return Embedding(points[:, :2], shares, tsne.fit_transform(points))

@@ -1,0 +1,121 @@
+"""`report.html`: a whole comparison on one page that asks no other file and no network."""
+
+import base64
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from flmrcm import __version__
+from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.figures.page import Drawn, Missing, Outcome
+from flmrcm.reports.gathering import not_compared
+from flmrcm.reports.run_tables import (
+    common_folder,
+    differing_settings,
+    machines,
+    overview,
+    short_names,
+)
+from flmrcm.reports.runs import Run
+from flmrcm.reports.sheets import TESTS_LEGEND, Sheet, matrix_legend, matrix_sheet, tests_sheet
+from flmrcm.reports.summary import Summary
+
+_TEMPLATES = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page tells.
+
+    Attributes:
+        title: what is compared.
+        command: that wrote the page, as typed.
+        metric: whose statistics stand open: psnr | ssim | nmse.
+        comparison: the runs.
+        summaries: the numbers of each section.
+        figures: drawn, or why not.
+    """
+
+    title: str
+    command: str
+    metric: str
+    comparison: Comparison
+    summaries: Sequence[Summary]
+    figures: Sequence[Outcome]
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Writes the page, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(html(report), encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def html(report: Report) -> str:
+    """Gives the page's text; figures are embedded, whatever runs were called is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    runs = report.comparison.collection.runs
+    names = short_names(runs)
+    return environment.get_template("page.html.j2").render(
+        page=report,
+        version=__version__,
+        sections=[_section(summary, report.metric) for summary in report.summaries],
+        picture=picture,
+        not_compared=not_compared(report.comparison.collection),
+        drawn=[figure for figure in report.figures if isinstance(figure, Drawn)],
+        missing=[figure for figure in report.figures if isinstance(figure, Missing)],
+        runs=overview(runs),
+        differing=differing_settings(runs),
+        machines=machines(runs),
+        configs={names[str(run.folder)]: _config(run) for run in runs},
+        below=common_folder(runs),
+    )
+
+
+def picture(path: Path) -> str:
+    """Gives a PNG as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+@dataclass(frozen=True)
+class _Section:
+    title: str
+    legend: str
+    matrices: Sequence[Sheet]
+    tests_legend: str
+    tests: Sequence[Sheet]
+
+
+def _section(summary: Summary, metric: str) -> _Section:
+    """Gives a section in words, the tests of the metric that was asked for first."""
+    asked_first = sorted(summary.tests, key=lambda tests: tests.metric != metric)
+    tests = [tests_sheet(each) for each in asked_first]
+    tested = [sheet for sheet in tests if sheet.rows]
+    return _Section(
+        title=summary.section,
+        legend=matrix_legend(summary.matrices[0]),
+        matrices=[matrix_sheet(matrix) for matrix in summary.matrices],
+        tests_legend=TESTS_LEGEND if tested else "",
+        tests=tested or tests[:1],
+    )
+
+
+def _config(run: Run) -> str:
+    path = run.folder / "config.yaml"
+    if path.exists():
+        return path.read_text()
+    return yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,127 @@
+"""Runs written by hand: what they'd have measured is chosen, so that figures can be checked."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from matplotlib.figure import Figure
+
+from flmrcm.federation.journal import Journal
+from flmrcm.learning.metrics import CONVENTIONS, METRICS, VolumeScore
+from flmrcm.learning.records import ScoreTable
+from flmrcm.reports.comparison import Comparison, compared
+from flmrcm.reports.runs import collect
+from flmrcm.types import Row
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    """A run to write.
+
+    Attributes:
+        method: its name.
+        psnr: of its worst volume; the next ones have 1 dB more each. NMSE and SSIM follow.
+        saved: how many volumes are saved per site.
+        aligned_with: the target, for methods that align.
+        traffic: bytes per site and round, by journal metric.
+    """
+
+    method: str = "FL-MR"
+    seed: int = 1
+    psnr: float = 30.0
+    sites: Sequence[str] = ("east", "west")
+    volumes: int = 3
+    rounds: int = 2
+    saved: int = 0
+    slices: int = 3
+    size: int = 8
+    rate: float = 4
+    aligned_with: str | None = None
+    traffic: Mapping[str, float] | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+def write_run(folder: Path, run: FakeRun) -> None:
+    """Writes all files of a finished run."""
+    folder.mkdir(parents=True)
+    config = {
+        "strategy": {"name": run.method}, "seed": run.seed, "target": run.aligned_with,
+        "participants": list(run.sites), "mask": {"accelerations": [run.rate]},
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(yaml.safe_dump(config | dict(run.settings or {})))
+    (folder / "environment.json").write_text(json.dumps({"aligned_with": run.aligned_with}))
+    table = ScoreTable(folder / "scores.csv")
+    for site in run.sites:
+        table.add("zero-filled", site, _scores(run, site, 20.0))
+        table.add(run.method, site, _scores(run, site, run.psnr))
+        for number in range(run.saved):
+            write_volume(folder / "reconstructions" / site / f"v{number}.h5", run, site, number)
+    Journal(folder / "journal.csv").write(_rows(run))
+    (folder / "done").touch()
+
+
+def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
+    """Writes a saved volume; its slices differ, and so do methods, and the latents of sites."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([number, len(site), run.seed])
+    target = np.linspace(0.1, 1, run.slices * run.size**2).reshape(-1, run.size, run.size) + number
+    arrays = {
+        "target": target, "input": 0.5 * target, "reconstruction": target - 0.01 * len(run.method),
+        "latent": rng.normal(run.sites.index(site), 1, (run.slices, 16)),
+    }  # fmt: skip
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array.astype(np.float32)
+
+
+def _scores(run: FakeRun, site: str, psnr: float) -> list[VolumeScore]:
+    values = {"psnr": psnr, "ssim": psnr / 50, "nmse": 1 / psnr}
+    return [
+        VolumeScore(f"{site}/v{n}", metric, convention, values[metric] + (metric == "psnr") * n, 3)
+        for n in range(run.volumes)
+        for metric in METRICS
+        for convention in CONVENTIONS
+    ]
+
+
+def _rows(run: FakeRun) -> list[Row]:
+    rows: list[Row] = []
+    for round_ in range(run.rounds):
+        for site in run.sites:
+            rows.append(Row(round_, "train", site, "loss", "", 1 / (1 + round_)))
+            for metric in METRICS:
+                rows.append(Row(round_, "val", site, metric, "fastmri", run.psnr + round_))
+                rows.append(Row(round_, "val", site, metric, "published", 0.0))
+            if run.aligned_with not in (None, site):
+                name = "discriminator_accuracy"
+                rows.append(Row(round_, "train", site, name, "", 0.5 + 0.1 * run.seed))
+            for metric, value in (run.traffic or {"bytes_sent/weights": 100.0}).items():
+                split = "train" if metric.startswith("bytes_seen") else "wire"
+                rows.append(Row(round_, split, site, metric, "", value))
+    return rows
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Callable[..., Comparison]:
+    """Writes runs, each a dict of `FakeRun`'s attributes, and gives their comparison."""
+
+    def written(*fakes: dict[str, Any]) -> Comparison:
+        for number, fake in enumerate(fakes):
+            write_run(tmp_path / "outputs" / f"run_{number}", FakeRun(**fake))
+        return compared(collect([tmp_path / "outputs"]))
+
+    return written
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures written, instead of their files: looking at them is faster than writing them."""
+    kept: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: kept.append(self))
+    return kept

@@ -1,0 +1,69 @@
+"""Curves over rounds."""
+
+import pytest
+
+from flmrcm.reports.figures.curves import curve_rows, draw_curves
+from flmrcm.reports.figures.page import Drawn, Missing
+from flmrcm.reports.figures.style import looks
+
+SEEDS = {"seed": 1, "psnr": 30.0}, {"seed": 2, "psnr": 32.0}
+
+
+def lines(figure, row, column):
+    columns = len(figure.axes) // 4
+    return figure.axes[row * columns + column].lines
+
+
+def test_a_line_is_the_mean_over_seeds_and_rounds_count_from_one(runs, tmp_path, drawn):
+    draw_curves(runs(*SEEDS), tmp_path)
+    (line,) = lines(drawn[0], row=0, column=0)
+    assert line.get_xdata().tolist() == [1, 2]
+    assert line.get_ydata().tolist() == [31, 32]
+
+
+def test_the_band_goes_from_the_lowest_to_the_highest_seed(runs, tmp_path, drawn):
+    draw_curves(runs(*SEEDS), tmp_path)
+    (band,) = drawn[0].axes[0].collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (30, 33)
+
+
+def test_a_column_per_site_and_a_row_per_score(runs, tmp_path, drawn):
+    draw_curves(runs({"sites": ("a", "b", "c")}), tmp_path)
+    axes = drawn[0].axes
+    assert [axis.get_title() for axis in axes[:3]] == ["a", "b", "c"]
+    heads = [axis.get_ylabel() for axis in axes[::3]]
+    assert heads == ["validation PSNR (dB)", "validation SSIM", "validation NMSE", "training loss"]
+
+
+def test_colours_are_the_methods(runs, tmp_path, drawn):
+    comparison = runs({"method": "A"}, {"method": "B"})
+    draw_curves(comparison, tmp_path)
+    colours = [line.get_color() for line in lines(drawn[0], 0, 0)]
+    assert colours == [looks(comparison)[method].colour for method in ("A", "B")]
+
+
+def test_only_the_convention_asked_for_is_drawn(runs):
+    assert set(curve_rows(runs({}), "all runs")["convention"]) == {"fastmri", ""}
+
+
+def test_a_run_counts_where_its_scores_count_but_its_loss_wherever_it_trained(runs):
+    comparison = runs({"settings": {"scenario": "participating"}, "aligned_with": "east"},
+                      {"settings": {"scenario": "participating"}, "method": "B"})  # fmt: skip
+    rows = curve_rows(comparison, comparison.sections[0])
+    own = rows[rows["method"] == "FL-MR"]
+    assert set(own[own["metric"] == "psnr"]["site"]) == {"east"}
+    assert set(own[own["metric"] == "loss"]["site"]) == {"east", "west"}
+
+
+def test_the_files_are_written(runs, tmp_path):
+    (found,) = draw_curves(runs({"sites": ("east",)}), tmp_path)
+    assert isinstance(found, Drawn)
+    assert found.png.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("rounds", [0])
+def test_without_rounds_there_is_a_reason(runs, tmp_path, rounds):
+    (found,) = draw_curves(runs({"rounds": rounds}), tmp_path)
+    assert isinstance(found, Missing)
+    assert "journal.csv" in found.reason

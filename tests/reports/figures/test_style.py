@@ -1,0 +1,85 @@
+"""A method looks alike everywhere, and unlike the others, for colour-blind readers too."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from skimage.color import rgb2lab
+
+from flmrcm.reports.figures.style import (
+    COLOURS,
+    GREYS,
+    grid,
+    legend,
+    looks,
+    site_looks,
+    styled,
+    wrapped,
+)
+
+SEEN_BY = {
+    "most": np.eye(3),
+    "protanopes": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopes": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopes": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+"""Linear RGB as it's seen: Machado et al., IEEE TVCG 15, 2009, severity 1."""
+
+MANY = [f"method {n:02}" for n in range(23)]
+
+
+@pytest.fixture
+def many(runs):
+    return runs(*({"method": name, "sites": ("east",), "volumes": 1} for name in MANY))
+
+
+@pytest.mark.parametrize("reader", SEEN_BY)
+def test_every_reader_tells_every_two_colours_apart(reader):
+    rgb = np.array([to_rgb(colour) for colour in (*COLOURS, GREYS[0])])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.asarray(SEEN_BY[reader]).T, 0, 1)
+    shown = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = rgb2lab(shown[None])[0]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) > 13, "ΔE*ab"
+
+
+def test_zero_filled_comes_first_and_is_grey(runs):
+    found = looks(runs({"method": "A"}, {"method": "z"}))
+    assert list(found) == ["zero-filled", "A", "z"]
+    assert found["zero-filled"].colour == GREYS[0]
+    assert {found["A"].colour, found["z"].colour} & set(GREYS) == set()
+
+
+def test_a_look_does_not_depend_on_what_is_drawn(many):
+    assert looks(many, among=["method 07"])["method 07"] == looks(many)["method 07"]
+
+
+def test_no_two_of_many_methods_look_alike(many):
+    found = looks(many)
+    assert len(set(found.values())) == len(found) == 24
+
+
+def test_no_two_of_eight_sites_look_alike_and_they_do_not_start_like_methods():
+    found = site_looks([f"site {n}" for n in range(8)])
+    assert len({look.colour for look in found.values()}) == 8
+    assert len({look.marker for look in found.values()}) == 8
+    assert {found["site 0"].colour, found["site 1"].colour} & set(COLOURS[:4]) == set()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 4, 8])
+@styled
+def test_many_long_names_fit_below_the_axes(columns):
+    figure, axes = grid(1, columns, 2.0, 1.5)
+    names = [f"FL-MRCM (strategy.latent_noise=0.{n}, strategy.max_latents=200)" for n in range(10)]
+    legend(figure, site_looks(names))
+    figure.draw_without_rendering()
+    (box,) = (shown.get_window_extent() for shown in figure.legends)
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert box.y1 <= min(axis.get_window_extent().y0 for axis in axes.flat)
+
+
+def test_names_are_broken_into_lines():
+    assert max(len(line) for line in wrapped("a long name " * 9).split("\n")) <= 34
+    assert isinstance(grid(1, 1, 1, 1)[0], Figure)

@@ -1,0 +1,103 @@
+"""Runs side by side: who is shown with whom, at which sites, under which name."""
+
+import pytest
+from reports_kit import comparison_below, comparison_of, write_run
+
+from flmrcm.learning.metrics import ZERO_FILLED
+
+THREE = {"east": (1.0,), "north": (2.0,), "south": (3.0,)}
+UNSEEN, TAKING_PART = "unseen target", "participating target"
+
+
+def write(folder, method="FL-MR", trained=("north", "south"), **more):
+    return write_run(folder, method, THREE, participants=list(trained), **more)
+
+
+def shown(comparison, section=""):
+    """Gives method → the sites it's shown at, in the section that starts so."""
+    rows = comparison.results
+    rows = rows[rows["section"].str.startswith(section) & (rows["name"] != ZERO_FILLED)]
+    return {method: set(found["site"]) for method, found in rows.groupby("method")}
+
+
+def test_seeds_of_one_method_share_its_name_and_keep_their_run(tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / str(seed), seed=seed, name_="x", logger={"csv": seed})
+    found = comparison_below(tmp_path)
+    assert set(shown(found)) == {"FL-MR"}
+    assert {*zip(found.results.run, found.results.seed, strict=True)} == {
+        (str(tmp_path / "1"), 1), (str(tmp_path / "2"), 2),
+    }  # fmt: skip
+
+
+def test_what_differs_is_told_beside_the_name_and_name_stays_plain(tmp_path):
+    for rounds in (10, 20):
+        write_run(tmp_path / str(rounds), rounds=rounds)
+    found = comparison_below(tmp_path)
+    assert set(shown(found)) == {"FL-MR (rounds=10)", "FL-MR (rounds=20)"}
+    assert set(found.results["name"]) == {"FL-MR", ZERO_FILLED}
+
+
+def test_zero_filled_is_told_apart_only_by_how_it_was_judged(tmp_path):
+    for rounds, seed in ((1, 0), (2, 0), (2, 5)):
+        mask = {"accelerations": [4], "seed": seed}
+        write_run(tmp_path / f"{rounds}{seed}", rounds=rounds, mask=mask)
+    methods = set(comparison_below(tmp_path).results["method"])
+    starts = {method for method in methods if method.startswith(ZERO_FILLED)}
+    assert starts == {"zero-filled (mask.seed=0)", "zero-filled (mask.seed=5)"}
+
+
+def test_without_a_scenario_all_runs_and_sites_stand_together(tmp_path):
+    write(tmp_path / "a")
+    found = comparison_below(tmp_path)
+    assert (found.sections, shown(found)) == (["all runs"], {"FL-MR": set(THREE)})
+
+
+@pytest.mark.parametrize(
+    ("scenario", "sites"), [("unseen", {"east"}), ("participating", {"north", "south"})]
+)
+def test_in_a_scenario_sites_are_shown_in_its_role(tmp_path, scenario, sites):
+    write(tmp_path / "a", scenario=scenario)
+    assert shown(comparison_below(tmp_path)) == {"FL-MR": sites}
+
+
+def test_who_aligns_counts_at_its_target_alone(tmp_path):
+    write(tmp_path / "a", scenario="participating", aligned_with="south")
+    assert shown(comparison_below(tmp_path)) == {"FL-MR": {"south"}}
+
+
+def test_targets_and_participants_of_a_scenario_make_no_other_method(tmp_path):
+    write(tmp_path / "a", scenario="unseen", target="east")
+    write(tmp_path / "b", scenario="unseen", target="south", trained=("east", "north"))
+    assert shown(comparison_below(tmp_path)) == {"FL-MR": {"east", "south"}}
+
+
+def test_who_trained_alone_crosses_to_the_sites_it_never_saw(tmp_path):
+    for site in THREE:
+        write(tmp_path / site, "single", (site,), scenario="unseen")
+    found = shown(comparison_below(tmp_path))
+    assert found == {f"cross from {site}": set(THREE) - {site} for site in THREE}
+
+
+def test_who_trained_alone_keeps_its_name_where_it_took_part(tmp_path):
+    for site in THREE:
+        write(tmp_path / site, "single", (site,), scenario="participating")
+    assert shown(comparison_below(tmp_path)) == {"single": set(THREE)}
+
+
+def test_scenarios_and_accelerations_have_sections_of_their_own(tmp_path):
+    for rate in (4, 8):
+        for scenario in ("unseen", "participating"):
+            mask = {"accelerations": [rate]}
+            write(tmp_path / f"{rate}{scenario}", scenario=scenario, mask=mask)
+    sections = comparison_below(tmp_path).sections
+    assert [title.split(":")[0] for title in sections] == [UNSEEN] * 2 + [TAKING_PART] * 2
+    assert [title[-2:] for title in sections] == ["4x", "8x"] * 2
+
+
+def test_a_section_is_read_by_metric_and_convention(tmp_path):
+    folder = write_run(tmp_path / "a")
+    found = comparison_of(folder)
+    assert set(found.of("all runs", "ssim")["metric"]) == {"ssim"}
+    assert len(found.of("all runs", "ssim", "published")) == 0
+    assert list(found.runs) == [str(folder)]
