@@ -11,8 +11,8 @@ import yaml
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.metrics import METRICS, ZERO_FILLED
 from flmrcm.learning.records import SCORE_COLUMNS
-from flmrcm.reports.comparison import Comparison, compared
-from flmrcm.reports.runs import Collection, collect, read_run
+from flmrcm.reports.collected.comparison import Comparison, compared
+from flmrcm.reports.collected.runs import Collection, collect, read_run
 from flmrcm.types import Row
 
 Values = Mapping[str, Sequence[float]]

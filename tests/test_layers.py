@@ -183,9 +183,12 @@ def test_no_room_is_called_utils() -> None:
 
 def test_no_folder_holds_a_single_file() -> None:
     folders = {path.parent for path in MODULES.values() if "scripts" not in path.parts}
-    files = {folder: [p for p in folder.glob("*.py") if p.stem != "__init__"] for folder in folders}
+    files = {
+        folder: [p for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()]
+        for folder in folders
+    }
     engines = ROOT / "flmrcm" / "engines"  # one so far; its neighbours come with their transports
-    assert [f.name for f, inside in files.items() if len(inside) < 2 and f != engines] == []
+    assert [f.name for f, inside in files.items() if len(inside) < 3 and f != engines] == []
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -94,18 +94,24 @@ def check(cfg: DictConfig) -> Parts:
         judged=sorted({*participants, *([target] if target else [])}),
         chosen_by=participants,
     )
-    found.problems += one_of("budget", cfg.budget, BUDGETS)
-    found.problems += one_of("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
-    found.problems += one_of("pooled", cfg.pooled, (True, False))
+    found.problems += _word_problems(cfg)
     if POOLED in sites:
         found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
-    found.problems += one_of("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
     if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     found.raise_if_any()
     config = {**plain(cfg), "participants": participants, "target": target}
     pool = _pooled(sites, participants) if cfg.pooled else None
     return Parts(config, sites, strategy, local, plan, compute, module, pool)  # pyright: ignore[reportArgumentType]
+
+
+def _word_problems(cfg: DictConfig) -> list[str]:
+    problems = one_of("budget", cfg.budget, BUDGETS)
+    problems += one_of("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
+    problems += one_of("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
+    return problems + (
+        [] if isinstance(cfg.pooled, bool) else [f"pooled={cfg.pooled}: true or false."]
+    )
 
 
 def build_sites(cfg: DictConfig, found: Gathering, needs_kspace: bool) -> dict[str, Site]:

@@ -12,14 +12,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, one_of
 from flmrcm.learning.metrics import CONVENTIONS, METRICS
-from flmrcm.reports.comparison import Comparison, compared
+from flmrcm.reports.collected.comparison import Comparison, compared
+from flmrcm.reports.collected.gathering import gather, matching, not_compared
 from flmrcm.reports.figures.album import FIGURES
 from flmrcm.reports.figures.page import Drawn
-from flmrcm.reports.gathering import gather, matching, not_compared
+from flmrcm.reports.numbers.summary import Summary, summaries
 from flmrcm.reports.page import Report, write_page
-from flmrcm.reports.paper_tables import latex_document, markdown_document
-from flmrcm.reports.summary import Summary, summaries
-from flmrcm.reports.tables import WIDTH, section_in_terminal
+from flmrcm.reports.tables.paper import latex_document, markdown_document
+from flmrcm.reports.tables.terminal import WIDTH, section_in_terminal
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
 
 HELP = """usage: flmrcm compare FOLDER [FOLDER ...] [OPTIONS]

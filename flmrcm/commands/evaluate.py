@@ -23,9 +23,9 @@ from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.learning.records import SAVED
 from flmrcm.learning.weights import read_file
-from flmrcm.reports.conditions import conditions, conditions_table
-from flmrcm.reports.runs import collect
-from flmrcm.reports.tables import read_score_file, terminal_table
+from flmrcm.reports.collected.runs import collect
+from flmrcm.reports.numbers.conditions import conditions, conditions_table
+from flmrcm.reports.tables.terminal import read_score_file, terminal_table
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.judgement import Judgement
 

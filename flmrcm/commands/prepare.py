@@ -25,7 +25,7 @@ from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError
 from flmrcm.inspection.site_overview import write_overview
 from flmrcm.inspection.volume_sheet import write_contact_sheet
-from flmrcm.reports.preparing import followed, planned_table, prepared_table, tell_skipped
+from flmrcm.reports.tables.preparing import followed, planned_table, prepared_table, tell_skipped
 
 log = logging.getLogger(__name__)
 

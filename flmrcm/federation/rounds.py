@@ -178,8 +178,6 @@ def _score(rows: Iterable[Row], sites: Sequence[str]) -> float:
     values = [
         row.value
         for row in rows
-        if row.split == "val"
-        and row.site in sites
-        and f"{row.metric}/{row.convention}" == BEST_BY
+        if row.split == "val" and row.site in sites and f"{row.metric}/{row.convention}" == BEST_BY
     ]
     return float(np.mean(values)) if values else -float("inf")

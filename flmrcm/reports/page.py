@@ -10,19 +10,25 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flmrcm import __version__
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.gathering import not_compared
+from flmrcm.reports.collected.runs import Run
 from flmrcm.reports.figures.page import Drawn, Missing, Outcome
-from flmrcm.reports.gathering import not_compared
-from flmrcm.reports.run_tables import (
+from flmrcm.reports.numbers.summary import Summary
+from flmrcm.reports.tables.run_listings import (
     common_folder,
     differing_settings,
     machines,
     overview,
     short_names,
 )
-from flmrcm.reports.runs import Run
-from flmrcm.reports.sheets import TESTS_LEGEND, Sheet, matrix_legend, matrix_sheet, tests_sheet
-from flmrcm.reports.summary import Summary
+from flmrcm.reports.tables.sheets import (
+    TESTS_LEGEND,
+    Sheet,
+    matrix_legend,
+    matrix_sheet,
+    tests_sheet,
+)
 
 _TEMPLATES = Path(__file__).parent
 

@@ -18,8 +18,8 @@ from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.rounds import BEST_BY
 from flmrcm.learning.judge import Judge
 from flmrcm.logs import log_to_file
-from flmrcm.reports.error_maps import draw_panel
-from flmrcm.reports.tables import read_score_file, terminal_table
+from flmrcm.reports.figures.error_maps import draw_panel
+from flmrcm.reports.tables.terminal import read_score_file, terminal_table
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.judgement import Judgement, as_rows
 from flmrcm.tracking.live import Live

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from runs_on_disk import write_run
 
-from flmrcm.reports.comparison import compared
+from flmrcm.reports.collected.comparison import compared
+from flmrcm.reports.collected.gathering import gather
 from flmrcm.reports.figures.page import Drawn, Missing, Outcome
-from flmrcm.reports.gathering import gather
+from flmrcm.reports.numbers.summary import summaries
 from flmrcm.reports.page import Report, html, write_page
-from flmrcm.reports.summary import summaries
 
 
 def report(folder: Path, figures: tuple[Outcome, ...] = (), metric: str = "psnr") -> Report:

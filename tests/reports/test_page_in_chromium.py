@@ -9,11 +9,11 @@ import pytest
 from browser_kit import MISSING, Browser, chromium
 from runs_on_disk import write_run
 
-from flmrcm.reports.comparison import compared
+from flmrcm.reports.collected.comparison import compared
+from flmrcm.reports.collected.gathering import gather
 from flmrcm.reports.figures.page import Drawn
-from flmrcm.reports.gathering import gather
+from flmrcm.reports.numbers.summary import summaries
 from flmrcm.reports.page import Report, write_page
-from flmrcm.reports.summary import summaries
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 

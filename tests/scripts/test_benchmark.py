@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flmrcm.learning.compute import Compute
-from flmrcm.reports.comparison import compared
-from flmrcm.reports.runs import collect
-from flmrcm.reports.summary import summaries
+from flmrcm.reports.collected.comparison import compared
+from flmrcm.reports.collected.runs import collect
+from flmrcm.reports.numbers.summary import summaries
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.page import Outcome, Page
+from flmrcm.reports.figures.selection import distinct, where
+from flmrcm.reports.figures.series import LEAST, MEAN, MOST, spread
 from flmrcm.reports.figures.style import HEADS, Look, grid, leave_empty, legend, looks, styled
-from flmrcm.reports.selection import distinct, where
-from flmrcm.reports.series import LEAST, MEAN, MOST, spread
 
 METRICS = ("psnr", "ssim")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.accelerations import draw_accelerations
 from flmrcm.reports.figures.boxes import draw_boxes
 from flmrcm.reports.figures.curves import draw_curves

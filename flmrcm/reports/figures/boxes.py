@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from flmrcm.learning.metrics import METRICS
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.page import Outcome, Page, pages
+from flmrcm.reports.figures.selection import distinct, where
+from flmrcm.reports.figures.series import sites_of
 from flmrcm.reports.figures.style import HEADS, Look, grid, leave_empty, looks, styled, wrapped
-from flmrcm.reports.matrix import per_volume
-from flmrcm.reports.selection import distinct, where
-from flmrcm.reports.series import sites_of
+from flmrcm.reports.numbers.matrix import per_volume
 
 _WHAT = "Scores of single volumes"
 _HOW = (

@@ -6,12 +6,12 @@ from typing import cast
 import pandas as pd
 
 from flmrcm.learning.metrics import METRICS
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.page import Outcome, Page, pages
+from flmrcm.reports.figures.selection import where
+from flmrcm.reports.figures.series import journals, sites_of
 from flmrcm.reports.figures.style import HEADS, grid, leave_empty, legend, looks, styled
-from flmrcm.reports.selection import where
-from flmrcm.reports.series import journals, sites_of
 
 LOSS = "loss"
 

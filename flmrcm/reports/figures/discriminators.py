@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.page import Outcome, Page, pages
+from flmrcm.reports.figures.selection import where
+from flmrcm.reports.figures.series import journals
 from flmrcm.reports.figures.style import GREYS, grid, leave_empty, legend, looks, styled
-from flmrcm.reports.selection import where
-from flmrcm.reports.series import journals
 
 ACCURACY = "discriminator_accuracy"
 CHANCE = 0.5

@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from flmrcm.reports.alignment import domain_accuracy, mmd_between
-from flmrcm.reports.comparison import Comparison
-from flmrcm.reports.embedding import COMPONENTS, embed
+from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.runs import Run
+from flmrcm.reports.figures.embedding import COMPONENTS, embed
 from flmrcm.reports.figures.page import Outcome, Page, pages
+from flmrcm.reports.figures.saved import Cloud, read_cloud
+from flmrcm.reports.figures.series import runs_by_method
 from flmrcm.reports.figures.style import grid, legend, site_looks, styled, wrapped
-from flmrcm.reports.runs import Run
-from flmrcm.reports.saved import Cloud, read_cloud
-from flmrcm.reports.series import runs_by_method
+from flmrcm.reports.numbers.alignment import domain_accuracy, mmd_between
 
 MOST_POINTS = 400
 """Slices drawn per method: t-SNE takes most of the time."""

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from flmrcm.reports.figures.selection import where
+from flmrcm.reports.figures.series import LEAST, MEAN, MOST, spread
 from flmrcm.reports.figures.style import Look
-from flmrcm.reports.selection import where
-from flmrcm.reports.series import LEAST, MEAN, MOST, spread
 
 FEW_ROUNDS = 12
 """Up to so many, each round has its marker."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 
 DOTS_PER_INCH = 130
 

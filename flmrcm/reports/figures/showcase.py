@@ -8,10 +8,10 @@ from typing import cast
 import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.matrix import in_order
-from flmrcm.reports.runs import Run
-from flmrcm.reports.saved import saved_volumes
-from flmrcm.reports.selection import distinct, where
+from flmrcm.reports.collected.runs import Run
+from flmrcm.reports.figures.saved import saved_volumes
+from flmrcm.reports.figures.selection import distinct, where
+from flmrcm.reports.numbers.matrix import in_order
 
 
 @dataclass(frozen=True)

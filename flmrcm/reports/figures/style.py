@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from flmrcm.reports.comparison import Comparison
-from flmrcm.reports.matrix import in_order, is_zero_filled
-from flmrcm.reports.selection import distinct
+from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.figures.selection import distinct
+from flmrcm.reports.numbers.matrix import in_order, is_zero_filled
 
 COLOURS = (
     "#0072B2", "#D55E00", "#117733", "#E69F00", "#33BBEE",

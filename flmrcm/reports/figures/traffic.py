@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Patch
 
-from flmrcm.reports.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.page import Outcome, Page, pages
+from flmrcm.reports.figures.selection import where
+from flmrcm.reports.figures.series import journals
 from flmrcm.reports.figures.style import grid, looks, place_legend, site_looks, styled, wrapped
-from flmrcm.reports.selection import where
-from flmrcm.reports.series import journals
 
 SENT, RECEIVED, SEEN = "bytes_sent/", "bytes_received/", "bytes_seen/"
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from flmrcm.reports.comparison import Comparison
-from flmrcm.reports.error_maps import Image, Sheet, Strip, draw_sheet
+from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.figures.error_maps import Image, Sheet, Strip, draw_sheet
 from flmrcm.reports.figures.page import Outcome, Page, pages
+from flmrcm.reports.figures.saved import middle_slices
+from flmrcm.reports.figures.selection import where
+from flmrcm.reports.figures.series import sites_of
 from flmrcm.reports.figures.showcase import Showcase, showcase
 from flmrcm.reports.figures.style import styled
-from flmrcm.reports.matrix import in_order
-from flmrcm.reports.saved import middle_slices
-from flmrcm.reports.selection import where
-from flmrcm.reports.series import sites_of
+from flmrcm.reports.numbers.matrix import in_order
 
 BESIDE = 3
 """So many kinds of images at most have their errors beside them in the overview, not below."""

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.metrics import CONVENTIONS, METRICS, VolumeScore
 from flmrcm.learning.records import ScoreTable
-from flmrcm.reports.comparison import Comparison, compared
-from flmrcm.reports.runs import collect
+from flmrcm.reports.collected.comparison import Comparison, compared
+from flmrcm.reports.collected.runs import collect
 from flmrcm.types import Row
 
 

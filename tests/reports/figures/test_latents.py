@@ -2,7 +2,7 @@
 
 from flmrcm.reports.figures.latents import clouds, draw_latents
 from flmrcm.reports.figures.page import Drawn, Missing
-from flmrcm.reports.series import runs_by_method
+from flmrcm.reports.figures.series import runs_by_method
 
 SAVED = {"saved": 3, "slices": 4}
 BOTH = {**SAVED, "method": "FL-MRCM", "aligned_with": "west"}, {**SAVED, "method": "FL-MR"}

@@ -1,0 +1,125 @@
+"""Runs laid side by side: one long table in which every row knows its section and its method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from flmrcm.errors import FlmrcmError
+from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.collected.labels import differences, told
+from flmrcm.reports.collected.runs import Collection, Run
+
+UNSEEN, PARTICIPATING = "unseen", "participating"
+SCENARIOS = {
+    UNSEEN: "unseen target: the judged site took no part in training",
+    PARTICIPATING: "participating target: the judged site took part in training",
+}
+JUDGEMENT = ("mask", "sites", "data", "contrast", "coils")
+"""Top-level keys that change what a run is judged on, not only how it was trained."""
+
+_OF_THE_SCENARIO = ("target", "participants", "pooled")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes:
+        collection: the runs, also those that can't be compared.
+        convention: of the tables; `results` holds all.
+        results: section, method, name, run, seed, site, volume, metric, convention, value, slices.
+            `method` is told apart within its section (`FL-MR (local.epochs=1)`), `name` isn't;
+            `run` is the folder as given. Zero-filled rows come once per run.
+    """
+
+    collection: Collection
+    convention: str
+    results: pd.DataFrame
+
+    @property
+    def runs(self) -> Mapping[str, Run]:
+        """The finished runs by `run` of the results."""
+        return {str(run.folder): run for run in self.collection.runs}
+
+    @property
+    def sections(self) -> list[str]:
+        """What is compared with each other: by scenario, and by acceleration where they differ."""
+        return self.results["section"].unique().tolist()
+
+    def of(self, section: str, metric: str, convention: str = "") -> pd.DataFrame:
+        """Gives a section's rows of one metric, under the comparison's convention by default."""
+        rows = self.results
+        wanted = (rows["section"] == section) & (rows["metric"] == metric)
+        return rows.loc[wanted & (rows["convention"] == (convention or self.convention))]
+
+
+def compared(collection: Collection, convention: str = "fastmri") -> Comparison:
+    """Lays finished runs side by side.
+
+    Runs that belong to scenarios are shown by scenario, each site in its role: `unseen` rows are
+    of sites that took no part in training, `participating` ones of sites that did; a method that
+    aligns sites with a target counts at its target alone. Other runs stand together.
+
+    Raises:
+        FlmrcmError: none of the runs is finished.
+    """
+    if not collection.runs:
+        raise FlmrcmError("none of the runs is finished; there's nothing to compare yet.")
+    scenarios = sorted({run.scenario for run in collection.runs if run.scenario}, reverse=True)
+    rates = {run.accelerations for run in collection.runs}
+    frames: list[pd.DataFrame] = []
+    for scenario in scenarios or [""]:
+        for rate in sorted(rates, key=_rate):
+            runs = [run for run in collection.runs if run.accelerations == rate]
+            runs = [run for run in runs if run.scenario in (scenario or None, None)]
+            titles = [SCENARIOS.get(scenario, scenario)] + ([rate] if len(rates) > 1 else [])
+            title = ", ".join(filter(None, titles)) or "all runs"
+            frames += [frame.assign(section=title) for frame in _side_by_side(runs, scenario)]
+    return Comparison(collection, convention, pd.concat(frames, ignore_index=True))
+
+
+def _side_by_side(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
+    configs = {run.folder: run.config for run in runs}
+    judged = differences(configs, JUDGEMENT)
+    names = {run.folder: _name(run, scenario) for run in runs}
+    told_apart = dict[Path, str]()
+    for name in set(names.values()):
+        alike = {folder: configs[folder] for folder in names if names[folder] == name}
+        told_apart |= differences(alike, untold=_OF_THE_SCENARIO if scenario else ())
+    frames: list[pd.DataFrame] = []
+    for run in runs:
+        name, folder = names[run.folder], run.folder
+        inputs = run.scores["method"] == ZERO_FILLED
+        labels = told(ZERO_FILLED, judged[folder]), told(name, told_apart[folder])
+        scores = run.scores.assign(
+            method=np.where(inputs, *labels),
+            name=np.where(inputs, ZERO_FILLED, name),
+            run=str(folder),
+            seed=run.seed,
+        )
+        frames.append(scores.loc[scores["site"].isin(sorted(_counting(run, scenario)))])
+    return frames
+
+
+def _name(run: Run, scenario: str) -> str:
+    """A site trained alone is another site's `cross`."""
+    alone = len(run.participants) == 1 and not run.config.get("pooled")
+    return f"cross from {run.participants[0]}" if alone and scenario == UNSEEN else run.name
+
+
+def _counting(run: Run, scenario: str) -> set[str]:
+    """The sites at which a run counts in a scenario."""
+    sites = set(run.scores["site"])
+    if not scenario:
+        return sites
+    trained = sites & set(run.participants)
+    in_role = sites - trained if scenario == UNSEEN else trained
+    return in_role & {run.aligned_with} if run.aligned_with else in_role
+
+
+def _rate(accelerations: str) -> list[float]:
+    """Orders `4x` before `16x`."""
+    return [float(rate.removesuffix("x")) for rate in accelerations.split("+")]

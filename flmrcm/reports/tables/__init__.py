@@ -1,0 +1,1 @@
+"""Numbers as tables: in a terminal, for a paper, about the runs themselves."""

@@ -1,0 +1,52 @@
+"""Who gains too little over zero-filled isn't ranked."""
+
+import pandas as pd
+import pytest
+from reports_kit import START, comparison_below, rows_of, write_run
+
+from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.numbers.precondition import gain_over_zero_filled, shortfall
+
+GOOD = {"north": (START + 3, START + 5), "south": (START + 2, START + 2)}
+
+
+def test_gain_is_taken_on_each_runs_own_images():
+    frames = [
+        rows_of(name, {"north": values}).assign(run=run)
+        for run, start, reached in (("1", (10, 12), (13, 15)), ("2", (20, 20), (21, 21)))
+        for name, values in ((ZERO_FILLED, start), ("FL", reached))
+    ]
+    assert gain_over_zero_filled(pd.concat(frames)).to_dict() == {("FL", "north"): 2.0}
+
+
+@pytest.mark.parametrize(("least", "meets"), [(None, True), (2.0, True), (2.1, False)])
+def test_every_participating_site_counts(tmp_path, least, meets):
+    write_run(tmp_path / "a", values=GOOD)
+    said = shortfall(comparison_below(tmp_path), "all runs", least)
+    assert (said == "") is meets
+    assert meets or "less gain FL-MR (south 2.00 dB)." in said
+
+
+def test_sites_that_did_not_train_do_not_count(tmp_path):
+    values = {**GOOD, "unseen": (START,)}
+    write_run(tmp_path / "a", values=values, participants=["north", "south"])
+    assert shortfall(comparison_below(tmp_path), "all runs", 1.0) == ""
+
+
+def test_participants_count_where_only_the_unseen_site_is_shown(tmp_path):
+    values = {"north": (START,), "south": (START,), "unseen": (START + 9,)}
+    write_run(tmp_path / "a", values=values, participants=["north", "south"], scenario="unseen")
+    comparison = comparison_below(tmp_path)
+    said = shortfall(comparison, comparison.sections[0], 1.0)
+    assert "FL-MR (north 0.00 dB, south 0.00 dB)" in said
+
+
+@pytest.mark.parametrize("alone", [{"participants": ["north"]}, {"pooled": True}])
+def test_who_is_no_federation_need_not_gain(tmp_path, alone):
+    write_run(tmp_path / "a", values={"north": (START,), "south": (START,)}, **alone)
+    assert shortfall(comparison_below(tmp_path), "all runs", 1.0) == ""
+
+
+def test_what_was_not_judged_is_not_met(tmp_path):
+    write_run(tmp_path / "a", values=GOOD, participants=["east", "north"])
+    assert "FL-MR (east not judged)" in shortfall(comparison_below(tmp_path), "all runs", 1.0)

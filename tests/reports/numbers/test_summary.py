@@ -1,0 +1,67 @@
+"""A section's numbers: ranked and tested where that means something, else told why not."""
+
+import pytest
+from reports_kit import START, comparison_below, write_run
+
+from flmrcm.reports.collected.comparison import compared
+from flmrcm.reports.collected.runs import collect
+from flmrcm.reports.numbers.summary import summaries
+
+WELL = {"north": (START + 3, START + 5), "south": (START + 4, START + 4)}
+POORLY = {**WELL, "south": (START + 0.1, START + 0.1)}
+
+
+def summary(folder, **asked):
+    (found,) = summaries(comparison_below(folder), **asked)
+    return found
+
+
+def ranks(found):
+    return {cell.rank for matrix in found.matrices for cell in matrix.cells.values()}
+
+
+def test_all_metrics_come_psnr_first(tmp_path):
+    write_run(tmp_path / "a", values=WELL)
+    found = summary(tmp_path)
+    assert [matrix.metric for matrix in found.matrices] == ["psnr", "ssim", "nmse"]
+    assert [tests.metric for tests in found.tests] == ["psnr", "ssim", "nmse"]
+
+
+def test_one_method_is_not_tested_and_that_is_said(tmp_path):
+    write_run(tmp_path / "a", values=WELL)
+    assert summary(tmp_path).tests[0].notes == ["no statistics: FL-MR stands alone here."]
+    assert summary(tmp_path, reference="zero-filled").tests[0].tests
+
+
+@pytest.mark.parametrize(("least", "ranked"), [(None, True), (0.05, True), (1.0, False)])
+def test_a_weak_federation_is_neither_ranked_nor_tested(tmp_path, least, ranked):
+    write_run(tmp_path / "a", "FL-MR", WELL)
+    write_run(tmp_path / "b", "FL-MRCM", POORLY)
+    found = summary(tmp_path, least_gain=least)
+    assert (ranks(found) != {0}) is ranked
+    assert bool(found.tests[0].tests) is ranked
+    assert ranked or "FL-MRCM (south 0.10 dB)" in found.matrices[0].notes[0]
+    assert ranked or found.tests[0].notes == found.matrices[0].notes
+
+
+def test_an_ambiguous_reference_is_asked_for(tmp_path):
+    for rounds in (1, 2):
+        write_run(tmp_path / str(rounds), values=WELL, rounds=rounds)
+    (note,) = summary(tmp_path).tests[0].notes
+    assert "no method here is just FL-MR" in note
+    assert "FL-MR (rounds=1), FL-MR (rounds=2)" in note
+
+
+def test_every_section_is_summed_up(tmp_path):
+    for rate in (4, 8):
+        write_run(tmp_path / str(rate), values=WELL, mask={"accelerations": [rate]})
+    found = summaries(comparison_below(tmp_path))
+    assert [each.section for each in found] == ["4x", "8x"]
+
+
+def test_a_convention_without_scores_is_said(tmp_path):
+    write_run(tmp_path / "a", values=WELL)
+    (found,) = summaries(compared(collect([tmp_path]), "slice_max"))
+    assert found.tests[0].notes == [
+        "no statistics: no method has scores in convention slice_max here."
+    ]
