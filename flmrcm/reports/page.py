@@ -1,6 +1,7 @@
 """`report.html`: a whole comparison on one page that asks no other file and no network."""
 
 import base64
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
 
 from flmrcm import __version__
 from flmrcm.reports.collected.comparison import Comparison
@@ -31,6 +33,7 @@ from flmrcm.reports.tables.sheets import (
 )
 
 _TEMPLATES = Path(__file__).parent
+_QUALITY = 88  # of 100; lines and letters stay sharp
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,11 @@ def html(report: Report) -> str:
 
 
 def picture(path: Path) -> str:
-    """Gives a PNG as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    """Gives a picture as a data URI; WebP takes a tenth of what PNG takes for noisy images."""
+    content = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").save(content, "WEBP", quality=_QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_whatever_a_run_is_called_is_text(tmp_path: Path) -> None:
 
 def test_figures_are_inside_with_their_captions(pair: Path, figure: Drawn) -> None:
     text = html(report(pair, (figure, Missing("Latents", "No run saved latents."))))
-    assert 'src="data:image/png;base64,iVBOR' in text
+    assert 'src="data:image/webp;base64,UklGR' in text
     assert "What &lt;boxes&gt; show." in text
     assert "boxes.pdf" in text
     assert "Latents: No run saved latents." in text
