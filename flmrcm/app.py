@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "judge a checkpoint on sites and splits",
     "simulate": "make the simulated sites on purpose, with a contact sheet",
     "compare": "tables and pictures of finished runs",
+    "ledger": "what crossed between coordinator and sites, to the byte",
 }
 
 HELP = f"""flmrcm {__version__}: federated MRI reconstruction from a config

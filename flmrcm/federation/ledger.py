@@ -2,8 +2,9 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from io import SEEK_END, TextIOWrapper
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from flmrcm.federation.engine import Op
 from flmrcm.types import Broadcast, Reply, Weights
@@ -73,21 +74,25 @@ class Ledger:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+", newline="") as file:
-            end = _whole(self.path)
-            file.truncate(end)  # a crash may have cut the last line short
+        with self.path.open("ab+") as book:
+            end = _whole(book)
+            book.truncate(end)  # a crash may have cut the last line short
+            file = TextIOWrapper(book, newline="")
             writer = csv.writer(file, lineterminator="\n")
             if end == 0:
                 writer.writerow(Entry._fields)
             writer.writerows(entries)
+            file.flush()
 
     def read(self) -> list[Entry]:
         """Gives all whole entries."""
         if self.path is None or not self.path.exists():
             return []
-        with self.path.open(newline="") as file:
-            lines = file.read(_whole(self.path)).splitlines()
-        return [Entry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines[1:])]
+        with self.path.open("rb") as book:
+            end = _whole(book)
+            book.seek(0)
+            lines = book.read(end).decode().split("\n")[1:-1]
+        return [Entry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines)]
 
 
 def _tensors(
@@ -99,7 +104,11 @@ def _tensors(
             yield kind, name, shape, str(tensor.dtype).removeprefix("torch."), tensor.nbytes
 
 
-def _whole(path: Path) -> int:
+def _whole(book: BinaryIO) -> int:
     """Gives the bytes up to the end of the last whole line."""
-    with path.open("rb") as file:
-        return file.read().rfind(b"\n") + 1
+    size = book.seek(0, SEEK_END)
+    book.seek(max(size - 1, 0))
+    if book.read(1) in (b"", b"\n"):
+        return size
+    book.seek(0)
+    return book.read().rfind(b"\n") + 1

@@ -1,5 +1,7 @@
 """What rules a run out before it starts: policies, engines, quorums that don't fit it."""
 
+from pathlib import Path
+
 import pytest
 
 from flmrcm.assembly.borders import read_policy
@@ -138,3 +140,9 @@ def test_a_missing_policy_is_one_line():
 def test_an_empty_policy_is_the_careful_default(tmp_path):
     (tmp_path / "house.yaml").write_text("{}")
     assert read_policy(tmp_path / "house.yaml").payloads == ("weights", "metrics")
+
+
+def test_the_policy_in_the_docs_is_one():
+    policy = read_policy(Path(__file__).parents[2] / "docs" / "house-policy.yaml")
+    assert policy.most_calls == {"survey": 0, "train": 50}
+    assert policy.strategies == ["FedAvg", "FedProx"]

@@ -54,6 +54,14 @@ def test_half_a_line_is_left_out_and_written_over(tmp_path):
     assert ledger.read() == whole
 
 
+def test_a_header_cut_short_is_written_anew(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.csv")
+    ledger.path.write_text("round,si")
+    assert ledger.read() == []
+    ledger.write(sent("train", "ñorth, or south", MESSAGE))
+    assert ledger.read() == list(sent("train", "ñorth, or south", MESSAGE))
+
+
 def test_no_path_keeps_no_book():
     ledger = Ledger()
     ledger.write(sent("train", "north", MESSAGE))

@@ -54,7 +54,7 @@ def books(here):
 
 
 @pytest.mark.parametrize(
-    "strategy", [FedAvg(), fl_mrcm(alignment="latents"), Scaffold()], ids=["fedavg", "latents", "scaffold"]
+    "strategy", [FedAvg(), fl_mrcm(alignment="latents"), Scaffold()], ids=lambda s: type(s).__name__
 )
 @pytest.mark.parametrize("faults", [{}, {("east", "train", 0): garbage}], ids=["good", "bad"])
 def test_the_ledgers_bytes_are_what_the_engine_carried(setting, strategy, faults):

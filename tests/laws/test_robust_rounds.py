@@ -25,7 +25,9 @@ def attendance(here):
     return [(row.round, row.site, row.metric) for row in rows if row.split == "attendance"]
 
 
-@pytest.mark.parametrize("strategy", [FedAvg(), fl_mrcm(alignment="latents"), Scaffold()], ids=str)
+@pytest.mark.parametrize(
+    "strategy", [FedAvg(), fl_mrcm(alignment="latents"), Scaffold()], ids=lambda s: type(s).__name__
+)
 def test_with_nobody_failing_every_rule_of_robustness_changes_no_bit(setting, strategy):
     plain, bears = setting(), bearing(setting, EVERYTHING)
     assert equal(bears.run(strategy).weights, plain.run(strategy).weights)
