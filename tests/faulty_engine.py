@@ -20,7 +20,7 @@ class FaultyEngine:
     """Hands on another engine's replies, but for those with a fault.
 
     Attributes:
-        inner: does the work; a site with a fault works, too, and remembers it.
+        inner: does the work; a site with a fault works, too, and remembers it, unless it's away.
         faults: by site, operation and round.
         asked: every message handed on, in order.
         timeouts: that calls were given.
@@ -35,11 +35,15 @@ class FaultyEngine:
         self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         self.timeouts.add(timeout)
-        for reply in self.inner.call(op, messages):
-            when = reply.site, op, messages[reply.site].round
+        for site, message in sorted(messages.items()):
+            when = site, op, message.round
             self.asked.append(when)
-            spoilt = self.faults.get(when, lambda whole: whole)(reply)
-            if spoilt is not None:
+            fault = self.faults.get(when, lambda whole: whole)
+            if fault is away:
+                yield away(Reply(site))
+                continue
+            (reply,) = self.inner.call(op, {site: message})
+            if (spoilt := fault(reply)) is not None:
                 yield spoilt
 
     def __getattr__(self, name: str) -> Any:
