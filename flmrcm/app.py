@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet",
     "compare": "tables and pictures of finished runs",
+    "ledger": "what crossed between coordinator and sites, to the byte",
 }
 
 HELP = f"""flmrcm {__version__}: federated MRI reconstruction from a config

@@ -36,6 +36,10 @@ class SiteFailed(FlmrcmError):
     """A site couldn't answer and the round can't go on without it."""
 
 
+class SiteRefuses(FlmrcmError):
+    """A site's own policy forbids what is asked of it."""
+
+
 def nearest(word: object, allowed: Iterable[str]) -> str:
     """Gives `` Did you mean 'x'?`` for the allowed word closest to `word`, or an empty string."""
     match = get_close_matches(str(word), list(allowed), n=1, cutoff=0.5)

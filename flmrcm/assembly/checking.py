@@ -116,6 +116,8 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str, NoneType):
         return isinstance(value, hint)
+    if origin is Mapping:
+        return isinstance(value, dict) and all(fits(item, inner[1]) for item in value.values())
     if isinstance(origin, type) and issubclass(origin, Sequence) and inner:
         return isinstance(value, list) and all(fits(item, inner[0]) for item in value)
     return True
@@ -126,6 +128,8 @@ def wanted(hint: Any) -> str:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return " or ".join("null" if kind is NoneType else wanted(kind) for kind in inner)
+    if origin is Mapping:
+        return f"lines of KEY: VALUE, each value {wanted(inner[1])}"
     if inner:
         return f"a list, each {wanted(inner[0])}"
     return _NAMES.get(hint, getattr(hint, "__name__", str(hint)))

@@ -3,22 +3,26 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from flmrcm.assembly.borders import build_policies, crossing_problems
 from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.learner import build_learner
 from flmrcm.assembly.sites import build_sources, chosen_participants, chosen_target
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.federation.attendance import Tolerance
+from flmrcm.federation.border import Border, HousePolicy
 from flmrcm.federation.budget import BUDGETS, POOLED, Share, shares
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.client import Client, Workshop
 from flmrcm.federation.engine import Watch
 from flmrcm.federation.journal import Journal, Tracker
+from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Federation, Plan
@@ -48,6 +52,7 @@ class Parts:
         compute: device and arithmetic.
         module: the learner with the run's initial weights.
         pooled: a site that holds the data of all participants; None unless they're pooled.
+        policies: what sites allow, by name; those without one allow everything.
     """
 
     config: Mapping[str, Any]
@@ -58,6 +63,7 @@ class Parts:
     compute: Compute
     module: ReconModule
     pooled: Site | None = None
+    policies: Mapping[str, HousePolicy] = field(default_factory=dict[str, HousePolicy])
 
     @property
     def clients(self) -> dict[str, Site]:
@@ -87,9 +93,11 @@ def check(cfg: DictConfig) -> Parts:
     participants = found.attempt("participants", lambda: chosen_participants(cfg)) or []
     target = found.attempt("target", lambda: chosen_target(cfg.target, cfg))
     strategy = found.build("strategy", cfg.strategy, target=target)
+    tolerance = found.call(Tolerance, {f"robust.{k}": v for k, v in _robust(cfg).items()})
     plan = found.call(
         Plan,
         {key: cfg[key] for key in ("rounds", "participation", "validate_every", "seed")},
+        tolerance=tolerance or Tolerance(),
         participants=[POOLED] if cfg.pooled else participants,
         judged=sorted({*participants, *([target] if target else [])}),
         chosen_by=participants,
@@ -99,10 +107,13 @@ def check(cfg: DictConfig) -> Parts:
         found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
     if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
+    policies = build_policies(cfg, found)
+    if plan and isinstance(strategy, Strategy):
+        found.problems += crossing_problems(cfg, strategy, plan, policies)
     found.raise_if_any()
     config = {**plain(cfg), "participants": participants, "target": target}
     pool = _pooled(sites, participants) if cfg.pooled else None
-    return Parts(config, sites, strategy, local, plan, compute, module, pool)  # pyright: ignore[reportArgumentType]
+    return Parts(config, sites, strategy, local, plan, compute, module, pool, policies)  # pyright: ignore[reportArgumentType]
 
 
 def _word_problems(cfg: DictConfig) -> list[str]:
@@ -123,6 +134,10 @@ def build_sites(cfg: DictConfig, found: Gathering, needs_kspace: bool) -> dict[s
     if loading is None:
         return {}
     return {name: Site(name, [source], loading) for name, source in sources.items()}
+
+
+def _robust(cfg: DictConfig) -> dict[str, Any]:
+    return plain(cfg.get("robust")) or {}  # a run begun before there were such keys has none
 
 
 def _pooled(sites: Mapping[str, Site], participants: Sequence[str]) -> Site:
@@ -170,7 +185,10 @@ def build_federation(
     shown = parts.strategy.target if parts.strategy.needs_target_images else None
     target = parts.sites[shown] if shown else None
     work = _shares(parts)
-    clients = {n: Client(site, shop, target, work.get(n)) for n, site in parts.clients.items()}
+    clients = {
+        name: Client(site, shop, target, work.get(name), _border(name, parts, folder))
+        for name, site in parts.clients.items()
+    }
     checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
     store = MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB)
     engine = found.build(
@@ -180,8 +198,13 @@ def build_federation(
         store=store,
     )
     found.raise_if_any()
-    journal = Journal(folder / "journal.csv")
-    return Federation(parts.strategy, engine, judgeable(parts), checkpoints, journal, trackers)
+    journal, ledger = Journal(folder / "journal.csv"), Ledger(folder / LEDGER)
+    plan = judgeable(parts)
+    return Federation(parts.strategy, engine, plan, checkpoints, journal, trackers, ledger)
+
+
+def _border(site: str, parts: Parts, folder: Path) -> Border:
+    return Border(site, parts.policies.get(site), Ledger(folder / "sites" / site / LEDGER))
 
 
 def _shares(parts: Parts) -> dict[str, Share]:

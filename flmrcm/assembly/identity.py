@@ -14,6 +14,15 @@ UNSCIENTIFIC = (
 )  # fmt: skip
 """Keys that may differ between two runs of one experiment without changing its numbers."""
 
+_LATER: dict[str, Any] = {
+    "robust": {
+        "quorum": None, "timeout": None, "bench_after": None, "bench_for": 5,
+        "norm_factor": None, "largest_reply": None,
+    },
+    "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
+}  # fmt: skip
+"""Keys that came after the first runs, and the value that means what was so before them."""
+
 
 def config_hash(*, _root_: DictConfig) -> str:
     """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
@@ -24,6 +33,7 @@ def config_hash(*, _root_: DictConfig) -> str:
         for key, value in _root_.items()
         if key not in UNSCIENTIFIC
     }
+    kept = _without_later(kept)
     kept |= _roles(_root_)
     kept["precision"] = _root_.compute.precision
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
@@ -38,6 +48,17 @@ def _roles(cfg: DictConfig) -> dict[str, Any]:
         return {}  # the check that comes before any run says what is wrong
     told = target if aligned or target not in participants else None
     return {"participants": participants, "target": told}
+
+
+def _without_later(node: Any) -> Any:
+    """Drops what is as it was before there was a key for it, so that older runs stay the same."""
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _without_later(value)
+        for key, value in node.items()
+        if key not in _LATER or value != _LATER[key]
+    }
 
 
 def _without_places(node: Any) -> Any:

@@ -9,17 +9,18 @@ from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.data.source import Source
 from flmrcm.errors import ConfigErrors, nearest
 
+_ELSEWHERE = ("mask", "generator", "letter", "policy")
+"""Keys of a site that aren't its source's."""
+
 
 def build_sources(cfg: DictConfig, found: Gathering) -> dict[str, Source]:
     """Gives each site's source by name, sorted; a site with a problem is left out."""
     run_mask = found.build("mask", cfg.mask)
-    nodes, dealt = {str(name): node for name, node in cfg.sites.items()}, _dealt(cfg)
-    if split := cfg.get("split"):
-        nodes |= dict.fromkeys(dealt, split.source)
-        if not dealt:
-            found.problems.append(f"split.count={split.count}: a whole number, at least 1.")
+    dealt = _dealt(cfg)
+    if (split := cfg.get("split")) and not dealt:
+        found.problems.append(f"split.count={split.count}: a whole number, at least 1.")
     sources: dict[str, Source] = {}
-    for name, node in sorted(nodes.items()):
+    for name, node in sorted(site_nodes(cfg).items()):
         institution, share = dealt.get(name, (name, None))
         key = f"sites.{institution}"
         mask = found.build(f"{key}.mask", node.mask) if node.mask else run_mask
@@ -37,6 +38,12 @@ def build_sources(cfg: DictConfig, found: Gathering) -> dict[str, Source]:
         if source:
             sources[name] = source
     return sources
+
+
+def site_nodes(cfg: DictConfig) -> dict[str, Any]:
+    """Gives each site's node by name; clients that one data set is dealt to share its node."""
+    nodes: dict[str, Any] = {str(name): node for name, node in cfg.sites.items()}
+    return nodes | dict.fromkeys(_dealt(cfg), (cfg.get("split") or {}).get("source"))
 
 
 def chosen_participants(cfg: DictConfig) -> list[str]:
@@ -111,4 +118,4 @@ def _values(cfg: DictConfig, node: DictConfig) -> dict[str, Any]:
     folder = values.pop("folder")
     if not values["root"] and cfg.data_dir and folder:
         values["root"] = str(Path(cfg.data_dir) / folder)
-    return {k: v for k, v in values.items() if k not in ("mask", "generator", "letter")}
+    return {k: v for k, v in values.items() if k not in _ELSEWHERE}

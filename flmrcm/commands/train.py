@@ -41,6 +41,8 @@ often changed
   rounds=50 seed=1 contrast=T1            'mask.accelerations=[4]' model.channels=32
   local.epochs=2 local.batch_size=16      local.optimizer.lr=1e-4
   data_dir=FOLDER sites.brats.root=FOLDER init_from=FILE
+  robust.quorum=3 robust.bench_after=2    some sites may fail
+  strategy.aggregation=median             some may send garbage
 
 many runs, and going on
   flmrcm train -m strategy=fl_mr,fl_mrcm target=sim_b,sim_h seed=1,2,3

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from typing import ClassVar
 
 import torch
 
@@ -21,6 +22,9 @@ class InProcess:
         threads: torch threads during a call, the same at every one; None takes torch's own choice.
     """
 
+    can_interrupt: ClassVar[bool] = False
+    on_one_machine: ClassVar[bool] = True
+
     def __init__(
         self, clients: Mapping[str, Client], store: MemoryStore, threads: int | None = None
     ) -> None:
@@ -30,8 +34,10 @@ class InProcess:
         """Gives the sites, sorted."""
         return sorted(self.clients)
 
-    def call(self, op: Op, messages: Mapping[str, Broadcast]) -> Iterator[Reply]:
-        """Gives replies one at a time, in sorted site order."""
+    def call(
+        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+    ) -> Iterator[Reply]:
+        """Gives replies one at a time, in sorted site order; a time-out can't be kept here."""
         for site in sorted(messages):
             yield self._reply(op, site, deepcopy(messages[site]))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.atomic import link_atomically, save_atomically
+from flmrcm.federation.attendance import Bench
 from flmrcm.learning.weights import read_file
 from flmrcm.types import ServerState, Weights
 
@@ -28,6 +29,7 @@ class Checkpoint:
         memory: for each site, the round its private memory was written in.
         best_score: best mean validation PSNR (dB) of the participants so far.
         best_round: the round it was reached in; -1 before any validation.
+        bench: the sites that failed of late; see `federation.attendance`.
         config: the run's resolved config, so that the file explains itself.
     """
 
@@ -37,6 +39,7 @@ class Checkpoint:
     memory: Mapping[str, int]
     best_score: float
     best_round: int
+    bench: Bench = field(default_factory=dict[str, tuple[int, int]])
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property

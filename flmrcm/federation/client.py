@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.data.slices import RawBatch
+from flmrcm.federation.border import Border
 from flmrcm.federation.budget import Share
 from flmrcm.federation.engine import Op, Progress, Watch
 from flmrcm.federation.local_training import LocalTraining, Tally
@@ -57,6 +58,7 @@ class Client:
         workshop: what it computes with.
         target: the target site, only where the strategy needs its images.
         share: what it trains in a round; `local.epochs` whole passes when None.
+        border: lets pass what the site allows; all of it when None.
     """
 
     def __init__(
@@ -65,16 +67,25 @@ class Client:
         workshop: Workshop,
         target: Site | None = None,
         share: Share | None = None,
+        border: Border | None = None,
     ) -> None:
         self.site, self.shop, self.target = site, workshop, target
+        self.border = border or Border(site.name)
         self.share = share or Share(workshop.local.epochs)
 
     def call(self, op: Op, message: Broadcast, memory: Memory) -> Reply:
-        """Gives the reply to a message; the memory is changed in place, and only by training."""
+        """Gives the reply to a message; the memory is changed in place, and only by training.
+
+        Raises:
+            SiteRefuses: the site's policy forbids the call or the reply.
+        """
+        self.border.admit(op, self.shop.strategy, message)
         self.shop.watch(Progress(op, self.site.name, 0, 0, float("nan")))
         work = {"train": self.train, "survey": self.survey, "evaluate": self.evaluate}[op]
         with seeded(self.shop.seed, self.site.name, message.round, op):
-            return work(message, memory)
+            reply = work(message, memory)
+        self.border.release(op, message.round, reply)
+        return reply
 
     def train(self, message: Broadcast, memory: Memory) -> Reply:
         """Trains from the broadcast weights for a round."""

@@ -1,17 +1,20 @@
 """The federated round, as the paper has it; it knows no transport, no data set, no GPU."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from flmrcm.errors import SiteFailed, require
+from flmrcm.errors import require
+from flmrcm.federation.attendance import Bench, Tolerance
+from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
-from flmrcm.federation.engine import Engine, Op
+from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
+from flmrcm.federation.ledger import Ledger
 from flmrcm.seeding import seed_for
 from flmrcm.strategies.base import Strategy
-from flmrcm.types import Broadcast, Reply, Row, ServerState, Weights
+from flmrcm.types import Broadcast, Row, ServerState, Weights
 
 BEST_BY = "psnr/fastmri"
 """The validation metric whose mean over participants chooses `best.pt`."""
@@ -30,6 +33,7 @@ class Plan:
         participation: share of the participants drawn each round, in (0, 1].
         validate_every: rounds between validations; the last round is always validated.
         seed: of the draw of participants.
+        tolerance: what a round bears.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -42,6 +46,7 @@ class Plan:
     validate_every: int = 1
     seed: int = 0
     chosen_by: Sequence[str] = ()
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     def __post_init__(self) -> None:
         require(
@@ -58,11 +63,15 @@ class Plan:
             }
         )
 
+    @property
+    def drawn(self) -> int:
+        """How many sites are drawn for each round."""
+        return max(1, round(self.participation * len(self.participants)))
+
     def training_sites(self, round_: int) -> list[str]:
-        """Gives the sites that train in a round, sorted."""
-        count = max(1, round(self.participation * len(self.participants)))
+        """Gives the sites that are drawn to train in a round, sorted."""
         rng = np.random.default_rng(seed_for("participation", self.seed, round_))
-        return sorted(rng.permutation(sorted(self.participants))[:count].tolist())
+        return sorted(rng.permutation(sorted(self.participants))[: self.drawn].tolist())
 
     def validates(self, round_: int) -> bool:
         """Tells whether a round ends with validation."""
@@ -80,6 +89,7 @@ class Federation:
         checkpoints: where whole rounds are kept.
         journal: where every measurement goes.
         trackers: shown what the journal gets.
+        ledger: books every object that crosses; keeps no book when not given.
     """
 
     strategy: Strategy
@@ -88,6 +98,7 @@ class Federation:
     checkpoints: CheckpointFolder
     journal: Journal
     trackers: Sequence[Tracker] = ()
+    ledger: Ledger = field(default_factory=Ledger)
 
     def run(self, initial: Weights) -> ServerState:
         """Runs the rounds that are still missing and gives the state after the last.
@@ -96,82 +107,62 @@ class Federation:
             initial: the model's weights, used where there's no checkpoint to go on from.
 
         Raises:
-            SiteFailed: a site couldn't answer; every whole round before is kept.
+            SiteFailed: a site couldn't answer and the plan doesn't bear it; every whole round
+                before is kept.
         """
-        state, first, best = self._start(initial)
+        state, bench, first, best = self._start(initial)
         for tracker in self.trackers:
             tracker.start(self.journal.read())
         for round_ in range(first, self.plan.rounds):
-            state, rows = self._round(state, round_)
+            state, calls = self._round(state, bench, round_)
+            bench = calls.bench
             # of two equal scores the earlier one is the best
-            best = max(best, (_score(rows, self.plan.chosen_by or self.plan.participants), -round_))
-            self._record(rows)
-            self._keep(round_, state, best)
+            best = max(best, (_score(calls.rows, self._choosing), -round_))
+            self._record(calls.rows)
+            self._keep(round_, state, bench, best)
         return state
 
-    def _start(self, initial: Weights) -> tuple[ServerState, int, tuple[float, int]]:
+    def _start(self, initial: Weights) -> tuple[ServerState, Bench, int, tuple[float, int]]:
         checkpoint = self.checkpoints.load()
         if checkpoint is None:
             self.journal.path.unlink(missing_ok=True)
             # copies: the weights given are often those of the very module that sites train
             shared = {k: v.clone() for k, v in initial.items() if self.strategy.is_shared(k)}
-            return self.strategy.start(shared, self.plan.participants), 0, (-float("inf"), 1)
+            return self.strategy.start(shared, self.plan.participants), {}, 0, (-float("inf"), 1)
         self.journal.cut_after(checkpoint.round)
         self.engine.restore(checkpoint.memory)
         best = checkpoint.best_score, -checkpoint.best_round
-        return checkpoint.state, checkpoint.round + 1, best
+        return checkpoint.state, checkpoint.bench, checkpoint.round + 1, best
 
-    def _round(self, state: ServerState, round_: int) -> tuple[ServerState, list[Row]]:
-        rows: list[Row] = []
-        strategy, sites = self.strategy, self.plan.training_sites(round_)
-        answers = list(self._call("survey", strategy.survey(state, round_), rows))
-        messages = strategy.broadcast(state, round_, sites, answers)
-        state = strategy.aggregate(state, self._call("train", messages, rows))
+    def _round(
+        self, state: ServerState, bench: Bench, round_: int
+    ) -> tuple[ServerState, RoundCalls]:
+        strategy, drawn = self.strategy, self.plan.training_sites(round_)
+        tolerance = self.plan.tolerance
+        calls = RoundCalls(self.engine, strategy, tolerance, self.ledger, bench, round_)
+        answers = calls.survey(strategy.survey(state, round_))
+        state = strategy.hear(state, answers)
+        messages = strategy.broadcast(state, round_, calls.present(drawn), answers)
+        state = strategy.aggregate(state, calls.train(messages, len(drawn)))
         if self.plan.validates(round_):
-            judged = {site: Broadcast(round_, state.weights) for site in self.plan.judged}
-            list(self._call("evaluate", judged, rows))
-        return state, rows
+            calls.evaluate({site: Broadcast(round_, state.weights) for site in self.plan.judged})
+        return state, calls
 
-    def _call(self, op: Op, messages: Mapping[str, Broadcast], rows: list[Row]) -> Iterator[Reply]:
-        for reply in self.engine.call(op, messages):
-            if reply.error is not None:
-                raise SiteFailed(reply.error)
-            message = messages[reply.site]
-            rows.extend(_measured(op, message.round, reply))
-            if op != "evaluate":
-                _add_moved(rows, message, reply)
-            yield reply
+    @property
+    def _choosing(self) -> list[str]:
+        """The sites that choose the best round."""
+        chosen_by = self.plan.chosen_by or self.plan.participants
+        return [site for site in chosen_by if site in self.plan.judged]
 
     def _record(self, rows: Sequence[Row]) -> None:
         self.journal.write(rows)
         for tracker in self.trackers:
             tracker.log(rows)
 
-    def _keep(self, round_: int, state: ServerState, best: tuple[float, int]) -> None:
-        memory, (score, best_round) = self.engine.snapshot(), best
-        checkpoint = Checkpoint(round_, state.weights, state.extras, memory, score, -best_round)
+    def _keep(self, round_: int, state: ServerState, bench: Bench, best: tuple[float, int]) -> None:
+        memory, (score, last) = self.engine.snapshot(), best
+        checkpoint = Checkpoint(round_, state.weights, state.extras, memory, score, -last, bench)
         self.engine.forget_before(self.checkpoints.save(checkpoint))
-
-
-def _measured(op: Op, round_: int, reply: Reply) -> Iterator[Row]:
-    split = {"evaluate": "val"}.get(op, "train")
-    for name, value in reply.metrics.items():
-        metric, _, convention = name.partition("/") if op == "evaluate" else (name, "", "")
-        yield Row(round_, split, reply.site, metric, convention, value)
-
-
-def _add_moved(rows: list[Row], message: Broadcast, reply: Reply) -> None:
-    """Adds what crossed the wall to the site's rows of this round, one row per way and kind."""
-    ways = (("sent", message.weights, message.extras), ("received", reply.weights, reply.extras))
-    for way, weights, extras in ways:
-        for kind, tensors in {"weights": weights, **extras}.items():
-            if n_bytes := sum(tensor.nbytes for tensor in tensors.values()):
-                row = Row(message.round, "wire", reply.site, f"bytes_{way}/{kind}", "", n_bytes)
-                before = next((i for i, old in enumerate(rows) if old[:5] == row[:5]), None)
-                if before is None:
-                    rows.append(row)
-                else:
-                    rows[before] = row._replace(value=rows[before].value + n_bytes)
 
 
 def _score(rows: Iterable[Row], sites: Sequence[str]) -> float:
@@ -180,4 +171,5 @@ def _score(rows: Iterable[Row], sites: Sequence[str]) -> float:
         for row in rows
         if row.split == "val" and row.site in sites and f"{row.metric}/{row.convention}" == BEST_BY
     ]
-    return float(np.mean(values)) if values else -float("inf")
+    # means over different sites don't compare: where one is missing, the round can't be the best
+    return float(np.mean(values)) if values and len(values) == len(sites) else -float("inf")

@@ -71,6 +71,21 @@ class Strategy(ABC):
         """In which order target examples accompany a source's; see `data.order.target_order`."""
         return "shuffled"
 
+    @property
+    def needs_all_replies(self) -> bool:
+        """Whether `aggregate` must see all replies at once; a mean is fed one at a time."""
+        return False
+
+    @property
+    def fewest_replies(self) -> int:
+        """How many training replies `aggregate` can't do without."""
+        return 1
+
+    @property
+    def bears_silence(self) -> bool:
+        """Whether a round goes on when a surveyed site gives no answer."""
+        return False
+
     def is_shared(self, name: str) -> bool:
         """Tells whether a weight travels; the others stay private."""
         return True
@@ -82,6 +97,10 @@ class Strategy(ABC):
     def survey(self, state: ServerState, round_: int) -> Mapping[str, Broadcast]:
         """Gives what sites are asked before a round; most strategies ask nothing."""
         return {}
+
+    def hear(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
+        """Gives the state with what is to be kept of a survey's answers; most keep nothing."""
+        return state
 
     def broadcast(
         self, state: ServerState, round_: int, sites: Sequence[str], answers: Sequence[Reply]
@@ -97,6 +116,13 @@ class Strategy(ABC):
     ) -> Mapping[str, Weights]:
         """Gives what a training site is sent beside the weights."""
         return {}
+
+    def flaw(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
+        """Gives what is wrong with a reply's extras, in a few words; None where nothing is.
+
+        The weights are inspected for every strategy alike, and all tensors for finite numbers.
+        """
+        return None
 
     @abstractmethod
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:

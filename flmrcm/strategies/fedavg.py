@@ -3,18 +3,60 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flmrcm.errors import ConfigErrors, one_of, require
 from flmrcm.strategies.aggregation import mean_of
 from flmrcm.strategies.base import LocalRule, Strategy
+from flmrcm.strategies.robust import AGGREGATIONS, combined, fewest_replies
 from flmrcm.types import Reply, ServerState, SiteContext
+
+MEAN = "mean"
 
 
 @dataclass(frozen=True)
 class FedAvg(Strategy):
-    """Every site trains from the global weights; the server averages what comes back."""
+    """Every site trains from the global weights; the server averages what comes back.
+
+    Args:
+        aggregation: `mean`, or a rule that bears garbage: `median`, `trimmed_mean`, `krum`
+            (see `strategies.robust`).
+        faulty: how many replies such a rule takes to be garbage at most.
+
+    Raises:
+        ConfigErrors: an unknown rule, or one that can't weigh by examples.
+    """
+
+    aggregation: str = MEAN
+    faulty: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if problems := one_of("strategy.aggregation", self.aggregation, AGGREGATIONS):
+            raise ConfigErrors(problems)
+        weighs = self.aggregation != MEAN and self.weighting != "uniform"
+        require(
+            {
+                "strategy.faulty": (self.faulty >= 0, f"at least 0; got {self.faulty}."),
+                "strategy.weighting": (not weighs, f"{self.aggregation} counts sites alike."),
+            }
+        )
+
+    @property
+    def needs_all_replies(self) -> bool:
+        """True for every rule but the mean."""
+        return self.aggregation != MEAN
+
+    @property
+    def fewest_replies(self) -> int:
+        """As the rule needs them."""
+        return fewest_replies(self.aggregation, self.faulty)
 
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
-        """Gives the mean of the sites' weights."""
-        return ServerState(mean_of(replies, self.weighting), state.extras)
+        """Gives the mean of the sites' weights, or what the robust rule makes of them."""
+        if self.needs_all_replies:
+            weights = combined(list(replies), self.aggregation, self.faulty)
+        else:
+            weights = mean_of(replies, self.weighting)
+        return ServerState(weights, state.extras)
 
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Gives plain training."""

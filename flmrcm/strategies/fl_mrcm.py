@@ -25,6 +25,7 @@ LATENTS = "latents"
 DETACHED = "detached"
 ALIGNMENTS = ("images", LATENTS, DETACHED)
 DISCRIMINATOR = "discriminator"
+ABORT, SKIP, REUSE = "abort", "skip", "reuse"
 SOURCE, TARGET = (0.0, 1.0), (1.0, 0.0)
 
 
@@ -44,6 +45,8 @@ class FLMRCM(FedAvg):
         max_latents: rows the target sends at most (`latents`); None sends one per slice.
         latent_clip: largest Euclidean norm of a sent latent; None leaves them.
         latent_noise: standard deviation of the Gaussian noise on sent latents.
+        target_failure: what happens when the target sends no latents: `abort` ends the run, `skip`
+            trains without the adversarial term, `reuse` takes the last latents it sent.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -60,14 +63,17 @@ class FLMRCM(FedAvg):
     max_latents: int | None = None
     latent_clip: float | None = None
     latent_noise: float = 0.0
+    target_failure: str = ABORT
 
     def __post_init__(self) -> None:
         super().__post_init__()
         problems = one_of("strategy.alignment", self.alignment, ALIGNMENTS)
         problems += one_of("strategy.sampling", self.sampling, ("shuffled", "published"))
+        known = ABORT, SKIP, REUSE
+        problems += one_of("strategy.target_failure", self.target_failure, known)
         if problems:
             raise ConfigErrors(problems)
-        clip, rows = self.latent_clip, self.max_latents
+        clip, rows, noise = self.latent_clip, self.max_latents, self.latent_noise
         require(
             {
                 "strategy.weight": (self.weight >= 0, f"at least 0; got {self.weight}."),
@@ -76,17 +82,14 @@ class FLMRCM(FedAvg):
                     f"above 0; got {self.discriminator_rate}.",
                 ),
                 "strategy.max_latents": (
-                    rows is None or rows >= 1,
+                    rows is None or rows > 0,
                     f"at least 1, or null; got {rows}.",
                 ),
                 "strategy.latent_clip": (
                     clip is None or clip > 0,
                     f"above 0, or null; got {clip}.",
                 ),
-                "strategy.latent_noise": (
-                    self.latent_noise >= 0,
-                    f"at least 0; got {self.latent_noise}.",
-                ),
+                "strategy.latent_noise": (noise >= 0, f"at least 0; got {noise}."),
             }
         )
 
@@ -100,23 +103,45 @@ class FLMRCM(FedAvg):
         """As the key `sampling` says."""
         return self.sampling
 
+    @property
+    def bears_silence(self) -> bool:
+        """As the key `target_failure` says."""
+        return self.target_failure != ABORT
+
     def survey(self, state: ServerState, round_: int) -> Mapping[str, Broadcast]:
         """Asks the target for its latents under the current global weights."""
         if self.needs_target_images or self.target is None:
             return {}
         return {self.target: Broadcast(round_, state.weights)}
 
+    def flaw(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
+        """The answer to a survey must be latents, (n, latent_size), at least one."""
+        latents = reply.extras.get(LATENTS, {}).get(LATENTS, torch.empty(0))
+        good = op != "survey" or (latents.ndim == 2 and latents.numel() > 0)
+        return None if good else "its answer holds no latents"
+
+    def hear(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
+        """Keeps the target's last latents where they're to be reused."""
+        if self.target_failure != REUSE or not answers:
+            return state
+        return ServerState(state.weights, {**state.extras, LATENTS: answers[0].extras[LATENTS]})
+
     def extras_for(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
-        """Sends the target's latents on to the sources."""
-        if site == self.target:
+        """Sends the target's latents on to the sources; the last ones where none came."""
+        if site == self.target or self.needs_target_images:
             return {}
-        return {kind: tensors for reply in answers for kind, tensors in reply.extras.items()}
+        if answers:
+            return {LATENTS: answers[0].extras[LATENTS]}
+        return {LATENTS: _known(state)} if self.target_failure == REUSE else {}
 
     def local_rule(self, site: SiteContext) -> LocalRule:
-        """Gives adversarial alignment, or plain training at the target itself."""
-        return LocalRule() if site.is_target else Alignment(self, site)
+        """Gives adversarial alignment, or plain training at the target, and without latents."""
+        skipped = self.target_failure == SKIP and LATENTS not in site.message.extras
+        if site.is_target or (skipped and not self.needs_target_images):
+            return LocalRule()
+        return Alignment(self, site)
 
     def answer(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
         """Gives the target's latents, (n, latent_size): at most `max_latents`, clipped, noised."""
@@ -208,6 +233,12 @@ class Alignment(LocalRule):
 def _latents(step: Step, detached: bool) -> tuple[Tensor, Tensor]:
     pair = step["latent"].float(), step["target_latent"].float()  # pyright: ignore[reportTypedDictNotRequiredAccess]
     return (pair[0].detach(), pair[1].detach()) if detached else pair
+
+
+def _known(state: ServerState) -> Weights:
+    if LATENTS not in state.extras:
+        raise SiteFailed("strategy.target_failure=reuse: the target has sent no latents before.")
+    return state.extras[LATENTS]
 
 
 def _share(logits: Tensor, column: int) -> Tensor:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import torch
 
+from flmrcm.errors import require
 from flmrcm.strategies.aggregation import RunningMean
 from flmrcm.strategies.base import LocalRule
-from flmrcm.strategies.fedavg import FedAvg
-from flmrcm.types import Learner, Reply, ServerState, SiteContext, Weights
+from flmrcm.strategies.fedavg import MEAN, FedAvg
+from flmrcm.types import Broadcast, Learner, Reply, ServerState, SiteContext, Weights
 
 CONTROL = "control"
 CONTROL_CHANGE = "control_change"
@@ -21,7 +22,15 @@ class Scaffold(FedAvg):
     A site's new control variate is the mean of its uncorrected gradients over the round. With
     plain SGD that is the paper's option II, c_i − c + (x − y)/(K·lr), to the letter; unlike it, it
     stays a gradient under RMSprop or Adam.
+
+    Raises:
+        ConfigErrors: a rule other than the mean.
     """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        said = f"{self.name} averages: its control variates are means; use {MEAN}."
+        require({"strategy.aggregation": (self.aggregation == MEAN, said)})
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Gives zero control variates, and remembers how many sites there are."""
@@ -34,6 +43,14 @@ class Scaffold(FedAvg):
     ) -> Mapping[str, Weights]:
         """Sends the server's control variate."""
         return {CONTROL: state.extras[CONTROL]}
+
+    def flaw(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
+        """A training reply must say how the site's control variate changed, shaped as sent."""
+        control, change = sent.extras.get(CONTROL, {}), reply.extras.get(CONTROL_CHANGE, {})
+        fits = all(k in control and v.shape == control[k].shape for k, v in change.items())
+        return (
+            None if op != "train" or (change and fits) else f"its {CONTROL_CHANGE} isn't as asked"
+        )
 
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
         """Averages the weights, and moves c by |S|/N times the mean change of the c_i."""

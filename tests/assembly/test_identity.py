@@ -1,6 +1,7 @@
 """Two configs are one experiment where nothing that changes numbers differs."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from flmrcm.assembly.compose import composed, jobs
 from flmrcm.assembly.identity import config_hash
@@ -48,3 +49,16 @@ def test_both_scenarios_share_the_sites_that_train_alone():
         for name in ("unseen", "participating")
     ]
     assert len(both[0] & both[1]) == 4
+
+
+def test_what_came_later_counts_only_where_it_is_used():
+    old = composed("train", [])
+    for key in ("robust", "strategy.aggregation", "strategy.faulty"):
+        OmegaConf.set_struct(old, False)
+        parent, _, last = key.rpartition(".")
+        del (OmegaConf.select(old, parent) if parent else old)[last]
+    for site in old.sites.values():
+        del site["policy"]
+    assert config_hash(_root_=old) == hashed()
+    used = [hashed("robust.quorum=3"), hashed("strategy.aggregation=median"), hashed()]
+    assert len(set(used)) == 3

@@ -24,7 +24,9 @@ class FreshProcess(InProcess):
         super().__init__({}, store, threads=1)
         self.root = root
 
-    def call(self, op: Op, messages: Mapping[str, Broadcast]) -> Iterator[Reply]:
+    def call(
+        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+    ) -> Iterator[Reply]:
         for site in sorted(messages):
             snapshot = self.store.snapshot()
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

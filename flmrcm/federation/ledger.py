@@ -1,0 +1,114 @@
+"""The border ledger: every object that crossed between coordinator and site, as it crossed."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from io import SEEK_END, TextIOWrapper
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from flmrcm.federation.engine import Op
+from flmrcm.types import Broadcast, Reply, Weights
+
+LEDGER = "ledger.csv"
+TO_SITE, FROM_SITE = "to_site", "from_site"
+METRICS = "metrics"
+_NUMBER = 8
+
+
+class Entry(NamedTuple):
+    """One object that crossed.
+
+    Attributes:
+        round: counted from 0.
+        site: on the other side of the coordinator.
+        op: survey | train | evaluate.
+        way: to_site | from_site.
+        kind: `weights`, `metrics`, or what the strategy calls it (`latents`, `control`).
+        name: within its kind.
+        shape: `64x32x3x3`; empty for a single number.
+        dtype: as in torch.
+        bytes: of its values; names, addresses and wrapping come on top.
+    """
+
+    round: int
+    site: str
+    op: str
+    way: str
+    kind: str
+    name: str
+    shape: str
+    dtype: str
+    bytes: int
+
+
+def sent(op: Op, site: str, message: Broadcast) -> Iterator[Entry]:
+    """Gives an entry for each object of a message."""
+    where = message.round, site, op, TO_SITE
+    return (Entry(*where, *what) for what in _tensors(message.weights, message.extras))
+
+
+def received(op: Op, round_: int, reply: Reply) -> Iterator[Entry]:
+    """Gives an entry for each object of a reply; the line that tells a failure isn't one."""
+    where = round_, reply.site, op, FROM_SITE
+    if reply.error is not None:
+        return
+    for what in _tensors(reply.weights, reply.extras):
+        yield Entry(*where, *what)
+    yield Entry(*where, METRICS, "n_examples", "", "int64", _NUMBER)
+    for name in reply.metrics:
+        yield Entry(*where, METRICS, name, "", "float64", _NUMBER)
+
+
+class Ledger:
+    """A book of crossings, `ledger.csv`; lines are only ever added.
+
+    Args:
+        path: the file; None keeps no book.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Adds entries and hands them to the operating system at once."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+") as book:
+            end = _whole(book)
+            book.truncate(end)  # a crash may have cut the last line short
+            file = TextIOWrapper(book, newline="")
+            writer = csv.writer(file, lineterminator="\n")
+            if end == 0:
+                writer.writerow(Entry._fields)
+            writer.writerows(entries)
+            file.flush()
+
+    def read(self) -> list[Entry]:
+        """Gives all whole entries."""
+        if self.path is None or not self.path.exists():
+            return []
+        with self.path.open("rb") as book:
+            end = _whole(book)
+            book.seek(0)
+            lines = book.read(end).decode().split("\n")[1:-1]
+        return [Entry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines)]
+
+
+def _tensors(
+    weights: Weights, extras: Mapping[str, Weights]
+) -> Iterator[tuple[str, str, str, str, int]]:
+    for kind, tensors in {"weights": weights, **extras}.items():
+        for name, tensor in tensors.items():
+            shape = "x".join(map(str, tensor.shape))
+            yield kind, name, shape, str(tensor.dtype).removeprefix("torch."), tensor.nbytes
+
+
+def _whole(book: BinaryIO) -> int:
+    """Gives the bytes up to the end of the last whole line."""
+    size = book.seek(0, SEEK_END)
+    book.seek(max(size - 1, 0))
+    if book.read(1) in (b"", b"\n"):
+        return size
+    book.seek(0)
+    return book.read().rfind(b"\n") + 1

@@ -1,0 +1,98 @@
+"""Rules that bear garbage from some sites; unlike a mean, they have to see all replies at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from flmrcm.errors import SiteFailed
+from flmrcm.types import Reply, Weights
+
+Rule = Callable[[Sequence[Weights], int], Weights]
+"""Gives one set of weights of many, of which so many may be garbage."""
+
+
+def trimmed_mean(sets: Sequence[Weights], faulty: int) -> Weights:
+    """Gives each coordinate's mean without its `faulty` largest and smallest values.
+
+    With no more garbage than that, every coordinate lies between those of honest sites (Yin et
+    al., ICML 2018, definition 2).
+
+    Args:
+        sets: more than twice `faulty`, with equal names and shapes.
+        faulty: how many are cut at each end.
+    """
+
+    def mean(name: str, like: Tensor) -> Tensor:
+        values = torch.stack([weights[name].double() for weights in sets]).sort(0).values
+        return values[faulty : len(sets) - faulty].mean(0).to(like.dtype)
+
+    return {name: mean(name, tensor) for name, tensor in sets[0].items()}
+
+
+def median(sets: Sequence[Weights]) -> Weights:
+    """Gives each coordinate's median, of an even number the mean of the middle two.
+
+    It bears garbage from fewer than half of the sites (Yin et al., definition 1).
+
+    Args:
+        sets: at least one, with equal names and shapes.
+    """
+    return trimmed_mean(sets, (len(sets) - 1) // 2)
+
+
+def krum(sets: Sequence[Weights], faulty: int) -> Weights:
+    """Gives the set that is nearest to its n − f − 2 nearest others.
+
+    See Blanchard et al., NeurIPS 2017, section 4.
+
+    Args:
+        sets: n ≥ 2f + 3, with equal names and shapes.
+        faulty: f, how many may be garbage.
+    """
+    distances = squared_distances(sets).sort(1).values  # a set's distance to itself comes first
+    scores = distances[:, 1 : len(sets) - faulty - 1].sum(1)
+    return dict(sets[int(scores.argmin())])
+
+
+def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
+    """Gives squared Euclidean distances over all tensors, float64, (sets, sets)."""
+    distances = torch.zeros(len(sets), len(sets), dtype=torch.float64)
+    for i, one in enumerate(sets):
+        for j, other in enumerate(sets[:i]):
+            gaps = [(one[name].double() - other[name].double()).square().sum() for name in one]
+            distances[i, j] = distances[j, i] = torch.stack(gaps).sum()
+    return distances
+
+
+RULES: Mapping[str, Rule] = {
+    "median": lambda sets, _: median(sets),
+    "trimmed_mean": trimmed_mean,
+    "krum": krum,
+}
+AGGREGATIONS = ("mean", *RULES)
+
+
+def fewest_replies(aggregation: str, faulty: int) -> int:
+    """Gives how many replies a rule needs to bear so many that are garbage."""
+    return {"trimmed_mean": 2 * faulty + 1, "krum": 2 * faulty + 3}.get(aggregation, 1)
+
+
+def combined(replies: Sequence[Reply], aggregation: str, faulty: int) -> Weights:
+    """Gives what a rule makes of the replies' weights.
+
+    Args:
+        replies: in sorted site order.
+        aggregation: one of `RULES`.
+        faulty: how many replies may be garbage.
+
+    Raises:
+        SiteFailed: fewer replies than the rule needs.
+    """
+    needed = fewest_replies(aggregation, faulty)
+    if len(replies) < needed:
+        raise SiteFailed(
+            f"strategy.aggregation={aggregation} with strategy.faulty={faulty} needs {needed} "
+            f"replies; {len(replies)} came."
+        )
+    return RULES[aggregation]([reply.weights for reply in replies], faulty)

@@ -1,0 +1,65 @@
+"""`flmrcm ledger` as a user types it."""
+
+from pathlib import Path
+
+import pytest
+
+from flmrcm.app import main
+from flmrcm.federation.ledger import Ledger
+
+TINY = ["train", "debug=tiny", "logger=csv", "name=small"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, simulated_cache):
+    """A folder with one run of each form of FL-MRCM."""
+    root = tmp_path_factory.mktemp("ledgers")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setenv("FLMRCM_CACHE", str(simulated_cache))
+        main([*TINY, "name=latents", "strategy=fl_mrcm_latent"])
+        main([*TINY, "name=images", "strategy=fl_mrcm"])
+    return root / "outputs"
+
+
+def shown(capsys, *words):
+    main(["ledger", *map(str, words)])
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_what_crossed_is_summed_and_both_books_agree(trained, capsys):
+    (run,) = (trained / "latents").glob("*/")
+    entries = Ledger(run / "ledger.csv").read()
+    total = f"{len(entries):,} objects, {sum(entry.bytes for entry in entries):,} bytes"
+    said = shown(capsys, trained / "latents")
+    assert f"Both books agree: {total}." in said
+    assert {"survey", "train", "evaluate"} == {entry.op for entry in entries}
+    assert all(word in said for word in ("sim_b", "latents", "weights", "metrics", "to site"))
+    assert "images" not in said
+
+
+def test_every_object_is_shown_with_its_shape(trained, capsys):
+    said = shown(capsys, trained / "latents", "--objects")
+    assert "metrics n_examples int64 8" in said
+    assert "latents latents" in said
+    assert "4x1x3x3 float32 144" in said
+
+
+def test_images_read_in_place_are_told_beside_the_ledger(trained, capsys):
+    assert "target's images read in place: sim_" in shown(capsys, trained / "images")
+
+
+def test_books_that_differ_are_told_apart(trained, capsys):
+    path = next((trained / "images").glob("*/sites/*/ledger.csv"))
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+    said = shown(capsys, trained / "images")
+    assert "Only the sites': 0 objects, 0 bytes; only the coordinator's: 1 objects, 8" in said
+    path.write_text("".join(lines))
+
+
+def test_a_folder_without_ledgers_is_one_line(capsys):
+    with pytest.raises(SystemExit):
+        main(["ledger", "nowhere"])
+    assert "nowhere: no run with a ledger below" in capsys.readouterr().err
+    assert not Path("nowhere").exists()

@@ -1,0 +1,80 @@
+"""One round's calls, with an engine that needs no site."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from flmrcm.errors import SiteFailed
+from flmrcm.federation.attendance import Tolerance
+from flmrcm.federation.calls import RoundCalls
+from flmrcm.federation.ledger import Ledger
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.scaffold import CONTROL, CONTROL_CHANGE, Scaffold
+from flmrcm.types import Broadcast, Reply
+
+SENT = Broadcast(0, {"w": torch.zeros(2)}, {CONTROL: {"w": torch.zeros(2)}})
+MESSAGES = dict.fromkeys(("east", "north"), SENT)
+
+
+class Canned:
+    """Answers every call with the same replies."""
+
+    def __init__(self, *replies):
+        self.replies = replies
+
+    def call(self, op, messages, timeout=None):
+        yield from self.replies
+
+    def snapshot(self):
+        return {}
+
+
+def good(site, **extras):
+    return Reply(site, 1, {"w": torch.ones(2)}, extras)
+
+
+def calls(*replies, strategy=None, quorum=1, **bench):
+    tolerance = Tolerance(quorum=quorum, bench_after=1)
+    return RoundCalls(Canned(*replies), strategy or FedAvg(), tolerance, Ledger(), bench, 0)
+
+
+def sites_of(round_calls):
+    return [reply.site for reply in round_calls.train(MESSAGES, drawn=2)]
+
+
+def test_a_reply_that_nobody_asked_for_and_a_second_one_are_left_out(caplog):
+    uninvited = calls(good("east"), good("east"), good("south"), good("north"))
+    with caplog.at_level(logging.WARNING):
+        assert sites_of(uninvited) == ["east", "north"]
+    assert "a reply of south that nobody asked for" in caplog.text
+
+
+def test_a_mean_gets_one_reply_at_a_time_and_a_robust_rule_all():
+    mean = calls(good("east"), good("north"))
+    assert isinstance(mean.train(MESSAGES, 2), Iterator)
+    median = calls(good("east"), good("north"), strategy=FedAvg(aggregation="median"))
+    assert isinstance(median.train(MESSAGES, 2), list)
+
+
+def test_a_benched_site_is_noted_and_not_present():
+    here = calls(east=(0, 3), north=(1, 0))
+    assert here.present(["east", "north"]) == ["north"]
+    assert [(row.site, row.metric) for row in here.rows] == [("east", "benched")]
+
+
+def test_too_few_to_begin_with_ask_nobody():
+    with pytest.raises(SiteFailed, match="good replies of 3 sites, 2 can be had"):
+        list(calls(quorum=3).train(MESSAGES, drawn=3))
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [{}, {CONTROL_CHANGE: {"w": torch.zeros(3)}}, {CONTROL_CHANGE: {"v": torch.zeros(2)}}],
+    ids=["missing", "misshapen", "unknown"],
+)
+def test_scaffold_refuses_a_reply_without_its_control_change(extras):
+    whole = {CONTROL_CHANGE: {"w": torch.zeros(2)}}
+    replies = good("east", **extras), good("north", **whole)
+    assert sites_of(calls(*replies, strategy=Scaffold())) == ["north"]

@@ -1,0 +1,68 @@
+"""The border ledger: what was written is read, nothing is ever cut but half a line."""
+
+import torch
+
+from flmrcm.federation.ledger import Entry, Ledger, received, sent
+from flmrcm.types import Broadcast, Reply
+
+MESSAGE = Broadcast(
+    3, {"a": torch.ones(2, 3), "n": torch.tensor(1)}, {"latents": {"z": torch.ones(4)}}
+)
+REPLY = Reply("north", 5, {"a": torch.ones(2, 3).half()}, {}, {"loss": 0.5})
+
+
+def test_every_object_of_a_message_is_an_entry():
+    where = (3, "north", "train", "to_site")
+    assert list(sent("train", "north", MESSAGE)) == [
+        (*where, "weights", "a", "2x3", "float32", 24),
+        (*where, "weights", "n", "", "int64", 8),
+        (*where, "latents", "z", "4", "float32", 16),
+    ]
+
+
+def test_every_object_of_a_reply_is_an_entry_its_numbers_too():
+    where = (3, "north", "train", "from_site")
+    assert list(received("train", 3, REPLY)) == [
+        (*where, "weights", "a", "2x3", "float16", 12),
+        (*where, "metrics", "n_examples", "", "int64", 8),
+        (*where, "metrics", "loss", "", "float64", 8),
+    ]
+
+
+def test_a_failure_carries_nothing():
+    assert list(received("train", 3, Reply("north", error="away"))) == []
+
+
+def test_what_was_written_is_read(tmp_path):
+    ledger = Ledger(tmp_path / "here" / "ledger.csv")
+    assert ledger.read() == []
+    ledger.write(sent("train", "north", MESSAGE))
+    ledger.write(received("train", 3, REPLY))
+    assert ledger.read() == [*sent("train", "north", MESSAGE), *received("train", 3, REPLY)]
+    lines = ledger.path.read_text().splitlines()
+    assert lines[0] == ",".join(Entry._fields)
+    assert len(lines) == 7
+
+
+def test_half_a_line_is_left_out_and_written_over(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.csv")
+    ledger.write(sent("train", "north", MESSAGE))
+    ledger.path.write_text(ledger.path.read_text()[:-2])
+    whole = list(sent("train", "north", MESSAGE))
+    assert ledger.read() == whole[:-1]
+    ledger.write(whole[-1:])
+    assert ledger.read() == whole
+
+
+def test_a_header_cut_short_is_written_anew(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.csv")
+    ledger.path.write_text("round,si")
+    assert ledger.read() == []
+    ledger.write(sent("train", "ñorth, or south", MESSAGE))
+    assert ledger.read() == list(sent("train", "ñorth, or south", MESSAGE))
+
+
+def test_no_path_keeps_no_book():
+    ledger = Ledger()
+    ledger.write(sent("train", "north", MESSAGE))
+    assert ledger.read() == []

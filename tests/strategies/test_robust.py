@@ -1,0 +1,123 @@
+"""Laws of the rules that bear garbage."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from flmrcm.errors import ConfigErrors, SiteFailed
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.robust import (
+    RULES,
+    combined,
+    fewest_replies,
+    krum,
+    median,
+    squared_distances,
+    trimmed_mean,
+)
+from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.types import Reply, ServerState
+
+NUMBERS = st.floats(-1e3, 1e3, width=32)
+GARBAGE = st.floats(-(2.0**100), 2.0**100, width=32)
+
+
+def sets_of(*points):
+    return [{"w": torch.tensor(point[:-1]), "b": torch.tensor(point[-1])} for point in points]
+
+
+def points(numbers, count):
+    return st.lists(st.tuples(numbers, numbers, numbers), min_size=count, max_size=count)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(point=st.tuples(NUMBERS, NUMBERS, NUMBERS), count=st.integers(5, 8))
+@settings(deadline=None, max_examples=30)
+def test_of_equal_replies_every_rule_gives_that_reply(rule, point, count):
+    sets = sets_of(*[point] * count)
+    found = RULES[rule](sets, 1)
+    assert all(torch.equal(found[name], sets[0][name]) for name in sets[0])
+
+
+def test_the_median_is_the_middle_or_the_mean_of_the_middle_two():
+    assert median(sets_of((1.0, 9.0, 3.0), (2.0, 0.0, 4.0), (7.0, 1.0, 5.0)))["w"].tolist() == [
+        2,
+        1,
+    ]
+    assert median(sets_of((1.0, 9.0), (4.0, 3.0)))["w"].tolist() == [2.5]
+
+
+def test_the_trimmed_mean_leaves_the_extremes_out():
+    sets = sets_of((1.0, 0.0), (2.0, 0.0), (6.0, 0.0), (99.0, 0.0), (-50.0, 0.0))
+    assert trimmed_mean(sets, 1)["w"].tolist() == [3.0]
+    assert_close(trimmed_mean(sets, 0)["w"], torch.tensor([58 / 5]))
+
+
+@pytest.mark.parametrize("rule", ["median", "trimmed_mean"])
+@given(honest=points(NUMBERS, 4), odd=points(GARBAGE, 1), place=st.integers(0, 4))
+@settings(deadline=None, max_examples=50)
+def test_garbage_from_one_of_five_leaves_every_coordinate_between_honest_ones(
+    rule, honest, odd, place
+):
+    sets = sets_of(*honest[:place], *odd, *honest[place:])
+    found, good = RULES[rule](sets, 1), sets_of(*honest)
+    for name, tensor in found.items():
+        column = torch.stack([weights[name] for weights in good])
+        assert (tensor >= column.amin(0)).all()
+        assert (tensor <= column.amax(0)).all()
+
+
+@given(honest=points(NUMBERS, 4), odd=points(GARBAGE, 1), place=st.integers(0, 4))
+@settings(deadline=None, max_examples=50)
+def test_garbage_from_one_of_five_moves_krum_no_further_than_the_honest_lie_apart(
+    honest, odd, place
+):
+    """Its two nearest are nearer than √2 times the honest diameter, and one of them is honest."""
+    sets = sets_of(*honest[:place], *odd, *honest[place:])
+    good = sets_of(*honest)
+    found = squared_distances([krum(sets, 1), *good])[0, 1:]
+    assert found.min() <= 2 * squared_distances(good).max() * (1 + 1e-9)
+
+
+def test_krum_gives_one_of_the_replies_bit_for_bit():
+    sets = sets_of((0.1, 0.0), (0.2, 0.0), (0.3, 0.0), (0.35, 0.0), (1e9, 0.0))
+    assert torch.equal(krum(sets, 1)["w"], sets[2]["w"])
+
+
+def test_a_mean_is_moved_by_garbage_as_far_as_it_likes():
+    replies = [Reply(f"s{i}", 1, {"w": torch.ones(2)}) for i in range(4)]
+    replies.append(Reply("s4", 1, {"w": torch.full((2,), 1e9)}))
+    state = ServerState({"w": torch.zeros(2)})
+    assert FedAvg().aggregate(state, replies).weights["w"].max() > 1e8
+    for rule in RULES:
+        robust = FedAvg(aggregation=rule).aggregate(state, replies)
+        assert torch.equal(robust.weights["w"], torch.ones(2))
+
+
+def test_too_few_replies_are_one_line():
+    replies = [Reply(f"s{i}", 1, {"w": torch.ones(1)}) for i in range(4)]
+    with pytest.raises(SiteFailed, match=r"krum with strategy\.faulty=1 needs 5 replies; 4 came"):
+        combined(replies, "krum", 1)
+    assert fewest_replies("trimmed_mean", 2) == 5
+    assert fewest_replies("median", 2) == fewest_replies("mean", 2) == 1
+
+
+def test_whole_numbers_stay_whole():
+    sets = [{"n": torch.tensor(n)} for n in (1, 2, 9)]
+    assert torch.equal(median(sets)["n"], torch.tensor(2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        (FedAvg, {"aggregation": "krumm"}, "Did you mean 'krum'?"),
+        (FedAvg, {"faulty": -1}, "strategy.faulty: at least 0"),
+        (FedAvg, {"aggregation": "krum", "weighting": "examples"}, "krum counts sites alike"),
+        (Scaffold, {"aggregation": "median"}, "its control variates are means"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(kind, values, said):
+    with pytest.raises(ConfigErrors, match=said.replace("?", r"\?")):
+        kind(**values)
