@@ -55,7 +55,8 @@ def volume_table(volumes: Sequence[Inspected]) -> pd.DataFrame:
 def summary_table(volumes: Sequence[Inspected]) -> Table:
     """Gives one line per site and contrast."""
     size = decimal(sum(volume.facts.n_bytes for volume in volumes))
-    table = _table(f"{len(volumes)} volumes, {size}, by site and contrast")
+    count = f"{len(volumes)} volume{'s' * (len(volumes) != 1)}"
+    table = _table(f"{count}, {size}, by site and contrast")
     table.add_column("site", overflow="fold", min_width=8)
     for head in _HEADS:
         table.add_column(head, justify="right", no_wrap=True)
@@ -147,4 +148,4 @@ def _usual_size(sizes: Sequence[tuple[int, int]]) -> str:
 def _brightness(levels: Sequence[float]) -> str:
     if not levels:
         return "–"
-    return f"{np.median(levels):.2g} ({min(levels):.2g}–{max(levels):.2g})"
+    return f"{np.median(levels):.3g} ({min(levels):.3g}–{max(levels):.3g})"
