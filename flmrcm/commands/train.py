@@ -1,6 +1,7 @@
 """`flmrcm train`: one run, a resumed run, or one job of a multirun."""
 
 import argparse
+import gc
 import logging
 import sys
 from collections.abc import Sequence
@@ -130,5 +131,6 @@ def _one_of_many(cfg: DictConfig, folder: RunFolder) -> None:
         folder.mark_failed(f"{kind}{error}")
         log.error("%s failed: %s%s", folder.path, kind, error)
         log.debug("failed", exc_info=True)
+    gc.collect()  # sites refer to themselves: what they keep in RAM would outlive their run
     if sweep := Sweep.of(folder.path):
         log.info("%s", sweep.standing())
