@@ -31,6 +31,8 @@ def begun(*words):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell has its background jobs ignore Ctrl-C, and they hand that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(Path("cut/site").rglob("sub-*.h5")):
         assert process.poll() is None
