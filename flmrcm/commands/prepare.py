@@ -38,7 +38,7 @@ Makes a site of original data: h5 files by contrast and split, splits.csv, manif
 sheet for each volume, overview.html. The same command again does only what is missing.
 
   source=nifti    input='/mine/**/*_T1w.nii.gz' subject_pattern='sub-(\\w+)_'
-  source=brats    input=/dl/MICCAI_BraTS2020_TrainingData contrasts=[T1,T2]
+  source=brats    input=/dl/MICCAI_BraTS2020_TrainingData 'contrasts=[T1,T2]'
   source=ixi      input=/dl/ixi split_by=hospital
   source=fastmri  input=/dl/multicoil_train coils=combine
   source=dicom    input=/pacs/export

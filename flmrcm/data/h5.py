@@ -146,6 +146,19 @@ def write_volume(
         temporary.unlink(missing_ok=True)
 
 
+def read_attributes(path: Path) -> dict[str, Any]:
+    """Gives a file's attributes as they are, texts decoded.
+
+    Raises:
+        DataLayoutError: the file can't be opened.
+    """
+    with _opened(path) as file:
+        return {
+            key: value.decode(errors="replace") if isinstance(value, bytes) else value
+            for key, value in file.attrs.items()
+        }
+
+
 @contextmanager
 def _opened(path: Path) -> Generator[h5py.File]:
     try:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from flmrcm.errors import DataLayoutError
+from flmrcm.data.h5 import read_attributes
 
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
@@ -56,12 +55,7 @@ def read_provenance(path: Path) -> Provenance:
     Raises:
         DataLayoutError: the file can't be opened.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            attributes = dict(file.attrs)
-    except OSError as error:
-        reason = str(error).split("(")[-1].rstrip(")")
-        raise DataLayoutError(f"{path}: not a readable HDF5 file ({reason}).") from None
+    attributes = read_attributes(path)
     return Provenance(
         *(_text(attributes, key) for key in ("contrast", "orientation", "kspace_origin")),
         patient_id=_text(attributes, "patient_id"),
@@ -73,8 +67,6 @@ def read_provenance(path: Path) -> Provenance:
 
 def _text(attributes: Mapping[str, Any], key: str) -> str:
     value = attributes.get(key, "")
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
     return str(value) if isinstance(value, str | np.integer) else ""
 
 

@@ -78,7 +78,7 @@ def _sampling(shown: int, n: int) -> str:
 def _pictured(entries: Sequence[Entry]) -> dict[str, list[dict[str, str]]]:
     groups: dict[str, list[dict[str, str]]] = {}
     for entry in entries:
-        title = f"{entry.group}, {entry.place.split or 'no split'}"
+        title = f"{entry.place.group}, {entry.place.split or 'no split'}"
         groups.setdefault(title, []).append(_thumbnail(entry))
     return groups
 

@@ -32,11 +32,6 @@ class Entry:
     said: Provenance
 
     @property
-    def group(self) -> str:
-        """Site and contrast."""
-        return f"{self.place.site} {self.place.contrast}".strip()
-
-    @property
     def target_shape(self) -> tuple[int, int]:
         """(height, width) of the target, or of the k-space where there's none."""
         return self.header.target_shape or self.header.shape[2:]
@@ -61,7 +56,7 @@ def site_tables(entries: Sequence[Entry], manifest: Path) -> list[Section]:
 
 def _counts(entries: Sequence[Entry]) -> Section:
     rows: list[list[str]] = []
-    for group, members in _grouped(entries, lambda e: e.group):
+    for group, members in _grouped(entries, lambda e: e.place.group):
         splits = [sum(e.place.split == split for e in members) for split in SPLITS]
         slices = sum(e.header.shape[0] for e in members)
         rows.append([group, *map(str, (*splits, len(members), slices))])
@@ -70,7 +65,7 @@ def _counts(entries: Sequence[Entry]) -> Section:
 
 def _sizes(entries: Sequence[Entry]) -> Section:
     rows: list[list[str]] = []
-    for group, members in _grouped(entries, lambda e: e.group):
+    for group, members in _grouped(entries, lambda e: e.place.group):
         columns = [
             (str(e.header.shape[0]) for e in members),
             (str(e.header.shape[1]) for e in members),
@@ -86,7 +81,7 @@ def _sizes(entries: Sequence[Entry]) -> Section:
 
 def _intensities(entries: Sequence[Entry]) -> Section:
     rows: list[list[str]] = []
-    for group, members in _grouped(entries, lambda e: f"{e.group} {e.place.split}".strip()):
+    for group, members in _grouped(entries, lambda e: f"{e.place.group} {e.place.split}".strip()):
         maxima = [e.said.maximum for e in members if e.said.maximum is not None]
         levels = [e.rms for e in members if e.rms is not None]
         rows.append([group, *_spread(maxima), *_spread(levels)])

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import torch
 from torch import Tensor
 
+from flmrcm.data.h5 import read_attributes
 from flmrcm.data.prepare.raw_kspace import open_raw
 from flmrcm.data.prepare.scan import Found, Scan, Skipped
 from flmrcm.data.prepare.tree import files_of, refuse_unknown_contrasts
-from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.errors import ConfigErrors, DataLayoutError, one_of
 from flmrcm.physics.coils import rss
 from flmrcm.physics.combination import combine_adaptively
 
@@ -135,15 +135,11 @@ def _said(path: Path) -> dict[str, str]:
     said = {"acquisition": "", "scanner": "other", "patient_id": path.stem}
     said |= name.groupdict() if name else {}
     try:
-        with h5py.File(path, "r") as file:
-            attributes = dict(file.attrs)
-    except OSError as error:
-        reason = str(error).split("(")[-1].rstrip(")")
-        raise Skipped(f"{path}: not a readable HDF5 file ({reason})") from None
+        attributes = read_attributes(path)
+    except DataLayoutError as error:
+        raise Skipped(str(error)) from None
     for key in said.keys() & attributes.keys() - {"scanner"}:
-        value = attributes[key]
-        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        said[key] = text or said[key]
+        said[key] = str(attributes[key]) or said[key]
     return said
 
 

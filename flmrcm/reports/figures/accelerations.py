@@ -11,7 +11,16 @@ from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.page import Outcome, Page
 from flmrcm.reports.figures.selection import distinct, where
 from flmrcm.reports.figures.series import LEAST, MEAN, MOST, spread
-from flmrcm.reports.figures.style import HEADS, Look, grid, leave_empty, legend, looks, styled
+from flmrcm.reports.figures.style import (
+    HEADS,
+    Look,
+    grid,
+    leave_empty,
+    legend,
+    looks,
+    name_columns,
+    styled,
+)
 
 METRICS = ("psnr", "ssim")
 
@@ -62,10 +71,7 @@ def _draw(page: Page, rows: pd.DataFrame) -> Outcome:
         for axis, site in zip(line, sites, strict=True):
             _draw_lines(axis, where(rows, metric=metric, site=site), shown)
         line[0].set_ylabel(HEADS[metric])
-    for axis, site in zip(axes[0], sites, strict=True):
-        axis.set_title(site)
-    for axis in axes[-1]:
-        axis.set_xlabel("acceleration")
+    name_columns(axes, sites, "acceleration")
     legend(figure, shown)
     caption = _HOW.format(convention=page.comparison.convention)
     return page.drawn(figure, "accelerations", _WHAT, caption)

@@ -11,7 +11,15 @@ from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.page import Outcome, Page, pages
 from flmrcm.reports.figures.selection import where
 from flmrcm.reports.figures.series import journals, sites_of
-from flmrcm.reports.figures.style import HEADS, grid, leave_empty, legend, looks, styled
+from flmrcm.reports.figures.style import (
+    HEADS,
+    grid,
+    leave_empty,
+    legend,
+    looks,
+    name_columns,
+    styled,
+)
 
 LOSS = "loss"
 
@@ -59,10 +67,7 @@ def _draw(page: Page) -> Outcome:
             else:
                 draw_lines(axis, here, shown)
         line[0].set_ylabel(head)
-    for axis, site in zip(axes[0], sites, strict=True):
-        axis.set_title(site)
-    for axis in axes[-1]:
-        axis.set_xlabel("round")
+    name_columns(axes, sites, "round")
     legend(figure, shown)
     caption = _HOW.format(convention=page.comparison.convention)
     return page.drawn(figure, "curves", _WHAT, caption)

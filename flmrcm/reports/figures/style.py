@@ -104,6 +104,14 @@ def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, 
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
+def name_columns(axes: np.ndarray, names: Sequence[str], below: str) -> None:
+    """Names the columns of a grid above its first row, and what is counted below its last."""
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(name)
+    for axis in axes[-1]:
+        axis.set_xlabel(below)
+
+
 def legend(figure: Figure, shown: Mapping[str, Look], joined: str = "line") -> None:
     """Puts the names of what is shown below the axes.
 
