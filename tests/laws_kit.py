@@ -51,16 +51,17 @@ class Setting:
         return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
 
     def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Federation:
-        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
-        local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
-        shop = Workshop(
-            module, strategy, local, compute.fabric(), Judge(compute), SEED, lambda _: None
-        )
-        clients = self.clients(shop)
+        clients = self.clients(self.shop(strategy, module))
         plan = Plan(self.rounds, self.participants, self.participants, seed=SEED, **self.plan)
         checkpoints = CheckpointFolder(self.folder / "checkpoints", 0, {})
         engine = InProcess(clients, MemoryStore(self.folder / "checkpoints" / "memory"), threads=1)
         return Federation(strategy, engine, plan, checkpoints, Journal(self.folder / "journal.csv"))
+
+    def shop(self, strategy: Strategy, module: ReconModule | None = None) -> Workshop:
+        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
+        local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
+        fabric, judge = compute.fabric(), Judge(compute)
+        return Workshop(module, strategy, local, fabric, judge, SEED, lambda _: None)
 
     def clients(self, shop: Workshop) -> dict[str, Client]:
         target = self.sites[TARGET] if shop.strategy.needs_target_images else None

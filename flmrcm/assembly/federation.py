@@ -4,12 +4,14 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.engine import IN_PROCESS, build_engine, check_engine
 from flmrcm.assembly.learner import build_learner
 from flmrcm.assembly.sites import build_sources, chosen_participants, chosen_target
 from flmrcm.data.site import Loading, Site
@@ -17,6 +19,7 @@ from flmrcm.errors import ConfigErrors, one_of
 from flmrcm.federation.budget import BUDGETS, POOLED, Share, shares
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.client import Client, Workshop
+from flmrcm.federation.crew import Crew
 from flmrcm.federation.engine import Watch
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.local_training import LocalTraining
@@ -102,6 +105,7 @@ def check(cfg: DictConfig) -> Parts:
     found.problems += one_of("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
     if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
+    check_engine(cfg, strategy, found)
     found.raise_if_any()
     config = {**plain(cfg), "participants": participants, "target": target}
     pool = _pooled(sites, participants) if cfg.pooled else None
@@ -155,7 +159,17 @@ def build_federation(
     parts: Parts, folder: Path, trackers: Sequence[Tracker], watch: Watch
 ) -> Federation:
     """Gives the federation, ready to run in a folder."""
-    compute, found = parts.compute, Gathering()
+    crew = Crew(build_clients(parts, watch), partial(clients_anew, parts.config))
+    store = MemoryStore(folder / "checkpoints" / "memory", parts.compute.memory_budget * _GIB)
+    engine = build_engine(parts.config["engine"], crew, store)
+    checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
+    journal = Journal(folder / "journal.csv")
+    return Federation(parts.strategy, engine, judgeable(parts), checkpoints, journal, trackers)
+
+
+def build_clients(parts: Parts, watch: Watch) -> dict[str, Client]:
+    """Gives a client for each site that may be called."""
+    compute = parts.compute
     compute.ready(parts.module.model)
     judge = Judge(compute)
     shop = Workshop(
@@ -164,18 +178,21 @@ def build_federation(
     shown = parts.strategy.target if parts.strategy.needs_target_images else None
     target = parts.sites[shown] if shown else None
     work = _shares(parts)
-    clients = {n: Client(site, shop, target, work.get(n)) for n, site in parts.clients.items()}
-    checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
-    store = MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB)
-    engine = found.build(
-        "engine",
-        parts.config["engine"],
-        clients=clients,
-        store=store,
-    )
-    found.raise_if_any()
-    journal = Journal(folder / "journal.csv")
-    return Federation(parts.strategy, engine, judgeable(parts), checkpoints, journal, trackers)
+    return {n: Client(site, shop, target, work.get(n)) for n, site in parts.clients.items()}
+
+
+def clients_anew(config: Mapping[str, Any]) -> dict[str, Client]:
+    """Gives the clients of a checked config in another process, which nobody watches.
+
+    Args:
+        config: resolved, plain, as in `Parts`.
+    """
+    here = {
+        "engine": {"_target_": IN_PROCESS},
+        "compute": {**config["compute"], "device": 0},  # the only one its engine lets it see
+        "init_from": None,  # every call brings its weights
+    }
+    return build_clients(check(OmegaConf.create({**config, **here})), lambda _: None)
 
 
 def _shares(parts: Parts) -> dict[str, Share]:

@@ -1,9 +1,9 @@
 """The port: how a message reaches its sites; all that a strategy's round may use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
-from flmrcm.types import Broadcast, Reply
+from flmrcm.types import Broadcast, Reply, Weights
 
 Op = Literal["survey", "train", "evaluate"]
 
@@ -30,7 +30,14 @@ Watch = Callable[[Progress], None]
 
 
 class Engine(Protocol):
-    """Carries messages to sites and replies back."""
+    """Carries messages to sites and replies back; starts nothing before its first call.
+
+    Attributes:
+        may_share_images: whether a site may read another's images, because all of them live in one
+            process that is trusted with them.
+    """
+
+    may_share_images: ClassVar[bool]
 
     def sites(self) -> Sequence[str]:
         """Gives the live sites, sorted: participants, target and any other that can be judged."""
@@ -38,6 +45,10 @@ class Engine(Protocol):
 
     def call(self, op: Op, messages: Mapping[str, Broadcast]) -> Iterator[Reply]:
         """Gives the sites' replies in sorted order; a failed site replies with `error`."""
+        ...
+
+    def n_bytes(self, tensors: Weights) -> int:
+        """Gives the bytes that tensors take on their way to a site or back."""
         ...
 
     def snapshot(self) -> Mapping[str, int]:
@@ -50,4 +61,8 @@ class Engine(Protocol):
 
     def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
         """Drops memories that no kept snapshot names."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what calls have started; a later call starts it again."""
         ...

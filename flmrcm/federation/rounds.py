@@ -1,6 +1,6 @@
 """The federated round, as the paper has it; it knows no transport, no data set, no GPU."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,7 +139,7 @@ class Federation:
             message = messages[reply.site]
             rows.extend(_measured(op, message.round, reply))
             if op != "evaluate":
-                _add_moved(rows, message, reply)
+                _add_moved(rows, message, reply, self.engine.n_bytes)
             yield reply
 
     def _record(self, rows: Sequence[Row]) -> None:
@@ -160,12 +160,14 @@ def _measured(op: Op, round_: int, reply: Reply) -> Iterator[Row]:
         yield Row(round_, split, reply.site, metric, convention, value)
 
 
-def _add_moved(rows: list[Row], message: Broadcast, reply: Reply) -> None:
+def _add_moved(
+    rows: list[Row], message: Broadcast, reply: Reply, size: Callable[[Weights], int]
+) -> None:
     """Adds what crossed the wall to the site's rows of this round, one row per way and kind."""
     ways = (("sent", message.weights, message.extras), ("received", reply.weights, reply.extras))
     for way, weights, extras in ways:
         for kind, tensors in {"weights": weights, **extras}.items():
-            if n_bytes := sum(tensor.nbytes for tensor in tensors.values()):
+            if n_bytes := size(tensors):
                 row = Row(message.round, "wire", reply.site, f"bytes_{way}/{kind}", "", n_bytes)
                 before = next((i for i, old in enumerate(rows) if old[:5] == row[:5]), None)
                 if before is None:
@@ -178,8 +180,6 @@ def _score(rows: Iterable[Row], sites: Sequence[str]) -> float:
     values = [
         row.value
         for row in rows
-        if row.split == "val"
-        and row.site in sites
-        and f"{row.metric}/{row.convention}" == BEST_BY
+        if row.split == "val" and row.site in sites and f"{row.metric}/{row.convention}" == BEST_BY
     ]
     return float(np.mean(values)) if values else -float("inf")

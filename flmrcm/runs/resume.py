@@ -11,7 +11,10 @@ from flmrcm.assembly.overlay import overlaid
 from flmrcm.errors import ConfigErrors
 from flmrcm.runs.folder import RunFolder
 
-MAY_CHANGE = ("rounds", "compute", "logger", "keep_every", "engine.threads", "data.cache")
+MAY_CHANGE = (
+    "rounds", "compute", "logger", "keep_every", "data.cache",
+    "engine.threads", "engine.actors", "engine.gpus_per_site",
+)  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 
 

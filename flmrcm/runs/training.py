@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -72,7 +72,8 @@ def _train_and_judge(parts: Parts, folder: RunFolder) -> None:
             site_fingerprints=prints,
             aligned_with=parts.aligned_with,
         )
-        federation.run(parts.module.model.state_dict())
+        with closing(federation.engine):
+            federation.run(parts.module.model.state_dict())
         panels = judge_run(parts, folder, trackers)
         rows = journal.read()
         for tracker in trackers:
