@@ -104,7 +104,7 @@ class RayActors(OneMachine):
             reply = Reply(site, error=f"site {site}, round {round_}: {_reason(error.cause)}")
         except ray.exceptions.RayError:
             log.debug("site %s's process ended", site, exc_info=True)
-            why = "its process ended (killed, or out of memory); the next call gets a new one."
+            why = "its process ended (killed, or out of memory). Go on with resume=FOLDER."
             return Reply(site, error=f"site {site}, round {round_}: {why}")
         self._idle.append(actor)
         return reply

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.data import judging, loading
+from benchmarks.engines import engines
 from benchmarks.machine import describe
 from benchmarks.results import Result
 from benchmarks.rounds import arithmetic, overhead
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Section] = {
     "f": judging,
     "g": scaling,
     "h": channels_last,
+    "engines": engines,
 }
 _MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
 
