@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from math import inf
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ import torch
 from flmrcm.engines.devices import gpu_share
 from flmrcm.engines.one_store import OneStore
 from flmrcm.engines.ray_start import started
-from flmrcm.engines.ray_work import Work, ended, watched
+from flmrcm.engines.ray_work import Work, watched
 from flmrcm.engines.worker import Worker
 from flmrcm.errors import ConfigErrors, FlmrcmError, require
 from flmrcm.federation.crew import Crew
@@ -84,10 +84,10 @@ class RayActors(OneStore):
                     works = [work for work in works if work not in (*over, *late)]
                     replies |= {work.site: self._reply(ray, work, messages) for work in over}
                     replies |= {work.site: _late(work, limit, messages) for work in late}
-                    ended(ray, late)
+                    _end(ray, late)
                 yield replies.pop(site)
         finally:
-            ended(ray, works)  # nobody listens any more
+            _end(ray, works)  # nobody listens any more, and a site has one hand at a time
 
     def close(self) -> None:
         """Ends the actors; Ray itself ends with this process."""
@@ -120,6 +120,11 @@ class RayActors(OneStore):
             return Reply(work.site, error=f"{where}: {why}")
         self._idle.append(work.actor)
         return reply
+
+
+def _end(ray: Any, works: Sequence[Work]) -> None:
+    for work in works:
+        ray.kill(work.actor)
 
 
 def _late(work: Work, limit: float, messages: Mapping[str, Broadcast]) -> Reply:

@@ -6,9 +6,6 @@ from math import inf
 from time import monotonic
 from typing import Any
 
-_PATIENCE = 10.0
-"""Seconds in which a killed process surely ends."""
-
 
 @dataclass(eq=False)
 class Work:
@@ -52,14 +49,3 @@ def watched(ray: Any, works: Sequence[Work], limit: float) -> tuple[list[Work], 
         return [work], []
     work.begin(limit)
     return [], []
-
-
-def ended(ray: Any, works: Sequence[Work]) -> None:
-    """Ends the actors at work, and waits until they have: a site has one hand at a time."""
-    for work in works:
-        ray.kill(work.actor)
-    for work in works:
-        try:
-            ray.get([work.ready, work.reply], timeout=_PATIENCE)
-        except ray.exceptions.RayError:
-            continue
