@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet",
     "compare": "tables and pictures of finished runs",
+    "deploy": "certificates, keys and folders for a federation of several machines",
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
 

@@ -19,7 +19,7 @@ FLOORS = {
     "learning": 4,
     "federation": 5, "tracking": 5,
     "engines": 6, "reports": 6, "inspection": 6,
-    "assembly": 7, "runs": 7,
+    "assembly": 7, "runs": 7, "deployment": 7,
     "__main__": 8, "app": 8, "commands": 8, "scripts": 8, "flower_app": 8,
 }  # fmt: skip
 ASSEMBLY = 7

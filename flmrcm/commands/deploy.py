@@ -1,0 +1,86 @@
+"""`flmrcm deploy`: certificates, keys, and a folder for each party of a federation."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.compose import composed
+from flmrcm.assembly.sites import site_nodes
+from flmrcm.errors import ConfigErrors, one_of
+
+TRANSPORTS = ("flower",)
+OWN = ("output", "address", "port", "node_port", "days")
+"""Keys of the deployment; all others are those of a training config."""
+
+HELP = """usage: flmrcm deploy flower output=FOLDER [KEY=VALUE | GROUP=NAME ...]
+
+Writes certificates, a key for each site, one folder per site and one for the coordinator, each with
+its config and start.sh. Starts nothing. docs/deployment.md tells what to do with them.
+
+  sites=simulated | bfhi          who takes part; data_dir=…, sites.NAME.root=… may be given here,
+                                  or later in each site's site.yaml
+  address=127.0.0.1               name or IP address at which sites reach the coordinator
+  port=8000                       the coordinator's port
+  node_port=9094                  first of the ports that sites use on their own loopback
+  days=365                        how long the certificate is valid
+"""
+
+
+def main(words: list[str]) -> None:
+    """Checks everything, then writes the folders."""
+    folder, deployment = deployment_of(words)
+    deployment.write(folder)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{folder}: a coordinator and {len(deployment.sites)} sites")
+    console.print(f"next: read {folder / 'README.md'}")
+
+
+def deployment_of(words: Sequence[str], output: str | None = None) -> tuple[Path, Any]:
+    """Gives the folder and the deployment that words ask for.
+
+    Args:
+        words: as typed; the first is the transport.
+        output: the folder where the words name none.
+
+    Raises:
+        ConfigErrors: an unknown transport or key, or no cryptography to make keys with.
+    """
+    transport, *words = words or [""]
+    if problems := one_of("transport", transport, TRANSPORTS):
+        raise ConfigErrors(problems)
+    if find_spec("cryptography") is None:
+        raise ConfigErrors(["flower: isn't installed; pip install 'flmrcm[flower]'."])
+    from flmrcm.deployment.folders import Deployment
+
+    own = dict(word.split("=", 1) for word in words if word.split("=")[0] in OWN)
+    folder = own.pop("output", output)
+    found = Gathering()
+    if not folder:
+        found.problems.append("output: name a new folder: output=FOLDER.")
+    cfg = composed("train", [word for word in words if word.split("=")[0] not in OWN])
+    values = {k: int(v) if k != "address" and v.isdigit() else v for k, v in own.items()}
+    deployment = found.call(Deployment, values, sites=data_of_sites(cfg))
+    found.raise_if_any()
+    return Path(str(folder)).expanduser(), deployment
+
+
+def data_of_sites(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    """Gives what each site's own file says of its data: a folder, or how they're generated.
+
+    A generated site keeps them in its own folder; a folder that isn't known yet is to be filled in.
+    """
+    data: dict[str, dict[str, Any]] = {}
+    for name, node in sorted(site_nodes(cfg).items()):
+        values = plain(node)
+        if values["generator"]:
+            data[name] = {"generator": {**values["generator"], "cache": "data"}}
+        elif not values["root"] and cfg.data_dir and values["folder"]:
+            data[name] = {"root": str(Path(cfg.data_dir) / values["folder"])}
+        else:
+            data[name] = {"root": values["root"]}
+    return data

@@ -1,0 +1,64 @@
+"""`flmrcm deploy`: what was typed ends in the folders, what can't be is one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flmrcm.app import main
+from flmrcm.commands import deploy
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def house(name):
+    return yaml.safe_load(Path("new", "sites", name, "site.yaml").read_text())
+
+
+def failing(capsys, *words):
+    with pytest.raises(SystemExit) as stopped:
+        main(["deploy", *words])
+    return stopped.value.code, capsys.readouterr().err.strip()
+
+
+def test_simulated_sites_make_their_data_at_home(capsys):
+    main(["deploy", "flower", "sites=simulated", "output=new", "data.simulated.size=32"])
+    generator = house("sim_b")["data"]["generator"]
+    assert (generator["size"], generator["cache"]) == (32, "data")
+    assert "new: a coordinator and 4 sites" in capsys.readouterr().out
+
+
+def test_folders_of_real_sites_are_written_or_left_to_fill_in():
+    words = ["sites=bfhi", "data_dir=/data", "sites.ixi.root=/ixi", "address=10.0.0.7"]
+    main(["deploy", "flower", "output=new", *words])
+    assert house("brats")["data"] == {"root": "/data/BraTS"}
+    assert house("ixi")["data"] == {"root": "/ixi"}
+    assert house("ixi")["coordinator"] == "10.0.0.7:8000"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["flowr", "output=new"], "transport=flowr: use one of flower. Did you mean 'flower'?"),
+        (["flower"], "output: name a new folder: output=FOLDER."),
+        (["flower", "output=new", "port=http"], "port=http: a whole number."),
+        (["flower", "output=new", "sites=simulatd"], "Did you mean 'simulated'?"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, words, said):
+    status, text = failing(capsys, *words)
+    assert status == 2
+    assert said in text
+    assert len(text.splitlines()) == 1
+    assert not Path("new").exists()
+
+
+def test_without_the_extra_one_line_names_it(capsys, monkeypatch):
+    monkeypatch.setattr(deploy, "find_spec", lambda _: None)
+    assert failing(capsys, "flower", "output=new") == (
+        2,
+        "config: flower: isn't installed; pip install 'flmrcm[flower]'.",
+    )

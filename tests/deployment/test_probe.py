@@ -1,0 +1,97 @@
+"""Before anything starts: is the coordinator there, is it ours, is the port free?"""
+
+import socket
+import ssl
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+
+from flmrcm.deployment import certificates
+from flmrcm.deployment.certificates import certified
+from flmrcm.deployment.probe import NobodyThere, check_free, probe
+from flmrcm.errors import FlmrcmError
+
+
+def written(folder, identity):
+    folder.mkdir()
+    for name in ("authority", "certificate", "key"):
+        (folder / name).write_bytes(getattr(identity, name))
+    return folder
+
+
+@contextmanager
+def answering(identity=None):
+    """Somebody who takes one caller at a free port, with TLS or with silence."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            caller, _ = server.accept()
+            with caller:
+                if identity is None:
+                    caller.sendall(b"220 a mail server\r\n")
+                    return
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(identity / "certificate", identity / "key")
+                try:
+                    with context.wrap_socket(caller, server_side=True) as secured:
+                        secured.recv(1)
+                except OSError:
+                    pass  # the caller hung up, as it should where it doesn't trust us
+
+        thread = Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+@pytest.fixture
+def own(tmp_path):
+    return written(tmp_path / "own", certified(["localhost", "127.0.0.1"], 30))
+
+
+def test_our_coordinator_is_let_in(own):
+    with answering(own) as port:
+        probe(f"127.0.0.1:{port}", own / "authority")
+
+
+def test_a_foreign_coordinator_is_refused(own, tmp_path):
+    other = written(tmp_path / "other", certified(["127.0.0.1"], 30))
+    with answering(other) as port, pytest.raises(FlmrcmError, match=r"isn't signed by .*authority"):
+        probe(f"127.0.0.1:{port}", own / "authority")
+
+
+def test_an_expired_coordinator_is_refused(own, tmp_path, monkeypatch):
+    then = certificates._now() - certificates.timedelta(days=90)
+    with monkeypatch.context() as past:
+        past.setattr(certificates, "_now", lambda: then)
+        old = written(tmp_path / "old", certified(["127.0.0.1"], 30))
+    monkeypatch.setattr("flmrcm.deployment.probe.check_date", lambda *_: None)
+    with answering(old) as port, pytest.raises(FlmrcmError, match="expired"):
+        probe(f"127.0.0.1:{port}", old / "authority")
+
+
+def test_a_certificate_for_another_address_is_refused(tmp_path):
+    elsewhere = written(tmp_path / "elsewhere", certified(["10.0.0.7"], 30))
+    with answering(elsewhere) as port, pytest.raises(FlmrcmError, match="for another address"):
+        probe(f"127.0.0.1:{port}", elsewhere / "authority")
+
+
+def test_somebody_who_speaks_no_tls_is_named(own):
+    with answering() as port, pytest.raises(FlmrcmError, match="doesn't speak TLS"):
+        probe(f"127.0.0.1:{port}", own / "authority")
+
+
+def test_nobody_there_is_said_at_once(own):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(NobodyThere, match=f"127.0.0.1:{port}: no coordinator answers"):
+        probe(f"127.0.0.1:{port}", own / "authority")
+
+
+def test_a_taken_port_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(FlmrcmError, match=f"port {port}: can't be listened on"):
+            check_free("127.0.0.1", port)
+    check_free("127.0.0.1", port)
