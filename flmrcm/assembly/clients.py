@@ -1,5 +1,6 @@
 """From checked parts to the sites' clients."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from flmrcm.assembly.parts import Parts
@@ -48,6 +49,15 @@ def _border(site: str, parts: Parts, folder: Path) -> Border:
 def _shares(parts: Parts) -> dict[str, Share]:
     steps = parts.config["budget"] == "steps"
     counted = {name for name, site in parts.clients.items() if steps and site.has("train")}
-    batches = {name: parts.clients[name].n_batches for name in sorted(counted)}
+    return shares_of(parts, {name: parts.clients[name].n_batches for name in sorted(counted)})
+
+
+def shares_of(parts: Parts, batches: Mapping[str, int]) -> dict[str, Share]:
+    """Gives what each participant trains in a round.
+
+    Args:
+        parts: checked.
+        batches: in one pass, of every site with training data.
+    """
     epochs, participants = parts.local.epochs, parts.plan.participants
     return shares(parts.config["budget"], epochs, batches, participants)

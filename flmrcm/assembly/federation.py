@@ -5,11 +5,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from flmrcm.assembly.abroad import keeps_data_elsewhere, without_places
 from flmrcm.assembly.borders import build_policies, crossing_problems
 from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.clients import build_clients
@@ -23,7 +25,8 @@ from flmrcm.federation.budget import BUDGETS, POOLED
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.client import Client
 from flmrcm.federation.crew import Crew
-from flmrcm.federation.engine import Watch
+from flmrcm.federation.engine import Engine, Watch
+from flmrcm.federation.facts import SiteFacts, facts_of
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.memory import MemoryStore
@@ -47,6 +50,8 @@ def check(cfg: DictConfig) -> Parts:
         ConfigErrors: all problems together, each naming key, value and what is allowed.
     """
     found = Gathering()
+    if keeps_data_elsewhere(cfg):
+        cfg = without_places(cfg)
     compute, module, local = build_learner(cfg, found)
     sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))
     participants = found.attempt("participants", lambda: chosen_participants(cfg)) or []
@@ -106,7 +111,7 @@ def _pooled(sites: Mapping[str, Site], participants: Sequence[str]) -> Site:
     return Site(POOLED, sources, members[0].loading)
 
 
-def prepare_data(parts: Parts) -> None:
+def prepare_data(parts: Parts) -> dict[str, SiteFacts]:
     """Makes generated data, reads every header, and checks what only the data can tell.
 
     Raises:
@@ -115,27 +120,32 @@ def prepare_data(parts: Parts) -> None:
     """
     for site in parts.sites.values():
         site.ensure()
+    facts = {name: facts_of(s, parts.splits_needed(name)) for name, s in parts.clients.items()}
+    check_facts(parts, facts)
+    if parts.config["data"]["cache"] == "ram":
+        _announce_cache(sum(fact.n_bytes for fact in facts.values()))
+    return facts
+
+
+def check_facts(parts: Parts, facts: Mapping[str, SiteFacts]) -> None:
+    """Refuses images that the model or its scores can't take.
+
+    Raises:
+        ConfigErrors: all problems together.
+    """
     problems: list[str] = []
-    needed = 0
-    for name, site in parts.clients.items():
-        for split in parts.splits_needed(name):
-            needed += site.n_bytes(split)
-            site.check_masks(split)
-            for height, width in sorted(site.image_sizes(split)):
-                if min(height, width) < SSIM_WINDOW:
-                    problems.append(f"site {name}: {height}×{width} images; SSIM needs 7×7.")
-                if problem := parts.module.model.size_problem(height, width):
-                    problems.append(problem)
+    for name, fact in facts.items():
+        for height, width in chain.from_iterable(fact.sizes.values()):
+            if min(height, width) < SSIM_WINDOW:
+                problems.append(f"site {name}: {height}×{width} images; SSIM needs 7×7.")
+            if problem := parts.module.model.size_problem(height, width):
+                problems.append(problem)
     if problems:
         raise ConfigErrors(sorted(set(problems)))
-    if parts.config["data"]["cache"] == "ram":
-        _announce_cache(needed)
 
 
-def build_federation(
-    parts: Parts, folder: Path, trackers: Sequence[Tracker], watch: Watch
-) -> Federation:
-    """Gives the federation, ready to run in a folder."""
+def build_engine(parts: Parts, folder: Path, watch: Watch) -> Engine:
+    """Gives the engine with the sites' clients behind it."""
     found, compute = Gathering(), parts.compute
     recipe = partial(clients_anew, parts.config, folder.resolve())
     engine = found.build(
@@ -145,9 +155,20 @@ def build_federation(
         store=MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB),
     )
     found.raise_if_any()
+    return engine
+
+
+def build_federation(
+    parts: Parts,
+    engine: Engine,
+    facts: Mapping[str, SiteFacts],
+    folder: Path,
+    trackers: Sequence[Tracker],
+) -> Federation:
+    """Gives the federation, ready to run in a folder."""
     checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
     journal, ledger = Journal(folder / "journal.csv"), Ledger(folder / LEDGER)
-    plan = judgeable(parts)
+    plan = judgeable(parts, facts)
     return Federation(parts.strategy, engine, plan, checkpoints, journal, trackers, ledger)
 
 
@@ -168,9 +189,9 @@ def clients_anew(config: Mapping[str, Any], folder: Path) -> dict[str, Client]:
     return build_clients(replace(parts, config=config), folder, lambda _: None)
 
 
-def judgeable(parts: Parts) -> Plan:
+def judgeable(parts: Parts, facts: Mapping[str, SiteFacts]) -> Plan:
     """Gives the plan without a target that has no validation split and takes no part."""
-    judged = [name for name in parts.plan.judged if parts.sites[name].has("val")]
+    judged = [name for name in parts.plan.judged if name not in facts or facts[name].has("val")]
     return replace(parts.plan, judged=judged)
 
 

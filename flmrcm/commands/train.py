@@ -18,9 +18,10 @@ from flmrcm.assembly.federation import check
 from flmrcm.errors import FlmrcmError
 from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import FolderHeldError, RunFolder
+from flmrcm.runs.launch import launch
 from flmrcm.runs.resume import is_resume, resumed
 from flmrcm.runs.sweep import Sweep, link_twin
-from flmrcm.runs.training import build_trackers, run, run_info, validation_score
+from flmrcm.runs.training import build_trackers, run_info, validation_score
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def main(words: list[str]) -> None:
     words = translated(words)
     if is_resume(words):
         cfg, folder = resumed(words)
-        run(cfg, folder, resumes=True)
+        launch(cfg, folder, resumes=True)
         return
     planned = jobs("train", words, asked.multirun)
     if asked.cfg:
@@ -107,7 +108,7 @@ def _one(cfg: DictConfig) -> float:
         _one_of_many(cfg, folder)
         return validation_score(folder)
     try:
-        run(cfg, folder, resumes=False)
+        launch(cfg, folder, resumes=False)
     except (FlmrcmError, OSError) as error:
         failures.append(str(error))
         log.debug("failed", exc_info=True)
@@ -123,7 +124,7 @@ def _one_of_many(cfg: DictConfig, folder: RunFolder) -> None:
         log.info("the same run was done elsewhere, linked: %s → %s", folder.path, twin)
         return
     try:
-        run(cfg, folder, resumes=True)
+        launch(cfg, folder, resumes=True)
     except FolderHeldError as error:
         log.info("%s", error)
     except Exception as error:

@@ -1,6 +1,7 @@
 """What engines share whose sites' private memories lie in one store."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from flmrcm.federation.client import Client
 from flmrcm.federation.memory import MemoryStore
@@ -15,6 +16,8 @@ class OneStore:
         store: where their private memories live.
         wire: how tensors travel.
     """
+
+    data_at_hand: ClassVar[bool] = True
 
     def __init__(self, clients: Mapping[str, Client], store: MemoryStore, wire: Wire) -> None:
         self.clients, self.store, self.wire = clients, store, wire

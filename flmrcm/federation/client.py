@@ -15,6 +15,7 @@ from flmrcm.data.slices import RawBatch
 from flmrcm.federation.border import Border
 from flmrcm.federation.budget import Share
 from flmrcm.federation.engine import Op, Progress, Watch
+from flmrcm.federation.judging import numbered
 from flmrcm.federation.local_training import LocalTraining, Tally
 from flmrcm.federation.wire import IN_FULL, Wire
 from flmrcm.learning.judge import Judge
@@ -87,7 +88,8 @@ class Client:
         """
         self.border.admit(op, self.shop.strategy, message)
         self.shop.watch(Progress(op, self.site.name, 0, 0, float("nan")))
-        work = {"train": self.train, "survey": self.survey, "evaluate": self.evaluate}[op]
+        works = {"train": self.train, "survey": self.survey, "evaluate": self.evaluate}
+        work = (works | {"judge": self.judge})[op]
         with seeded(self.shop.seed, self.site.name, message.round, op):
             reply = self.shop.wire.packed(work(self.shop.wire.unpacked(message), memory))
         self.border.release(op, message.round, reply)
@@ -128,6 +130,12 @@ class Client:
         scores = self.shop.judge.validate(self.shop.module, self.site)
         metrics = {f"{m}/{convention}": v for (m, convention), v in mean_scores(scores).items()}
         return Reply(self.site.name, self.site.n_examples, metrics=metrics)
+
+    def judge(self, message: Broadcast, memory: Memory) -> Reply:
+        """Judges the broadcast weights on the test split: every volume, by number."""
+        self._context(message, memory)
+        scores = self.shop.judge.test(self.shop.module, self.site)
+        return Reply(self.site.name, self.site.n_examples, metrics=numbered(*scores))
 
     def _context(self, message: Broadcast, memory: Memory) -> SiteContext:
         module = self.shop.module

@@ -6,14 +6,14 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 from flmrcm.federation.wire import Wire
 from flmrcm.types import Broadcast, Reply
 
-Op = Literal["survey", "train", "evaluate"]
+Op = Literal["survey", "train", "evaluate", "judge"]
 
 
 class Progress(NamedTuple):
     """What a site is doing right now.
 
     Attributes:
-        op: survey | train | evaluate.
+        op: survey | train | evaluate | judge.
         site: its name.
         done: slices so far.
         total: slices in all; 0 where unknown.
@@ -37,11 +37,14 @@ class Engine(Protocol):
         can_interrupt: whether it keeps a time-out; one that can't isn't given any.
         on_one_machine: whether it promises that all sites stay in one process of one trusted
             machine, so that a site may read another's images in place.
+        data_at_hand: whether the coordinator's machine can read the sites' data; where it can't,
+            sites join with facts and judge their own test volumes.
         wire: how tensors travel, and so what they weigh on the way.
     """
 
     can_interrupt: ClassVar[bool]
     on_one_machine: ClassVar[bool]
+    data_at_hand: ClassVar[bool]
     wire: Wire
 
     def sites(self) -> Sequence[str]:

@@ -4,13 +4,16 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flmrcm.data.site import Site
+from flmrcm.federation.checkpoint import Checkpoint
+from flmrcm.federation.judging import RECONSTRUCTED, named
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore, mean_scores
 from flmrcm.learning.recon_module import ReconModule
 from flmrcm.learning.records import ScoreTable, save_volumes
-from flmrcm.types import Row
+from flmrcm.types import Broadcast, Row
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,21 @@ class Judgement:
             if self.kinds and self.most != 0:
                 predictions = judge.predict(module, site, self.split)
                 save_volumes(predictions, folder / "reconstructions" / name, self.kinds, self.most)
+
+    def run_at_sites(
+        self, engine: Any, checkpoint: Checkpoint, sites: Sequence[str], folder: Path
+    ) -> Iterator[tuple[str, str, list[VolumeScore]]]:
+        """Has each site judge its own test volumes, whose images and names stay with it."""
+        table = ScoreTable(folder / "scores.csv")
+        messages = dict.fromkeys(sites, Broadcast(checkpoint.round, checkpoint.weights))
+        for reply in engine.judge(messages, self.most):
+            if reply.error is not None:
+                log.warning("%s It isn't judged.", reply.error)
+                continue
+            scores = named(reply.site, reply.metrics)
+            for method, own in {self.method: RECONSTRUCTED, ZERO_FILLED: ZERO_FILLED}.items():
+                table.add(method, reply.site, scores[own])
+                yield method, reply.site, scores[own]
 
 
 def as_rows(

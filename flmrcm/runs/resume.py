@@ -13,7 +13,8 @@ from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = (
     "rounds", "compute", "logger", "keep_every", "data.cache", "engine.threads", "engine.actors",
-    "engine.gpus_per_site", "robust.quorum", "robust.timeout",
+    "engine.gpus_per_site", "engine.federation", "engine.patience", "robust.quorum",
+    "robust.timeout",
 )  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 

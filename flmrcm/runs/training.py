@@ -1,7 +1,7 @@
 """One run, from its first round to its judgement."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import fmean
@@ -11,10 +11,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering
-from flmrcm.assembly.federation import build_federation, check, prepare_data
+from flmrcm.assembly.federation import build_engine, build_federation, check, prepare_data
+from flmrcm.assembly.joining import joined
 from flmrcm.assembly.parts import Parts
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.rounds import BEST_BY
 from flmrcm.learning.judge import Judge
@@ -29,13 +31,16 @@ from flmrcm.tracking.run_info import RunInfo, training_run
 log = logging.getLogger(__name__)
 
 
-def run(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
+def run(
+    cfg: DictConfig, folder: RunFolder, resumes: bool, reach: Callable[[Parts], Any] | None = None
+) -> None:
     """Runs a training config in a folder, from its start or from its last whole round.
 
     Args:
         cfg: composed.
         folder: the run's.
         resumes: whether a run begun there may be gone on with.
+        reach: gives the way to sites whose data aren't at hand.
 
     Raises:
         FlmrcmError: one clear line; every whole round is kept.
@@ -54,20 +59,24 @@ def run(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
         pool = " (pooled)" if parts.pooled else ""
         sites, target = ", ".join(parts.plan.chosen_by) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
-        prepare_data(parts)
-        _train_and_judge(parts, folder)
+        _train_and_judge(parts, folder, reach)
         folder.mark_done()
     Console().print(terminal_table(read_score_file(folder.scores_path)))
 
 
-def _train_and_judge(parts: Parts, folder: RunFolder) -> None:
+def _train_and_judge(parts: Parts, folder: RunFolder, reach: Callable[[Parts], Any] | None) -> None:
+    facts = {} if reach else prepare_data(parts)
     journal = Journal(folder.path / "journal.csv")
     info = run_info(parts, folder.path)
     with ExitStack() as stack:
         live = stack.enter_context(Live(parts.plan.rounds, list(parts.plan.judged)))
         trackers = [live, *build_trackers(parts.config["logger"], info)]
-        federation = build_federation(parts, folder.path, trackers, live)
-        prints = {name: site.fingerprint() for name, site in parts.sites.items()}
+        if reach:
+            engine, facts = joined(parts, reach(parts))
+        else:
+            engine = build_engine(parts, folder.path, live)
+        federation = build_federation(parts, engine, facts, folder.path, trackers)
+        prints = {name: fact.fingerprint for name, fact in facts.items() if name in parts.sites}
         folder.write_environment(
             device="gpu" if parts.compute.on_gpu else "cpu",
             site_fingerprints=prints,
@@ -75,13 +84,15 @@ def _train_and_judge(parts: Parts, folder: RunFolder) -> None:
         )
         with closing(federation.engine):
             federation.run(parts.module.model.state_dict())
-        panels = judge_run(parts, folder, trackers)
+        panels = judge_run(parts, folder, trackers, engine)
         rows = journal.read()
         for tracker in trackers:
             tracker.close(rows, panels)
 
 
-def judge_run(parts: Parts, folder: RunFolder, trackers: Sequence[Tracker]) -> dict[str, Path]:
+def judge_run(
+    parts: Parts, folder: RunFolder, trackers: Sequence[Tracker], engine: Engine
+) -> dict[str, Path]:
     """Judges the chosen checkpoint on every site's test split, and draws a panel for each."""
     settings = parts.config["test"]
     checkpoint = read_checkpoint(folder.path / "checkpoints" / f"{settings['checkpoint']}.pt")
@@ -90,7 +101,10 @@ def judge_run(parts: Parts, folder: RunFolder, trackers: Sequence[Tracker]) -> d
     journal, panels = Journal(folder.path / "journal.csv"), dict[str, Path]()
     training_first = sorted(parts.sites, key=lambda name: name not in parts.plan.judged)
     sites = {name: parts.sites[name] for name in training_first}
-    judged = judgement.run(Judge(parts.compute), parts.module, sites, folder.path)
+    if engine.data_at_hand:
+        judged = judgement.run(Judge(parts.compute), parts.module, sites, folder.path)
+    else:
+        judged = judgement.run_at_sites(engine, checkpoint, list(sites), folder.path)
     for method, site, scores in judged:
         rows = as_rows(checkpoint.round, "test", method, site, scores)
         journal.write(rows)

@@ -1,0 +1,118 @@
+"""A site in its own house: its YAML file, and the client it makes of a config that travelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from flmrcm.assembly.borders import read_policy
+from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.clients import build_clients
+from flmrcm.assembly.federation import IN_PROCESS, check
+from flmrcm.errors import ConfigErrors
+from flmrcm.federation.client import Client
+
+_FOR_THE_NODE = ("coordinator", "port", "restart_after")
+"""Keys of the same file that only the site's start script reads."""
+
+
+@dataclass(frozen=True)
+class House:
+    """What a site says of itself, to itself.
+
+    Args:
+        folder: where its file lies; relative paths start there.
+        site: its name.
+        data: what replaces the travelling config's node: `root` or `generator`, `files`, ….
+        policy: its policy file; None allows everything.
+        memory: where its private state lies.
+        compute: device and loader processes.
+        threads: torch threads during a call; None takes torch's own choice.
+    """
+
+    folder: Path
+    site: str
+    data: Mapping[str, Any]
+    policy: str | None = None
+    memory: str = "memory"
+    compute: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    threads: int | None = None
+
+    def path(self, name: str) -> Path:
+        """Gives a path that the file names."""
+        return self.folder / Path(name).expanduser()
+
+    def client(self, config: Mapping[str, Any], experiment: str) -> Client:
+        """Gives the client of a run.
+
+        Args:
+            config: as it travelled.
+            experiment: the run's own books and reconstructions lie under it.
+
+        Raises:
+            ConfigErrors: the run doesn't know the site, or the file says what can't be.
+        """
+        if self.site not in config["sites"]:
+            known = ", ".join(sorted(config["sites"]))
+            raise ConfigErrors([f"site {self.site}: the run has none of that name, but {known}."])
+        parts = check(OmegaConf.create(self._completed(config)))
+        policies = {self.site: read_policy(self.path(self.policy))} if self.policy else {}
+        folder = self.path("runs") / experiment
+        parts = replace(
+            parts, policies=policies, config={**parts.config, "engine": config["engine"]}
+        )
+        return build_clients(parts, folder, lambda _: None)[self.site]
+
+    def _completed(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        node = {**config["sites"][self.site], **self._placed()}
+        compute = {
+            "_target_": "flmrcm.learning.compute.Compute",
+            **self.compute,
+            **config["compute"],
+        }
+        return {
+            **config,
+            "sites": {**config["sites"], self.site: node},
+            "budget": "epochs",  # each call says how much it asks for
+            "engine": {"_target_": IN_PROCESS},
+            "compute": compute,
+            "data": {**config["data"], "cache": "off"},
+            "data_dir": None,
+            "scenario": None,
+            "test": {"checkpoint": "last"},
+        }
+
+    def _placed(self) -> dict[str, Any]:
+        data = dict(self.data)
+        if data.get("generator"):
+            made = data["generator"]
+            data["generator"] = {**made, "cache": str(self.path(made.get("cache", "data")))}
+            data.setdefault("root", None)
+        elif data.get("root"):
+            data["root"] = str(self.path(data["root"]))
+        return data
+
+
+def read_house(path: Path) -> House:
+    """Gives the house that a site's YAML file describes.
+
+    Raises:
+        ConfigErrors: no such file, no YAML, unknown keys or values; all together.
+    """
+    try:
+        content = plain(OmegaConf.load(path))
+    except OSError as error:
+        raise ConfigErrors([f"{path}: {error.strerror}."]) from None
+    except YAMLError:
+        content = None
+    if not isinstance(content, dict):
+        raise ConfigErrors([f"{path}: isn't lines of KEY: VALUE."])
+    kept = {key: value for key, value in content.items() if key not in _FOR_THE_NODE}
+    found = Gathering()
+    house = found.call(House, kept, folder=path.parent)
+    if house is None:
+        raise ConfigErrors([f"{path}: {problem}" for problem in found.problems])
+    return house

@@ -1,0 +1,89 @@
+"""Calls and answers as Flower's messages: tensors as arrays, numbers as metrics, bit for bit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from flwr.app import ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+
+from flmrcm.federation.call import Call
+from flmrcm.types import Broadcast, Reply, Weights
+
+_WEIGHTS, _EXTRAS, _HEAD, _METRICS = "weights", "extras/", "head", "metrics"
+
+
+def call_record(call: Call, message: Broadcast) -> RecordDict:
+    """Gives a call and its message as Flower carries them."""
+    return _record({**asdict(call), "round": message.round}, message.weights, message.extras)
+
+
+def read_call(record: RecordDict) -> tuple[Call, Broadcast]:
+    """Gives the call and the message that a record carries."""
+    head, weights, extras = _read(record)
+    round_ = head.pop("round")
+    return Call(**head), Broadcast(round_, weights, extras)
+
+
+def answer_record(
+    reply: Reply, kept: Mapping[str, int], facts: Mapping[str, Any] | None
+) -> RecordDict:
+    """Gives a site's answer as Flower carries it; its name isn't in it."""
+    head = {
+        "n_examples": reply.n_examples,
+        "error": reply.error,
+        "kept": kept.get(reply.site),
+        "facts": facts,
+    }
+    record = _record(head, reply.weights, reply.extras)
+    record[_METRICS] = MetricRecord({name: float(v) for name, v in reply.metrics.items()})
+    return record
+
+
+def read_answer(site: str, record: RecordDict) -> tuple[Reply, int | None, dict[str, Any] | None]:
+    """Gives the reply, the round its memory is kept under, and the facts.
+
+    Args:
+        site: whose answer it is, by its key.
+        record: what came.
+
+    Raises:
+        KeyError, TypeError, ValueError: no answer of ours.
+    """
+    head, weights, extras = _read(record)
+    metrics = {str(k): float(v) for k, v in record.metric_records[_METRICS].items()}  # pyright: ignore[reportArgumentType]
+    error = None if head["error"] is None else str(head["error"])
+    reply = Reply(site, int(head["n_examples"]), weights, extras, metrics, error)
+    return reply, head["kept"], head["facts"]
+
+
+def _record(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weights]) -> RecordDict:
+    kinds = {_WEIGHTS: weights, **{_EXTRAS + kind: t for kind, t in extras.items()}}
+    halves = {kind: [k for k, t in tensors.items() if t.dtype == torch.bfloat16]
+              for kind, tensors in kinds.items()}  # fmt: skip
+    text = json.dumps({"head": head, "bfloat16": halves})
+    arrays = {kind: ArrayRecord(_as_numpy_can(tensors)) for kind, tensors in kinds.items()}
+    return RecordDict({_HEAD: ConfigRecord({"json": text}), **arrays})
+
+
+def _read(record: RecordDict) -> tuple[dict[str, Any], Weights, dict[str, Weights]]:
+    told = json.loads(str(record.config_records[_HEAD]["json"]))
+    kinds = {
+        kind: _as_sent(dict(arrays.to_torch_state_dict()), told["bfloat16"].get(kind, ()))
+        for kind, arrays in record.array_records.items()
+    }
+    weights = kinds.pop(_WEIGHTS)
+    return told["head"], weights, {kind.removeprefix(_EXTRAS): t for kind, t in kinds.items()}
+
+
+def _as_numpy_can(tensors: Weights) -> Any:
+    """NumPy, in which Flower packs tensors, has no bfloat16: its bits travel as integers."""
+    return {
+        name: (t.view(torch.int16) if t.dtype == torch.bfloat16 else t).detach().cpu()
+        for name, t in tensors.items()
+    }
+
+
+def _as_sent(tensors: Weights, bfloat16: Any) -> Weights:
+    return {k: t.view(torch.bfloat16) if k in bfloat16 else t for k, t in tensors.items()}

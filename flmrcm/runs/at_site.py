@@ -1,0 +1,106 @@
+"""One call at a site: the versions are compared, the client is made, the work is done."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from flmrcm import __version__
+from flmrcm.assembly.abroad import travel_hash
+from flmrcm.assembly.house import House
+from flmrcm.engines.worker import Kept, Worker
+from flmrcm.errors import DataLayoutError, FlmrcmError, SiteRefuses
+from flmrcm.federation.budget import Share
+from flmrcm.federation.call import Call
+from flmrcm.federation.client import Client
+from flmrcm.federation.facts import facts_of
+from flmrcm.learning.records import save_volumes
+from flmrcm.runs.judgement import Judgement
+from flmrcm.types import Broadcast, Reply
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the coordinator.
+
+    Attributes:
+        reply: as it travels; all of it, or one line of error.
+        kept: the round its memory is now kept under.
+        facts: what it says of its data when it joins.
+    """
+
+    reply: Reply
+    kept: Kept
+    facts: Mapping[str, Any] | None = None
+
+
+def answered(call: Call, message: Broadcast, config: Mapping[str, Any], house: House) -> Answer:
+    """Gives a site's answer; whatever goes wrong is one line, and its whole story stays here."""
+    where = f"site {house.site}, round {message.round}"
+    try:
+        _compare(call, config)
+        return _worked(call, message, config, house)
+    except DataLayoutError as error:
+        log.error("%s: %s", where, error)
+        why = "its data aren't as the run needs them; its own log tells which."
+    except FlmrcmError as error:
+        log.error("%s: %s", where, error)
+        why = " ".join(str(error).splitlines())
+    except Exception as error:
+        log.exception("%s", where)
+        why = f"{type(error).__name__}; its own log tells more."  # a message may name a path
+    return Answer(Reply(house.site, error=f"{where}: {why}"), {})
+
+
+def _compare(call: Call, config: Mapping[str, Any]) -> None:
+    """Refuses a run that this version of the package would understand differently.
+
+    Raises:
+        SiteRefuses: both versions, or both hashes, are shown.
+    """
+    if call.version != __version__:
+        raise SiteRefuses(
+            f"it has flmrcm {__version__}, the coordinator {call.version}; install the same."
+        )
+    if (own := travel_hash(config)) != call.config_hash:
+        raise SiteRefuses(
+            f"it reads the config as {own}, the coordinator as {call.config_hash}; install "
+            "the same flmrcm."
+        )
+
+
+def _worked(call: Call, message: Broadcast, config: Mapping[str, Any], house: House) -> Answer:
+    client = house.client(config, call.experiment)
+    if call.op == "join":
+        client.site.ensure()
+        return Answer(Reply(house.site), {}, asdict(facts_of(client.site, call.splits)))
+    client.share = Share(call.passes, call.steps)
+    worker = _worker(client, house, call.experiment)
+    if call.op == "train":
+        worker.engine.store.forget_before([{house.site: round_} for round_ in call.keep])
+    kept = {} if call.kept is None else {house.site: call.kept}
+    reply, kept = worker.answer(call.op, house.site, message, kept)
+    if call.op == "judge" and reply.error is None:
+        _keep_volumes(client, house.path("runs") / call.experiment, call.saved)
+    return Answer(replace(reply, error=_one_line(reply.error)), kept)
+
+
+def _worker(client: Client, house: House, experiment: str) -> Worker:
+    memory = house.path(house.memory) / experiment
+    return Worker(lambda: {house.site: client}, memory, cast(int, house.threads))
+
+
+def _keep_volumes(client: Client, folder: Path, most: int | None) -> None:
+    """Keeps reconstructions where the images lie."""
+    if most == 0:
+        return
+    shop = client.shop
+    predictions = shop.judge.predict(shop.module, client.site)
+    save_volumes(predictions, folder / "reconstructions", Judgement("").kinds, most)
+
+
+def _one_line(error: str | None) -> str | None:
+    return None if error is None else " ".join(error.splitlines())

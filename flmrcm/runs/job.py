@@ -1,0 +1,83 @@
+"""A run in the coordinator's process: what is to be done lies in a file of the coordinator's."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from flmrcm.assembly.abroad import experiment_of, travel_hash, travelling
+from flmrcm.assembly.parts import Parts
+from flmrcm.deployment.processes import COORDINATOR
+from flmrcm.deployment.register import sites_by_number
+from flmrcm.engines.flower import Reach
+from flmrcm.errors import FlmrcmError
+from flmrcm.logs import log_to_terminal
+from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.training import run
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of the coordinator; never sent to sites.
+
+    Attributes:
+        config: of the run, resolved.
+        folder: where it goes.
+        resumes: whether a run begun there may be gone on with.
+    """
+
+    config: dict[str, Any]
+    folder: str
+    resumes: bool
+
+
+def put_job(coordinator: Path, job: Job) -> str:
+    """Writes a job and gives its name."""
+    name, folder = token_hex(8), coordinator / "jobs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(vars(job)))
+    return name
+
+
+def outcome(coordinator: Path, name: str) -> str | None:
+    """Gives how a job ended: empty when it went well, else the line; None if it never ended."""
+    path = coordinator / "jobs" / f"{name}.ended"
+    return path.read_text() if path.exists() else None
+
+
+def do_job(name: str, grid: Any) -> None:
+    """Does a job; how it ends is written beside it.
+
+    Args:
+        name: of the job.
+        grid: Flower's door to the nodes.
+    """
+    log_to_terminal()
+    jobs = Path(os.environ[COORDINATOR]) / "jobs"
+    job = Job(**json.loads((jobs / f"{name}.json").read_text()))
+    try:
+        run(
+            OmegaConf.create(job.config),
+            RunFolder(Path(job.folder)),
+            job.resumes,
+            lambda parts: reach(parts, Path(job.folder), grid),
+        )
+    except (FlmrcmError, OSError) as error:
+        (jobs / f"{name}.ended").write_text(str(error))
+        raise
+    except Exception as error:
+        (jobs / f"{name}.ended").write_text(f"{type(error).__name__}: {error}")
+        raise
+    (jobs / f"{name}.ended").write_text("")
+
+
+def reach(parts: Parts, folder: Path, grid: Any) -> Reach:
+    """Gives the engine's way to the sites."""
+    travels = travelling(parts.config)
+    numbers = sites_by_number(Path(os.environ[COORDINATOR]))
+    nodes = {site: number for number, site in numbers.items()}
+    return Reach(grid, nodes, travel_hash(travels), experiment_of(travels, folder.name))

@@ -1,0 +1,108 @@
+"""Where a run's loop lives: in this process, or in that of a coordinator it's handed to."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
+from flmrcm.assembly.federation import check
+from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, flwr_command, write_home
+from flmrcm.deployment.probe import probe
+from flmrcm.deployment.processes import read_yaml
+from flmrcm.deployment.register import sites_by_number
+from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.job import Job, outcome, put_job
+from flmrcm.runs.training import run
+
+_APP = Path(__file__).parents[1] / "flower_app"
+_STARTED = re.compile(r"Successfully started run (\d+)")
+_FLOWERS_OWN = re.compile(
+    r"\x1b\[9\dm(INFO|WARNING|ERROR|DEBUG) |Successfully installed|Using SuperLink"
+)
+_TRACE = "ServerApp raised an exception"
+
+
+def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
+    """Runs a training config where its engine has the way to the sites.
+
+    Raises:
+        FlmrcmError: one clear line; every whole round is kept.
+    """
+    if not keeps_data_elsewhere(cfg):
+        run(cfg, folder, resumes)
+        return
+    parts = check(cfg)
+    coordinator = Path(str(cfg.engine.federation)).expanduser().resolve()
+    _look(coordinator, set(parts.sites))
+    name = put_job(coordinator, Job(dict(parts.config), str(folder.path.resolve()), resumes))
+    _hand_over(coordinator, name, as_text(travelling(parts.config)))
+    ended = outcome(coordinator, name)
+    if ended is None:
+        raise FlmrcmError(
+            f"the coordinator's process ended; start it again ({coordinator / 'start.sh'}), and go "
+            f"on with resume={folder.path}."
+        )
+    if ended:
+        raise FlmrcmError(ended)
+
+
+def _look(coordinator: Path, sites: set[str]) -> None:
+    """Looks whether the coordinator is there and knows the sites.
+
+    Raises:
+        FlmrcmError: no SuperLink, or one whose certificate isn't to be trusted.
+        ConfigErrors: sites that it doesn't know.
+    """
+    port = read_yaml(coordinator / "coordinator.yaml")["port"]
+    probe(f"127.0.0.1:{port}", coordinator / "ca.crt")
+    write_home(coordinator, f"127.0.0.1:{port}")
+    known = set(sites_by_number(coordinator).values())
+    if unknown := sorted(sites - known):
+        raise ConfigErrors(
+            [
+                f"sites.{site}: the coordinator has no key of that name; it knows "
+                f"{', '.join(sorted(known))}."
+                for site in unknown
+            ]
+        )
+
+
+def _hand_over(coordinator: Path, job: str, config: str) -> None:
+    """Starts the run at the coordinator and shows what it says until it ends."""
+    with TemporaryDirectory() as place:
+        settings = Path(place) / "run.toml"
+        settings.write_text(f"job = {json.dumps(job)}\nconfig = {json.dumps(config)}\n")
+        process = subprocess.Popen(  # noqa: S603
+            [*flwr_command(), "run", str(_APP), CONNECTION, "--stream", "-c", str(settings)],
+            env={**environment(coordinator), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        number = None
+        try:
+            number = _show(process)
+        except KeyboardInterrupt:
+            process.kill()
+            if number:
+                flwr(coordinator, "stop", number, CONNECTION)
+            raise
+        process.wait()
+
+
+def _show(process: "subprocess.Popen[str]") -> str | None:
+    """Prints what the run says, without what Flower says; gives Flower's number of the run."""
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    number, traced = None, False
+    for line in process.stdout or ():
+        number = number or ((found := _STARTED.search(line)) and found[1])
+        traced = traced or _TRACE in line
+        if not (traced or _STARTED.search(line) or _FLOWERS_OWN.search(line)):
+            console.print(line.rstrip("\n"))
+    return number
