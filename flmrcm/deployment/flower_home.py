@@ -41,7 +41,7 @@ def flwr(folder: Path, *words: str) -> dict[str, Any]:
         FlmrcmError: it failed, or doesn't answer.
     """
     done = subprocess.run(  # noqa: S603
-        [*flwr_command(), *words, "--format", "json"],
+        [tool("flwr"), *words, "--format", "json"],
         env=environment(folder), capture_output=True, text=True, check=False,
     )  # fmt: skip
     try:
@@ -54,9 +54,9 @@ def flwr(folder: Path, *words: str) -> dict[str, Any]:
     return answer
 
 
-def flwr_command() -> list[str]:
-    """Gives the words that start Flower's command line of this environment."""
-    return [str(Path(sys.executable).parent / "flwr")]
+def tool(name: str) -> str:
+    """Gives the path of a program of Flower's in this environment."""
+    return str(Path(sys.executable).parent / name)
 
 
 def environment(folder: Path) -> dict[str, str]:

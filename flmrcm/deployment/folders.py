@@ -27,7 +27,7 @@ payloads: [weights, metrics, latents, control_change]
 _START = """\
 #!/usr/bin/env bash
 # Run it in an environment that has flmrcm[flower]; it stays until it's stopped (Ctrl-C).
-exec python3 -m flmrcm.deployment {role} "$(cd "$(dirname "$0")" && pwd)"
+exec python3 -P -m flmrcm.deployment {role} "$(cd "$(dirname "$0")" && pwd)"
 """
 
 

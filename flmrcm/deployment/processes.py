@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from flmrcm.deployment.certificates import check_coordinator
-from flmrcm.deployment.flower_home import ENVIRONMENT, write_home
+from flmrcm.deployment.flower_home import environment, tool, write_home
 from flmrcm.deployment.probe import NobodyThere, check_free, probe
 from flmrcm.deployment.register import registered
 from flmrcm.errors import FlmrcmError
@@ -44,7 +44,7 @@ def serve_coordinator(folder: Path) -> None:
         "--disable-runtime-dependency-installation", "--database", folder / "state.db",
         "--host", host, "--port", port,
     ]  # fmt: skip
-    with _Child("flower-superlink", words, folder, {COORDINATOR: str(folder)}) as child:
+    with _Child([tool("flower-superlink"), *words], folder) as child:
         child.wait_for(f"127.0.0.1:{port}", folder / "ca.crt")
         sites = registered(folder)
         log.info("coordinator ready at %s for %s", settings["address"], ", ".join(sorted(sites)))
@@ -71,7 +71,8 @@ def serve_site(folder: Path) -> None:
     ]  # fmt: skip
     while True:
         _await(address, folder / "ca.crt")
-        with _Child("flower-supernode", words, folder, {}) as child:
+        resident = [sys.executable, "-P", "-m", "flmrcm.flower_app.resident", folder / "site.yaml"]
+        with _Child(resident, folder), _Child([tool("flower-supernode"), *words], folder) as child:
             log.info("site %s: calls %s", house["site"], address)
             child.wait()
         if child.stopped:
@@ -114,18 +115,15 @@ def _await(address: str, authority: Path) -> None:
 
 
 class _Child:
-    """A process of Flower's that ends with this one, its output in `log.txt`."""
+    """A process that ends with this one, its output in `log.txt`."""
 
-    def __init__(
-        self, program: str, words: Sequence[object], folder: Path, more: Mapping[str, str]
-    ) -> None:
+    def __init__(self, words: Sequence[object], folder: Path) -> None:
         self.stopped = False
-        environment = {**os.environ, **ENVIRONMENT, **more, "FLWR_HOME": str(folder / "flwr")}
-        bin_ = Path(sys.executable).parent
-        environment["PATH"] = f"{bin_}{os.pathsep}{environment.get('PATH', '')}"
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        own = {**environment(folder), COORDINATOR: str(folder), "PATH": path}
         with (folder / "log.txt").open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603
-                [bin_ / program, *map(str, words)], env=environment, stdout=out, stderr=out
+                list(map(str, words)), env=own, stdout=out, stderr=out
             )
 
     def __enter__(self) -> "_Child":

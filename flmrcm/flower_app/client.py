@@ -6,10 +6,7 @@ from pathlib import Path
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from flmrcm.assembly.house import read_house
-from flmrcm.engines.flower_messages import answer_record, read_call
-from flmrcm.logs import log_to_terminal
-from flmrcm.runs.at_site import answered
+from flmrcm.flower_app.resident import answer_at
 
 app = ClientApp()
 
@@ -20,10 +17,7 @@ app = ClientApp()
 @app.query("survey")
 @app.query("join")
 def answer(message: Message, context: Context) -> Message:
-    """Gives the site's answer; this process may live for one message only."""
-    log_to_terminal()
-    house = read_house(Path(str(context.node_config["house"])))
-    call, broadcast = read_call(message.content)
+    """Gives the site's answer; this process lives for one message."""
+    house = Path(str(context.node_config["house"]))
     config = json.loads(str(context.run_config["config"]))
-    given = answered(call, broadcast, config, house)
-    return Message(answer_record(given.reply, given.kept, given.facts), reply_to=message)
+    return Message(answer_at(house, message.content, config), reply_to=message)

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from flmrcm import __version__
-from flmrcm.assembly.abroad import travel_hash
+from flmrcm.assembly.abroad import as_text, travel_hash
 from flmrcm.assembly.house import House
 from flmrcm.engines.worker import Kept, Worker
 from flmrcm.errors import DataLayoutError, FlmrcmError, SiteRefuses
@@ -37,22 +37,57 @@ class Answer:
     facts: Mapping[str, Any] | None = None
 
 
-def answered(call: Call, message: Broadcast, config: Mapping[str, Any], house: House) -> Answer:
-    """Gives a site's answer; whatever goes wrong is one line, and its whole story stays here."""
-    where = f"site {house.site}, round {message.round}"
-    try:
-        _compare(call, config)
-        return _worked(call, message, config, house)
-    except DataLayoutError as error:
-        log.error("%s: %s", where, error)
-        why = "its data aren't as the run needs them; its own log tells which."
-    except FlmrcmError as error:
-        log.error("%s: %s", where, error)
-        why = " ".join(str(error).splitlines())
-    except Exception as error:
-        log.exception("%s", where)
-        why = f"{type(error).__name__}; its own log tells more."  # a message may name a path
-    return Answer(Reply(house.site, error=f"{where}: {why}"), {})
+class Host:
+    """A site as its calls find it; it keeps nothing but the last run's client, to save time.
+
+    Args:
+        house: the site's own file.
+    """
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._made: tuple[str, Client] | None = None
+
+    def answered(self, call: Call, message: Broadcast, config: Mapping[str, Any]) -> Answer:
+        """Gives the answer; whatever goes wrong is one line, and its whole story stays here."""
+        where = f"site {self.house.site}, round {message.round}"
+        try:
+            _compare(call, config)
+            return self._worked(call, message, config)
+        except DataLayoutError as error:
+            log.error("%s: %s", where, error)
+            why = "its data aren't as the run needs them; its own log tells which."
+        except FlmrcmError as error:
+            log.error("%s: %s", where, error)
+            why = " ".join(str(error).splitlines())
+        except Exception as error:
+            log.exception("%s", where)
+            why = f"{type(error).__name__}; its own log tells more."  # its words may name a path
+        return Answer(Reply(self.house.site, error=f"{where}: {why}"), {})
+
+    def _worked(self, call: Call, message: Broadcast, config: Mapping[str, Any]) -> Answer:
+        house, client = self.house, self._client(call, config)
+        if call.op == "join":
+            client.site.ensure()
+            return Answer(Reply(house.site), {}, asdict(facts_of(client.site, call.splits)))
+        client.share = Share(call.passes, call.steps)
+        memory = house.path(house.memory) / call.experiment
+        worker = Worker(lambda: {house.site: client}, memory, house.threads or 0)
+        if call.op == "train":
+            worker.engine.store.forget_before([{house.site: round_} for round_ in call.keep])
+        kept = {} if call.kept is None else {house.site: call.kept}
+        reply, kept = worker.answer(call.op, house.site, message, kept)
+        if call.op == "judge" and reply.error is None and call.saved != 0:
+            _keep_volumes(client, house.path("runs") / call.experiment, call.saved)
+        error = None if reply.error is None else " ".join(reply.error.splitlines())
+        return Answer(replace(reply, error=error), kept)
+
+    def _client(self, call: Call, config: Mapping[str, Any]) -> Client:
+        """Gives the run's client: the one at hand, or a new one."""
+        run = f"{call.experiment}/{as_text(config)}"
+        if self._made is None or self._made[0] != run:
+            self._made = run, self.house.client(config, call.experiment)
+        return self._made[1]
 
 
 def _compare(call: Call, config: Mapping[str, Any]) -> None:
@@ -72,35 +107,8 @@ def _compare(call: Call, config: Mapping[str, Any]) -> None:
         )
 
 
-def _worked(call: Call, message: Broadcast, config: Mapping[str, Any], house: House) -> Answer:
-    client = house.client(config, call.experiment)
-    if call.op == "join":
-        client.site.ensure()
-        return Answer(Reply(house.site), {}, asdict(facts_of(client.site, call.splits)))
-    client.share = Share(call.passes, call.steps)
-    worker = _worker(client, house, call.experiment)
-    if call.op == "train":
-        worker.engine.store.forget_before([{house.site: round_} for round_ in call.keep])
-    kept = {} if call.kept is None else {house.site: call.kept}
-    reply, kept = worker.answer(call.op, house.site, message, kept)
-    if call.op == "judge" and reply.error is None:
-        _keep_volumes(client, house.path("runs") / call.experiment, call.saved)
-    return Answer(replace(reply, error=_one_line(reply.error)), kept)
-
-
-def _worker(client: Client, house: House, experiment: str) -> Worker:
-    memory = house.path(house.memory) / experiment
-    return Worker(lambda: {house.site: client}, memory, cast(int, house.threads))
-
-
 def _keep_volumes(client: Client, folder: Path, most: int | None) -> None:
     """Keeps reconstructions where the images lie."""
-    if most == 0:
-        return
     shop = client.shop
     predictions = shop.judge.predict(shop.module, client.site)
     save_volumes(predictions, folder / "reconstructions", Judgement("").kinds, most)
-
-
-def _one_line(error: str | None) -> str | None:
-    return None if error is None else " ".join(error.splitlines())

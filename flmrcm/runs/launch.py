@@ -11,7 +11,7 @@ from rich.console import Console
 
 from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
 from flmrcm.assembly.federation import check
-from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, flwr_command, write_home
+from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
 from flmrcm.deployment.probe import probe
 from flmrcm.deployment.processes import read_yaml
 from flmrcm.deployment.register import sites_by_number
@@ -79,7 +79,7 @@ def _hand_over(coordinator: Path, job: str, config: str) -> None:
         settings = Path(place) / "run.toml"
         settings.write_text(f"job = {json.dumps(job)}\nconfig = {json.dumps(config)}\n")
         process = subprocess.Popen(  # noqa: S603
-            [*flwr_command(), "run", str(_APP), CONNECTION, "--stream", "-c", str(settings)],
+            [tool("flwr"), "run", str(_APP), CONNECTION, "--stream", "-c", str(settings)],
             env={**environment(coordinator), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
