@@ -18,6 +18,10 @@ from flmrcm.federation.client import Client
 _FOR_THE_NODE = ("coordinator", "port", "restart_after")
 """Keys of the same file that only the site's start script reads."""
 
+_COMPUTE = {
+    "_target_": "flmrcm.learning.compute.Compute", "accelerator": "auto", "device": 0, "workers": 0,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class House:
@@ -69,7 +73,7 @@ class House:
     def _completed(self, config: Mapping[str, Any]) -> dict[str, Any]:
         node = {**config["sites"][self.site], **self._placed()}
         compute = {
-            "_target_": "flmrcm.learning.compute.Compute",
+            **_COMPUTE,
             **self.compute,
             **config["compute"],
         }

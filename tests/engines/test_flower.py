@@ -1,0 +1,142 @@
+"""Flower: real messages, houses with their own files, and the same weights, bit for bit."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+
+from houses_kit import OneProcessGrid, run_abroad, run_here, write_houses
+from laws_kit import equal
+
+from flmrcm.errors import SiteFailed
+from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.journal import Journal
+from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.reports.tables.terminal import read_score_file
+
+STRATEGIES = ("fl_mr", "fl_mrcm_latent", "scaffold")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("abroad")
+
+
+@pytest.fixture(scope="module")
+def houses(root):
+    return write_houses(root)
+
+
+def last(folder):
+    return read_checkpoint(folder.path / "checkpoints" / "last.pt")
+
+
+@pytest.mark.parametrize("resident", [False, True], ids=["a process per message", "resident"])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_three_rounds_end_bit_for_bit_where_in_process_ends(root, houses, tmp_path, name, resident):
+    grid, words = OneProcessGrid(houses, resident), [f"strategy={name}"]
+    abroad = last(run_abroad(tmp_path / "abroad", grid, *words))
+    here = last(run_here(tmp_path / "here", root, *words))
+    assert equal(abroad.weights, here.weights)
+    assert abroad.extras.keys() == here.extras.keys()
+    assert all(equal(abroad.extras[kind], here.extras[kind]) for kind in here.extras)
+    assert abroad.memory == here.memory
+
+
+def test_a_run_that_was_cut_goes_on_with_the_sites_own_memory(root, houses, tmp_path):
+    words, grid = ["strategy=scaffold", "test.saved_volumes=0"], OneProcessGrid(houses)
+    run_abroad(tmp_path / "cut", grid, *words, "rounds=1")
+    cut = run_abroad(tmp_path / "cut", grid, *words, "rounds=3", resumes=True)
+    straight = run_abroad(tmp_path / "straight", grid, *words)
+    assert equal(last(cut).weights, last(straight).weights)
+
+
+def test_shared_steps_are_shared_by_what_sites_tell(root, houses, tmp_path):
+    words = ["strategy=fl_mr", "budget=steps", "rounds=1"]
+    abroad = run_abroad(tmp_path / "abroad", OneProcessGrid(houses), *words)
+    here = run_here(tmp_path / "here", root, *words)
+    assert equal(last(abroad).weights, last(here).weights)
+
+
+def scores(folder):
+    table = read_score_file(folder.scores_path)
+    return sorted(zip(table["method"], table["site"], table["metric"], table["value"], strict=True))
+
+
+def test_sites_judge_themselves_and_name_no_volume(root, houses, tmp_path):
+    words = ["strategy=fl_mr", "rounds=1"]
+    abroad = run_abroad(tmp_path / "abroad", OneProcessGrid(houses), *words)
+    here = run_here(tmp_path / "here", root, *words)
+    assert scores(abroad) == scores(here)
+    assert set(read_score_file(abroad.scores_path)["volume"]) == {
+        f"{site}/{number}" for site in houses for number in ("0000", "0001")
+    }
+    assert not (abroad.path / "reconstructions").exists()
+    kept = [*houses["ixi"].parent.glob("runs/*/reconstructions/*.h5")]
+    assert kept
+
+
+def test_nothing_that_travels_to_a_site_names_a_path(root, houses, tmp_path):
+    grid = OneProcessGrid(houses)
+    run_abroad(tmp_path / "run", grid, "strategy=fl_mr", "rounds=1")
+    told = "".join(str(dict(m.content.config_records["head"])) for m in grid.seen)
+    from flmrcm.assembly.abroad import as_text, travelling
+
+    assert len(grid.seen) >= 16
+    assert str(tmp_path) not in told + as_text(travelling(grid.config))
+    assert str(Path.home()) not in told + as_text(travelling(grid.config))
+
+
+def test_both_books_hold_the_same_lines(root, houses, tmp_path):
+    abroad = run_abroad(tmp_path / "run", OneProcessGrid(houses), "strategy=fl_mr", "rounds=1")
+    own = Ledger(abroad.path / LEDGER).read()
+    (book,) = houses["ixi"].parent.glob(f"runs/*/sites/ixi/{LEDGER}")
+    theirs = [entry for entry in Ledger(book).read() if entry.op != "judge"]
+    assert sorted(theirs) == sorted(entry for entry in own if entry.site == "ixi")
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("away", "site ixi, round 0: isn't connected (waited 0 s)."),
+        ("broken", "site ixi, round 0: Node unavailable (Flower's code 3)"),
+    ],
+)
+def test_a_site_that_cannot_be_reached_ends_the_run_in_one_line(houses, tmp_path, how, said):
+    grid = OneProcessGrid(houses)
+    setattr(grid, how, {"ixi"})
+    with pytest.raises(SiteFailed) as failed:
+        run_abroad(tmp_path / "run", grid, "strategy=fl_mr", "rounds=1")
+    assert str(failed.value) == said
+
+
+def test_with_a_quorum_the_run_goes_on_without_it(houses, tmp_path):
+    grid = OneProcessGrid(houses)
+    grid.away = {"ixi"}
+    words = ["strategy=fl_mr", "rounds=1", "robust.quorum=3"]
+    run = run_abroad(tmp_path / "run", grid, *words)
+    rows = Journal(run.path / "journal.csv").read()
+    assert {row.site for row in rows if row.split == "attendance"} == {"ixi"}
+    assert set(read_score_file(run.scores_path)["site"]) == {"brats", "fastmri", "hpks"}
+
+
+def test_silence_is_borne_as_long_as_was_said(houses, tmp_path, monkeypatch):
+    grid = OneProcessGrid(houses)
+    join = grid._answer
+
+    def later_silent(message):
+        if message.metadata.message_type == "train":
+            grid.silent = {"ixi"}
+        return join(message)
+
+    monkeypatch.setattr(grid, "_answer", later_silent)
+    words = ["strategy=fl_mr", "rounds=1", "robust.timeout=0.5", "test.saved_volumes=0"]
+    with pytest.raises(SiteFailed, match=r"site ixi, round 0: no reply within 0\.5 s"):
+        run_abroad(tmp_path / "run", grid, *words)
+
+
+def test_another_version_is_refused_with_both_shown(houses, tmp_path, monkeypatch):
+    monkeypatch.setattr("flmrcm.runs.at_site.__version__", "0.0.7")
+    with pytest.raises(SiteFailed, match=r"it has flmrcm 0\.0\.7, the coordinator 0\.1\.0"):
+        run_abroad(tmp_path / "run", OneProcessGrid(houses), "strategy=fl_mr")
