@@ -18,6 +18,8 @@ COMMANDS = {
     "simulate": "make the simulated sites on purpose, with a contact sheet",
     "compare": "tables and pictures of finished runs",
     "deploy": "certificates, keys and folders for a federation of several machines",
+    "up": "try a federation out: all of it on this machine",
+    "down": "end what up started",
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
 

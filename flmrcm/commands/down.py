@@ -1,0 +1,25 @@
+"""`flmrcm down`: ends what `flmrcm up` started, and nothing else."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from flmrcm.commands.up import OUTPUT
+from flmrcm.errors import FlmrcmError
+
+HELP = """usage: flmrcm down [FOLDER]
+
+Ends the processes that `flmrcm up` noted in FOLDER (deployment). Keys, data and memories stay.
+"""
+
+
+def main(words: list[str]) -> None:
+    """Ends them and says which."""
+    from flmrcm.deployment.tryout import stop  # only here: it needs [flower]
+
+    folder = Path(words[0] if words else OUTPUT).expanduser().resolve()
+    if not (folder / "coordinator").is_dir():
+        raise FlmrcmError(f"{folder}: holds no deployment; name its folder: flmrcm down FOLDER.")
+    ended = stop(folder)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"ended: {', '.join(ended)}" if ended else f"{folder}: nothing of it runs.")

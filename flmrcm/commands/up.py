@@ -1,0 +1,34 @@
+"""`flmrcm up`: a try-out of a federation, all of it on this machine's loopback."""
+
+from rich.console import Console
+
+from flmrcm.commands.deploy import deployment_of
+
+OUTPUT = "deployment"
+
+HELP = """usage: flmrcm up flower [output=FOLDER] [KEY=VALUE | GROUP=NAME ...]
+
+Deploys into FOLDER (deployment), unless that was done before, and starts the coordinator and every
+site on this machine, each as processes of its own. `flmrcm down FOLDER` ends them.
+
+  flmrcm up flower sites=simulated
+  flmrcm train engine=flower engine.federation=deployment/coordinator strategy=fl_mrcm_latent
+  flmrcm down
+
+Takes the keys of `flmrcm deploy`.
+"""
+
+
+def main(words: list[str]) -> None:
+    """Deploys what isn't yet, and starts everything."""
+    folder, deployment = deployment_of(words, OUTPUT)
+    from flmrcm.deployment.tryout import start  # only here: it needs [flower]
+
+    folder = folder.resolve()
+    if not (folder / "coordinator").is_dir():
+        deployment.write(folder)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"starting the coordinator and its sites below {folder} …")
+    sites = start(folder)
+    console.print(f"up: {', '.join(sites)}")
+    console.print(f"next: flmrcm train engine=flower engine.federation={folder / 'coordinator'} …")

@@ -1,0 +1,94 @@
+"""A whole federation on one machine's loopback: started, noted by process id, ended by it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from flmrcm.deployment.probe import check_free
+from flmrcm.deployment.processes import read_yaml
+from flmrcm.deployment.register import NODES
+from flmrcm.errors import FlmrcmError
+
+PIDS = "processes.json"
+_PATIENCE = 300.0  # seconds; a busy machine starts slowly
+
+
+def start(folder: Path) -> list[str]:
+    """Starts the coordinator and every site, and waits until the coordinator knows them.
+
+    Returns:
+        The sites.
+
+    Raises:
+        FlmrcmError: something of it runs already, a port is taken, or the coordinator ended.
+    """
+    if running(folder):
+        raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
+    settings = read_yaml(folder / "coordinator" / "coordinator.yaml")
+    sites = sorted(path.name for path in (folder / "sites").iterdir())
+    check_free("127.0.0.1", settings["port"])
+    for site in sites:
+        check_free("127.0.0.1", read_yaml(folder / "sites" / site / "site.yaml")["port"])
+    pids = {"coordinator": _started("coordinator", folder / "coordinator")}
+    pids |= {site: _started("site", folder / "sites" / site) for site in sites}
+    (folder / PIDS).write_text(json.dumps(pids, indent=1))
+    _await_registration(folder, set(sites))
+    return sites
+
+
+def stop(folder: Path) -> list[str]:
+    """Ends what `start` started and still runs; gives its names."""
+    alive = running(folder)
+    for pid in alive.values():
+        os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + 60
+    while running(folder) and time.monotonic() < end:
+        time.sleep(0.2)
+    for pid in running(folder).values():
+        os.killpg(pid, signal.SIGKILL)
+    (folder / PIDS).unlink(missing_ok=True)
+    return sorted(alive)
+
+
+def running(folder: Path) -> dict[str, int]:
+    """Gives the processes that were started here and are still the same ones, by name."""
+    path = folder / PIDS
+    noted: Mapping[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    return {name: pid for name, pid in noted.items() if _is_ours(pid, folder)}
+
+
+def _started(role: str, folder: Path) -> int:
+    with (folder / "out.txt").open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(folder)],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+    return process.pid
+
+
+def _is_ours(pid: int, folder: Path) -> bool:
+    """Tells whether a process is one of ours: numbers of ended processes are given out again."""
+    shown = subprocess.run(  # noqa: S603
+        ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)],  # noqa: S607
+        capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    return "flmrcm.deployment" in shown and str(folder) in shown and not shown.startswith("Z")
+
+
+def _await_registration(folder: Path, sites: set[str]) -> None:
+    end, coordinator = time.monotonic() + _PATIENCE, folder / "coordinator"
+    while time.monotonic() < end:
+        if "coordinator" not in running(folder):
+            said = (coordinator / "out.txt").read_text().strip().splitlines() or ["it ended"]
+            stop(folder)
+            raise FlmrcmError(said[-1])
+        nodes = coordinator / NODES
+        if nodes.exists() and sites <= json.loads(nodes.read_text()).keys():
+            return
+        time.sleep(0.5)
+    raise FlmrcmError(f"{folder}: not up after {_PATIENCE:g} s; see {coordinator / 'log.txt'}.")

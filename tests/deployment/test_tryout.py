@@ -1,0 +1,49 @@
+"""A try-out ends what it started, and touches nobody else."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from flmrcm.deployment import tryout
+from flmrcm.errors import FlmrcmError
+
+
+@pytest.fixture
+def sleeper(tmp_path):
+    """A process that looks like one of a folder's own; it's ended after the test."""
+    words = [sys.executable, "-c", "import time; time.sleep(60)", "flmrcm.deployment"]
+    process = subprocess.Popen([*words, str(tmp_path)], start_new_session=True)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def note(folder, **pids):
+    (folder / tryout.PIDS).write_text(json.dumps(pids))
+
+
+def test_what_was_started_here_is_ended(tmp_path, sleeper):
+    note(tmp_path, coordinator=sleeper.pid)
+    assert tryout.stop(tmp_path) == ["coordinator"]
+    assert sleeper.wait(10) != 0
+    assert tryout.running(tmp_path) == {}
+
+
+def test_a_number_that_was_given_out_again_is_left_alone(tmp_path, sleeper):
+    other = tmp_path / "other"
+    other.mkdir()
+    note(other, coordinator=sleeper.pid)
+    assert tryout.stop(other) == []
+    assert sleeper.poll() is None
+
+
+def test_nothing_noted_is_nothing_ended(tmp_path):
+    assert tryout.stop(tmp_path) == []
+
+
+def test_what_runs_is_not_started_twice(tmp_path, sleeper):
+    note(tmp_path, coordinator=sleeper.pid)
+    with pytest.raises(FlmrcmError, match="runs already; `flmrcm down"):
+        tryout.start(tmp_path)
