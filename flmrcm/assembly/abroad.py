@@ -28,6 +28,14 @@ def keeps_data_elsewhere(cfg: DictConfig) -> bool:
     return not getattr(get_object(cfg.engine["_target_"]), "data_at_hand", True)
 
 
+def dealt_problems(cfg: DictConfig) -> list[str]:
+    """Gives a problem line where one data set is to be dealt to sites that hold their own."""
+    of = (cfg.get("split") or {}).get("of")
+    return [
+        f"split.of={of}: deals one data set out, on one machine; use engine=in_process."
+    ] * bool(of)
+
+
 def without_places(cfg: DictConfig) -> DictConfig:
     """Gives a config whose sites say nowhere where their data lie."""
     config = plain(cfg)

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.assembly.abroad import keeps_data_elsewhere, without_places
+from flmrcm.assembly.abroad import dealt_problems, keeps_data_elsewhere, without_places
 from flmrcm.assembly.borders import build_policies, crossing_problems
 from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.clients import build_clients
@@ -51,6 +51,7 @@ def check(cfg: DictConfig) -> Parts:
     """
     found = Gathering()
     if keeps_data_elsewhere(cfg):
+        found.problems += dealt_problems(cfg)
         cfg = without_places(cfg)
     compute, module, local = build_learner(cfg, found)
     sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))

@@ -132,6 +132,8 @@ class _Child:
         return self
 
     def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process.terminate()
         try:
             self._process.wait(20)

@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from math import inf
 from typing import Any, ClassVar
 
+import torch
+
 from flmrcm import __version__
 from flmrcm.errors import ConfigErrors, SiteFailed, require
 from flmrcm.federation.budget import Share
@@ -43,6 +45,7 @@ class FlowerSites:
         store: not used: memories lie at the sites.
         federation: the coordinator's folder, as `flmrcm deploy flower` made it.
         patience: seconds to wait for a site that isn't connected.
+        threads: torch threads of the coordinator; each site says its own. None takes torch's choice.
         wire: fp32 | bf16 | fp16: how tensors travel.
         reach: the way to the sites; only the coordinator's process has one.
 
@@ -60,6 +63,7 @@ class FlowerSites:
         store: MemoryStore,
         federation: str | None = None,
         patience: float = 120.0,
+        threads: int | None = None,
         wire: str = "fp32",
         reach: Reach | None = None,
     ) -> None:
@@ -71,11 +75,14 @@ class FlowerSites:
                     bool(federation),
                     "name the coordinator's folder, made by `flmrcm deploy flower`.",
                 ),
+                "engine.threads": (threads is None or threads >= 1, f"at least 1; got {threads}."),
                 "engine.patience": (patience >= 0, f"0 seconds or more; got {patience}."),
             }
         )
         self.wire, self.patience, self.reach = Wire(wire), patience, reach
         self._names = sorted(clients)
+        if reach is not None and threads is not None:
+            torch.set_num_threads(threads)
         self.shares: Mapping[str, Share] = {}
         self._kept: dict[str, int] = {}
         self._keep: Sequence[Mapping[str, int]] = ()

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
+from flmrcm import __version__
 from flmrcm.federation.call import Call
 from flmrcm.types import Broadcast, Reply, Weights
 
@@ -31,6 +32,7 @@ def answer_record(
 ) -> RecordDict:
     """Gives a site's answer as Flower carries it; its name isn't in it."""
     head = {
+        "version": __version__,
         "n_examples": reply.n_examples,
         "error": reply.error,
         "kept": kept.get(reply.site),
@@ -52,6 +54,9 @@ def read_answer(site: str, record: RecordDict) -> tuple[Reply, int | None, dict[
         KeyError, TypeError, ValueError: no answer of ours.
     """
     head, weights, extras = _read(record)
+    if head["version"] != __version__:
+        why = f"it has flmrcm {head['version']}, the coordinator {__version__}; install the same."
+        return Reply(site, error=f"site {site}: {why}"), None, None
     metrics = {str(k): float(v) for k, v in record.metric_records[_METRICS].items()}  # pyright: ignore[reportArgumentType]
     error = None if head["error"] is None else str(head["error"])
     reply = Reply(site, int(head["n_examples"]), weights, extras, metrics, error)

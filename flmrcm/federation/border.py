@@ -24,7 +24,8 @@ class HousePolicy:
     the target of a strategy that shows its images to others.
 
     Args:
-        operations: some of survey, train, evaluate.
+        operations: some of survey, train, evaluate, judge; the last is of test volumes, asked for
+            only where the coordinator's machine can't read them.
         payloads: kinds of objects that may leave: `weights`, `metrics`, `latents`, … .
         strategies: classes of algorithms it takes part in (`FedAvg`, `FLMRCM`); None takes any.
             The class counts, since a run may call its strategy what it likes.

@@ -18,7 +18,7 @@ from flmrcm.federation.engine import Progress
 from flmrcm.tracking.board import Board, SiteLine
 from flmrcm.types import Row
 
-_DOING = {"survey": "asking", "train": "training", "evaluate": "judging"}
+_DOING = {"survey": "asking", "train": "training", "evaluate": "judging", "judge": "judging"}
 
 
 class Live:
