@@ -62,7 +62,7 @@ def as_text(travels: Mapping[str, Any]) -> str:
 def travel_hash(travels: Mapping[str, Any]) -> str:
     """Gives the hash of a travelling config, as this version of the package counts it."""
     ordered = json.loads(as_text(travels))  # one order of keys, wherever it's counted
-    return config_hash(_root_=OmegaConf.create(ordered))
+    return config_hash(_root_=DictConfig(ordered))
 
 
 def experiment_of(travels: Mapping[str, Any], run: str) -> str:

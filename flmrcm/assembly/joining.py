@@ -42,7 +42,7 @@ def joined(parts: Parts, reach: Any) -> tuple[Any, dict[str, SiteFacts]]:
 
 def _require(parts: Parts, facts: Mapping[str, SiteFacts], reasons: Mapping[str, str]) -> None:
     plan, tolerance = parts.plan, parts.plan.tolerance
-    needed = {parts.aligned_with} - {None}
+    needed = {parts.aligned_with} if parts.aligned_with else set[str]()
     if not tolerance.bears_failures or parts.config["budget"] == "steps":
         needed |= {*plan.participants, *plan.judged}
     missing = sorted(needed & reasons.keys())

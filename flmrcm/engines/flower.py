@@ -45,7 +45,7 @@ class FlowerSites:
         store: not used: memories lie at the sites.
         federation: the coordinator's folder, as `flmrcm deploy flower` made it.
         patience: seconds to wait for a site that isn't connected.
-        threads: torch threads of the coordinator; each site says its own. None takes torch's choice.
+        threads: torch threads of the coordinator; each site says its own; None takes torch's
         wire: fp32 | bf16 | fp16: how tensors travel.
         reach: the way to the sites; only the coordinator's process has one.
 

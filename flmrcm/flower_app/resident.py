@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client as Caller
-from multiprocessing.connection import Connection, Listener
+from multiprocessing.connection import Listener
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -71,7 +71,7 @@ def serve(house: Path) -> None:
                 continue  # whoever called is gone; its answer was as good as not given
 
 
-def _serve_one(caller: Connection, answer: Any) -> None:
+def _serve_one(caller: Any, answer: Any) -> None:
     record, config = caller.recv()
     caller.send(answer(record, config))
 
