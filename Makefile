@@ -4,9 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help demo scenarios test check format bench wheel clean
+.PHONY: help demo scenarios test test-deployment check format bench wheel clean
 help:            ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,14 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 
 test: $(READY)   ## the tests
 	$(BIN)/pytest
+
+test-deployment: $(VENV)-flower/ready ## the tests of Flower, real processes on loopback too; minutes
+	$(VENV)-flower/bin/pytest -m "slow or not slow" tests/engines/test_flower.py tests/deployment
+
+$(VENV)-flower/ready: pyproject.toml constraints-flower.txt
+	$(PYTHON) -m venv $(VENV)-flower
+	$(VENV)-flower/bin/pip install --quiet --disable-pip-version-check --constraint constraints-flower.txt --editable '.[flower]' pytest pytest-timeout hypothesis
+	@touch $@
 
 check: $(READY)  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
