@@ -1,0 +1,54 @@
+"""A house: its file says where things are, relative to itself; what can't be is one line each."""
+
+import pytest
+
+from flmrcm.assembly.house import read_house
+from flmrcm.errors import ConfigErrors
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "site.yaml"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def test_paths_start_at_the_file(write, tmp_path):
+    house = read_house(write("site: ixi\ndata: {root: mri}\nmemory: state\n"))
+    assert house.path(house.memory) == tmp_path / "state"
+    assert house._placed() == {"root": str(tmp_path / "mri")}
+    assert house.path("/elsewhere") == house.path("/elsewhere").absolute()
+
+
+def test_generated_data_lie_in_the_house(write, tmp_path):
+    house = read_house(write("site: sim_b\ndata: {generator: {_target_: x, cache: data}}\n"))
+    assert house._placed()["generator"]["cache"] == str(tmp_path / "data")
+
+
+def test_keys_of_the_start_script_are_left_to_it(write):
+    assert read_house(write("site: ixi\ndata: {}\ncoordinator: 'h:1'\nport: 9094\n")).site == "ixi"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("site: ixi\ndata: {}\ntheads: 2\n", "there is no such key. Did you mean 'threads'?"),
+        ("site: ixi\ndata: {}\nthreads: two\n", "threads=two: a whole number or null."),
+        ("- just\n- words\n", "isn't lines of KEY: VALUE."),
+    ],
+)
+def test_what_cannot_be_is_one_line_that_names_the_file(write, text, said):
+    path = write(text)
+    with pytest.raises(ConfigErrors) as refused:
+        read_house(path)
+    (problem,) = refused.value.problems
+    assert problem.startswith(str(path))
+    assert problem.endswith(said)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigErrors, match="No such file"):
+        read_house(tmp_path / "none.yaml")
