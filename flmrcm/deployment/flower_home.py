@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from flmrcm.errors import FlmrcmError
 
 ENVIRONMENT = {
@@ -17,6 +19,9 @@ ENVIRONMENT = {
 """Set for every process of Flower's: it reports nothing, asks nobody, installs nothing."""
 
 CONNECTION = "hospitals"
+
+COORDINATOR = "FLMRCM_COORDINATOR"
+"""The environment variable that tells the coordinator's processes their folder."""
 
 
 def write_home(folder: Path, address: str) -> None:
@@ -62,3 +67,22 @@ def tool(name: str) -> str:
 def environment(folder: Path) -> dict[str, str]:
     """Gives the environment for a command of Flower's at the coordinator."""
     return {**os.environ, **ENVIRONMENT, "FLWR_HOME": str(folder / "flwr")}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Gives a settings file of a deployment.
+
+    Raises:
+        FlmrcmError: it isn't there or isn't one.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise FlmrcmError(
+            f"{path}: isn't there; name a folder that `flmrcm deploy` made."
+        ) from None
+    except yaml.YAMLError:
+        content = None
+    if not isinstance(content, dict):
+        raise FlmrcmError(f"{path}: isn't lines of KEY: VALUE.")
+    return content

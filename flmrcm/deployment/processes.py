@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from flmrcm.deployment.certificates import check_coordinator
-from flmrcm.deployment.flower_home import environment, tool, write_home
+from flmrcm.deployment.flower_home import (
+    COORDINATOR,
+    environment,
+    read_yaml,
+    tool,
+    write_home,
+)
 from flmrcm.deployment.probe import NobodyThere, check_free, probe
 from flmrcm.deployment.register import registered
 from flmrcm.errors import FlmrcmError
@@ -22,9 +25,6 @@ log = logging.getLogger(__name__)
 
 _ASKS_AGAIN = 5.0
 """Seconds between two looks for a coordinator."""
-
-COORDINATOR = "FLMRCM_COORDINATOR"
-"""The environment variable that tells the coordinator's processes their folder."""
 
 
 def serve_coordinator(folder: Path) -> None:
@@ -80,25 +80,6 @@ def serve_site(folder: Path) -> None:
         again = house.get("restart_after", 60)  # sooner, and the coordinator still counts the last
         log.warning("site %s: its SuperNode ended; again in %d s", house["site"], again)
         time.sleep(again)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Gives a settings file of a deployment.
-
-    Raises:
-        FlmrcmError: it isn't there or isn't one.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise FlmrcmError(
-            f"{path}: isn't there; name a folder that `flmrcm deploy` made."
-        ) from None
-    except yaml.YAMLError:
-        content = None
-    if not isinstance(content, dict):
-        raise FlmrcmError(f"{path}: isn't lines of KEY: VALUE.")
-    return content
 
 
 def _await(address: str, authority: Path) -> None:

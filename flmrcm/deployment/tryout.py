@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from flmrcm.deployment.flower_home import read_yaml
 from flmrcm.deployment.probe import check_free
-from flmrcm.deployment.processes import read_yaml
 from flmrcm.deployment.register import NODES
 from flmrcm.errors import FlmrcmError
 

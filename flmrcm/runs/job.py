@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from flmrcm.assembly.abroad import experiment_of, travel_hash, travelling
 from flmrcm.assembly.parts import Parts
-from flmrcm.deployment.processes import COORDINATOR
+from flmrcm.deployment.flower_home import COORDINATOR
 from flmrcm.deployment.register import sites_by_number
 from flmrcm.engines.flower import Reach
 from flmrcm.errors import FlmrcmError

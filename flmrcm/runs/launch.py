@@ -11,9 +11,7 @@ from rich.console import Console
 
 from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
 from flmrcm.assembly.federation import check
-from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
-from flmrcm.deployment.probe import probe
-from flmrcm.deployment.processes import read_yaml
+from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, read_yaml, tool, write_home
 from flmrcm.deployment.register import sites_by_number
 from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.runs.folder import RunFolder
@@ -59,6 +57,8 @@ def _look(coordinator: Path, sites: set[str]) -> None:
         FlmrcmError: no SuperLink, or one whose certificate isn't to be trusted.
         ConfigErrors: sites that it doesn't know.
     """
+    from flmrcm.deployment.probe import probe  # only here: other engines do without [flower]
+
     port = read_yaml(coordinator / "coordinator.yaml")["port"]
     probe(f"127.0.0.1:{port}", coordinator / "ca.crt")
     write_home(coordinator, f"127.0.0.1:{port}")

@@ -12,6 +12,7 @@ EXPERIMENTS = options_of("experiment")
 GRIDS = [name for name in options_of("sweep") if not name.startswith("search")]
 NOT_EVERYWHERE = {
     "compute=gpu": "flmrcm.learning.compute.Compute",
+    "engine=flower": "flmrcm.engines.flower.FlowerSites",
     "engine=ray": "flmrcm.engines.ray.RayActors",
 }
 """Choices that need what a machine may lack."""

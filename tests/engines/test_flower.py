@@ -15,6 +15,8 @@ from flmrcm.federation.journal import Journal
 from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.reports.tables.terminal import read_score_file
 
+pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
+
 STRATEGIES = ("fl_mr", "fl_mrcm_latent", "scaffold")
 
 
