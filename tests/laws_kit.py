@@ -17,6 +17,7 @@ from flmrcm.federation.journal import Journal
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Federation, Plan
+from flmrcm.federation.wire import Wire
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.recon_module import ReconModule
@@ -46,21 +47,24 @@ class Setting:
     plan: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     precision: str = "32-true"
+    wire: str = "fp32"
 
     def module(self) -> ReconModule:
         return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
 
     def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Federation:
-        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
-        local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
-        shop = Workshop(
-            module, strategy, local, compute.fabric(), Judge(compute), SEED, lambda _: None
-        )
-        clients = self.clients(shop)
+        clients = self.clients(self.shop(strategy, module))
         plan = Plan(self.rounds, self.participants, self.participants, seed=SEED, **self.plan)
         checkpoints = CheckpointFolder(self.folder / "checkpoints", 0, {})
         engine = InProcess(clients, MemoryStore(self.folder / "checkpoints" / "memory"), threads=1)
         return Federation(strategy, engine, plan, checkpoints, Journal(self.folder / "journal.csv"))
+
+    def shop(self, strategy: Strategy, module: ReconModule | None = None) -> Workshop:
+        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
+        local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
+        fabric, judge = compute.fabric(), Judge(compute)
+        wire = Wire(self.wire)
+        return Workshop(module, strategy, local, fabric, judge, SEED, lambda _: None, wire)
 
     def clients(self, shop: Workshop) -> dict[str, Client]:
         target = self.sites[TARGET] if shop.strategy.needs_target_images else None

@@ -77,7 +77,8 @@ def _image_problems(
         if site in policies
     ]
     if not engine.on_one_machine and (shown or cfg.pooled is True):
-        problems.append(f"engine={engine.__name__}: {way_out}, or engine=in_process.")
+        apart = f"engine: {engine.__name__} keeps sites apart"
+        problems.append(f"{apart}, but {way_out}, or engine=in_process.")
     return problems
 
 

@@ -3,82 +3,41 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from flmrcm.assembly.borders import build_policies, crossing_problems
 from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.clients import build_clients
 from flmrcm.assembly.learner import build_learner
+from flmrcm.assembly.parts import Parts
 from flmrcm.assembly.sites import build_sources, chosen_participants, chosen_target
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, one_of
 from flmrcm.federation.attendance import Tolerance
-from flmrcm.federation.border import Border, HousePolicy
-from flmrcm.federation.budget import BUDGETS, POOLED, Share, shares
+from flmrcm.federation.budget import BUDGETS, POOLED
 from flmrcm.federation.checkpoint import CheckpointFolder
-from flmrcm.federation.client import Client, Workshop
+from flmrcm.federation.client import Client
+from flmrcm.federation.crew import Crew
 from flmrcm.federation.engine import Watch
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.ledger import LEDGER, Ledger
-from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Federation, Plan
-from flmrcm.learning.compute import Compute
-from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import SSIM_WINDOW
-from flmrcm.learning.recon_module import ReconModule
 from flmrcm.strategies.base import Strategy
 
 log = logging.getLogger(__name__)
 
 SCENARIOS = ("unseen", "participating")
 
+IN_PROCESS = "flmrcm.engines.in_process.InProcess"
+
 _GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a training config describes, built and checked; no data has been touched.
-
-    Attributes:
-        config: resolved, plain.
-        sites: by name, sorted.
-        strategy: the federated algorithm.
-        local: a site's share of a round.
-        plan: the rounds.
-        compute: device and arithmetic.
-        module: the learner with the run's initial weights.
-        pooled: a site that holds the data of all participants; None unless they're pooled.
-        policies: what sites allow, by name; those without one allow everything.
-    """
-
-    config: Mapping[str, Any]
-    sites: Mapping[str, Site]
-    strategy: Strategy
-    local: LocalTraining
-    plan: Plan
-    compute: Compute
-    module: ReconModule
-    pooled: Site | None = None
-    policies: Mapping[str, HousePolicy] = field(default_factory=dict[str, HousePolicy])
-
-    @property
-    def clients(self) -> dict[str, Site]:
-        """The sites that may be called, a pool too; only `sites` are judged at the end."""
-        return {**self.sites, **({POOLED: self.pooled} if self.pooled else {})}
-
-    @property
-    def aligned_with(self) -> str | None:
-        """The target where the strategy aligns sites with it."""
-        return self.strategy.target if self.strategy.needs_target else None
-
-    def splits_needed(self, site: str) -> list[str]:
-        """Gives the splits of a site that training can't do without."""
-        trains = site in self.plan.participants or site == self.aligned_with
-        return ["train"] * trains + ["val"] * (site in self.plan.chosen_by)
 
 
 def check(cfg: DictConfig) -> Parts:
@@ -110,6 +69,7 @@ def check(cfg: DictConfig) -> Parts:
     policies = build_policies(cfg, found)
     if plan and isinstance(strategy, Strategy):
         found.problems += crossing_problems(cfg, strategy, plan, policies)
+    found.build("engine", cfg.engine, clients=Crew({}, dict), store=MemoryStore())
     found.raise_if_any()
     config = {**plain(cfg), "participants": participants, "target": target}
     pool = _pooled(sites, participants) if cfg.pooled else None
@@ -176,43 +136,36 @@ def build_federation(
     parts: Parts, folder: Path, trackers: Sequence[Tracker], watch: Watch
 ) -> Federation:
     """Gives the federation, ready to run in a folder."""
-    compute, found = parts.compute, Gathering()
-    compute.ready(parts.module.model)
-    judge = Judge(compute)
-    shop = Workshop(
-        parts.module, parts.strategy, parts.local, compute.fabric(), judge, parts.plan.seed, watch
-    )
-    shown = parts.strategy.target if parts.strategy.needs_target_images else None
-    target = parts.sites[shown] if shown else None
-    work = _shares(parts)
-    clients = {
-        name: Client(site, shop, target, work.get(name), _border(name, parts, folder))
-        for name, site in parts.clients.items()
-    }
-    checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
-    store = MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB)
+    found, compute = Gathering(), parts.compute
+    recipe = partial(clients_anew, parts.config, folder.resolve())
     engine = found.build(
         "engine",
         parts.config["engine"],
-        clients=clients,
-        store=store,
+        clients=Crew(build_clients(parts, folder, watch), recipe),
+        store=MemoryStore(folder / "checkpoints" / "memory", compute.memory_budget * _GIB),
     )
     found.raise_if_any()
+    checkpoints = CheckpointFolder(folder / "checkpoints", parts.config["keep_every"], parts.config)
     journal, ledger = Journal(folder / "journal.csv"), Ledger(folder / LEDGER)
     plan = judgeable(parts)
     return Federation(parts.strategy, engine, plan, checkpoints, journal, trackers, ledger)
 
 
-def _border(site: str, parts: Parts, folder: Path) -> Border:
-    return Border(site, parts.policies.get(site), Ledger(folder / "sites" / site / LEDGER))
+def clients_anew(config: Mapping[str, Any], folder: Path) -> dict[str, Client]:
+    """Gives the clients of a checked config in another process, which nobody watches.
 
-
-def _shares(parts: Parts) -> dict[str, Share]:
-    steps = parts.config["budget"] == "steps"
-    counted = {name for name, site in parts.clients.items() if steps and site.has("train")}
-    batches = {name: parts.clients[name].n_batches for name in sorted(counted)}
-    epochs, participants = parts.local.epochs, parts.plan.participants
-    return shares(parts.config["budget"], epochs, batches, participants)
+    Args:
+        config: resolved, plain, as in `Parts`.
+        folder: the run's; the sites' own books lie there.
+    """
+    here = {
+        "engine": {"_target_": IN_PROCESS},
+        "robust": None,  # what a round bears is the coordinator's business
+        "compute": {**config["compute"], "device": 0},  # the only one its engine lets it see
+        "init_from": None,  # every call brings its weights
+    }
+    parts = check(OmegaConf.create({**config, **here}))
+    return build_clients(replace(parts, config=config), folder, lambda _: None)
 
 
 def judgeable(parts: Parts) -> Plan:

@@ -36,6 +36,8 @@ def config_hash(*, _root_: DictConfig) -> str:
     kept = _without_later(kept)
     kept |= _roles(_root_)
     kept["precision"] = _root_.compute.precision
+    if (wire := _root_.engine.get("wire", "fp32")) != "fp32":  # it rounds
+        kept["wire"] = wire
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
 
 

@@ -1,19 +1,21 @@
 """The default engine: sites take turns in this process, with one model in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import ClassVar
 
 import torch
 
+from flmrcm.engines.one_store import OneStore
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.client import Client
 from flmrcm.federation.engine import Op
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.wire import IN_FULL
 from flmrcm.types import Broadcast, Reply
 
 
-class InProcess:
+class InProcess(OneStore):
     """Calls clients one after the other; messages are copied, so nothing is shared by accident.
 
     Args:
@@ -28,11 +30,8 @@ class InProcess:
     def __init__(
         self, clients: Mapping[str, Client], store: MemoryStore, threads: int | None = None
     ) -> None:
-        self.clients, self.store, self.threads = clients, store, threads or torch.get_num_threads()
-
-    def sites(self) -> Sequence[str]:
-        """Gives the sites, sorted."""
-        return sorted(self.clients)
+        super().__init__(clients, store, IN_FULL)
+        self.threads = threads or torch.get_num_threads()
 
     def call(
         self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
@@ -40,18 +39,6 @@ class InProcess:
         """Gives replies one at a time, in sorted site order; a time-out can't be kept here."""
         for site in sorted(messages):
             yield self._reply(op, site, deepcopy(messages[site]))
-
-    def snapshot(self) -> Mapping[str, int]:
-        """Gives the round each site's memory was last written in."""
-        return self.store.snapshot()
-
-    def restore(self, snapshot: Mapping[str, int]) -> None:
-        """Goes back to the memories of a snapshot."""
-        self.store.restore(snapshot)
-
-    def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
-        """Drops memories that no kept snapshot names."""
-        self.store.forget_before(kept)
 
     def _reply(self, op: Op, site: str, message: Broadcast) -> Reply:
         torch.set_num_threads(self.threads)

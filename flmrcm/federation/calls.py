@@ -8,6 +8,7 @@ from flmrcm.federation.attendance import Bench, Tolerance, is_benched
 from flmrcm.federation.engine import Engine, Op
 from flmrcm.federation.inspection import flaw, outliers
 from flmrcm.federation.ledger import Ledger, received, sent
+from flmrcm.federation.wire import Wire
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Reply, Row
 
@@ -126,8 +127,9 @@ class RoundCalls:
                 log.warning("round %d: a reply of %s that nobody asked for", self.round, site)
                 continue
             silent.discard(site)
-            message = messages[site]
-            self.ledger.write((*sent(op, site, message), *received(op, self.round, reply)))
+            message, wire = messages[site], self.engine.wire
+            crossed = *sent(op, site, message, wire), *received(op, self.round, reply, wire)
+            self.ledger.write(crossed)
             if reply.error is not None:
                 self._miss("failed", site, reply.error, bears)
             elif why := self._flaw(op, message, reply):
@@ -163,7 +165,7 @@ class RoundCalls:
         message = messages[reply.site]
         self.rows.extend(measured(op, message.round, reply))
         if op != "evaluate":
-            add_moved(self.rows, message, reply)
+            add_moved(self.rows, message, reply, self.engine.wire)
         return reply
 
 
@@ -175,12 +177,12 @@ def measured(op: Op, round_: int, reply: Reply) -> Iterator[Row]:
         yield Row(round_, split, reply.site, metric, convention, value)
 
 
-def add_moved(rows: list[Row], message: Broadcast, reply: Reply) -> None:
+def add_moved(rows: list[Row], message: Broadcast, reply: Reply, wire: Wire) -> None:
     """Adds what crossed the wall to the site's rows of this round, one row per way and kind."""
     ways = (("sent", message.weights, message.extras), ("received", reply.weights, reply.extras))
     for way, weights, extras in ways:
         for kind, tensors in {"weights": weights, **extras}.items():
-            if n_bytes := sum(tensor.nbytes for tensor in tensors.values()):
+            if n_bytes := wire.n_bytes(tensors):
                 row = Row(message.round, "wire", reply.site, f"bytes_{way}/{kind}", "", n_bytes)
                 before = next((i for i, old in enumerate(rows) if old[:5] == row[:5]), None)
                 if before is None:

@@ -16,6 +16,7 @@ from flmrcm.federation.border import Border
 from flmrcm.federation.budget import Share
 from flmrcm.federation.engine import Op, Progress, Watch
 from flmrcm.federation.local_training import LocalTraining, Tally
+from flmrcm.federation.wire import IN_FULL, Wire
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import mean_scores
 from flmrcm.learning.recon_module import ReconModule
@@ -39,6 +40,7 @@ class Workshop:
         judge: the scorer.
         seed: the run's seed.
         watch: told how a call gets on.
+        wire: how messages arrive and replies leave.
     """
 
     module: ReconModule
@@ -48,6 +50,7 @@ class Workshop:
     judge: Judge
     seed: int
     watch: Watch
+    wire: Wire = IN_FULL
 
 
 class Client:
@@ -74,16 +77,19 @@ class Client:
         self.share = share or Share(workshop.local.epochs)
 
     def call(self, op: Op, message: Broadcast, memory: Memory) -> Reply:
-        """Gives the reply to a message; the memory is changed in place, and only by training.
+        """Gives the reply to a message, both as they travel: the border books the very objects.
+
+        The memory is changed in place, and only by training.
 
         Raises:
             SiteRefuses: the site's policy forbids the call or the reply.
+            FlmrcmError: a value of the reply is too large for the wire.
         """
         self.border.admit(op, self.shop.strategy, message)
         self.shop.watch(Progress(op, self.site.name, 0, 0, float("nan")))
         work = {"train": self.train, "survey": self.survey, "evaluate": self.evaluate}[op]
         with seeded(self.shop.seed, self.site.name, message.round, op):
-            reply = work(message, memory)
+            reply = self.shop.wire.packed(work(self.shop.wire.unpacked(message), memory))
         self.border.release(op, message.round, reply)
         return reply
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
+from flmrcm.federation.wire import Wire
 from flmrcm.types import Broadcast, Reply
 
 Op = Literal["survey", "train", "evaluate"]
@@ -30,16 +31,18 @@ Watch = Callable[[Progress], None]
 
 
 class Engine(Protocol):
-    """Carries messages to sites and replies back.
+    """Carries messages to sites and replies back; starts nothing before its first call.
 
     Attributes:
         can_interrupt: whether it keeps a time-out; one that can't isn't given any.
-        on_one_machine: whether all sites share one trusted machine, so that a site may read
-            another's images in place.
+        on_one_machine: whether it promises that all sites stay in one process of one trusted
+            machine, so that a site may read another's images in place.
+        wire: how tensors travel, and so what they weigh on the way.
     """
 
     can_interrupt: ClassVar[bool]
     on_one_machine: ClassVar[bool]
+    wire: Wire
 
     def sites(self) -> Sequence[str]:
         """Gives the live sites, sorted: participants, target and any other that can be judged."""
@@ -53,7 +56,8 @@ class Engine(Protocol):
         Args:
             op: what the sites are to do.
             messages: by site.
-            timeout: seconds until a site that hasn't replied has failed; None waits for ever.
+            timeout: seconds until a site that was called and hasn't replied has failed; what it
+                would have remembered doesn't count. None waits for ever.
         """
         ...
 
@@ -67,4 +71,8 @@ class Engine(Protocol):
 
     def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
         """Drops memories that no kept snapshot names."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what calls have started; a later call starts it again."""
         ...

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from flmrcm.federation.engine import Op
+from flmrcm.federation.wire import IN_FULL, Wire
 from flmrcm.types import Broadcast, Reply, Weights
 
 LEDGER = "ledger.csv"
@@ -41,18 +42,21 @@ class Entry(NamedTuple):
     bytes: int
 
 
-def sent(op: Op, site: str, message: Broadcast) -> Iterator[Entry]:
-    """Gives an entry for each object of a message."""
+def sent(op: Op, site: str, message: Broadcast, wire: Wire = IN_FULL) -> Iterator[Entry]:
+    """Gives an entry for each object of a message, as it is on the wire."""
     where = message.round, site, op, TO_SITE
-    return (Entry(*where, *what) for what in _tensors(message.weights, message.extras))
+    return (Entry(*where, *what) for what in _tensors(message.weights, message.extras, wire))
 
 
-def received(op: Op, round_: int, reply: Reply) -> Iterator[Entry]:
-    """Gives an entry for each object of a reply; the line that tells a failure isn't one."""
+def received(op: Op, round_: int, reply: Reply, wire: Wire = IN_FULL) -> Iterator[Entry]:
+    """Gives an entry for each object of a reply, as it was on the wire.
+
+    The line that tells a failure isn't one.
+    """
     where = round_, reply.site, op, FROM_SITE
     if reply.error is not None:
         return
-    for what in _tensors(reply.weights, reply.extras):
+    for what in _tensors(reply.weights, reply.extras, wire):
         yield Entry(*where, *what)
     yield Entry(*where, METRICS, "n_examples", "", "int64", _NUMBER)
     for name in reply.metrics:
@@ -96,12 +100,13 @@ class Ledger:
 
 
 def _tensors(
-    weights: Weights, extras: Mapping[str, Weights]
+    weights: Weights, extras: Mapping[str, Weights], wire: Wire
 ) -> Iterator[tuple[str, str, str, str, int]]:
     for kind, tensors in {"weights": weights, **extras}.items():
         for name, tensor in tensors.items():
-            shape = "x".join(map(str, tensor.shape))
-            yield kind, name, shape, str(tensor.dtype).removeprefix("torch."), tensor.nbytes
+            shape, dtype = "x".join(map(str, tensor.shape)), wire.dtype_of(tensor)
+            n_bytes = dtype.itemsize * tensor.numel()
+            yield kind, name, shape, str(dtype).removeprefix("torch."), n_bytes
 
 
 def _whole(book: BinaryIO) -> int:

@@ -12,8 +12,8 @@ from flmrcm.errors import ConfigErrors
 from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = (
-    "rounds", "compute", "logger", "keep_every", "engine.threads", "data.cache",
-    "robust.quorum", "robust.timeout",
+    "rounds", "compute", "logger", "keep_every", "data.cache", "engine.threads", "engine.actors",
+    "engine.gpus_per_site", "robust.quorum", "robust.timeout",
 )  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering
-from flmrcm.assembly.federation import Parts, build_federation, check, prepare_data
+from flmrcm.assembly.federation import build_federation, check, prepare_data
+from flmrcm.assembly.parts import Parts
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal, Tracker
@@ -72,7 +73,8 @@ def _train_and_judge(parts: Parts, folder: RunFolder) -> None:
             site_fingerprints=prints,
             aligned_with=parts.aligned_with,
         )
-        federation.run(parts.module.model.state_dict())
+        with closing(federation.engine):
+            federation.run(parts.module.model.state_dict())
         panels = judge_run(parts, folder, trackers)
         rows = journal.read()
         for tracker in trackers:

@@ -155,12 +155,21 @@ class Bed:
             budget: bytes of private memory kept in RAM; the files are written in any case.
             trackers: shown what the journal gets.
         """
-        files, clients = Files(), self._clients(strategy)
+        files, clients = Files(), self.clients(strategy)
         store = WatchedStore(run / "memory", budget, files)
         engine = InProcess(clients, store, torch.get_num_threads())
         plan = replace(plan, participants=self.participants)
         checkpoints, journal = WatchedCheckpoints(run, files), Journal(run / "journal.csv")
         return Federation(strategy, engine, plan, checkpoints, journal, trackers), files
+
+    def clients(self, strategy: Strategy) -> dict[str, Client]:
+        """Gives a client for each site; none of them is watched."""
+        compute, module = Compute(accelerator="cpu"), self.module()
+        compute.ready(module.model)
+        fabric, judge = compute.fabric(), Judge(compute)
+        shop = Workshop(module, strategy, self.training, fabric, judge, SEED, lambda _: None)
+        target = self.sites[str(strategy.target)] if strategy.needs_target_images else None
+        return {name: Client(site, shop, target) for name, site in self.sites.items()}
 
     def one_round(self, strategy: Strategy) -> Ran:
         """Runs one round from the initial weights in a folder of its own."""
@@ -173,14 +182,6 @@ class Bed:
         weights = federation.run(initial).weights
         seconds = time.perf_counter() - start
         return Ran(weights, seconds, files.seconds, page_faults() - faults)
-
-    def _clients(self, strategy: Strategy) -> dict[str, Client]:
-        compute, module = Compute(accelerator="cpu"), self.module()
-        compute.ready(module.model)
-        fabric, judge = compute.fabric(), Judge(compute)
-        shop = Workshop(module, strategy, self.training, fabric, judge, SEED, lambda _: None)
-        target = self.sites[str(strategy.target)] if strategy.needs_target_images else None
-        return {name: Client(site, shop, target) for name, site in self.sites.items()}
 
     def _site(self, name: str, n: int) -> Site:
         root = self.folder / "sites" / name

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.comparison import comparing
 from benchmarks.data import judging, loading
+from benchmarks.engines import engines
 from benchmarks.machine import describe
 from benchmarks.preparation import preparing
 from benchmarks.results import Result
@@ -35,6 +36,9 @@ SECTIONS: dict[str, Section] = {
     "i": comparing,
     "j": preparing,
 }
+ON_DEMAND: dict[str, Section] = {"engines": engines}
+"""What takes long and is measured only when named."""
+
 _MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
 
 
@@ -56,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def measured(letter: str, quick: bool, console: Console) -> list[Result]:
     """Gives a section's results, made in a folder of its own that is deleted afterwards."""
-    section = SECTIONS[letter]
+    section = {**SECTIONS, **ON_DEMAND}[letter]
     summary = (section.__doc__ or "").splitlines()[0]
     console.print(f"[dim]{summary}[/]")
     with tempfile.TemporaryDirectory() as folder:
@@ -94,15 +98,18 @@ def write(path: Path, machine: dict[str, Any], quick: bool, results: Sequence[Re
 
 
 def _parser() -> argparse.ArgumentParser:
-    sections = "; ".join((s.__doc__ or "").splitlines()[0] for s in SECTIONS.values())
-    parser = argparse.ArgumentParser(description="Measures speed and memory.", epilog=sections)
-    parser.add_argument("sections", nargs="*", type=_known, metavar="SECTION", help="all when none")
+    sections = (*SECTIONS.values(), *ON_DEMAND.values())
+    epilog = "; ".join((section.__doc__ or "").splitlines()[0] for section in sections)
+    parser = argparse.ArgumentParser(description="Measures speed and memory.", epilog=epilog)
+    help_ = f"all but {', '.join(ON_DEMAND)} when none"
+    parser.add_argument("sections", nargs="*", type=_known, metavar="SECTION", help=help_)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--json", type=Path, default=Path("outputs/benchmark.json"), metavar="FILE")
     return parser
 
 
 def _known(letter: str) -> str:
-    if letter not in SECTIONS:
-        raise argparse.ArgumentTypeError(f"{letter}: use some of {' '.join(SECTIONS)}")
+    known = (*SECTIONS, *ON_DEMAND)
+    if letter not in known:
+        raise argparse.ArgumentTypeError(f"{letter}: use some of {' '.join(known)}")
     return letter

@@ -10,6 +10,7 @@ from flmrcm.errors import SiteFailed
 from flmrcm.federation.attendance import Tolerance
 from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.ledger import Ledger
+from flmrcm.federation.wire import IN_FULL
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import CONTROL, CONTROL_CHANGE, Scaffold
 from flmrcm.types import Broadcast, Reply
@@ -20,6 +21,8 @@ MESSAGES = dict.fromkeys(("east", "north"), SENT)
 
 class Canned:
     """Answers every call with the same replies."""
+
+    wire = IN_FULL
 
     def __init__(self, *replies):
         self.replies = replies

@@ -3,54 +3,24 @@
 from dataclasses import replace
 
 import pytest
+from books_kit import Scale, booked_bytes, books, keep_books
 from faulty_engine import away, garbage, with_faults
 from laws_kit import TARGET, equal, fl_mrcm
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.attendance import Tolerance
 from flmrcm.federation.border import Border, HousePolicy
-from flmrcm.federation.ledger import Ledger
+from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
 
 TWO = {"tolerance": Tolerance(quorum=2)}
 
 
-class Scale:
-    """Weighs what an engine carries: tensors by their elements, 8 bytes for each number."""
-
-    def __init__(self, engine):
-        self.engine, self.n_bytes = engine, {"to_site": 0, "from_site": 0}
-
-    def call(self, op, messages, timeout=None):
-        for reply in self.engine.call(op, messages, timeout):
-            self.n_bytes["to_site"] += weight(messages[reply.site])
-            self.n_bytes["from_site"] += weight(reply) if reply.error is None else 0
-            yield reply
-
-    def __getattr__(self, name):
-        return getattr(self.engine, name)
-
-
-def weight(held):
-    tensors = [t for part in (held.weights, *held.extras.values()) for t in part.values()]
-    numbers = 1 + len(held.metrics) if hasattr(held, "metrics") else 0
-    return sum(t.numel() * t.element_size() for t in tensors) + 8 * numbers
-
-
 def booked(here, federation):
     """Gives the federation with a ledger on both sides of the border."""
-    for name, client in federation.engine.clients.items():
-        policy = client.border.policy
-        client.border = Border(name, policy, Ledger(here.folder / "sites" / name / "ledger.csv"))
-    return replace(federation, ledger=Ledger(here.folder / "ledger.csv"))
-
-
-def books(here):
-    """Gives the coordinator's entries, and those of all sites, sorted."""
-    paths = sorted(here.folder.glob("sites/*/ledger.csv"))
-    sites = [entry for path in paths for entry in Ledger(path).read()]
-    return sorted(Ledger(here.folder / "ledger.csv").read()), sorted(sites)
+    keep_books(federation.engine.clients, here.folder)
+    return replace(federation, ledger=Ledger(here.folder / LEDGER))
 
 
 @pytest.mark.parametrize(
@@ -62,9 +32,8 @@ def test_the_ledgers_bytes_are_what_the_engine_carried(setting, strategy, faults
     federation = with_faults(booked(here, here.federation(strategy)), faults)
     scale = Scale(federation.engine)
     replace(federation, engine=scale).run(here.module().model.state_dict())
-    coordinator, sites = books(here)
-    for way, n_bytes in scale.n_bytes.items():
-        assert sum(entry.bytes for entry in coordinator if entry.way == way) == n_bytes
+    coordinator, sites = books(here.folder)
+    assert booked_bytes(here.folder) == scale.n_bytes
     assert coordinator == sites
     assert len(coordinator) > 100
 
@@ -78,9 +47,9 @@ def test_the_ledger_of_a_resumed_run_keeps_what_crossed_before(setting):
     strict = replace(federation, plan=replace(federation.plan, tolerance=Tolerance()))
     with pytest.raises(SiteFailed):
         strict.run(here.module().model.state_dict())
-    before, _ = books(here)
+    before, _ = books(here.folder)
     booked(here, here.federation(FedAvg())).run(here.module().model.state_dict())
-    after, sites = books(here)
+    after, sites = books(here.folder)
     trained_twice = [e for e in after if e[:4] == (1, "east", "train", "from_site")]
     assert set(before) <= set(after)
     assert len(trained_twice) == 2 * len(set(trained_twice))

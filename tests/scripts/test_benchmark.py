@@ -97,6 +97,16 @@ def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
     assert len(found.tests[0].tests) == len(comparison.SITES)
 
 
+def test_a_round_moves_the_weights_to_each_site_and_back():
+    engines = import_module("benchmarks.engines")
+    trial = engines.Trial(sites=2, channels=4, rounds=2)
+    taken, weights = engines.run(trial), import_module("benchmarks.bed").make_module(4)
+    n_bytes = sum(tensor.nbytes for tensor in weights.model.state_dict().values())
+    assert len(taken.seconds) == 1
+    assert math.isclose(taken.moved * 2**20, 2 * 2 * n_bytes)
+    assert taken.memory > 50
+
+
 def test_door_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
     path = tmp_path / "deep" / "benchmark.json"
     import_module("benchmarks.door").main(["e", "--quick", "--json", str(path)])

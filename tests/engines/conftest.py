@@ -1,0 +1,16 @@
+"""Four tiny clinics, written once."""
+
+from pathlib import Path
+
+import pytest
+from engines_kit import CLINICS
+from factories import write_site
+
+
+@pytest.fixture(scope="session")
+def clinics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four sites with 16×16 slices and unequal numbers of them."""
+    root = tmp_path_factory.mktemp("clinics")
+    for count, name in enumerate(CLINICS):
+        write_site(root / name, {"train": (2 + count,), "val": (2,)})
+    return root

@@ -1,0 +1,116 @@
+"""The contract, unchanged for every engine: whatever carries messages, the sites answer alike."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from books_kit import Scale, booked_bytes, books
+from engines_kit import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
+from faulty_engine import garbage, with_faults
+from laws_kit import equal
+
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.types import ServerState
+
+CASES = {name: (strategy, {}) for name, strategy in STRATEGIES.items()}
+CASES["a refused reply"] = STRATEGIES["scaffold"], {("east", "train", 1): garbage}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def make(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def engine(make, clinics, tmp_path_factory):
+    here = engine_of(make, clinics, FedAvg(), tmp_path_factory.mktemp("engine"))
+    yield here
+    here.close()
+
+
+@dataclass
+class Ran:
+    """Three rounds on an engine, cut after one and gone on with; and what they should end in."""
+
+    state: ServerState
+    expected: ServerState
+    scale: Scale
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=CASES)
+def ran(request, make, clinics, tmp_path_factory):
+    strategy, faults = CASES[request.param]
+    here, there = (setting(clinics, tmp_path_factory.mktemp("run")) for _ in range(2))
+    initial = messages()["east"].weights
+    expected = with_faults(there.federation(strategy), faults).run(initial)
+    engine = engine_of(make, clinics, strategy, here.folder)
+    scale = Scale(engine)
+    for rounds in (1, 3):
+        begun = behind(scale, replace(here, rounds=rounds).federation(strategy))
+        state = with_faults(begun, faults).run(initial)
+    engine.close()
+    return Ran(state, expected, scale, here.folder)
+
+
+def test_three_rounds_cut_after_one_end_bit_for_bit_where_in_process_ends(ran):
+    assert equal(ran.state.weights, ran.expected.weights)
+    assert ran.state.extras.keys() == ran.expected.extras.keys()
+    for kind, tensors in ran.expected.extras.items():
+        assert equal(ran.state.extras[kind], tensors)
+
+
+def test_both_books_hold_what_the_engine_carried_to_the_byte(ran):
+    coordinator, sites = books(ran.folder)
+    assert booked_bytes(ran.folder) == ran.scale.n_bytes
+    assert coordinator == sites
+    assert len(coordinator) > 100
+
+
+def test_replies_come_in_sorted_order_one_from_each_site_asked(engine):
+    asked = messages(("west", "east", "south"))
+    assert [reply.site for reply in engine.call("train", asked)] == ["east", "south", "west"]
+    assert engine.sites() == sorted(CLINICS)
+
+
+def test_a_failing_site_is_a_reply_with_one_line_and_the_others_go_on(engine):
+    asked = messages()
+    asked["north"] = broken(asked["north"])
+    replies = {reply.site: reply for reply in engine.call("train", asked)}
+    assert replies["north"].error.startswith("site north, round 0: step 1: the loss isn't finite.")
+    assert "\n" not in replies["north"].error
+    assert [site for site, reply in replies.items() if reply.error is None] == [
+        "east", "south", "west"
+    ]  # fmt: skip
+
+
+def test_a_site_that_failed_answers_the_next_call(engine):
+    (failed,) = engine.call("train", {"east": broken(messages()["east"])})
+    (reply,) = engine.call("train", messages(("east",), round_=1))
+    assert failed.error
+    assert reply.error is None
+
+
+def test_messages_are_copied(engine):
+    asked, untouched = messages(("east",)), messages(("east",))
+    (reply,) = engine.call("train", asked)
+    assert equal(asked["east"].weights, untouched["east"].weights)
+    for tensor in reply.weights.values():
+        tensor.zero_()
+    assert equal(asked["east"].weights, untouched["east"].weights)
+
+
+def test_who_stops_listening_may_call_again(engine):
+    engine.restore({})
+    expected = [reply.weights for reply in engine.call("train", messages())]
+    engine.restore({})
+    next(iter(engine.call("train", messages())))
+    engine.restore({})
+    again = [reply.weights for reply in engine.call("train", messages())]
+    assert all(equal(one, other) for one, other in zip(again, expected, strict=True))
+
+
+def test_an_engine_that_was_closed_starts_again(engine):
+    engine.close()
+    (reply,) = engine.call("evaluate", messages(("east",)))
+    assert reply.metrics["psnr/fastmri"] > 0

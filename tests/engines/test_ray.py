@@ -1,0 +1,136 @@
+"""Ray: refused where it can't run, half bytes on the wire; who dies or hangs is one line."""
+
+import os
+import time
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from books_kit import booked_bytes, books, weight
+from engines_kit import behind, clients, engine_of, messages, needs_ray, setting
+
+from flmrcm.engines import ray
+from flmrcm.engines.ray import RayActors
+from flmrcm.errors import ConfigErrors
+from flmrcm.federation.crew import Crew
+from flmrcm.federation.ledger import LEDGER
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.wire import Wire
+from flmrcm.strategies.fedavg import FedAvg
+
+NOBODY = Crew({}, dict)
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    monkeypatch.setattr(ray, "find_spec", lambda name: name)
+
+
+def test_without_ray_one_line_names_the_extra(monkeypatch):
+    monkeypatch.setattr(ray, "find_spec", lambda _: None)
+    with pytest.raises(ConfigErrors, match=r"^engine=ray: .* pip install 'flmrcm\[ray\]'\.$"):
+        RayActors(NOBODY, MemoryStore())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"actors": 0}, "engine.actors: at least 1; got 0."),
+        ({"threads": 0}, "engine.threads: at least 1; got 0."),
+        ({"wire": "bf61"}, "engine.wire=bf61: use one of fp32, bf16, fp16. Did you mean 'bf16'?"),
+    ],
+)
+def test_a_value_outside_its_range_is_refused(installed, options, said):
+    with pytest.raises(ConfigErrors, match=said.replace("?", r"\?")):
+        RayActors(NOBODY, MemoryStore(), **options)
+
+
+def test_a_gpu_is_refused_where_there_is_none(installed, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigErrors, match=r"engine\.gpus_per_site: .* shows torch 0 GPUs"):
+        RayActors(NOBODY, MemoryStore(), gpus_per_site=0.5)
+
+
+def test_an_engine_that_is_not_called_starts_nothing(installed, monkeypatch):
+    monkeypatch.setattr(ray, "started", None)
+    RayActors(NOBODY, MemoryStore()).close()
+
+
+class Spy(Wire):
+    """Weighs what is handed to Ray and what Ray hands back."""
+
+    def packed(self, message):
+        return self._weighed("to_site", super().packed(message))
+
+    def unpacked(self, message):
+        return super().unpacked(self._weighed("from_site", message))
+
+    def _weighed(self, way, travelling):
+        if getattr(travelling, "error", None) is None:
+            CARRIED[way] += weight(travelling)
+        return travelling
+
+
+CARRIED = Counter()
+
+
+def unlucky(root, folder, mine):
+    """Gives clients whose south meets a bug; in other processes west dies and north hangs."""
+    crew = clients(root, FedAvg(), folder, "bf16")
+    crew["south"].call = lambda *_: [][1]
+    if os.getpid() != mine:
+        crew["west"].call = lambda *_: os._exit(1)
+        crew["north"].call = lambda *_: time.sleep(600)
+    return crew
+
+
+@pytest.fixture(scope="module")
+def engine(clinics, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ray")
+    make = partial(RayActors, actors=1, threads=1, wire="bf16")
+    engine = engine_of(make, clinics, FedAvg(), folder, "bf16")
+    engine.recipe = partial(unlucky, clinics, folder, os.getpid())
+    engine.wire = Spy("bf16")
+    yield engine
+    engine.close()
+
+
+@needs_ray
+def test_a_killed_actor_and_a_bug_are_one_line_each_and_another_actor_takes_over(engine):
+    south, west = engine.call("train", messages(("south", "west")))
+    assert south.error == "site south, round 0: IndexError: list index out of range"
+    assert west.error == "site west, round 0: its process ended (killed, or out of memory)."
+    (again,) = engine.call("train", messages(("east",)))
+    assert again.error is None
+
+
+@needs_ray
+def test_who_is_late_is_one_line_remembers_nothing_and_holds_nobody_up(engine):
+    before = engine.snapshot()
+    start = time.monotonic()
+    (late,) = engine.call("train", messages(("north",)), timeout=0.5)
+    assert late.error == "site north, round 0: no reply within 0.5 s (robust.timeout)."
+    assert time.monotonic() - start < 100
+    assert engine.snapshot() == before
+    (next_one,) = engine.call("train", messages(("east",)), timeout=300)
+    assert next_one.error is None
+
+
+@needs_ray
+def test_half_the_bytes_travel_and_both_books_say_so(engine, clinics, tmp_path_factory):
+    here = setting(clinics, engine.store.folder.parents[1], rounds=1, participants=["east"])
+    for book in here.folder.rglob(LEDGER):
+        book.unlink()
+    CARRIED.clear()
+    plan = {"plan": {"validate_every": 9}}
+    begun = replace(here, **plan).federation(FedAvg())
+    state = behind(engine, begun).run(messages()["east"].weights)
+    assert {tensor.dtype for tensor in state.weights.values()} == {torch.float32}
+    coordinator, sites = books(here.folder)
+    assert booked_bytes(here.folder) == CARRIED
+    assert coordinator == sites
+    assert {e.dtype for e in coordinator if e.kind == "weights"} == {"bfloat16"}
+    moved = [row.value for row in begun.journal.read() if row.split == "wire"]
+    assert moved == [e / 2 for e in [weight(messages()["east"])] * 2]

@@ -1,0 +1,39 @@
+"""Ray starts for this machine alone, and leaves this process as it was."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from engines_kit import needs_ray
+
+from flmrcm.engines import ray_start
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What a Ray that starts nothing is told, by its environment and by its arguments."""
+    seen = {}
+    stand_in = SimpleNamespace(
+        is_initialized=lambda: False, init=lambda **options: seen.update(os.environ, **options)
+    )
+    monkeypatch.setattr(ray_start, "import_module", lambda _: stand_in)
+    return seen
+
+
+def test_ray_is_told_to_report_nothing_and_to_ask_nobody(told):
+    ray_start.started()
+    assert told["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert told["include_dashboard"] is False
+    assert told["http_proxy"] == "http://127.0.0.1:9"
+
+
+def test_this_process_keeps_its_environment(told, monkeypatch):
+    monkeypatch.setenv("no_proxy", "intranet")
+    before = dict(os.environ)
+    ray_start.started()
+    assert dict(os.environ) == before
+
+
+@needs_ray
+def test_ray_listens_on_loopback_only():
+    assert ray_start.started().util.get_node_ip_address() == "127.0.0.1"
