@@ -34,7 +34,7 @@ FOLDER   holds runs at any depth; or a pattern in quotes ('outputs/*/'), or wand
   --metric NAME        of the table shown here: psnr (default), ssim, nmse; files hold all three
   --convention NAME    fastmri (default), published, slice_volume_max, slice_max
   --reference METHOD   whom the others are tested against; default: FL-MR, else the first
-  --least-gain DB      rank only where federated runs gain so much PSNR over zero-filled
+  --least-gain DB      rank only where the reference gains so much PSNR over zero-filled
   --no-figures         tables only
   --wandb MODE         also log tables and figures to wandb: offline, online
 

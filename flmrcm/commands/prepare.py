@@ -103,7 +103,7 @@ def _prepare(job: Job, plan: Plan) -> list[Outcome]:
         if outcome.problem:
             skipped.append(outcome)
             if job.manner.strict:
-                raise Skipped(outcome.problem)
+                raise Skipped(outcome.line)
     folder = job.preparation.folder
     rows = folder.done().values()
     unusable = anonymous(skipped)

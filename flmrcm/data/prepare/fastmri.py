@@ -4,9 +4,12 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from flmrcm.data.h5 import read_attributes
@@ -105,7 +108,7 @@ class FastmriSource:
         raw = open_raw(path, self.voxel_mm)
         combine, origin = COILS[self.coils]
         return Scan(
-            torch.stack([combine(images[None])[0] for images in raw.images()]).numpy(),
+            _filled((combine(coils[None])[0] for coils in raw.images()), raw.shape[0]),
             raw.readout.voxel_mm,
             native_orientation=_AXIAL,
             native_shape=raw.shape,
@@ -127,6 +130,15 @@ class FastmriSource:
             return None
         site = f"fastMRI-{said['scanner']}" if self.split_by == "scanner" else ""
         return Found(said["patient_id"], contrast, (path,), site, scan=path.stem)
+
+
+def _filled(slices: Iterator[Tensor], count: int) -> NDArray[Any]:
+    """Gives the slices in one array, without holding them twice."""
+    first = next(slices)
+    volume = torch.empty((count, *first.shape), dtype=first.dtype)
+    for place, image in zip(volume, chain([first], slices), strict=True):
+        place.copy_(image)
+    return volume.numpy()
 
 
 def _said(path: Path) -> dict[str, str]:

@@ -73,7 +73,8 @@ class OutputFolder:
         changed = [
             f"{key} was {before.get(key)!r}, now {now.get(key)!r}"
             for key in sorted({*before, *now})
-            if before.get(key) != now.get(key)
+            # as text: of patterns, the first that fits counts, so their order matters
+            if json.dumps(before.get(key)) != json.dumps(now.get(key))
         ]
         if changed:
             raise DataLayoutError(
@@ -168,4 +169,4 @@ def put(path: Path, text: str) -> None:
 
 
 def _as_json(content: Mapping[str, Any]) -> str:
-    return f"{json.dumps(content, indent=2, sort_keys=True)}\n"
+    return f"{json.dumps(content, indent=2)}\n"

@@ -49,8 +49,11 @@ class Readout:
         before, after = kspace[..., : self.columns.start], kspace[..., self.columns.stop :]
         if before.any() or after.any():
             raise Skipped("its slices were measured with different lines")
-        transformed = ifft2c(torch.from_numpy(kspace[..., self.columns].copy()))
-        return torch.from_numpy(centred(transformed.numpy(), self.size))
+        images = torch.empty((len(kspace), *self.size), dtype=torch.complex64)
+        # coil by coil: a slice of 16 coils is large, and a transform makes several copies
+        for image, coil in zip(images, torch.from_numpy(kspace[..., self.columns]), strict=True):
+            image.copy_(torch.from_numpy(centred(ifft2c(coil).numpy(), self.size)))
+        return images
 
 
 @dataclass(frozen=True)

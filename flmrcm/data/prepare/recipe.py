@@ -19,7 +19,7 @@ class Prepared:
 
     Attributes:
         encoded: k-space and target.
-        scan: as it was encoded: voxel size, origin of the phase.
+        scan: voxel size, origin of the phase; its image is the target.
         kept: which of the native slices stayed.
         n_native: how many there were.
         negative_voxels: magnitudes below 0 that were set to 0.
@@ -93,6 +93,7 @@ class Recipe:
         scan, cut = with_matrix(scan, None if self.size is None else (self.size[0], self.size[1]))
         scan = PHASES[self.phase](scan, seed_for(self.seed, *address))
         encoded = encode(scan.image)
+        scan = scan.with_image(encoded.target)
         return Prepared(encoded, scan, kept, n_native, negative, cut)
 
     def as_arguments(self) -> dict[str, Any]:

@@ -69,8 +69,10 @@ class Scan:
     @property
     def magnitude(self) -> NDArray[np.float32]:
         """(slice, height, width); coils are combined by root sum of squares."""
-        magnitude = np.abs(self.image).astype(np.float32)
-        return np.sqrt((magnitude**2).sum(1)) if magnitude.ndim == 4 else magnitude
+        if self.image.ndim == 3:
+            return np.abs(self.image).astype(np.float32, copy=False)
+        # slice by slice: squares of all coils at once would triple the memory
+        return np.stack([np.linalg.norm(s, axis=0) for s in self.image]).astype(np.float32)
 
 
 class VolumeSource(Protocol):

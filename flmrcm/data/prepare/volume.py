@@ -67,7 +67,7 @@ class Outcome:
     Attributes:
         task: which.
         row: of the journal, where it was written.
-        problem: why it was skipped, with the path it was read from; empty where it wasn't.
+        problem: why it was skipped, in the words of who found it; empty where it wasn't.
     """
 
     task: Task
@@ -75,13 +75,19 @@ class Outcome:
     problem: str = ""
 
     @property
+    def line(self) -> str:
+        """Gives the problem with the path it was read from, for whoever sits at the terminal."""
+        first, *others = self.task.found.paths
+        more = f" and {len(others)} more" if others else ""
+        return self.problem if str(first) in self.problem else f"{first}{more}: {self.problem}"
+
+    @property
     def reason(self) -> str:
         """Gives the problem without the paths and the subject in it: those may hold names."""
         text, found = self.problem, self.task.found
         for path in found.paths:
-            text = (
-                text.replace(f"{path}: ", "").replace(str(path), "file").replace(path.name, "file")
-            )
+            text = text.replace(f"{path}: ", "")
+            text = text.replace(str(path), "file").replace(path.name, "file")
         whole = rf"(?<![A-Za-z0-9]){re.escape(found.subject)}(?![A-Za-z0-9])"
         return re.sub(whole, "…", text) if found.subject else text
 
@@ -113,7 +119,7 @@ class Preparer:
             address = task.found.subject, task.found.contrast, task.found.scan
             prepared = self.recipe.follow(self._read(task.found), *address)
         except Skipped as problem:
-            return Outcome(task, problem=_located(str(problem), task.found))
+            return Outcome(task, problem=str(problem))
         path = task.output / task.volume
         write_volume(path, *prepared.encoded, self._attributes(task, prepared))
         if self.draw:
@@ -150,12 +156,6 @@ class Preparer:
             "source": self.source_name,
             "prepare_version": __version__,
         }
-
-
-def _located(problem: str, found: Found) -> str:
-    first = found.paths[0]
-    more = f" and {len(found.paths) - 1} more" if len(found.paths) > 1 else ""
-    return problem if str(first) in problem else f"{first}{more}: {problem}"
 
 
 def _row(task: Task, path: Path, prepared: Prepared) -> dict[str, Any]:

@@ -1,13 +1,12 @@
-"""Were the federated runs trained well enough for a ranking to mean anything?"""
+"""Was the reference trained well enough for a ranking to mean anything?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.collected.runs import Run
 from flmrcm.reports.numbers.matrix import is_zero_filled
 
 _IMAGE = ["run", "site", "volume"]
@@ -28,55 +27,52 @@ def gain_over_zero_filled(rows: pd.DataFrame) -> pd.Series:
     return gains.mean()
 
 
-def shortfall(comparison: Comparison, section: str, least_gain: float | None) -> str:
-    """Gives a line that says which methods are too weak for a section to be ranked.
+def shortfall(
+    comparison: Comparison, section: str, reference: str, least_gain: float | None
+) -> str:
+    """Gives a line that says why a section's reference is too weak for anything to be ranked.
 
-    Every method with federated runs in the section has to gain at least so much over zero-filled,
-    in PSNR, at every site that took part in their training. What can't be checked isn't met.
+    It has to gain so much over zero-filled, in PSNR, at every site that took part in its training.
+    What can't be checked isn't met. The others may gain less: that is a result.
 
     Args:
         comparison: of runs.
         section: one of its sections.
+        reference: a method of the section; empty where there is none.
         least_gain: dB; None asks for nothing.
 
     Returns:
         str: empty where all is well.
     """
-    if least_gain is None:
+    if least_gain is None or is_zero_filled(reference):
         return ""
-    weak: dict[str, list[str]] = {}
-    for method, runs in _federated(comparison, section).items():
-        for site, gain in _gains_at_participants(runs, comparison.convention):
-            if not gain >= least_gain:
-                gained = f"{gain:.2f} dB" if pd.notna(gain) else "not judged"
-                weak.setdefault(method, []).append(f"{site} {gained}")
+    weak = [
+        f"{site} ({gain:.2f} dB)" if pd.notna(gain) else f"{site} (not judged)"
+        for site, gain in _gains_at_participants(comparison, section, reference)
+        if not gain >= least_gain
+    ]
     if not weak:
         return ""
-    gains = ", ".join(f"{method} ({', '.join(sites)})" for method, sites in weak.items())
     return (
-        "no ranking and no statistics: at participating sites federated runs have to gain "
-        f"{least_gain:g} dB PSNR over zero-filled; less gain {gains}."
+        f"no ranking and no statistics: {reference} has to gain {least_gain:g} dB PSNR over "
+        f"zero-filled at every site it's trained on, and gains less at {', '.join(weak)}."
     )
 
 
-def _federated(comparison: Comparison, section: str) -> Mapping[str, list[Run]]:
-    """Gives the section's federated runs by method: those of several sites that stayed apart."""
-    rows = comparison.of(section, "psnr").loc[:, ["method", "run"]].drop_duplicates()
-    runs, found = comparison.runs, dict[str, list[Run]]()
-    for method, folder in rows.itertuples(index=False):
-        run = runs[folder]
-        apart = len(run.participants) > 1 and not run.config.get("pooled")
-        if apart and not is_zero_filled(method):
-            found.setdefault(method, []).append(run)
-    return found
-
-
-def _gains_at_participants(runs: list[Run], convention: str) -> Iterator[tuple[str, float]]:
+def _gains_at_participants(
+    comparison: Comparison, section: str, method: str
+) -> Iterator[tuple[str, float]]:
     """Gives each participating site's gain, not-a-number where it wasn't judged."""
-    rows = pd.concat([run.scores.assign(run=str(run.folder)) for run in runs])
-    rows = rows.loc[(rows["metric"] == "psnr") & (rows["convention"] == convention)]
+    rows = comparison.of(section, "psnr")
+    runs = [comparison.runs[folder] for folder in sorted({*rows["run"][rows["method"] == method]})]
+    if not runs:
+        return
+    scores = pd.concat([run.scores.assign(run=str(run.folder)) for run in runs])
+    scores = scores.loc[
+        (scores["metric"] == "psnr") & (scores["convention"] == comparison.convention)
+    ]
     # one method, however its runs were called when they were judged
-    plain = rows["method"].map(lambda name: name if name == ZERO_FILLED else "")
-    gains = gain_over_zero_filled(rows.assign(method=plain)).to_dict()
+    plain = scores["method"].map(lambda name: name if name == ZERO_FILLED else "")
+    gains = gain_over_zero_filled(scores.assign(method=plain)).to_dict()
     for site in sorted({site for run in runs for site in run.participants}):
         yield site, gains.get(("", site), float("nan"))

@@ -40,7 +40,7 @@ def summaries(
     Args:
         comparison: of runs.
         reference: the method that others are tested against; None means FL-MR where there is one.
-        least_gain: what federated runs have to gain over zero-filled, in dB, before a section is
+        least_gain: what the reference has to gain over zero-filled, in dB, before a section is
             ranked and tested; None asks for nothing.
 
     Raises:
@@ -52,9 +52,9 @@ def summaries(
 def _summary(
     comparison: Comparison, section: str, asked: str | None, least_gain: float | None
 ) -> Summary:
-    unranked = shortfall(comparison, section, least_gain)
-    matrices = [matrix(comparison, section, metric, unranked) for metric in METRICS]
     reference = chosen_reference(comparison, section, asked)
+    unranked = shortfall(comparison, section, reference, least_gain)
+    matrices = [matrix(comparison, section, metric, unranked) for metric in METRICS]
     why = unranked or _why_not(matrices[0], reference, asked)
     if why:
         tests = [untested(comparison, section, metric, why) for metric in METRICS]

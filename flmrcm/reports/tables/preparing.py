@@ -37,7 +37,7 @@ def followed(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
         bar = progress.add_task("", total=total)
         for outcome in outcomes:
             if outcome.problem:
-                progress.console.print(f"skipped: {outcome.problem}", markup=False)
+                progress.console.print(f"skipped: {outcome.line}", markup=False)
             progress.advance(bar)
             yield outcome
 
@@ -46,7 +46,7 @@ def _logged(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     step = max(1, total // 10)
     for count, outcome in enumerate(outcomes, 1):
         if outcome.problem:
-            log.warning("skipped: %s", outcome.problem)
+            log.warning("skipped: %s", outcome.line)
         if count % step == 0 or count == total:
             log.info("prepared %d of %d volumes", count, total)
         yield outcome

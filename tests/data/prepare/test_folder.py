@@ -75,6 +75,14 @@ def test_other_arguments_are_refused_and_named(folder):
         pass
 
 
+def test_patterns_in_another_order_are_other_arguments(tmp_path):
+    folder, patterns = OutputFolder(tmp_path), {"T1": "t1", "T1c": "t1.*gd"}
+    with folder.held({"patterns": patterns}):
+        folder.check({"patterns": patterns})
+        with pytest.raises(DataLayoutError, match="patterns was"):
+            folder.check({"patterns": dict(reversed(patterns.items()))})
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(DataLayoutError, match="isn't empty"):

@@ -12,7 +12,7 @@ from flmrcm.data.h5 import read_header
 from flmrcm.data.prepare.nifti import NiftiSource
 from flmrcm.data.prepare.recipe import Recipe
 from flmrcm.data.prepare.scan import Found
-from flmrcm.data.prepare.volume import Preparer, Task, checksum
+from flmrcm.data.prepare.volume import Outcome, Preparer, Task, checksum
 from flmrcm.physics.fourier import ifft2c
 
 CONTRACT = {
@@ -43,7 +43,7 @@ def test_a_volume_keeps_to_the_contract(tmp_path):
 
 def test_a_volume_that_cannot_be_used_is_told_with_its_path_and_leaves_nothing(tmp_path):
     outcome = Preparer(Heads(["Jane Doe"], broken=["Jane Doe"]), Recipe(), "heads")(task(tmp_path))
-    assert outcome.problem == "/original/Jane_Doe_T1.nii: is truncated"
+    assert outcome.line == "/original/Jane_Doe_T1.nii: is truncated"
     assert outcome.row is None
     assert not list(tmp_path.iterdir())
 
@@ -54,9 +54,16 @@ def test_what_goes_into_the_manifest_names_nobody(tmp_path):
             raise ValueError(f"bad magic in {found.paths[0]}, patient Jane Doe")
 
     outcome = Preparer(Telling([]), Recipe(), "heads")(task(tmp_path))
-    assert "Jane_Doe_T1.nii" in outcome.problem
+    assert "Jane_Doe_T1.nii" in outcome.line
     assert "Jane" not in outcome.reason
     assert "bad magic" in outcome.reason
+
+
+def test_a_volume_of_several_files_names_the_first_and_counts_the_others():
+    paths = tuple(Path(f"/original/Jane_Doe/{i}.dcm") for i in range(3))
+    outcome = Outcome(task(Path(), Found("x", "T1", paths)), problem="a slice is missing")
+    assert outcome.line == "/original/Jane_Doe/0.dcm and 2 more: a slice is missing"
+    assert outcome.reason == "a slice is missing"
 
 
 def nifti(path):
@@ -70,7 +77,7 @@ def nifti(path):
 def test_a_truncated_nifti_file_is_skipped(tmp_path, ending, length):
     path = write_nifti(tmp_path / f"a{ending}")
     path.write_bytes(path.read_bytes()[:length])
-    assert "a.nii" in nifti(path)(tmp_path).problem
+    assert str(path) in nifti(path)(tmp_path).line
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -34,13 +34,13 @@ def test_one_method_is_not_tested_and_that_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(("least", "ranked"), [(None, True), (0.05, True), (1.0, False)])
-def test_a_weak_federation_is_neither_ranked_nor_tested(tmp_path, least, ranked):
-    write_run(tmp_path / "a", "FL-MR", WELL)
-    write_run(tmp_path / "b", "FL-MRCM", POORLY)
+def test_with_a_weak_reference_nobody_is_ranked_or_tested(tmp_path, least, ranked):
+    write_run(tmp_path / "a", "FL-MR", POORLY)
+    write_run(tmp_path / "b", "FL-MRCM", WELL)
     found = summary(tmp_path, least_gain=least)
     assert (ranks(found) != {0}) is ranked
     assert bool(found.tests[0].tests) is ranked
-    assert ranked or "FL-MRCM (south 0.10 dB)" in found.matrices[0].notes[0]
+    assert ranked or "less at south (0.10 dB)" in found.matrices[0].notes[0]
     assert ranked or found.tests[0].notes == found.matrices[0].notes
 
 
