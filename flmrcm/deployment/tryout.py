@@ -16,6 +16,8 @@ from flmrcm.errors import FlmrcmError
 
 PIDS = "processes.json"
 _PATIENCE = 300.0  # seconds; a busy machine starts slowly
+_started_here: list["subprocess.Popen[bytes]"] = []
+"""Held on to: that these outlive their starter is the point, and no leak."""
 
 
 def start(folder: Path) -> list[str]:
@@ -68,6 +70,7 @@ def _started(role: str, folder: Path) -> int:
             [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(folder)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
+    _started_here.append(process)
     return process.pid
 
 
