@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
-_STEPS = 200  # of the solver; it needs a few dozen
+_STEPS = 2000  # of the solver; dozens are enough, hundreds where sites hardly differ
 
 Points = NDArray[np.floating]
 
