@@ -54,6 +54,8 @@ def stop(folder: Path) -> list[str]:
     for pid in running(folder).values():
         os.killpg(pid, signal.SIGKILL)
     (folder / PIDS).unlink(missing_ok=True)
+    for process in _started_here:
+        process.poll()
     return sorted(alive)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,31 +79,30 @@ def _hand_over(coordinator: Path, job: str, config: str) -> None:
     with TemporaryDirectory() as place:
         settings = Path(place) / "run.toml"
         settings.write_text(f"job = {json.dumps(job)}\nconfig = {json.dumps(config)}\n")
-        process = subprocess.Popen(  # noqa: S603
+        with subprocess.Popen(  # noqa: S603
             [tool("flwr"), "run", str(_APP), CONNECTION, "--stream", "-c", str(settings)],
             env={**environment(coordinator), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
-        number = None
-        try:
-            number = _show(process)
-        except KeyboardInterrupt:
-            process.kill()
-            if number:
-                flwr(coordinator, "stop", number, CONNECTION)
-            raise
-        process.wait()
+        ) as process:
+            numbers: list[str] = []
+            try:
+                _show(process.stdout or (), numbers)
+            except KeyboardInterrupt:
+                process.kill()
+                for number in numbers:
+                    flwr(coordinator, "stop", number, CONNECTION)
+                raise
 
 
-def _show(process: "subprocess.Popen[str]") -> str | None:
-    """Prints what the run says, without what Flower says; gives Flower's number of the run."""
+def _show(lines: Iterable[str], numbers: list[str]) -> None:
+    """Prints what the run says, without what Flower says; notes Flower's number of the run."""
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    number, traced = None, False
-    for line in process.stdout or ():
-        number = number or ((found := _STARTED.search(line)) and found[1])
+    traced = False
+    for line in lines:
+        if started := _STARTED.search(line):
+            numbers.append(started[1])
         traced = traced or _TRACE in line
-        if not (traced or _STARTED.search(line) or _FLOWERS_OWN.search(line)):
+        if not (traced or started or _FLOWERS_OWN.search(line)):
             console.print(line.rstrip("\n"))
-    return number
