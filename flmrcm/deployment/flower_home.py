@@ -60,8 +60,18 @@ def flwr(folder: Path, *words: str) -> dict[str, Any]:
 
 
 def tool(name: str) -> str:
-    """Gives the path of a program of Flower's in this environment."""
-    return str(Path(sys.executable).parent / name)
+    """Gives the path of a program of Flower's in this environment.
+
+    Raises:
+        FlmrcmError: Flower isn't installed in it.
+    """
+    path = Path(sys.executable).parent / name
+    if not path.exists():
+        raise FlmrcmError(
+            f"{name}: isn't installed; pip install 'flmrcm[flower]' -c constraints-flower.txt, in "
+            "an environment of its own."
+        )
+    return str(path)
 
 
 def environment(folder: Path) -> dict[str, str]:

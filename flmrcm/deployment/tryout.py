@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from flmrcm.deployment.flower_home import read_yaml
+from flmrcm.deployment.flower_home import read_yaml, tool
 from flmrcm.deployment.probe import check_free
 from flmrcm.deployment.register import NODES
 from flmrcm.errors import FlmrcmError
@@ -27,10 +27,12 @@ def start(folder: Path) -> list[str]:
         The sites.
 
     Raises:
-        FlmrcmError: something of it runs already, a port is taken, or the coordinator ended.
+        FlmrcmError: something of it runs already, Flower isn't installed, a port is taken, or the
+            coordinator ended.
     """
     if running(folder):
         raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
+    tool("flower-superlink")
     settings = read_yaml(folder / "coordinator" / "coordinator.yaml")
     sites = sorted(path.name for path in (folder / "sites").iterdir())
     check_free("127.0.0.1", settings["port"])
