@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hydra.utils import get_object
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig
 
-from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.checking import Gathering
+from flmrcm.assembly.own_file import described, read_settings
 from flmrcm.assembly.sites import site_nodes
-from flmrcm.errors import ConfigErrors
 from flmrcm.federation.border import HousePolicy
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.rounds import Plan
@@ -34,19 +33,7 @@ def read_policy(path: Path) -> HousePolicy:
     Raises:
         ConfigErrors: no such file, no YAML, unknown keys or values; all together.
     """
-    try:
-        content = plain(OmegaConf.load(path))
-    except OSError as error:
-        raise ConfigErrors([f"{path}: {error.strerror}."]) from None
-    except YAMLError:
-        raise ConfigErrors([f"{path}: not YAML."]) from None
-    if not isinstance(content, dict):
-        raise ConfigErrors([f"{path}: a policy is lines of KEY: VALUE."])
-    found = Gathering()
-    policy = found.call(HousePolicy, content)
-    if policy is None:
-        raise ConfigErrors([f"{path}: {problem}" for problem in found.problems])
-    return policy
+    return described(path, HousePolicy, read_settings(path))
 
 
 def crossing_problems(

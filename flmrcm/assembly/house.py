@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from yaml import YAMLError
 
 from flmrcm.assembly.borders import read_policy
-from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.clients import build_clients
 from flmrcm.assembly.federation import IN_PROCESS, check
+from flmrcm.assembly.own_file import described, read_settings
 from flmrcm.errors import ConfigErrors
 from flmrcm.federation.client import Client
 
@@ -72,11 +71,7 @@ class House:
 
     def _completed(self, config: Mapping[str, Any]) -> dict[str, Any]:
         node = {**config["sites"][self.site], **self._placed()}
-        compute = {
-            **_COMPUTE,
-            **self.compute,
-            **config["compute"],
-        }
+        compute = {**_COMPUTE, **self.compute, **config["compute"]}
         return {
             **config,
             "sites": {**config["sites"], self.site: node},
@@ -106,17 +101,6 @@ def read_house(path: Path) -> House:
     Raises:
         ConfigErrors: no such file, no YAML, unknown keys or values; all together.
     """
-    try:
-        content = plain(OmegaConf.load(path))
-    except OSError as error:
-        raise ConfigErrors([f"{path}: {error.strerror}."]) from None
-    except YAMLError:
-        content = None
-    if not isinstance(content, dict):
-        raise ConfigErrors([f"{path}: isn't lines of KEY: VALUE."])
-    kept = {key: value for key, value in content.items() if key not in _FOR_THE_NODE}
-    found = Gathering()
-    house = found.call(House, kept, folder=path.parent)
-    if house is None:
-        raise ConfigErrors([f"{path}: {problem}" for problem in found.problems])
-    return house
+    settings = read_settings(path)
+    kept = {key: value for key, value in settings.items() if key not in _FOR_THE_NODE}
+    return described(path, House, kept, folder=path.parent)

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from flmrcm.assembly.own_file import read_settings
 from flmrcm.errors import FlmrcmError
 
 ENVIRONMENT = {
@@ -85,14 +84,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         FlmrcmError: it isn't there or isn't one.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise FlmrcmError(
-            f"{path}: isn't there; name a folder that `flmrcm deploy` made."
-        ) from None
-    except yaml.YAMLError:
-        content = None
-    if not isinstance(content, dict):
-        raise FlmrcmError(f"{path}: isn't lines of KEY: VALUE.")
-    return content
+    if not path.exists():
+        raise FlmrcmError(f"{path}: isn't there; name a folder that `flmrcm deploy` made.")
+    return read_settings(path)

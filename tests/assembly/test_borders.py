@@ -121,8 +121,8 @@ def test_policies_are_read_by_site(policy):
         ("largest_message: big", "a number or null"),
         ("payloads: [images]", "images never leave a site"),
         ("most_calls: 3", "most_calls=3: lines of KEY: VALUE, each value a whole number."),
-        ("- train", "a policy is lines of KEY: VALUE"),
-        ("a: [", "not YAML"),
+        ("- train", "isn't lines of KEY: VALUE"),
+        ("a: [", "isn't lines of KEY: VALUE"),
     ],
 )
 def test_a_bad_policy_names_its_file(policy, text, said):
