@@ -17,7 +17,7 @@ from flmrcm.seeding import seed_for
 _PHASE_MM = 90.0
 _PHASE_RADIANS = 1.0
 _REACH_MM = 150.0  # a smooth field is defined no further from its centre
-_BLOCK = 4  # slices transformed at a time: they fit a processor's cache
+_BLOCK = 4  # images transformed at a time: they fit a processor's cache
 
 
 class Encoded(NamedTuple):
@@ -41,8 +41,9 @@ def encode(image: NDArray[Any]) -> Encoded:
     """
     kspace = np.empty(image.shape, np.complex64)
     target = np.empty((len(image), *image.shape[-2:]), np.float32)
-    for start in range(0, len(image), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    step = max(1, _BLOCK // (image.shape[1] if image.ndim == 4 else 1))
+    for start in range(0, len(image), step):
+        block = slice(start, start + step)
         part = np.ascontiguousarray(image[block], np.complex64)
         coded = fft2c(torch.from_numpy(part))
         seen = ifft2c(coded)

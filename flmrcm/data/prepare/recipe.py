@@ -76,7 +76,7 @@ class Recipe:
             }
         )
 
-    def follow(self, scan: Scan, *address: object) -> Prepared:
+    def follow(self, scan: Scan, address: Sequence[object] = ()) -> Prepared:
         """Gives the prepared volume.
 
         Args:

@@ -117,7 +117,7 @@ class Preparer:
         try:
             # its address holds no salt: the same download gives the same phase in any folder
             address = task.found.subject, task.found.contrast, task.found.scan
-            prepared = self.recipe.follow(self._read(task.found), *address)
+            prepared = self.recipe.follow(self._read(task.found), address)
         except Skipped as problem:
             return Outcome(task, problem=str(problem))
         path = task.output / task.volume

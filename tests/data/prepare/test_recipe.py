@@ -16,7 +16,7 @@ def volume():
 
 
 def test_the_steps_and_what_they_did():
-    made = Recipe(size=[8, 24]).follow(a_scan(volume(), (3.0, 1.0, 2.0)), "subject")
+    made = Recipe(size=[8, 24]).follow(a_scan(volume(), (3.0, 1.0, 2.0)), ("subject",))
     first, *_, last = np.flatnonzero((volume() > 10).mean((1, 2)) >= 0.02)
     assert made.kept == range(first, last + 1)
     assert made.encoded.kspace.shape == (len(made.kept), 8, 24)
@@ -27,13 +27,13 @@ def test_the_steps_and_what_they_did():
 
 def test_the_phase_follows_from_the_address():
     recipe, scan = Recipe(size=None, phase="smooth"), a_scan(volume())
-    here, again, there = (recipe.follow(scan, a).encoded.kspace for a in ("a", "a", "b"))
+    here, again, there = (recipe.follow(scan, (a,)).encoded.kspace for a in ("a", "a", "b"))
     np.testing.assert_array_equal(here, again)
     assert not np.allclose(here, there)
 
 
 def test_the_same_scan_gives_the_same_bytes_whatever_else_was_prepared():
-    one, other = (Recipe().follow(a_scan(volume()), "x").encoded for _ in range(2))
+    one, other = (Recipe().follow(a_scan(volume()), ("x",)).encoded for _ in range(2))
     assert one.kspace.tobytes() == other.kspace.tobytes()
 
 
