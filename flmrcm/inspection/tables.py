@@ -59,7 +59,7 @@ def summary_table(volumes: Sequence[Inspected]) -> Table:
     table = _table(f"{count}, {size}, by site and contrast")
     table.add_column("site", overflow="fold", min_width=8)
     for head in _HEADS:
-        table.add_column(head, justify="right", no_wrap=True)
+        table.add_column(head, justify="right", overflow="fold")
     for members in groups(volumes).values():
         table.add_row(*_summary(members))
     return table
