@@ -47,8 +47,9 @@ def join(root, tmp_path, monkeypatch):
     def joining(*words, away=()):
         parts = check(composed("train", [*WORDS, f"data_dir={root}", *words]))
         engine = Answering(parts.sites, away)
-        monkeypatch.setattr(Gathering, "build", lambda *_, **__: engine)
-        joined(parts, None, Ledger(tmp_path / "ledger.csv"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Gathering, "build", lambda *_, **__: engine)
+            joined(parts, None, Ledger(tmp_path / "ledger.csv"))
         return parts, engine
 
     return joining
