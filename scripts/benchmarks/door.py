@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.carriage import carriage
 from benchmarks.comparison import comparing
 from benchmarks.data import judging, loading
 from benchmarks.engines import engines
@@ -36,7 +37,7 @@ SECTIONS: dict[str, Section] = {
     "i": comparing,
     "j": preparing,
 }
-ON_DEMAND: dict[str, Section] = {"engines": engines}
+ON_DEMAND: dict[str, Section] = {"engines": engines, "carriage": carriage}
 """What takes long and is measured only when named."""
 
 _MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
