@@ -24,7 +24,7 @@ def sums_table(entries: Sequence[Entry], title: str) -> Table:
     )
     for head in ("site", "task", "kind"):
         table.add_column(head, overflow="fold")
-    for way in ("to site", "from site"):
+    for way in ("to it", "from it"):
         table.add_column(f"objects\n{way}", justify="right")
         table.add_column(f"bytes\n{way}", justify="right", no_wrap=True)
     groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
