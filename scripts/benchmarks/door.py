@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.carriage import carriage
 from benchmarks.comparison import comparing
+from benchmarks.coordinator import coordinating
 from benchmarks.data import judging, loading
 from benchmarks.engines import engines
 from benchmarks.machine import describe
@@ -37,7 +38,11 @@ SECTIONS: dict[str, Section] = {
     "i": comparing,
     "j": preparing,
 }
-ON_DEMAND: dict[str, Section] = {"engines": engines, "carriage": carriage}
+ON_DEMAND: dict[str, Section] = {
+    "engines": engines,
+    "carriage": carriage,
+    "coordinator": coordinating,
+}
 """What takes long and is measured only when named."""
 
 _MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
