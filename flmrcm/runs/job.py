@@ -1,7 +1,7 @@
 """A run in the coordinator's process: what is to be done lies in a file of the coordinator's."""
 
 import json
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -11,9 +11,8 @@ from omegaconf import OmegaConf
 
 from flmrcm.assembly.abroad import experiment_of, travel_hash, travelling
 from flmrcm.assembly.parts import Parts
-from flmrcm.deployment.flower_home import COORDINATOR
-from flmrcm.deployment.register import sites_by_number
-from flmrcm.engines.flower import Reach
+from flmrcm.engines.abroad import Reach
+from flmrcm.engines.transport import Transport
 from flmrcm.errors import FlmrcmError
 from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import RunFolder
@@ -49,22 +48,24 @@ def outcome(coordinator: Path, name: str) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def do_job(name: str, grid: Any) -> None:
+def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> None:
     """Does a job; how it ends is written beside it.
 
     Args:
+        coordinator: the coordinator's folder.
         name: of the job.
-        grid: Flower's door to the nodes.
+        connected: gives the way to the sites.
     """
     log_to_terminal()
-    jobs = Path(os.environ[COORDINATOR]) / "jobs"
+    jobs = coordinator / "jobs"
     job = Job(**json.loads((jobs / f"{name}.json").read_text()))
+    folder = RunFolder(Path(job.folder))
     try:
         run(
             OmegaConf.create(job.config),
-            RunFolder(Path(job.folder)),
+            folder,
             job.resumes,
-            lambda parts: reach(parts, Path(job.folder), grid),
+            lambda parts: reach(parts, folder.path.name, connected()),
         )
     except (FlmrcmError, OSError) as error:
         (jobs / f"{name}.ended").write_text(str(error))
@@ -75,9 +76,7 @@ def do_job(name: str, grid: Any) -> None:
     (jobs / f"{name}.ended").write_text("")
 
 
-def reach(parts: Parts, folder: Path, grid: Any) -> Reach:
-    """Gives the engine's way to the sites."""
+def reach(parts: Parts, run_name: str, transport: Transport) -> Reach:
+    """Gives the engine's way to the sites of a run."""
     travels = travelling(parts.config)
-    numbers = sites_by_number(Path(os.environ[COORDINATOR]))
-    nodes = {site: number for number, site in numbers.items()}
-    return Reach(grid, nodes, travel_hash(travels), experiment_of(travels, folder.name))
+    return Reach(transport, travel_hash(travels), experiment_of(travels, run_name))
