@@ -38,10 +38,11 @@ def start(folder: Path) -> list[str]:
     check_free("127.0.0.1", settings["port"])
     for site in sites:
         check_free("127.0.0.1", read_yaml(folder / "sites" / site / "site.yaml")["port"])
-    pids = {"coordinator": _started("coordinator", folder / "coordinator")}
-    pids |= {site: _started("site", folder / "sites" / site) for site in sites}
-    (folder / PIDS).write_text(json.dumps(pids, indent=1))
-    _await_registration(folder, set(sites))
+    pids: dict[str, int] = {}
+    _start(folder, pids, "coordinator")
+    _await_registration(folder, set(sites))  # a site that comes sooner is sent away for a minute
+    for site in sites:
+        _start(folder, pids, site)
     return sites
 
 
@@ -68,14 +69,18 @@ def running(folder: Path) -> dict[str, int]:
     return {name: pid for name, pid in noted.items() if _is_ours(pid, folder)}
 
 
-def _started(role: str, folder: Path) -> int:
-    with (folder / "out.txt").open("wb") as out:
+def _start(folder: Path, pids: dict[str, int], name: str) -> None:
+    """Starts a party and notes its process."""
+    role = name if name == "coordinator" else "site"
+    own = folder / name if name == "coordinator" else folder / "sites" / name
+    with (own / "out.txt").open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(folder)],
+            [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(own)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     _started_here.append(process)
-    return process.pid
+    pids[name] = process.pid
+    (folder / PIDS).write_text(json.dumps(pids, indent=1))
 
 
 def _is_ours(pid: int, folder: Path) -> bool:
