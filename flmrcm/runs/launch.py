@@ -12,8 +12,9 @@ from rich.console import Console
 
 from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
 from flmrcm.assembly.federation import check
-from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, read_yaml, tool, write_home
+from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
 from flmrcm.deployment.register import sites_by_number
+from flmrcm.deployment.settings import read_coordinator
 from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.job import Job, outcome, put_job
@@ -25,6 +26,8 @@ _FLOWERS_OWN = re.compile(
     r"\x1b\[9\dm(INFO|WARNING|ERROR|DEBUG) |Successfully installed|Using SuperLink"
 )
 _TRACE = "ServerApp raised an exception"
+_FRAME = ("╭", "│", "╰")
+"""What Flower frames its own errors with."""
 
 
 def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
@@ -60,7 +63,7 @@ def _look(coordinator: Path, sites: set[str]) -> None:
     """
     from flmrcm.deployment.probe import probe  # only here: other engines do without [flower]
 
-    port = read_yaml(coordinator / "coordinator.yaml")["port"]
+    port = read_coordinator(coordinator).port
     probe(f"127.0.0.1:{port}", coordinator / "ca.crt")
     write_home(coordinator, f"127.0.0.1:{port}")
     known = set(sites_by_number(coordinator).values())
@@ -75,7 +78,11 @@ def _look(coordinator: Path, sites: set[str]) -> None:
 
 
 def _hand_over(coordinator: Path, job: str, config: str) -> None:
-    """Starts the run at the coordinator and shows what it says until it ends."""
+    """Starts the run at the coordinator and shows what it says until it ends.
+
+    Raises:
+        FlmrcmError: it couldn't begin.
+    """
     with TemporaryDirectory() as place:
         settings = Path(place) / "run.toml"
         settings.write_text(f"job = {json.dumps(job)}\nconfig = {json.dumps(config)}\n")
@@ -88,21 +95,30 @@ def _hand_over(coordinator: Path, job: str, config: str) -> None:
         ) as process:
             numbers: list[str] = []
             try:
-                _show(process.stdout or (), numbers)
+                framed = _show(process.stdout or (), numbers)
             except KeyboardInterrupt:
                 process.kill()
                 for number in numbers:
                     flwr(coordinator, "stop", number, CONNECTION)
                 raise
+    if not numbers:
+        raise FlmrcmError(f"Flower couldn't begin the run: {framed or coordinator / 'log.txt'}")
 
 
-def _show(lines: Iterable[str], numbers: list[str]) -> None:
-    """Prints what the run says, without what Flower says; notes Flower's number of the run."""
+def _show(lines: Iterable[str], numbers: list[str]) -> str:
+    """Prints what the run says, without what Flower says; notes Flower's number of the run.
+
+    Returns:
+        What Flower framed: its own errors.
+    """
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    traced = False
+    traced, framed = False, list[str]()
     for line in lines:
         if started := _STARTED.search(line):
             numbers.append(started[1])
         traced = traced or _TRACE in line
-        if not (traced or started or _FLOWERS_OWN.search(line)):
+        if line.startswith(_FRAME):
+            framed.append(line.strip("│ \n") if line[0] == "│" else "")
+        elif not (traced or started or _FLOWERS_OWN.search(line)):
             console.print(line.rstrip("\n"))
+    return " ".join(filter(None, framed))
