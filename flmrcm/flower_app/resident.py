@@ -5,6 +5,7 @@ resident runs, it does the work itself, from the same files, with the same resul
 """
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from flwr.app import RecordDict
 
 from flmrcm.deployment.flower_home import RESIDENT
 from flmrcm.errors import FlmrcmError
+
+log = logging.getLogger(__name__)
 
 
 def answer_at(house: Path, record: RecordDict, config: Mapping[str, Any]) -> RecordDict:
@@ -70,6 +73,8 @@ def serve(house: Path) -> None:
                     _serve_one(caller, answer)
             except (OSError, EOFError, AuthenticationError):
                 continue  # whoever called is gone; its answer was as good as not given
+            except Exception:
+                log.exception("a call failed; the caller tries it by itself")
 
 
 def _serve_one(caller: Any, answer: Any) -> None:
