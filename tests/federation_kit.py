@@ -15,9 +15,11 @@ from houses_kit import SITES, WORDS, write_houses
 
 from flmrcm.app import main
 from flmrcm.deployment.tryout import running
+from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.federation.journal import Journal
 
-HOOKS = Path(__file__).parent / "deployment" / "hooks"
+ROOT = Path(__file__).parents[1]
+HOOKS = ROOT / "tests" / "deployment" / "hooks"
 
 
 class RealFederation:
@@ -55,8 +57,8 @@ class RealFederation:
                     self.end(name)
                 main(["down", str(self.folder)])
 
-    def start(self, name: str, **environment: str) -> Path:
-        """Starts a party by its start.sh; gives the file of what it says."""
+    def start(self, name: str, **environment: str) -> None:
+        """Starts a party by its start.sh."""
         folder = self.party(name)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with (folder / "out.txt").open("wb") as out:
@@ -64,7 +66,10 @@ class RealFederation:
                 [folder / "start.sh"], stdout=out, stderr=out, start_new_session=True,
                 env={**os.environ, **self._hooks(), "PATH": path, **environment},
             )  # fmt: skip
-        return folder / "out.txt"
+
+    def heard(self, name: str) -> str:
+        """Gives what a party has said in its terminal."""
+        return (self.party(name) / "out.txt").read_text()
 
     def end(self, name: str) -> int:
         """Stops a party as Ctrl-C would; gives its exit code, 0 where `up` had started it."""
@@ -75,6 +80,22 @@ class RealFederation:
             return own.wait(60)
         until(lambda: name not in running(self.folder), 60)
         return 0
+
+    @contextmanager
+    def restarted(self, name: str, **environment: str) -> Iterator[None]:
+        """Has a party run in another environment while the block lasts."""
+        self.end(name)
+        self.start(name, **environment)
+        try:
+            yield
+        finally:
+            self.end(name)
+            self.start(name)
+
+    def start_coordinator(self) -> None:
+        """Starts the coordinator, and waits until it has every key that lies there."""
+        self.start("coordinator")
+        until(lambda: "coordinator ready" in self.heard("coordinator"), 120)
 
     def exit_code(self, name: str, seconds: float) -> int:
         """Waits for a party to end by itself."""
@@ -123,8 +144,9 @@ class RealFederation:
 
     def _hooks(self) -> dict[str, str]:
         return {
-            "PYTHONPATH": str(HOOKS), "OMP_NUM_THREADS": "1", "FLMRCM_HELD": str(self.held),
-            "FLMRCM_ASKED": str(self.place / "asked"), "COLUMNS": "200",
+            "PYTHONPATH": os.pathsep.join([str(HOOKS), str(ROOT)]), "OMP_NUM_THREADS": "1",
+            "FLMRCM_HELD": str(self.held), "FLMRCM_ASKED": str(self.place / "asked"),
+            "COLUMNS": "200",
         }  # fmt: skip
 
 
@@ -163,6 +185,10 @@ class Training:
         """Waits for its end; gives the exit code and the last line."""
         code = self._process.wait(seconds)
         return code, self.said.strip().splitlines()[-1]
+
+    def last(self) -> Checkpoint:
+        """Gives the state it ended in."""
+        return read_checkpoint(self.folder / "checkpoints" / "last.pt")
 
     def attendance(self) -> set[tuple[int, str, str]]:
         """Gives who was missed: round, site, how."""

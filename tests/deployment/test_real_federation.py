@@ -9,10 +9,8 @@ import pytest
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
 from federation_kit import HOOKS
-from houses_kit import run_here
+from houses_kit import ended_here
 from laws_kit import equal
-
-from flmrcm.federation.checkpoint import read_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -21,11 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 def test_three_rounds_end_bit_for_bit_where_in_process_ends(federation, tmp_path, name):
     run = federation.train(f"strategy={name}")
     assert run.ends()[0] == 0
-    here = run_here(tmp_path / "here", federation.place / "data", f"strategy={name}")
-    own, expected = (
-        read_checkpoint(path / "checkpoints" / "last.pt") for path in (run.folder, here.path)
-    )
-    assert equal(own.weights, expected.weights)
+    here = ended_here(tmp_path / "here", federation.place / "data", f"strategy={name}")
+    assert equal(run.last().weights, here.weights)
     assert (federation.place / "asked").read_text() == ""
 
 
