@@ -11,7 +11,7 @@ from flmrcm.assembly.borders import read_policy
 from flmrcm.assembly.clients import build_clients
 from flmrcm.assembly.federation import IN_PROCESS, check
 from flmrcm.assembly.own_file import described, read_settings
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, require
 from flmrcm.federation.client import Client
 
 _FOR_THE_NODE = ("coordinator", "port", "restart_after")
@@ -34,6 +34,9 @@ class House:
         memory: where its private state lies.
         compute: device and loader processes.
         threads: torch threads during a call; None takes torch's own choice.
+
+    Raises:
+        ConfigErrors: it says nowhere where its data lie.
     """
 
     folder: Path
@@ -43,6 +46,10 @@ class House:
     memory: str = "memory"
     compute: Mapping[str, Any] = field(default_factory=dict[str, Any])
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        known = bool(self.data.get("root") or self.data.get("generator"))
+        require({"data": (known, "give it `root: FOLDER`, where the site's data lie.")})
 
     def path(self, name: str) -> Path:
         """Gives a path that the file names."""

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flmrcm.assembly.own_file import read_settings
 from flmrcm.errors import FlmrcmError
 
 ENVIRONMENT = {
@@ -18,6 +17,9 @@ ENVIRONMENT = {
 """Set for every process of Flower's: it reports nothing, asks nobody, installs nothing."""
 
 CONNECTION = "hospitals"
+
+RESIDENT = "resident.json"
+"""The file, beside a site's own, that tells where its resident process is to be found."""
 
 COORDINATOR = "FLMRCM_COORDINATOR"
 """The environment variable that tells the coordinator's processes their folder."""
@@ -76,14 +78,3 @@ def tool(name: str) -> str:
 def environment(folder: Path) -> dict[str, str]:
     """Gives the environment for a command of Flower's at the coordinator."""
     return {**os.environ, **ENVIRONMENT, "FLWR_HOME": str(folder / "flwr")}
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Gives a settings file of a deployment.
-
-    Raises:
-        FlmrcmError: it isn't there or isn't one.
-    """
-    if not path.exists():
-        raise FlmrcmError(f"{path}: isn't there; name a folder that `flmrcm deploy` made.")
-    return read_settings(path)

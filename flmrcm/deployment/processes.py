@@ -6,25 +6,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from flmrcm.deployment.certificates import check_coordinator
-from flmrcm.deployment.flower_home import (
-    COORDINATOR,
-    environment,
-    read_yaml,
-    tool,
-    write_home,
-)
+from flmrcm.deployment.flower_home import COORDINATOR, RESIDENT, environment, tool, write_home
 from flmrcm.deployment.probe import NobodyThere, check_free, probe
 from flmrcm.deployment.register import registered
+from flmrcm.deployment.settings import read_coordinator, read_node
 from flmrcm.errors import FlmrcmError
 
 log = logging.getLogger(__name__)
 
 _ASKS_AGAIN = 5.0
 """Seconds between two looks for a coordinator."""
+
+_TURNED_AWAY = "[code: 2004]"
+"""Flower's: the key isn't registered, was struck, or its last node still counts as there."""
 
 
 def serve_coordinator(folder: Path) -> None:
@@ -33,9 +32,9 @@ def serve_coordinator(folder: Path) -> None:
     Raises:
         FlmrcmError: a bad certificate, a taken port, or the SuperLink ended by itself.
     """
-    settings = read_yaml(folder / "coordinator.yaml")
+    program, settings = tool("flower-superlink"), read_coordinator(folder)
     check_coordinator(folder / "server.crt", folder / "ca.crt")
-    host, port = settings["listens_on"], settings["port"]
+    host, port = settings.listens_on, settings.port
     check_free(host, port)
     write_home(folder, f"127.0.0.1:{port}")
     words = [
@@ -44,10 +43,10 @@ def serve_coordinator(folder: Path) -> None:
         "--disable-runtime-dependency-installation", "--database", folder / "state.db",
         "--host", host, "--port", port,
     ]  # fmt: skip
-    with _Child([tool("flower-superlink"), *words], folder) as child:
-        child.wait_for(f"127.0.0.1:{port}", folder / "ca.crt")
+    with _Child([program, *words], folder) as child:
+        child.wait_for(lambda: _answers(f"127.0.0.1:{port}", folder / "ca.crt"))
         sites = registered(folder)
-        log.info("coordinator ready at %s for %s", settings["address"], ", ".join(sorted(sites)))
+        log.info("coordinator ready at %s for %s", settings.address, ", ".join(sorted(sites)))
         child.wait()
     if not child.stopped:
         raise FlmrcmError(f"{folder}: the SuperLink ended; {folder / 'log.txt'} tells why.")
@@ -57,29 +56,30 @@ def serve_site(folder: Path) -> None:
     """Runs a site's SuperNode until it's stopped, and again whenever it ends.
 
     Raises:
-        FlmrcmError: the coordinator's certificate isn't one to trust, or a port is taken.
+        FlmrcmError: the coordinator's certificate isn't one to trust, a port is taken, or the
+            site's own file says what can't be.
     """
-    house = read_yaml(folder / "site.yaml")
-    address, port = house["coordinator"], house["port"]
+    program, own = tool("flower-supernode"), read_node(folder)
     if not (folder / "node.key").exists():
         raise FlmrcmError(f"{folder / 'node.key'}: isn't there; it comes with the deployment.")
-    check_free("127.0.0.1", port)
+    check_free("127.0.0.1", own.port)
     words = [
-        "--root-certificates", folder / "ca.crt", "--superlink", address, "--port", port,
-        "--auth-supernode-private-key", folder / "node.key",
+        program, "--root-certificates", folder / "ca.crt", "--superlink", own.coordinator,
+        "--auth-supernode-private-key", folder / "node.key", "--port", own.port,
         "--node-config", f'house="{folder / "site.yaml"}"',
     ]  # fmt: skip
     while True:
-        _await(address, folder / "ca.crt")
-        resident = [sys.executable, "-P", "-m", "flmrcm.flower_app.resident", folder / "site.yaml"]
-        with _Child(resident, folder), _Child([tool("flower-supernode"), *words], folder) as child:
-            log.info("site %s: calls %s", house["site"], address)
+        _await(own.coordinator, folder / "ca.crt")
+        with _resident(folder), _Child(words, folder) as child:
+            log.info("site %s: calls %s", own.site, own.coordinator)
             child.wait()
         if child.stopped:
             return
-        again = house.get("restart_after", 60)  # sooner, and the coordinator still counts the last
-        log.warning("site %s: its SuperNode ended; again in %d s", house["site"], again)
-        time.sleep(again)
+        why = "it ended"
+        if _TURNED_AWAY in child.said:
+            why = "the coordinator doesn't take its key (unknown, struck, or still in use)"
+        log.warning("site %s: %s; again in %g s", own.site, why, own.restart_after)
+        time.sleep(own.restart_after)
 
 
 def _await(address: str, authority: Path) -> None:
@@ -95,6 +95,33 @@ def _await(address: str, authority: Path) -> None:
             time.sleep(_ASKS_AGAIN)
 
 
+def _answers(address: str, authority: Path) -> bool:
+    """Tells whether a coordinator answers; a wrong one is an error."""
+    try:
+        probe(address, authority)
+    except NobodyThere:
+        return False
+    return True
+
+
+@contextmanager
+def _resident(folder: Path) -> Generator[None]:
+    """Runs a site's resident process; the block begins when it's ready to be called.
+
+    Raises:
+        FlmrcmError: it ended, as it does where the file says what can't be.
+    """
+    place = folder / RESIDENT
+    place.unlink(missing_ok=True)
+    words = [sys.executable, "-P", "-m", "flmrcm.flower_app.resident", folder / "site.yaml"]
+    with _Child(words, folder) as child:
+        if not child.wait_for(place.exists):
+            if child.stopped:
+                sys.exit()
+            raise FlmrcmError(child.said or f"{folder}: its resident process ended.")
+        yield
+
+
 class _Child:
     """A process that ends with this one, its output in `log.txt`."""
 
@@ -102,7 +129,9 @@ class _Child:
         self.stopped = False
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         own = {**environment(folder), COORDINATOR: str(folder), "PATH": path}
-        with (folder / "log.txt").open("ab") as out:
+        self._log = folder / "log.txt"
+        with self._log.open("ab") as out:
+            self._begun = out.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 list(map(str, words)), env=own, stdout=out, stderr=out
             )
@@ -124,13 +153,18 @@ class _Child:
     def wait(self) -> None:
         self._process.wait()
 
-    def wait_for(self, address: str, authority: Path) -> None:
-        while self._process.poll() is None:
-            try:
-                probe(address, authority)
-                break
-            except NobodyThere:
-                time.sleep(0.2)
+    def wait_for(self, ready: Callable[[], bool]) -> bool:
+        """Waits until something is so; tells whether the process still runs then."""
+        while self._process.poll() is None and not ready():
+            time.sleep(0.2)
+        return self._process.poll() is None
+
+    @property
+    def said(self) -> str:
+        """What `log.txt` got since the process began."""
+        with self._log.open("rb") as log_file:
+            log_file.seek(self._begun)
+            return log_file.read().decode(errors="replace").strip()
 
     def _stop(self) -> None:
         self.stopped = True

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, read_yaml, tool, write_home
+from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
 from flmrcm.deployment.register import sites_by_number
-from flmrcm.errors import ConfigErrors
+from flmrcm.deployment.settings import read_coordinator
+from flmrcm.errors import ConfigErrors, FlmrcmError
 
 _APP = Path(__file__).parents[1] / "flower_app"
 _STARTED = re.compile(r"Successfully started run (\d+)")
@@ -20,6 +21,8 @@ _FLOWERS_OWN = re.compile(
     r"\x1b\[9\dm(INFO|WARNING|ERROR|DEBUG) |Successfully installed|Using SuperLink"
 )
 _TRACE = "ServerApp raised an exception"
+_FRAME = ("╭", "│", "╰")
+"""What Flower frames its own errors with."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class FlowerCoordinator:
         """
         from flmrcm.deployment.probe import probe  # only here: other engines do without [flower]
 
-        port = read_yaml(self.folder / "coordinator.yaml")["port"]
+        port = read_coordinator(self.folder).port
         probe(f"127.0.0.1:{port}", self.folder / "ca.crt")
         write_home(self.folder, f"127.0.0.1:{port}")
         known = set(sites_by_number(self.folder).values())
@@ -60,6 +63,9 @@ class FlowerCoordinator:
         Args:
             job: its name.
             config: what sites may know of the run.
+
+        Raises:
+            FlmrcmError: it couldn't begin.
         """
         with TemporaryDirectory() as place:
             settings = Path(place) / "run.toml"
@@ -73,21 +79,31 @@ class FlowerCoordinator:
             ) as process:
                 numbers: list[str] = []
                 try:
-                    _show(process.stdout or (), numbers)
+                    framed = _show(process.stdout or (), numbers)
                 except KeyboardInterrupt:
                     process.kill()
                     for number in numbers:
                         flwr(self.folder, "stop", number, CONNECTION)
                     raise
+        if not numbers:
+            said = framed or self.folder / "log.txt"
+            raise FlmrcmError(f"Flower couldn't begin the run: {said}")
 
 
-def _show(lines: Iterable[str], numbers: list[str]) -> None:
-    """Prints what the run says, without what Flower says; notes Flower's number of the run."""
+def _show(lines: Iterable[str], numbers: list[str]) -> str:
+    """Prints what the run says, without what Flower says; notes Flower's number of the run.
+
+    Returns:
+        What Flower framed: its own errors.
+    """
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    traced = False
+    traced, framed = False, list[str]()
     for line in lines:
         if started := _STARTED.search(line):
             numbers.append(started[1])
         traced = traced or _TRACE in line
-        if not (traced or started or _FLOWERS_OWN.search(line)):
+        if line.startswith(_FRAME):
+            framed.append(line.strip("│ \n") if line[0] == "│" else "")
+        elif not (traced or started or _FLOWERS_OWN.search(line)):
             console.print(line.rstrip("\n"))
+    return " ".join(filter(None, framed))

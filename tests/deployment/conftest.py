@@ -1,6 +1,8 @@
-"""One small deployment, written once: nothing in it runs."""
+"""One small deployment, of which nothing runs, and one real federation, all of which does."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +17,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deployment") / "new"
     Deployment(SITES, address="hospital.example", port=8123, days=30).write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Four sites and their coordinator, up; every look-up of a foreign name is noted."""
+    pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+    from federation_kit import RealFederation
+
+    with RealFederation(tmp_path_factory.mktemp("federation")).up() as up:
+        yield up

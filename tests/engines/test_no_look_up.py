@@ -11,7 +11,7 @@ from guard_kit import Guard
 
 @pytest.fixture
 def guard(tmp_path):
-    return Guard(tmp_path / "guard")
+    return Guard(tmp_path / "asked.txt")
 
 
 def run(guard, place, *words):
