@@ -15,7 +15,7 @@ Ends the processes that `flmrcm up` noted in FOLDER (deployment). Keys, data and
 
 def main(words: list[str]) -> None:
     """Ends them and says which."""
-    from flmrcm.deployment.tryout import stop  # only here: it needs [flower]
+    from flmrcm.deployment.tryout import stop  # only here: it needs [flower] or [nvflare]
 
     folder = Path(words[0] if words else OUTPUT).expanduser().resolve()
     if not (folder / "coordinator").is_dir():

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flmrcm.assembly.own_file import read_settings
 from flmrcm.errors import FlmrcmError
 
 ENVIRONMENT = {
@@ -18,9 +17,6 @@ ENVIRONMENT = {
 """Set for every process of Flower's: it reports nothing, asks nobody, installs nothing."""
 
 CONNECTION = "hospitals"
-
-COORDINATOR = "FLMRCM_COORDINATOR"
-"""The environment variable that tells the coordinator's processes their folder."""
 
 
 def write_home(folder: Path, address: str) -> None:
@@ -67,8 +63,8 @@ def tool(name: str) -> str:
     path = Path(sys.executable).parent / name
     if not path.exists():
         raise FlmrcmError(
-            f"{name}: isn't installed; pip install 'flmrcm[flower]' -c constraints-flower.txt, in "
-            "an environment of its own."
+            f"{name}: isn't installed; pip install 'flmrcm[flower]' -c "
+            "constraints-deployment.txt, in an environment of its own."
         )
     return str(path)
 
@@ -76,14 +72,3 @@ def tool(name: str) -> str:
 def environment(folder: Path) -> dict[str, str]:
     """Gives the environment for a command of Flower's at the coordinator."""
     return {**os.environ, **ENVIRONMENT, "FLWR_HOME": str(folder / "flwr")}
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Gives a settings file of a deployment.
-
-    Raises:
-        FlmrcmError: it isn't there or isn't one.
-    """
-    if not path.exists():
-        raise FlmrcmError(f"{path}: isn't there; name a folder that `flmrcm deploy` made.")
-    return read_settings(path)

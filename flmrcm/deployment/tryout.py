@@ -6,12 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flmrcm.deployment.flower_home import read_yaml, tool
-from flmrcm.deployment.probe import check_free
-from flmrcm.deployment.register import NODES
+from flmrcm.deployment.places import services_of
 from flmrcm.errors import FlmrcmError
 
 PIDS = "processes.json"
@@ -27,21 +25,18 @@ def start(folder: Path) -> list[str]:
         The sites.
 
     Raises:
-        FlmrcmError: something of it runs already, Flower isn't installed, a port is taken, or the
-            coordinator ended.
+        FlmrcmError: something of it runs already, what carries the calls isn't installed, a port
+            is taken, or the coordinator ended.
     """
     if running(folder):
         raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
-    tool("flower-superlink")
-    settings = read_yaml(folder / "coordinator" / "coordinator.yaml")
+    services = services_of(folder / "coordinator", "coordinator")
     sites = sorted(path.name for path in (folder / "sites").iterdir())
-    check_free("127.0.0.1", settings["port"])
-    for site in sites:
-        check_free("127.0.0.1", read_yaml(folder / "sites" / site / "site.yaml")["port"])
+    services.check_startable(folder)
     pids = {"coordinator": _started("coordinator", folder / "coordinator")}
     pids |= {site: _started("site", folder / "sites" / site) for site in sites}
     (folder / PIDS).write_text(json.dumps(pids, indent=1))
-    _await_registration(folder, set(sites))
+    _await_sites(folder, set(sites), services.joined)
     return sites
 
 
@@ -87,15 +82,14 @@ def _is_ours(pid: int, folder: Path) -> bool:
     return "flmrcm.deployment" in shown and str(folder) in shown and not shown.startswith("Z")
 
 
-def _await_registration(folder: Path, sites: set[str]) -> None:
+def _await_sites(folder: Path, sites: set[str], joined: Callable[[Path], set[str]]) -> None:
     end, coordinator = time.monotonic() + _PATIENCE, folder / "coordinator"
     while time.monotonic() < end:
         if "coordinator" not in running(folder):
             said = (coordinator / "out.txt").read_text().strip().splitlines() or ["it ended"]
             stop(folder)
             raise FlmrcmError(said[-1])
-        nodes = coordinator / NODES
-        if nodes.exists() and sites <= json.loads(nodes.read_text()).keys():
+        if sites <= joined(coordinator):
             return
         time.sleep(0.5)
     raise FlmrcmError(f"{folder}: not up after {_PATIENCE:g} s; see {coordinator / 'log.txt'}.")

@@ -3,16 +3,18 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
-from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, read_yaml, tool, write_home
+from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
 from flmrcm.deployment.register import sites_by_number
 from flmrcm.errors import ConfigErrors
+from flmrcm.runs.job import Errand
 
 _APP = Path(__file__).parents[1] / "flower_app"
 _STARTED = re.compile(r"Successfully started run (\d+)")
@@ -28,11 +30,13 @@ class FlowerCoordinator:
 
     Args:
         folder: as `flmrcm deploy flower` made it.
+        settings: its coordinator.yaml.
     """
 
     folder: Path
+    settings: Mapping[str, Any]
 
-    def look(self, sites: set[str]) -> None:
+    def look(self, sites: frozenset[str]) -> None:
         """Looks whether the coordinator is there and knows the sites.
 
         Raises:
@@ -41,7 +45,7 @@ class FlowerCoordinator:
         """
         from flmrcm.deployment.probe import probe  # only here: other engines do without [flower]
 
-        port = read_yaml(self.folder / "coordinator.yaml")["port"]
+        port = self.settings["port"]
         probe(f"127.0.0.1:{port}", self.folder / "ca.crt")
         write_home(self.folder, f"127.0.0.1:{port}")
         known = set(sites_by_number(self.folder).values())
@@ -54,16 +58,12 @@ class FlowerCoordinator:
                 ]
             )
 
-    def hand_over(self, job: str, config: str) -> None:
-        """Starts a job and shows what it says until it ends.
-
-        Args:
-            job: its name.
-            config: what sites may know of the run.
-        """
+    def hand_over(self, errand: Errand) -> None:
+        """Starts a job and shows what it says until it ends."""
         with TemporaryDirectory() as place:
             settings = Path(place) / "run.toml"
-            settings.write_text(f"job = {json.dumps(job)}\nconfig = {json.dumps(config)}\n")
+            job, config = json.dumps(errand.job), json.dumps(errand.config)
+            settings.write_text(f"job = {job}\nconfig = {config}\n")
             with subprocess.Popen(  # noqa: S603
                 [tool("flwr"), "run", str(_APP), CONNECTION, "--stream", "-c", str(settings)],
                 env={**environment(self.folder), "PYTHONUNBUFFERED": "1"},
