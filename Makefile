@@ -27,12 +27,12 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
-test-deployment: $(VENV)-flower/ready ## the tests of Flower, real processes on loopback too; minutes
-	$(VENV)-flower/bin/pytest -m "slow or not slow" tests/engines/test_flower.py tests/deployment
+test-deployment: $(VENV)-deployment/ready ## the tests of Flower and NVFlare, real processes on loopback too; minutes
+	$(VENV)-deployment/bin/pytest -m "slow or not slow" tests/engines/test_flower.py tests/engines/test_nvflare.py tests/deployment
 
-$(VENV)-flower/ready: pyproject.toml constraints-flower.txt
-	$(PYTHON) -m venv $(VENV)-flower
-	$(VENV)-flower/bin/pip install --quiet --disable-pip-version-check --constraint constraints-flower.txt --editable '.[flower]' pytest pytest-timeout hypothesis
+$(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
+	$(PYTHON) -m venv $(VENV)-deployment
+	$(VENV)-deployment/bin/pip install --quiet --disable-pip-version-check --constraint constraints-deployment.txt --editable '.[flower,nvflare]' pytest pytest-timeout hypothesis
 	@touch $@
 
 check: $(READY)  ## format, lint, types, tests
@@ -49,4 +49,4 @@ bench: $(READY)  ## ratios, each pair measured in turn; writes outputs/benchmark
 	$(BIN)/python scripts/benchmark.py
 
 clean:           ## remove the environment and caches; outputs/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-deployment .pytest_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from flmrcm.assembly.own_file import described, read_settings
 from flmrcm.errors import ConfigErrors, require
 from flmrcm.federation.client import Client
 
-_FOR_THE_NODE = ("coordinator", "port", "restart_after")
+_FOR_THE_NODE = ("via", "coordinator", "port", "restart_after")
 """Keys of the same file that only the site's start script reads."""
 
 _COMPUTE = {

@@ -7,12 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from flmrcm.deployment.flower_home import RESIDENT, tool
-from flmrcm.deployment.probe import check_free
-from flmrcm.deployment.register import NODES
-from flmrcm.deployment.settings import read_coordinator, read_node
+from flmrcm.deployment.places import services_of
 from flmrcm.errors import FlmrcmError
 
 PIDS = "processes.json"
@@ -28,26 +26,22 @@ def start(folder: Path) -> list[str]:
         The sites.
 
     Raises:
-        FlmrcmError: something of it runs already, Flower isn't installed, a port is taken, or a
-            party ended; then all of it is.
+        FlmrcmError: something of it runs already, what carries the calls isn't installed, a port
+            is taken, or a party ended; then all of it is.
     """
     if running(folder):
         raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
-    tool("flower-superlink")
+    services = services_of(folder / "coordinator", "coordinator")
     sites = sorted(path.name for path in (folder / "sites").iterdir())
-    check_free("127.0.0.1", read_coordinator(folder / "coordinator").port)
-    for site in sites:
-        check_free("127.0.0.1", read_node(folder / "sites" / site).port)
+    services.make_ready(folder)
     pids: dict[str, int] = {}
     _start(folder, pids, "coordinator")
-    nodes = folder / "coordinator" / NODES
-    # a site that comes before its key is known is sent away for a minute
-    _await(folder, "coordinator", lambda: nodes.exists() and _names(nodes) >= set(sites))
+    # a site that comes before its key is known may be sent away for a minute
+    _await(folder, "coordinator", partial(services.is_ready, folder))
     for site in sites:
-        (folder / "sites" / site / RESIDENT).unlink(missing_ok=True)
         _start(folder, pids, site)
     for site in sites:
-        _await(folder, site, (folder / "sites" / site / RESIDENT).exists)
+        _await(folder, site, partial(services.has_joined, folder, site))
     return sites
 
 
@@ -113,7 +107,3 @@ def _await(folder: Path, name: str, ready: Callable[[], bool]) -> None:
 
 def _folder(folder: Path, name: str) -> Path:
     return folder / name if name == "coordinator" else folder / "sites" / name
-
-
-def _names(nodes: Path) -> set[str]:
-    return set(json.loads(nodes.read_text()))

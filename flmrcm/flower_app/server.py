@@ -6,7 +6,7 @@ from pathlib import Path
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from flmrcm.deployment.flower_home import COORDINATOR
+from flmrcm.deployment.places import COORDINATOR
 from flmrcm.deployment.register import sites_by_number
 from flmrcm.engines.flower_calls import FlowerGrid
 from flmrcm.runs.job import do_job

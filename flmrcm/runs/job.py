@@ -18,6 +18,9 @@ from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.training import run
 
+ASKED, SAID, ENDED = "json", "said", "ended"
+"""Files of a job: what is to be done, what the run says meanwhile, how it ended."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -34,17 +37,40 @@ class Job:
     resumes: bool
 
 
+@dataclass(frozen=True)
+class Errand:
+    """What a transport has to know to have a job done.
+
+    Attributes:
+        job: its name, by which the coordinator's process finds it.
+        config: what sites may know of the run.
+        sites: of the run.
+        patience: seconds to wait for a site that isn't connected.
+    """
+
+    job: str
+    config: str
+    sites: frozenset[str]
+    patience: float
+
+
+def job_file(coordinator: Path, name: str, kind: str) -> Path:
+    """Gives where a job's ASKED, SAID or ENDED lies."""
+    return coordinator / "jobs" / f"{name}.{kind}"
+
+
 def put_job(coordinator: Path, job: Job) -> str:
     """Writes a job and gives its name."""
-    name, folder = token_hex(8), coordinator / "jobs"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(vars(job)))
+    name = token_hex(8)
+    path = job_file(coordinator, name, ASKED)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(json.dumps(vars(job)))
     return name
 
 
 def outcome(coordinator: Path, name: str) -> str | None:
     """Gives how a job ended: empty when it went well, else the line; None if it never ended."""
-    path = coordinator / "jobs" / f"{name}.ended"
+    path = job_file(coordinator, name, ENDED)
     return path.read_text() if path.exists() else None
 
 
@@ -57,8 +83,8 @@ def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> 
         connected: gives the way to the sites.
     """
     log_to_terminal()
-    jobs = coordinator / "jobs"
-    job = Job(**json.loads((jobs / f"{name}.json").read_text()))
+    job = Job(**json.loads(job_file(coordinator, name, ASKED).read_text()))
+    ended = job_file(coordinator, name, ENDED)
     folder = RunFolder(Path(job.folder))
     try:
         run(
@@ -68,12 +94,12 @@ def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> 
             lambda parts: reach(parts, folder.path.name, connected()),
         )
     except (FlmrcmError, OSError) as error:
-        (jobs / f"{name}.ended").write_text(str(error))
+        ended.write_text(str(error))
         raise
     except Exception as error:
-        (jobs / f"{name}.ended").write_text(f"{type(error).__name__}: {error}")
+        ended.write_text(f"{type(error).__name__}: {error}")
         raise
-    (jobs / f"{name}.ended").write_text("")
+    ended.write_text("")
 
 
 def reach(parts: Parts, run_name: str, transport: Transport) -> Reach:

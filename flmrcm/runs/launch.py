@@ -9,31 +9,31 @@ from omegaconf import DictConfig
 
 from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
 from flmrcm.assembly.federation import check
+from flmrcm.deployment.places import check_via
 from flmrcm.errors import FlmrcmError
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.job import Job, outcome, put_job
+from flmrcm.runs.job import Errand, Job, outcome, put_job
 from flmrcm.runs.over_flower import FlowerCoordinator
+from flmrcm.runs.over_nvflare import NVFlareCoordinator
 from flmrcm.runs.training import run
 
 
 class Coordinator(Protocol):
     """A coordinator that takes runs."""
 
-    def look(self, sites: set[str]) -> None:
+    def look(self, sites: frozenset[str]) -> None:
         """Looks whether it's there and knows the sites; if not, one clear line is raised."""
         ...
 
-    def hand_over(self, job: str, config: str) -> None:
-        """Starts a job and shows what it says until it ends.
-
-        Args:
-            job: its name, by which the coordinator's process finds it.
-            config: what sites may know of the run.
-        """
+    def hand_over(self, errand: Errand) -> None:
+        """Starts a job and shows what it says until it ends."""
         ...
 
 
-_COORDINATORS: Mapping[str, Callable[[Path], Coordinator]] = {"flower": FlowerCoordinator}
+_COORDINATORS: Mapping[str, Callable[[Path], Coordinator]] = {
+    "flower": FlowerCoordinator,
+    "nvflare": NVFlareCoordinator,
+}
 """By what carries the calls."""
 
 
@@ -48,10 +48,13 @@ def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
         return
     parts = check(cfg)
     place = Path(str(cfg.engine.federation)).expanduser().resolve()
-    coordinator = _COORDINATORS[get_object(cfg.engine["_target_"]).via](place)
-    coordinator.look(set(parts.sites))
+    via, sites = get_object(cfg.engine["_target_"]).via, frozenset(parts.sites)
+    check_via(place, via)
+    coordinator = _COORDINATORS[via](place)
+    coordinator.look(sites)
     name = put_job(place, Job(dict(parts.config), str(folder.path.resolve()), resumes))
-    coordinator.hand_over(name, as_text(travelling(parts.config)))
+    travels = as_text(travelling(parts.config))
+    coordinator.hand_over(Errand(name, travels, sites, float(cfg.engine.patience)))
     ended = outcome(place, name)
     if ended is None:
         raise FlmrcmError(

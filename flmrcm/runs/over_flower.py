@@ -14,6 +14,7 @@ from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, w
 from flmrcm.deployment.register import sites_by_number
 from flmrcm.deployment.settings import read_coordinator
 from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.runs.job import Errand
 
 _APP = Path(__file__).parents[1] / "flower_app"
 _STARTED = re.compile(r"Successfully started run (\d+)")
@@ -35,7 +36,7 @@ class FlowerCoordinator:
 
     folder: Path
 
-    def look(self, sites: set[str]) -> None:
+    def look(self, sites: frozenset[str]) -> None:
         """Looks whether the coordinator is there and knows the sites.
 
         Raises:
@@ -57,19 +58,16 @@ class FlowerCoordinator:
                 ]
             )
 
-    def hand_over(self, job: str, config: str) -> None:
+    def hand_over(self, errand: Errand) -> None:
         """Starts a job and shows what it says until it ends.
-
-        Args:
-            job: its name.
-            config: what sites may know of the run.
 
         Raises:
             FlmrcmError: it couldn't begin.
         """
         with TemporaryDirectory() as place:
             settings = Path(place) / "run.toml"
-            settings.write_text(f"job = {json.dumps(job)}\nconfig = {json.dumps(config)}\n")
+            job, config = json.dumps(errand.job), json.dumps(errand.config)
+            settings.write_text(f"job = {job}\nconfig = {config}\n")
             with subprocess.Popen(  # noqa: S603
                 [tool("flwr"), "run", str(_APP), CONNECTION, "--stream", "-c", str(settings)],
                 env={**environment(self.folder), "PYTHONUNBUFFERED": "1"},

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from flmrcm.app import main
-from flmrcm.deployment import certificates, processes, tryout
+from flmrcm.deployment import certificates, flower_processes, tryout
 from flmrcm.deployment.certificates import certified
-from flmrcm.deployment.processes import serve_coordinator, serve_site
+from flmrcm.deployment.flower_processes import serve_coordinator, serve_site
 from flmrcm.engines import abroad
 from flmrcm.errors import FlmrcmError
 from flmrcm.runs import over_flower
@@ -27,7 +27,7 @@ def port(monkeypatch):
         port = server.getsockname()[1]
     main(["deploy", "flower", "sites=bfhi", "data_dir=data", "output=new", f"port={port}"])
     monkeypatch.setattr(abroad, "find_spec", lambda name: name)
-    for module in (processes, tryout, over_flower):
+    for module in (flower_processes, over_flower):
         monkeypatch.setattr(module, "tool", lambda name: name)
     return port
 
@@ -122,7 +122,7 @@ def test_without_the_extra_train_names_it(said, monkeypatch):
 def test_without_flower_start_scripts_and_up_name_the_extra_too(said, monkeypatch):
     monkeypatch.undo()
     monkeypatch.chdir(Path.cwd())
-    needs = r"isn't installed; pip install 'flmrcm\[flower\]' -c constraints-flower\.txt"
+    needs = r"isn't installed; pip install 'flmrcm\[flower\]' -c constraints-deployment\.txt"
     with pytest.raises(FlmrcmError, match=f"flower-superlink: {needs}"):
         serve_coordinator(Path("new/coordinator"))
     with pytest.raises(FlmrcmError, match=f"flower-supernode: {needs}"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flmrcm.deployment.folders import Deployment
+from flmrcm.deployment.flower_folders import FlowerDeployment
 
 SITES = {"north": {"root": "/data/north"}, "south": {"root": None}}
 
@@ -15,7 +15,7 @@ SITES = {"north": {"root": "/data/north"}, "south": {"root": None}}
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of two sites and their coordinator."""
     folder = tmp_path_factory.mktemp("deployment") / "new"
-    Deployment(SITES, address="hospital.example", port=8123, days=30).write(folder)
+    FlowerDeployment(SITES, address="hospital.example", port=8123, days=30).write(folder)
     return folder
 
 
