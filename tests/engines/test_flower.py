@@ -1,5 +1,6 @@
 """Flower: real messages, houses with their own files, and the same weights, bit for bit."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[
 from houses_kit import OneProcessGrid, run_abroad, run_here, write_houses
 from laws_kit import equal
 
+from flmrcm.engines import flower_messages
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
@@ -142,8 +144,10 @@ def test_silence_is_borne_as_long_as_was_said(houses, tmp_path, monkeypatch):
         run_abroad(tmp_path / "run", grid, *words)
 
 
-def test_another_version_is_refused_with_both_shown(houses, tmp_path, monkeypatch):
+@pytest.mark.parametrize("more", [{}, {"unheard_of": 1}])
+def test_another_version_is_refused_with_both_shown(houses, tmp_path, monkeypatch, more):
     monkeypatch.setattr("flmrcm.runs.at_site.__version__", "0.0.7")
+    monkeypatch.setattr(flower_messages, "asdict", lambda call: {**asdict(call), **more})
     with pytest.raises(SiteFailed, match=r"it has flmrcm 0\.0\.7, the coordinator 0\.1\.0"):
         run_abroad(tmp_path / "run", OneProcessGrid(houses), "strategy=fl_mr")
 
