@@ -27,8 +27,8 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
-test-deployment: $(VENV)-flower/ready ## the tests of Flower, real processes on loopback too; minutes
-	$(VENV)-flower/bin/pytest -m "slow or not slow" tests/engines/test_flower.py tests/deployment
+test-deployment: $(VENV)-flower/ready ## the tests of Flower, real processes on loopback too; a quarter of an hour
+	$(VENV)-flower/bin/pytest -m "slow or not slow" tests/engines/test_flower*.py tests/flower_app tests/deployment
 
 $(VENV)-flower/ready: pyproject.toml constraints-flower.txt
 	$(PYTHON) -m venv $(VENV)-flower
