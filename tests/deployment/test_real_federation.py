@@ -1,4 +1,7 @@
-"""Real processes on loopback: TLS, keys, four sites, and the weights of one process."""
+"""Real processes on loopback: TLS, four sites known by key or certificate, weights of one process.
+
+Each transport's federation is brought up once, and every strategy runs on it.
+"""
 
 import os
 import socket
@@ -6,15 +9,21 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+pytest.importorskip("flwr", reason="see `make test-deployment`")
+pytest.importorskip("nvflare", reason="see `make test-deployment`")
 
 from houses_kit import SITES, WORDS, run_here, write_houses
 from laws_kit import equal
 
 from flmrcm.app import main
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.ledger import LEDGER, Ledger
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, which lives in this process
+]
 
 GUARD = """
 import os, socket
@@ -36,45 +45,63 @@ def free_port():
         return server.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("federation")
+@pytest.fixture(scope="module", params=["flower", "nvflare"])
+def via(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def federation(place):
+def place(via, tmp_path_factory):
+    return tmp_path_factory.mktemp(via)
+
+
+@pytest.fixture(scope="module")
+def federation(via, place):
     """Four sites and their coordinator, up; every look-up of a foreign name is noted."""
     (place / "guard").mkdir()
     (place / "guard" / "sitecustomize.py").write_text(GUARD)
     (place / "asked").touch()
     write_houses(place / "data")
     roots = [f"sites.{name}.root={place / 'data' / folder}" for name, folder in SITES.items()]
-    ports = [f"port={free_port()}", f"node_port={free_port()}"]
+    own = {"flower": "node_port", "nvflare": "admin_port"}[via]
+    ports = [f"port={free_port()}", f"{own}={free_port()}"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(place / "guard"))
         patch.setenv("FLMRCM_ASKED", str(place / "asked"))
         patch.setenv("OMP_NUM_THREADS", "1")
-        words = ["flower", "sites=bfhi", *roots, *ports, f"output={place / 'up'}"]
+        words = [via, "sites=bfhi", *roots, *ports, f"output={place / 'up'}"]
         main(["deploy", *words])
         for house in place.glob("up/sites/*/site.yaml"):
             house.write_text(house.read_text().replace("threads: null", "threads: 1"))
-        main(["up", *words])
-        yield place / "up" / "coordinator"
-        main(["down", str(place / "up")])
+        try:
+            main(["up", *words])
+            yield place / "up" / "coordinator"
+        finally:
+            main(["down", str(place / "up")])
+
+
+def assert_both_books_say_the_same(run, place):
+    """The run's own ledger, and those that its sites kept; what a site judges isn't booked here."""
+    books = [max(place.glob(f"up/sites/{site}/runs/*/sites/{site}/{LEDGER}"),
+                 key=lambda path: path.stat().st_mtime_ns) for site in SITES]  # fmt: skip
+    theirs = [entry for book in books for entry in Ledger(book).read() if entry.op != "judge"]
+    assert sorted(theirs) == sorted(Ledger(run / LEDGER).read())
+    assert len(theirs) > 100
 
 
 @pytest.mark.parametrize("name", ["fl_mr", "fl_mrcm_latent", "scaffold"])
 def test_three_rounds_end_bit_for_bit_where_in_process_ends(
-    federation, place, tmp_path, monkeypatch, name
+    via, federation, place, tmp_path, monkeypatch, name
 ):
     monkeypatch.chdir(tmp_path)
     words = [*WORDS, f"strategy={name}"]
-    abroad = ["engine=flower", f"engine.federation={federation}", "engine.patience=600"]
+    abroad = [f"engine={via}", f"engine.federation={federation}", "engine.patience=600"]
     main(["train", *words, *abroad])
     (path,) = Path("outputs").glob("*/*/checkpoints/last.pt")
     here = run_here(tmp_path / "here", place / "data", f"strategy={name}")
     expected = read_checkpoint(here.path / "checkpoints" / "last.pt")
     assert equal(read_checkpoint(path).weights, expected.weights)
+    assert_both_books_say_the_same(path.parents[1], place)
     assert (place / "asked").read_text() == ""
 
 
