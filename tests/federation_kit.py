@@ -17,6 +17,7 @@ from flmrcm.app import main
 from flmrcm.deployment.tryout import running
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.federation.journal import Journal
+from flmrcm.federation.ledger import LEDGER, Entry, Ledger
 
 ROOT = Path(__file__).parents[1]
 HOOKS = ROOT / "tests" / "deployment" / "hooks"
@@ -27,10 +28,11 @@ class RealFederation:
 
     Args:
         place: a folder to live in.
+        via: what carries the calls.
     """
 
-    def __init__(self, place: Path) -> None:
-        self.place, self.folder = place, place / "up"
+    def __init__(self, place: Path, via: str = "flower") -> None:
+        self.via, self.place, self.folder = via, place, place / "up"
         self.coordinator, self.held = self.folder / "coordinator", place / "held"
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -41,8 +43,9 @@ class RealFederation:
         (self.place / "asked").touch()
         write_houses(self.place / "data")
         roots = [f"sites.{n}.root={self.place / 'data' / folder}" for n, folder in SITES.items()]
-        ports = [f"port={free_port()}", f"node_port={free_port()}"]
-        words = ["flower", "sites=bfhi", *roots, *ports, f"output={self.folder}"]
+        other = {"flower": "node_port", "nvflare": "admin_port"}[self.via]
+        ports = [f"port={free_port()}", f"{other}={free_port()}"]
+        words = [self.via, "sites=bfhi", *roots, *ports, f"output={self.folder}"]
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._hooks().items():
                 patch.setenv(name, value)
@@ -140,7 +143,15 @@ class RealFederation:
 
     def train(self, *words: str) -> "Training":
         """Types `flmrcm train` in a terminal of its own."""
-        return Training(self.place, self._hooks(), words, self.coordinator)
+        abroad = [f"engine={self.via}", f"engine.federation={self.coordinator}"]
+        return Training(self.place, self._hooks(), words, [*abroad, "engine.patience=200"])
+
+    def books_of(self, run: Path) -> tuple[list[Entry], list[Entry]]:
+        """Gives what a run's own ledger holds, and what its sites' hold; all sorted."""
+        own = sorted(Ledger(run / LEDGER).read())
+        kept = [self.folder.glob(f"sites/{name}/runs/*/sites/{name}/{LEDGER}") for name in SITES]
+        newest = [max(books, key=lambda path: path.stat().st_mtime_ns) for books in kept]
+        return own, sorted(entry for book in newest for entry in Ledger(book).read())
 
     def _hooks(self) -> dict[str, str]:
         return {
@@ -154,7 +165,7 @@ class Training:
     """A `flmrcm train` that somebody typed; `ends` tells how it went."""
 
     def __init__(
-        self, place: Path, hooks: dict[str, str], words: Sequence[str], coordinator: Path
+        self, place: Path, hooks: dict[str, str], words: Sequence[str], abroad: Sequence[str]
     ) -> None:
         name = f"run_{time.time_ns()}"
         self._place, self._said = place / "outputs" / name, place / f"{name}.txt"
@@ -162,7 +173,6 @@ class Training:
         if resumed:
             self._place = Path(resumed[0]).parent
         else:
-            abroad = ["engine=flower", f"engine.federation={coordinator}", "engine.patience=200"]
             words = [*WORDS, *abroad, "test.saved_volumes=0", f"name={name}", *words]
         with self._said.open("wb") as out:
             self._process = subprocess.Popen(

@@ -57,7 +57,7 @@ def session(folder: Path) -> Generator[Any]:
         from nvflare.fuel.flare_api.flare_api import new_secure_session
     except ImportError:
         raise FlmrcmError("nvflare: isn't installed; pip install 'flmrcm[nvflare]'.") from None
-    logging.getLogger("nvflare").setLevel(logging.ERROR)
+    logging.getLogger("nvflare").setLevel(logging.CRITICAL)  # what fails is told by us
     try:
         with redirect_stdout(StringIO()):  # it says that it connects
             opened = new_secure_session(USER, str(folder / "admin"), timeout=_PATIENCE)

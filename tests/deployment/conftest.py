@@ -1,4 +1,4 @@
-"""One small deployment, of which nothing runs, and one real federation, all of which does."""
+"""One small deployment, of which nothing runs, and two real federations, all of which do."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +21,19 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Four sites and their coordinator, up; every look-up of a foreign name is noted."""
-    pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+    """Four sites and their coordinator over Flower; every look-up of a foreign name is noted."""
+    yield from _up(tmp_path_factory, "flower", "flwr")
+
+
+@pytest.fixture(scope="session")
+def nvflare_federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same over NVFlare."""
+    yield from _up(tmp_path_factory, "nvflare", "nvflare")
+
+
+def _up(tmp_path_factory: pytest.TempPathFactory, via: str, library: str) -> Iterator[Any]:
+    pytest.importorskip(library, reason=f"it isn't installed: pip install 'flmrcm[{via}]'")
     from federation_kit import RealFederation
 
-    with RealFederation(tmp_path_factory.mktemp("federation")).up() as up:
+    with RealFederation(tmp_path_factory.mktemp(via), via).up() as up:
         yield up
