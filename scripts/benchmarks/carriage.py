@@ -39,18 +39,21 @@ class Carrier:
         words: that choose it; `COORDINATOR` stands for the folder of its deployment.
         at_most: its round may take, as a multiple of one in process.
         deployment: what `flmrcm up` calls it; None where it has none.
+        ports: keys of those its deployment needs.
     """
 
     package: str
     words: Sequence[str]
     at_most: float | None = None
     deployment: str | None = None
+    ports: Sequence[str] = ()
 
 
 CARRIERS = {
     "in process": Carrier("flmrcm", ["engine.threads=1"]),
     "Ray": Carrier("ray", ["engine=ray", "engine.actors=1", "engine.threads=1"], 1.05),
-    "Flower": Carrier("flwr", ["engine=flower"], 1.3, "flower"),
+    "NVFlare": Carrier("nvflare", ["engine=nvflare"], 1.1, "nvflare", ("port", "admin_port")),
+    "Flower": Carrier("flwr", ["engine=flower"], 1.3, "flower", ("port", "node_port")),
 }
 
 
@@ -140,8 +143,8 @@ def deployed(carrier: Carrier, folder: Path) -> Generator[list[str]]:
         yield []
         return
     place = folder / carrier.deployment
-    words = [*DATA, f"output={place}", f"port={free_port()}", f"node_port={free_port()}"]
-    flmrcm("up", carrier.deployment, *words)
+    ports = [f"{key}={free_port()}" for key in carrier.ports]
+    flmrcm("up", carrier.deployment, *DATA, f"output={place}", *ports)
     try:
         yield [f"engine.federation={place / 'coordinator'}"]
     finally:
