@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+TRANSPORTS := tests/engines/test_flower*.py tests/engines/test_nvflare*.py tests/flower_app tests/deployment
 
-.PHONY: help demo scenarios test test-deployment check format bench wheel clean
+.PHONY: help demo scenarios test test-transports test-deployment check format bench wheel clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -27,8 +28,11 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
-test-deployment: $(VENV)-deployment/ready ## the tests of Flower and NVFlare, real processes on loopback too; long
-	$(VENV)-deployment/bin/pytest -m "slow or not slow" tests/engines/test_flower*.py tests/engines/test_nvflare*.py tests/flower_app tests/deployment
+test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages in one process
+	$(VENV)-deployment/bin/pytest -m "not slow" $(TRANSPORTS)
+
+test-deployment: $(VENV)-deployment/ready ## Flower and NVFlare, real processes on loopback and what befalls them; long
+	$(VENV)-deployment/bin/pytest $(TRANSPORTS)
 
 $(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
 	$(PYTHON) -m venv $(VENV)-deployment
