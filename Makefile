@@ -27,8 +27,8 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
-test-deployment: $(VENV)-deployment/ready ## the tests of Flower and NVFlare, real processes on loopback too; minutes
-	$(VENV)-deployment/bin/pytest -m "slow or not slow" tests/engines/test_flower.py tests/engines/test_nvflare.py tests/deployment
+test-deployment: $(VENV)-deployment/ready ## the tests of Flower and NVFlare, real processes on loopback too; long
+	$(VENV)-deployment/bin/pytest -m "slow or not slow" tests/engines/test_flower*.py tests/engines/test_nvflare*.py tests/flower_app tests/deployment
 
 $(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
 	$(PYTHON) -m venv $(VENV)-deployment

@@ -11,6 +11,7 @@ import pytest
 import torch
 from books_kit import keep_books
 from laws_kit import Setting, fl_mrcm, hospitals
+from letters_kit import by_letters
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.ray import RayActors
@@ -39,6 +40,7 @@ needs_ray = pytest.mark.skipif(
 ENGINES = [
     pytest.param(partial(InProcess, threads=1), id="in_process"),
     pytest.param(partial(RayActors, actors=1, threads=1), id="ray", marks=needs_ray),
+    pytest.param(by_letters, id="letters"),
 ]
 """An engine that joins this list has to pass the whole contract."""
 

@@ -13,6 +13,7 @@ from flmrcm.assembly.abroad import experiment_of, travel_hash, travelling
 from flmrcm.assembly.compose import composed
 from flmrcm.engines.abroad import Reach
 from flmrcm.engines.flower_calls import FlowerGrid
+from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.flower_app.resident import maker_at
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.training import run
@@ -115,3 +116,8 @@ def run_here(folder: Path, root: Path, *words: str) -> RunFolder:
     near = [f"data_dir={root}", "engine.threads=1"]
     run(composed("train", [*WORDS, *near, *words]), here, False)
     return here
+
+
+def ended_here(folder: Path, root: Path, *words: str) -> Checkpoint:
+    """Gives the state in which the same ends in this process."""
+    return read_checkpoint(run_here(folder, root, *words).path / "checkpoints" / "last.pt")

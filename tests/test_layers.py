@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    "types": 1, "errors": 1, "seeding": 1,
+    "types": 1, "errors": 1, "seeding": 1, "files": 1,
     "physics": 2, "strategies": 2, "privacy": 2,
     "data": 3, "simulation": 3, "models": 3,
     "learning": 4,

@@ -1,5 +1,6 @@
 """A site in its own house: its YAML file, and the client it makes of a config that travelled."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +12,11 @@ from flmrcm.assembly.borders import read_policy
 from flmrcm.assembly.clients import build_clients
 from flmrcm.assembly.federation import IN_PROCESS, check
 from flmrcm.assembly.own_file import described, read_settings
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, SiteRefuses, require
+from flmrcm.federation.border import HousePolicy
 from flmrcm.federation.client import Client
+
+log = logging.getLogger(__name__)
 
 _FOR_THE_NODE = ("via", "coordinator", "port", "restart_after")
 """Keys of the same file that only the site's start script reads."""
@@ -34,6 +38,9 @@ class House:
         memory: where its private state lies.
         compute: device and loader processes.
         threads: torch threads during a call; None takes torch's own choice.
+
+    Raises:
+        ConfigErrors: it says nowhere where its data lie.
     """
 
     folder: Path
@@ -43,6 +50,10 @@ class House:
     memory: str = "memory"
     compute: Mapping[str, Any] = field(default_factory=dict[str, Any])
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        known = bool(self.data.get("root") or self.data.get("generator"))
+        require({"data": (known, "give it `root: FOLDER`, where the site's data lie.")})
 
     def path(self, name: str) -> Path:
         """Gives a path that the file names."""
@@ -57,17 +68,26 @@ class House:
 
         Raises:
             ConfigErrors: the run doesn't know the site, or the file says what can't be.
+            SiteRefuses: its policy can't be read.
         """
         if self.site not in config["sites"]:
             known = ", ".join(sorted(config["sites"]))
             raise ConfigErrors([f"site {self.site}: the run has none of that name, but {known}."])
         parts = check(OmegaConf.create(self._completed(config)))
-        policies = {self.site: read_policy(self.path(self.policy))} if self.policy else {}
+        policies = {self.site: self._read_policy()} if self.policy else {}
         folder = self.path("runs") / experiment
         parts = replace(
             parts, policies=policies, config={**parts.config, "engine": config["engine"]}
         )
         return build_clients(parts, folder, lambda _: None)[self.site]
+
+    def _read_policy(self) -> HousePolicy:
+        try:
+            return read_policy(self.path(self.policy or ""))
+        except ConfigErrors as error:
+            log.error("%s", error)
+            why = "its house policy can't be read; its own log tells why."
+            raise SiteRefuses(why) from None  # the error names a path
 
     def _completed(self, config: Mapping[str, Any]) -> dict[str, Any]:
         node = {**config["sites"][self.site], **self._placed()}

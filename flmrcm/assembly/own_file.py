@@ -1,13 +1,14 @@
 """Files that somebody keeps beside a run: a policy, a house, a coordinator's settings."""
 
 from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from flmrcm.assembly.checking import Gathering, plain
+from flmrcm.assembly.checking import Gathering, argument_problems, plain
 from flmrcm.errors import ConfigErrors
 
 T = TypeVar("T")
@@ -40,10 +41,16 @@ def described(path: Path, make: Callable[..., T], settings: Mapping[str, Any], *
         more: arguments that no file holds.
 
     Raises:
-        ConfigErrors: unknown keys or values; all together.
+        ConfigErrors: unknown keys or values, or missing keys; all together.
     """
+    given = {*settings, *more}
+    problems = argument_problems(make, dict(settings), dict(more)) + [
+        f"{name}: is missing."
+        for name, parameter in signature(make).parameters.items()
+        if parameter.default is Parameter.empty and name not in given
+    ]
     found = Gathering()
-    made = found.call(make, dict(settings), **more)
+    made = None if problems else found.call(make, dict(settings), **more)
     if made is None:
-        raise ConfigErrors([f"{path}: {problem}" for problem in found.problems])
+        raise ConfigErrors([f"{path}: {problem}" for problem in problems or found.problems])
     return made

@@ -15,6 +15,8 @@ Ends the processes that `flmrcm up` noted in FOLDER (deployment). Keys, data and
 
 def main(words: list[str]) -> None:
     """Ends them and says which."""
+    if len(words) > 1 or any("=" in word for word in words):
+        raise FlmrcmError(f"down: takes one folder; got {' '.join(words)}.")
     from flmrcm.deployment.tryout import stop  # only here: it needs [flower] or [nvflare]
 
     folder = Path(words[0] if words else OUTPUT).expanduser().resolve()

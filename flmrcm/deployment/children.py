@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flmrcm.deployment.probe import NobodyThere, probe
@@ -34,7 +34,9 @@ class Child:
     ) -> None:
         self.stopped = False
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        with (folder / "log.txt").open("ab") as out:
+        self._log = folder / "log.txt"
+        with self._log.open("ab") as out:
+            self._begun = out.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 list(map(str, words)), env={**environment, "PATH": path}, stdout=out, stderr=out
             )
@@ -57,14 +59,18 @@ class Child:
         """Waits until it ends."""
         self._process.wait()
 
-    def wait_for(self, address: str, authority: Path) -> None:
-        """Waits until it answers at an address, or ends."""
-        while self._process.poll() is None:
-            try:
-                probe(address, authority)
-                break
-            except NobodyThere:
-                time.sleep(0.2)
+    def wait_for(self, ready: Callable[[], bool]) -> bool:
+        """Waits until something is so; tells whether the process still runs then."""
+        while self._process.poll() is None and not ready():
+            time.sleep(0.2)
+        return self._process.poll() is None
+
+    @property
+    def said(self) -> str:
+        """What `log.txt` got since the process began."""
+        with self._log.open("rb") as log_file:
+            log_file.seek(self._begun)
+            return log_file.read().decode(errors="replace").strip()
 
     def _stop(self) -> None:
         self.stopped = True

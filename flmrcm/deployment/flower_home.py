@@ -18,6 +18,9 @@ ENVIRONMENT = {
 
 CONNECTION = "hospitals"
 
+RESIDENT = "resident.json"
+"""The file, beside a site's own, that tells where its resident process is to be found."""
+
 
 def write_home(folder: Path, address: str) -> None:
     """Writes, below a coordinator's folder, whom Flower's command line talks to."""

@@ -2,12 +2,14 @@
 
 import json
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from flmrcm.deployment.settings import CoordinatorSettings
 from flmrcm.errors import FlmrcmError
 
 HOUSE = "FLMRCM_HOUSE"
@@ -26,6 +28,19 @@ AUTHORITY = "admin/startup/rootCA.pem"
 """Below the coordinator's folder: the certificate that everybody trusts."""
 
 _PATIENCE = 20.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class NVFlareSettings(CoordinatorSettings):
+    """What `coordinator.yaml` says of NVFlare's server.
+
+    Args:
+        admin_port: on which it's given orders, on its loopback.
+        sites: those it knows.
+    """
+
+    admin_port: int
+    sites: Sequence[str]
 
 
 @contextmanager

@@ -6,14 +6,22 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from flmrcm.deployment.certificates import check_coordinator, check_date, read_certificate
 from flmrcm.deployment.children import Child, await_coordinator
-from flmrcm.deployment.nvflare_home import AUTHORITY, HOUSE, connected, session
-from flmrcm.deployment.places import COORDINATOR, settings_of
-from flmrcm.deployment.probe import check_free, probe
+from flmrcm.deployment.nvflare_home import (
+    AUTHORITY,
+    HOUSE,
+    NVFlareSettings,
+    connected,
+    session,
+)
+from flmrcm.deployment.places import COORDINATOR
+from flmrcm.deployment.probe import answers, check_free
+from flmrcm.deployment.settings import NodeSettings, read_coordinator, read_node
 from flmrcm.errors import FlmrcmError
 
 log = logging.getLogger(__name__)
@@ -22,26 +30,43 @@ _STORED = "/tmp/nvflare"  # noqa: S108
 """Where NVFlare would keep its jobs; they're kept in the coordinator's folder instead."""
 
 
-def check_startable(folder: Path) -> None:
-    """Refuses a try-out that can't be started.
+@dataclass(frozen=True, kw_only=True)
+class NVFlareNode(NodeSettings):
+    """What `site.yaml` says of a site's client.
+
+    Args:
+        restart_after: seconds until a client that ended is started again.
+    """
+
+    restart_after: float = 10
+
+
+def make_ready(folder: Path) -> None:
+    """Checks that a try-out can start.
 
     Raises:
         FlmrcmError: NVFlare isn't installed, or a port is taken.
     """
     _require_nvflare()
-    settings = settings_of(folder / "coordinator", "coordinator")
-    check_free("127.0.0.1", settings["port"])
-    check_free("127.0.0.1", settings["admin_port"])
+    settings = read_coordinator(folder / "coordinator", NVFlareSettings)
+    check_free("127.0.0.1", settings.port)
+    check_free("127.0.0.1", settings.admin_port)
 
 
-def joined(folder: Path) -> set[str]:
-    """Gives the sites that are connected to a running coordinator."""
+def is_ready(folder: Path) -> bool:
+    """Tells whether a deployment's coordinator answers."""
+    coordinator = folder / "coordinator"
+    port = read_coordinator(coordinator, NVFlareSettings).port
+    return answers(f"127.0.0.1:{port}", coordinator / AUTHORITY)
+
+
+def has_joined(folder: Path, site: str) -> bool:
+    """Tells whether a deployment's site is connected."""
     try:
-        probe(f"127.0.0.1:{settings_of(folder, 'coordinator')['port']}", folder / AUTHORITY)
-        with session(folder) as opened:
-            return connected(opened)
+        with session(folder / "coordinator") as opened:
+            return site in connected(opened)
     except FlmrcmError:
-        return set()
+        return False
 
 
 def serve_coordinator(folder: Path) -> None:
@@ -51,16 +76,15 @@ def serve_coordinator(folder: Path) -> None:
         FlmrcmError: a bad certificate, a taken port, or the server ended by itself.
     """
     _require_nvflare()
-    settings, startup = settings_of(folder, "coordinator"), folder / "server" / "startup"
+    settings, startup = read_coordinator(folder, NVFlareSettings), folder / "server" / "startup"
     check_coordinator(startup / "server.crt", startup / "rootCA.pem")
-    check_free(settings["listens_on"], settings["port"])
-    check_free("127.0.0.1", settings["admin_port"])
+    check_free(settings.listens_on, settings.port)
+    check_free("127.0.0.1", settings.admin_port)
     _keep_jobs_in(folder)
     words = _words("server.server_train", folder / "server", "fed_server.json")
     with Child(words, folder, {**os.environ, COORDINATOR: str(folder)}) as child:
-        child.wait_for(f"127.0.0.1:{settings['port']}", folder / AUTHORITY)
-        sites = ", ".join(settings["sites"])
-        log.info("coordinator ready at %s for %s", settings["address"], sites)
+        child.wait_for(lambda: answers(f"127.0.0.1:{settings.port}", folder / AUTHORITY))
+        log.info("coordinator ready at %s for %s", settings.address, ", ".join(settings.sites))
         child.wait()
     if not child.stopped:
         raise FlmrcmError(f"{folder}: the server ended; {folder / 'log.txt'} tells why.")
@@ -73,20 +97,18 @@ def serve_site(folder: Path) -> None:
         FlmrcmError: a certificate that isn't one to trust.
     """
     _require_nvflare()
-    house, startup = settings_of(folder, "site"), folder / "kit" / "startup"
+    own, startup = read_node(folder, NVFlareNode), folder / "kit" / "startup"
     check_date(read_certificate(startup / "client.crt"), startup / "client.crt")
-    name, address = house["site"], house["coordinator"]
-    words = _words("client.client_train", folder / "kit", "fed_client.json", f"uid={name}")
+    words = _words("client.client_train", folder / "kit", "fed_client.json", f"uid={own.site}")
     while True:
-        await_coordinator(address, startup / "rootCA.pem")
+        await_coordinator(own.coordinator, startup / "rootCA.pem")
         with Child(words, folder, {**os.environ, HOUSE: str(folder / "site.yaml")}) as child:
-            log.info("site %s: calls %s", name, address)
+            log.info("site %s: calls %s", own.site, own.coordinator)
             child.wait()
         if child.stopped:
             return
-        again = house.get("restart_after", 10)
-        log.warning("site %s: its client ended; again in %d s", name, again)
-        time.sleep(again)
+        log.warning("site %s: its client ended; again in %g s", own.site, own.restart_after)
+        time.sleep(own.restart_after)
 
 
 def _words(program: str, kit: Path, startup: str, *more: str) -> Sequence[object]:

@@ -17,17 +17,6 @@ SETTINGS = {"coordinator": "coordinator.yaml", "site": "site.yaml"}
 """By whose folder it is."""
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Gives a settings file of a deployment.
-
-    Raises:
-        FlmrcmError: it isn't there or isn't one.
-    """
-    if not path.exists():
-        raise FlmrcmError(f"{path}: isn't there; name a folder that `flmrcm deploy` made.")
-    return read_settings(path)
-
-
 def settings_of(folder: Path, role: str) -> dict[str, Any]:
     """Gives the settings of a coordinator's or a site's folder.
 
@@ -35,7 +24,9 @@ def settings_of(folder: Path, role: str) -> dict[str, Any]:
         FlmrcmError: it's none, or doesn't say what carries the calls.
     """
     path = folder / SETTINGS[role]
-    settings = read_yaml(path)
+    if not path.exists():
+        raise FlmrcmError(f"{path}: isn't there; name a folder that `flmrcm deploy` made.")
+    settings = read_settings(path)
     if settings.get("via") not in TRANSPORTS:
         raise FlmrcmError(
             f"{path}: via={settings.get('via')}: what carries the calls, one of "
@@ -44,25 +35,26 @@ def settings_of(folder: Path, role: str) -> dict[str, Any]:
     return settings
 
 
-def coordinator_of(folder: Path, via: str) -> dict[str, Any]:
-    """Gives a coordinator's settings.
+def check_via(folder: Path, via: str) -> None:
+    """Refuses a coordinator's folder that was made for something else.
 
     Raises:
-        FlmrcmError: its folder was made for something else.
+        FlmrcmError: with what it was made for.
     """
-    settings = settings_of(folder, "coordinator")
-    if settings["via"] != via:
+    made_for = settings_of(folder, "coordinator")["via"]
+    if made_for != via:
         raise FlmrcmError(
-            f"{folder}: was made by `flmrcm deploy {settings['via']}`; use "
-            f"engine={settings['via']}, or name another folder."
+            f"{folder}: was made by `flmrcm deploy {made_for}`; use engine={made_for}, or name "
+            "another folder."
         )
-    return settings
 
 
 def services_of(folder: Path, role: str) -> Any:
     """Gives the module that runs a coordinator's or a site's processes.
 
-    It has `check_startable`, `joined`, `serve_coordinator` and `serve_site`.
+    It has `serve_coordinator` and `serve_site`; for a try-out also `make_ready`, which checks that
+    it can start and clears what an earlier one left, `is_ready` of its coordinator, and
+    `has_joined` of a site.
 
     Raises:
         FlmrcmError: the folder doesn't say what carries the calls.

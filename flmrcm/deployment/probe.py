@@ -45,6 +45,19 @@ def probe(address: str, authority: Path) -> None:
         ) from None
 
 
+def answers(address: str, authority: Path) -> bool:
+    """Tells whether a coordinator answers.
+
+    Raises:
+        FlmrcmError: a wrong one does.
+    """
+    try:
+        probe(address, authority)
+    except NobodyThere:
+        return False
+    return True
+
+
 def check_free(host: str, port: int) -> None:
     """Refuses a port that somebody listens on.
 

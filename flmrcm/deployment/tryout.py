@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from flmrcm.deployment.places import services_of
@@ -19,24 +20,28 @@ _started_here: list["subprocess.Popen[bytes]"] = []
 
 
 def start(folder: Path) -> list[str]:
-    """Starts the coordinator and every site, and waits until the coordinator knows them.
+    """Starts the coordinator and every site, and waits until each is ready.
 
     Returns:
         The sites.
 
     Raises:
         FlmrcmError: something of it runs already, what carries the calls isn't installed, a port
-            is taken, or the coordinator ended.
+            is taken, or a party ended; then all of it is.
     """
     if running(folder):
         raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
     services = services_of(folder / "coordinator", "coordinator")
     sites = sorted(path.name for path in (folder / "sites").iterdir())
-    services.check_startable(folder)
-    pids = {"coordinator": _started("coordinator", folder / "coordinator")}
-    pids |= {site: _started("site", folder / "sites" / site) for site in sites}
-    (folder / PIDS).write_text(json.dumps(pids, indent=1))
-    _await_sites(folder, set(sites), services.joined)
+    services.make_ready(folder)
+    pids: dict[str, int] = {}
+    _start(folder, pids, "coordinator")
+    # a site that comes before its key is known may be sent away for a minute
+    _await(folder, "coordinator", partial(services.is_ready, folder))
+    for site in sites:
+        _start(folder, pids, site)
+    for site in sites:
+        _await(folder, site, partial(services.has_joined, folder, site))
     return sites
 
 
@@ -63,14 +68,18 @@ def running(folder: Path) -> dict[str, int]:
     return {name: pid for name, pid in noted.items() if _is_ours(pid, folder)}
 
 
-def _started(role: str, folder: Path) -> int:
-    with (folder / "out.txt").open("wb") as out:
+def _start(folder: Path, pids: dict[str, int], name: str) -> None:
+    """Starts a party and notes its process."""
+    role = name if name == "coordinator" else "site"
+    own = _folder(folder, name)
+    with (own / "out.txt").open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(folder)],
+            [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(own)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     _started_here.append(process)
-    return process.pid
+    pids[name] = process.pid
+    (folder / PIDS).write_text(json.dumps(pids, indent=1))
 
 
 def _is_ours(pid: int, folder: Path) -> bool:
@@ -82,14 +91,19 @@ def _is_ours(pid: int, folder: Path) -> bool:
     return "flmrcm.deployment" in shown and str(folder) in shown and not shown.startswith("Z")
 
 
-def _await_sites(folder: Path, sites: set[str], joined: Callable[[Path], set[str]]) -> None:
-    end, coordinator = time.monotonic() + _PATIENCE, folder / "coordinator"
-    while time.monotonic() < end:
-        if "coordinator" not in running(folder):
-            said = (coordinator / "out.txt").read_text().strip().splitlines() or ["it ended"]
+def _await(folder: Path, name: str, ready: Callable[[], bool]) -> None:
+    """Waits for a party; where it ends instead, all is ended, and its last words are the error."""
+    end = time.monotonic() + _PATIENCE
+    while not ready():
+        for ended in sorted({"coordinator", name} - running(folder).keys()):
+            said = (_folder(folder, ended) / "out.txt").read_text().strip().splitlines()
             stop(folder)
-            raise FlmrcmError(said[-1])
-        if sites <= joined(coordinator):
-            return
+            raise FlmrcmError(said[-1] if said else f"{ended}: ended at once.")
+        if time.monotonic() > end:
+            log = _folder(folder, name) / "log.txt"
+            raise FlmrcmError(f"{name}: not up after {_PATIENCE:g} s; see {log}.")
         time.sleep(0.5)
-    raise FlmrcmError(f"{folder}: not up after {_PATIENCE:g} s; see {coordinator / 'log.txt'}.")
+
+
+def _folder(folder: Path, name: str) -> Path:
+    return folder / name if name == "coordinator" else folder / "sites" / name

@@ -71,15 +71,12 @@ class FlowerGrid:
         self, calls: Mapping[str, Call], messages: Mapping[str, Broadcast]
     ) -> dict[str, str]:
         """Sends calls off; gives whose answer each of Flower's message numbers will be."""
-        posts = [
-            Message(
-                record_of(call_letter(call, messages[site])),
-                dst_node_id=self.nodes[site],
-                message_type=_TYPES[call.op],
-            )
-            for site, call in calls.items()
-        ]
-        return dict(zip(self.grid.push_messages(posts), calls, strict=True))
+        numbers: dict[str, str] = {}
+        for site, call in calls.items():  # one by one: a model for each site wouldn't fit
+            record, kind = record_of(call_letter(call, messages[site])), _TYPES[call.op]
+            post = Message(record, dst_node_id=self.nodes[site], message_type=kind)
+            numbers |= dict.fromkeys(self.grid.push_messages([post]), site)
+        return numbers
 
     def _pulled(
         self, waiting: dict[str, str], messages: Mapping[str, Broadcast]

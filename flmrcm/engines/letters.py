@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 from flmrcm import __version__
@@ -31,10 +31,14 @@ def call_letter(call: Call, message: Broadcast) -> Letter:
 
 
 def read_call(letter: Letter) -> tuple[Call, Broadcast]:
-    """Gives the call and the message that a letter holds."""
+    """Gives the call and the message that a letter holds.
+
+    What only another version says is left out: whoever compares the versions has to get that far.
+    """
     head, weights, extras = _read(letter)
-    round_ = head.pop("round")
-    return Call(**head), Broadcast(round_, weights, extras)
+    known = {field.name for field in fields(Call)}
+    call = Call(**{name: value for name, value in head.items() if name in known})
+    return call, Broadcast(head["round"], weights, extras)
 
 
 def answer_letter(reply: Reply, kept: Mapping[str, int], facts: Mapping[str, Any] | None) -> Letter:

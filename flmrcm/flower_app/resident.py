@@ -5,6 +5,7 @@ resident runs, it does the work itself, from the same files, with the same resul
 """
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -18,7 +19,10 @@ from typing import Any
 
 from flwr.app import RecordDict
 
-_PLACE = "resident.json"
+from flmrcm.deployment.flower_home import RESIDENT
+from flmrcm.errors import FlmrcmError
+
+log = logging.getLogger(__name__)
 
 
 def answer_at(house: Path, record: RecordDict, config: Mapping[str, Any]) -> RecordDict:
@@ -30,7 +34,7 @@ def answer_at(house: Path, record: RecordDict, config: Mapping[str, Any]) -> Rec
         config: as it travelled.
     """
     try:
-        place = json.loads((house.parent / _PLACE).read_text())
+        place = json.loads((house.parent / RESIDENT).read_text())
         with Caller(place["address"], "AF_UNIX", bytes.fromhex(place["key"])) as door:
             door.send((record, config))
             return door.recv()
@@ -63,13 +67,15 @@ def serve(house: Path) -> None:
         TemporaryDirectory(prefix="flmrcm") as folder,  # a socket's path has to be short
         Listener(f"{folder}/door", "AF_UNIX", authkey=bytes.fromhex(key)) as listener,
     ):
-        _put(house.parent / _PLACE, {"address": f"{folder}/door", "key": key})
+        _put(house.parent / RESIDENT, {"address": f"{folder}/door", "key": key})
         while True:
             try:
                 with listener.accept() as caller:
                     _serve_one(caller, answer)
             except (OSError, EOFError, AuthenticationError):
                 continue  # whoever called is gone; its answer was as good as not given
+            except Exception:
+                log.exception("a call failed; the caller tries it by itself")
 
 
 def _serve_one(caller: Any, answer: Any) -> None:
@@ -86,4 +92,7 @@ def _put(path: Path, content: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    try:
+        serve(Path(sys.argv[1]))
+    except FlmrcmError as error:
+        sys.exit(str(error))

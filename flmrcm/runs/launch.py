@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
 from flmrcm.assembly.federation import check
-from flmrcm.deployment.places import coordinator_of
+from flmrcm.deployment.places import check_via
 from flmrcm.errors import FlmrcmError
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.job import Errand, Job, outcome, put_job
@@ -30,7 +30,7 @@ class Coordinator(Protocol):
         ...
 
 
-_COORDINATORS: Mapping[str, Callable[[Path, Mapping[str, Any]], Coordinator]] = {
+_COORDINATORS: Mapping[str, Callable[[Path], Coordinator]] = {
     "flower": FlowerCoordinator,
     "nvflare": NVFlareCoordinator,
 }
@@ -49,7 +49,8 @@ def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
     parts = check(cfg)
     place = Path(str(cfg.engine.federation)).expanduser().resolve()
     via, sites = get_object(cfg.engine["_target_"]).via, frozenset(parts.sites)
-    coordinator = _COORDINATORS[via](place, coordinator_of(place, via))
+    check_via(place, via)
+    coordinator = _COORDINATORS[via](place)
     coordinator.look(sites)
     name = put_job(place, Job(dict(parts.config), str(folder.path.resolve()), resumes))
     travels = as_text(travelling(parts.config))

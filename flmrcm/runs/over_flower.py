@@ -3,17 +3,17 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rich.console import Console
 
 from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
 from flmrcm.deployment.register import sites_by_number
-from flmrcm.errors import ConfigErrors
+from flmrcm.deployment.settings import read_coordinator
+from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.runs.job import Errand
 
 _APP = Path(__file__).parents[1] / "flower_app"
@@ -22,6 +22,8 @@ _FLOWERS_OWN = re.compile(
     r"\x1b\[9\dm(INFO|WARNING|ERROR|DEBUG) |Successfully installed|Using SuperLink"
 )
 _TRACE = "ServerApp raised an exception"
+_FRAME = ("╭", "│", "╰")
+"""What Flower frames its own errors with."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,9 @@ class FlowerCoordinator:
 
     Args:
         folder: as `flmrcm deploy flower` made it.
-        settings: its coordinator.yaml.
     """
 
     folder: Path
-    settings: Mapping[str, Any]
 
     def look(self, sites: frozenset[str]) -> None:
         """Looks whether the coordinator is there and knows the sites.
@@ -45,7 +45,7 @@ class FlowerCoordinator:
         """
         from flmrcm.deployment.probe import probe  # only here: other engines do without [flower]
 
-        port = self.settings["port"]
+        port = read_coordinator(self.folder).port
         probe(f"127.0.0.1:{port}", self.folder / "ca.crt")
         write_home(self.folder, f"127.0.0.1:{port}")
         known = set(sites_by_number(self.folder).values())
@@ -59,7 +59,11 @@ class FlowerCoordinator:
             )
 
     def hand_over(self, errand: Errand) -> None:
-        """Starts a job and shows what it says until it ends."""
+        """Starts a job and shows what it says until it ends.
+
+        Raises:
+            FlmrcmError: it couldn't begin.
+        """
         with TemporaryDirectory() as place:
             settings = Path(place) / "run.toml"
             job, config = json.dumps(errand.job), json.dumps(errand.config)
@@ -73,21 +77,31 @@ class FlowerCoordinator:
             ) as process:
                 numbers: list[str] = []
                 try:
-                    _show(process.stdout or (), numbers)
+                    framed = _show(process.stdout or (), numbers)
                 except KeyboardInterrupt:
                     process.kill()
                     for number in numbers:
                         flwr(self.folder, "stop", number, CONNECTION)
                     raise
+        if not numbers:
+            said = framed or self.folder / "log.txt"
+            raise FlmrcmError(f"Flower couldn't begin the run: {said}")
 
 
-def _show(lines: Iterable[str], numbers: list[str]) -> None:
-    """Prints what the run says, without what Flower says; notes Flower's number of the run."""
+def _show(lines: Iterable[str], numbers: list[str]) -> str:
+    """Prints what the run says, without what Flower says; notes Flower's number of the run.
+
+    Returns:
+        What Flower framed: its own errors.
+    """
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    traced = False
+    traced, framed = False, list[str]()
     for line in lines:
         if started := _STARTED.search(line):
             numbers.append(started[1])
         traced = traced or _TRACE in line
-        if not (traced or started or _FLOWERS_OWN.search(line)):
+        if line.startswith(_FRAME):
+            framed.append(line.strip("│ \n") if line[0] == "│" else "")
+        elif not (traced or started or _FLOWERS_OWN.search(line)):
             console.print(line.rstrip("\n"))
+    return " ".join(filter(None, framed))

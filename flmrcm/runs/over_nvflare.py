@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
-from flmrcm.deployment.nvflare_home import AUTHORITY, connected, session, write_job
+from flmrcm.deployment.nvflare_home import (
+    AUTHORITY,
+    NVFlareSettings,
+    connected,
+    session,
+    write_job,
+)
+from flmrcm.deployment.settings import read_coordinator
 from flmrcm.errors import ConfigErrors, FlmrcmError, SiteFailed
 from flmrcm.runs.job import ENDED, SAID, Errand, job_file
 
@@ -27,11 +33,9 @@ class NVFlareCoordinator:
 
     Args:
         folder: as `flmrcm deploy nvflare` made it.
-        settings: its coordinator.yaml.
     """
 
     folder: Path
-    settings: Mapping[str, Any]
 
     def look(self, sites: frozenset[str]) -> None:
         """Looks whether the coordinator is there and knows the sites.
@@ -42,8 +46,9 @@ class NVFlareCoordinator:
         """
         from flmrcm.deployment.probe import probe  # only here: other engines do without [nvflare]
 
-        probe(f"127.0.0.1:{self.settings['port']}", self.folder / AUTHORITY)
-        known = sorted(self.settings["sites"])
+        settings = read_coordinator(self.folder, NVFlareSettings)
+        probe(f"127.0.0.1:{settings.port}", self.folder / AUTHORITY)
+        known = sorted(settings.sites)
         if unknown := sorted(sites - set(known)):
             raise ConfigErrors(
                 [

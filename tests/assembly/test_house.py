@@ -29,12 +29,15 @@ def test_generated_data_lie_in_the_house(write, tmp_path):
 
 
 def test_keys_of_the_start_script_are_left_to_it(write):
-    assert read_house(write("site: ixi\ndata: {}\ncoordinator: 'h:1'\nport: 9094\n")).site == "ixi"
+    text = "site: ixi\ndata: {root: mri}\ncoordinator: 'h:1'\nport: 9094\n"
+    assert read_house(write(text)).site == "ixi"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("site: ixi\ndata: {root: null}\n", "give it `root: FOLDER`, where the site's data lie."),
+        ("data: {root: mri}\n", "site: is missing."),
         ("site: ixi\ndata: {}\ntheads: 2\n", "there is no such key. Did you mean 'threads'?"),
         ("site: ixi\ndata: {}\nthreads: two\n", "threads=two: a whole number or null."),
         ("- just\n- words\n", "isn't lines of KEY: VALUE."),

@@ -1,5 +1,6 @@
 """Flower: real messages, houses with their own files, and the same weights, bit for bit."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[
 from houses_kit import OneProcessGrid, run_abroad, run_here, write_houses
 from laws_kit import equal
 
+from flmrcm.engines import letters
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
@@ -91,12 +93,15 @@ def test_nothing_that_travels_to_a_site_names_a_path(root, houses, tmp_path):
 
 
 def test_both_books_hold_the_same_lines(root, houses, tmp_path):
-    abroad = run_abroad(tmp_path / "run", OneProcessGrid(houses), "strategy=fl_mr", "rounds=1")
+    def books():
+        return {*houses["ixi"].parent.glob(f"runs/*/sites/ixi/{LEDGER}")}
+
+    before = books()  # the houses have seen other runs
+    abroad = run_abroad(tmp_path / "booked", OneProcessGrid(houses), "strategy=fl_mr", "rounds=1")
     own = Ledger(abroad.path / LEDGER).read()
-    books = houses["ixi"].parent.glob(f"runs/*/sites/ixi/{LEDGER}")
-    book = max(books, key=lambda path: path.stat().st_mtime_ns)  # the houses have seen other runs
-    theirs = [entry for entry in Ledger(book).read() if entry.op != "judge"]
-    assert sorted(theirs) == sorted(entry for entry in own if entry.site == "ixi")
+    (book,) = books() - before
+    assert sorted(Ledger(book).read()) == sorted(entry for entry in own if entry.site == "ixi")
+    assert {entry.op for entry in own} == {"join", "train", "evaluate", "judge"}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,39 @@ def test_silence_is_borne_as_long_as_was_said(houses, tmp_path, monkeypatch):
         run_abroad(tmp_path / "run", grid, *words)
 
 
-def test_another_version_is_refused_with_both_shown(houses, tmp_path, monkeypatch):
+@pytest.mark.parametrize("more", [{}, {"unheard_of": 1}])
+def test_another_version_is_refused_with_both_shown(houses, tmp_path, monkeypatch, more):
     monkeypatch.setattr("flmrcm.runs.at_site.__version__", "0.0.7")
+    monkeypatch.setattr(letters, "asdict", lambda call: {**asdict(call), **more})
     with pytest.raises(SiteFailed, match=r"it has flmrcm 0\.0\.7, the coordinator 0\.1\.0"):
         run_abroad(tmp_path / "run", OneProcessGrid(houses), "strategy=fl_mr")
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("strategies: [Scaffold]", "refused by its house policy: FedAvg isn't among its strat"),
+        ("payloads: [metrics]", "refused by its house policy: weights isn't among its payloads"),
+        ("operations: [train", "its house policy can't be read; its own log tells why."),
+        ("operation: [train]", "its house policy can't be read; its own log tells why."),
+    ],
+)
+def test_what_a_house_forbids_is_refused_there_and_told_without_a_path(
+    houses, tmp_path, policy, said
+):
+    (tmp_path / "policy.yaml").write_text(policy)
+    house = tmp_path / "site.yaml"
+    house.write_text(f"{houses['ixi'].read_text()}\npolicy: policy.yaml\n")
+    with pytest.raises(SiteFailed) as failed:
+        run_abroad(tmp_path / "run", OneProcessGrid({**houses, "ixi": house}), "strategy=fl_mr")
+    assert str(failed.value).startswith(f"site ixi, round 0: {said}")
+    assert str(tmp_path) not in str(failed.value)
+
+
+def test_a_house_that_forbids_judging_is_left_out_of_the_table(houses, tmp_path):
+    (tmp_path / "policy.yaml").write_text("operations: [survey, train, evaluate]")
+    house = tmp_path / "site.yaml"
+    house.write_text(f"{houses['ixi'].read_text()}\npolicy: policy.yaml\n")
+    grid = OneProcessGrid({**houses, "ixi": house})
+    run = run_abroad(tmp_path / "run", grid, "strategy=fl_mr", "rounds=1")
+    assert set(read_score_file(run.scores_path)["site"]) == {"brats", "fastmri", "hpks"}
