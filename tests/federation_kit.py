@@ -17,10 +17,10 @@ from flmrcm.app import main
 from flmrcm.deployment.tryout import running
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.federation.journal import Journal
-from flmrcm.federation.ledger import LEDGER, Entry, Ledger
 
 ROOT = Path(__file__).parents[1]
 HOOKS = ROOT / "tests" / "deployment" / "hooks"
+_SECOND_PORT = {"flower": "node_port", "nvflare": "admin_port"}
 
 
 class RealFederation:
@@ -32,7 +32,8 @@ class RealFederation:
     """
 
     def __init__(self, place: Path, via: str = "flower") -> None:
-        self.via, self.place, self.folder = via, place, place / "up"
+        self.via = via
+        self.place, self.folder = place, place / "up"
         self.coordinator, self.held = self.folder / "coordinator", place / "held"
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -43,8 +44,7 @@ class RealFederation:
         (self.place / "asked").touch()
         write_houses(self.place / "data")
         roots = [f"sites.{n}.root={self.place / 'data' / folder}" for n, folder in SITES.items()]
-        other = {"flower": "node_port", "nvflare": "admin_port"}[self.via]
-        ports = [f"port={free_port()}", f"{other}={free_port()}"]
+        ports = [f"port={free_port()}", f"{_SECOND_PORT[self.via]}={free_port()}"]
         words = [self.via, "sites=bfhi", *roots, *ports, f"output={self.folder}"]
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._hooks().items():
@@ -143,15 +143,7 @@ class RealFederation:
 
     def train(self, *words: str) -> "Training":
         """Types `flmrcm train` in a terminal of its own."""
-        abroad = [f"engine={self.via}", f"engine.federation={self.coordinator}"]
-        return Training(self.place, self._hooks(), words, [*abroad, "engine.patience=200"])
-
-    def books_of(self, run: Path) -> tuple[list[Entry], list[Entry]]:
-        """Gives what a run's own ledger holds, and what its sites' hold; all sorted."""
-        own = sorted(Ledger(run / LEDGER).read())
-        kept = [self.folder.glob(f"sites/{name}/runs/*/sites/{name}/{LEDGER}") for name in SITES]
-        newest = [max(books, key=lambda path: path.stat().st_mtime_ns) for books in kept]
-        return own, sorted(entry for book in newest for entry in Ledger(book).read())
+        return Training(self, self._hooks(), words)
 
     def _hooks(self) -> dict[str, str]:
         return {
@@ -165,14 +157,16 @@ class Training:
     """A `flmrcm train` that somebody typed; `ends` tells how it went."""
 
     def __init__(
-        self, place: Path, hooks: dict[str, str], words: Sequence[str], abroad: Sequence[str]
+        self, federation: RealFederation, hooks: dict[str, str], words: Sequence[str]
     ) -> None:
-        name = f"run_{time.time_ns()}"
+        name, place = f"run_{time.time_ns()}", federation.place
         self._place, self._said = place / "outputs" / name, place / f"{name}.txt"
         resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
         if resumed:
             self._place = Path(resumed[0]).parent
         else:
+            abroad = [f"engine={federation.via}", f"engine.federation={federation.coordinator}"]
+            abroad.append("engine.patience=200")
             words = [*WORDS, *abroad, "test.saved_volumes=0", f"name={name}", *words]
         with self._said.open("wb") as out:
             self._process = subprocess.Popen(

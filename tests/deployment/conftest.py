@@ -1,4 +1,4 @@
-"""One small deployment, of which nothing runs, and two real federations, all of which do."""
+"""One small deployment, of which nothing runs, and one real federation, all of which does."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,21 +19,28 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Four sites and their coordinator over Flower; every look-up of a foreign name is noted."""
-    yield from _up(tmp_path_factory, "flower", "flwr")
+@pytest.fixture(scope="session", params=["federation", "over_nvflare"], ids=["flower", "nvflare"])
+def either(request: pytest.FixtureRequest) -> Any:
+    """A real federation over each transport."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")
-def nvflare_federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The same over NVFlare."""
-    yield from _up(tmp_path_factory, "nvflare", "nvflare")
-
-
-def _up(tmp_path_factory: pytest.TempPathFactory, via: str, library: str) -> Iterator[Any]:
-    pytest.importorskip(library, reason=f"it isn't installed: pip install 'flmrcm[{via}]'")
+def over_nvflare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same, with NVFlare between them."""
+    for library in ("flwr", "nvflare"):
+        pytest.importorskip(library, reason="see `make test-deployment`")
     from federation_kit import RealFederation
 
-    with RealFederation(tmp_path_factory.mktemp(via), via).up() as up:
+    with RealFederation(tmp_path_factory.mktemp("over_nvflare"), "nvflare").up() as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Four sites and their coordinator, up; every look-up of a foreign name is noted."""
+    pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+    from federation_kit import RealFederation
+
+    with RealFederation(tmp_path_factory.mktemp("federation")).up() as up:
         yield up
