@@ -1,5 +1,6 @@
 """Flower's long-lived processes: the coordinator's SuperLink, a site's SuperNode."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 _ASKS_AGAIN = 5.0
 """Seconds between two looks for a coordinator."""
+
+_PARENT_DEATH_SIGNAL = 1
+"""Linux's PR_SET_PDEATHSIG."""
 
 _TURNED_AWAY = "[code: 2004]"
 """Flower's: the key isn't registered, was struck, or its last node still counts as there."""
@@ -122,6 +126,12 @@ def _resident(folder: Path) -> Generator[None]:
         yield
 
 
+def _ends_with_parent() -> None:
+    """Has Linux end this process when the one that started it is gone, even if it was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
 class _Child:
     """A process that ends with this one, its output in `log.txt`."""
 
@@ -133,7 +143,7 @@ class _Child:
         with self._log.open("ab") as out:
             self._begun = out.tell()
             self._process = subprocess.Popen(  # noqa: S603
-                list(map(str, words)), env=own, stdout=out, stderr=out
+                list(map(str, words)), env=own, stdout=out, stderr=out, preexec_fn=_ends_with_parent
             )
 
     def __enter__(self) -> "_Child":
