@@ -1,5 +1,6 @@
 """Processes that end with the one that started them, and coordinators that are waited for."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -15,6 +16,10 @@ log = logging.getLogger(__name__)
 
 _ASKS_AGAIN = 5.0
 """Seconds between two looks for a coordinator."""
+
+
+_PARENT_DEATH_SIGNAL = 1
+"""Linux's PR_SET_PDEATHSIG."""
 
 
 class Child:
@@ -38,8 +43,9 @@ class Child:
         with self._log.open("ab") as out:
             self._begun = out.tell()
             self._process = subprocess.Popen(  # noqa: S603
-                list(map(str, words)), env={**environment, "PATH": path}, stdout=out, stderr=out
-            )
+                list(map(str, words)), env={**environment, "PATH": path}, stdout=out, stderr=out,
+                preexec_fn=_ends_with_parent,
+            )  # fmt: skip
 
     def __enter__(self) -> "Child":
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,6 +81,12 @@ class Child:
     def _stop(self) -> None:
         self.stopped = True
         self._process.terminate()
+
+
+def _ends_with_parent() -> None:
+    """Has Linux end this process when the one that started it is gone, even if it was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def await_coordinator(address: str, authority: Path) -> None:

@@ -15,8 +15,8 @@ from flmrcm.errors import FlmrcmError
 
 PIDS = "processes.json"
 _PATIENCE = 300.0  # seconds; a busy machine starts slowly
-_started_here: list["subprocess.Popen[bytes]"] = []
-"""Held on to: that these outlive their starter is the point, and no leak."""
+_started_here: dict[int, "subprocess.Popen[bytes]"] = {}
+"""By number. Held on to: that these outlive their starter is the point, and no leak."""
 
 
 def start(folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def stop(folder: Path) -> list[str]:
     for pid in running(folder).values():
         os.killpg(pid, signal.SIGKILL)
     (folder / PIDS).unlink(missing_ok=True)
-    for process in _started_here:
+    for process in _started_here.values():
         process.poll()
     return sorted(alive)
 
@@ -77,13 +77,15 @@ def _start(folder: Path, pids: dict[str, int], name: str) -> None:
             [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(own)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-    _started_here.append(process)
+    _started_here[process.pid] = process
     pids[name] = process.pid
     (folder / PIDS).write_text(json.dumps(pids, indent=1))
 
 
 def _is_ours(pid: int, folder: Path) -> bool:
     """Tells whether a process is one of ours: numbers of ended processes are given out again."""
+    if pid in _started_here:
+        return _started_here[pid].poll() is None
     shown = subprocess.run(  # noqa: S603
         ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)],  # noqa: S607
         capture_output=True, text=True, check=False,
