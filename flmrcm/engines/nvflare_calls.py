@@ -1,5 +1,6 @@
 """Letters out, letters back: a call of NVFlare's for each site, all at once."""
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from flmrcm.types import Broadcast
 
 _LONGEST = 1e7
 """Seconds, four months: NVFlare takes no `inf`."""
+
+_GONE = "its process is gone, or can't be reached any more."
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,15 @@ class NVFlareClients:
     def _asked(self, site: str, call: Call, message: Broadcast, timeout: float) -> Came:
         head, tensors = call_letter(call, message)
         proxy = self.clients[site](timeout=min(timeout, _LONGEST))
+        began = time.monotonic()
         try:
             return read_answer(site, Letter(*proxy.answer(head=head, tensors=dict(tensors))))
         except CollabCallError as error:
-            if isinstance(error.cause, TimeoutError):
+            gave_up = isinstance(error.cause, TimeoutError)
+            if gave_up and time.monotonic() >= began + timeout:
                 return late(site, message, timeout)
             why = " ".join(str(error.cause).split())[:200]
-            return failed(site, message, f"{why} (from NVFlare)")
+            return failed(site, message, _GONE if gave_up else f"{why} (from NVFlare)")
         except RunAborted:
             raise SiteFailed("stopped at the coordinator; every whole round is kept.") from None
         except (KeyError, TypeError, ValueError) as error:

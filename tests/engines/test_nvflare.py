@@ -95,17 +95,20 @@ def test_without_a_time_out_a_site_has_months_and_with_one_what_was_said(houses,
 
 
 @pytest.mark.parametrize(
-    ("cause", "said"),
+    ("cause", "timeout", "said"),
     [
-        (TimeoutError("late"), r"no reply within 9 s \(robust.timeout\)."),
-        (RuntimeError("cell\nis gone"), r"cell is gone \(from NVFlare\)"),
+        (TimeoutError("late"), 1e-9, r"no reply within 1e-09 s \(robust.timeout\)."),
+        (TimeoutError("soon"), 600, "its process is gone, or can't be reached any more."),
+        (RuntimeError("cell\nis gone"), 600, r"cell is gone \(from NVFlare\)"),
     ],
 )
-def test_a_call_that_fails_on_the_way_ends_the_run_in_one_line(houses, tmp_path, cause, said):
+def test_a_call_that_fails_on_the_way_ends_the_run_in_one_line(
+    houses, tmp_path, cause, timeout, said
+):
     job = OneProcess(houses)
     job.raises = {"ixi": CollabCallError("ixi.client", "answer", cause)}
     with pytest.raises(SiteFailed, match=rf"^site ixi, round 0: {said}"):
-        run_abroad(tmp_path / "run", job, *ONE, "robust.timeout=9")
+        run_abroad(tmp_path / "run", job, *ONE, f"robust.timeout={timeout}")
 
 
 def test_a_run_that_is_stopped_says_so_even_where_failures_are_borne(houses, tmp_path):
