@@ -13,7 +13,10 @@ from flmrcm.deployment.settings import CoordinatorSettings
 from flmrcm.errors import FlmrcmError
 
 HOUSE = "FLMRCM_HOUSE"
-"""The environment variable that tells a site's processes its own file."""
+"""The environment variable that tells a site's processes its own file.
+
+Where sites share an environment, as in NVFlare's simulator, `{site}` in it stands for their names.
+"""
 
 USER = "coordinator@flmrcm.invalid"
 """Who may start jobs; NVFlare wants an address, and this one is nobody's."""

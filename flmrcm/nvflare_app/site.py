@@ -4,7 +4,6 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -33,11 +32,8 @@ class Site:
     def __init__(self, config: str) -> None:
         self._config = json.loads(config)
         self._hand = Lock()
+        self._host: Host | None = None
         log_to_terminal()
-
-    @cached_property
-    def _host(self) -> Host:
-        return Host(read_house(Path(os.environ[HOUSE])))
 
     @collab.publish
     def answer(
@@ -49,9 +45,14 @@ class Site:
             if caller != _COORDINATOR:
                 raise PermissionError(caller)
             with self._hand:
+                self._host = self._host or _host(name)
                 given = self._host.answered(*read_call(Letter(head, tensors)), self._config)
         except Exception as error:
             log.exception("site %s: a call from %s", name, caller)
             why = f"site {name}: {type(error).__name__}; its own log tells more."
             given = Answer(Reply(name, error=why), {})
         return tuple(answer_letter(given.reply, given.kept, given.facts))
+
+
+def _host(site: str) -> Host:
+    return Host(read_house(Path(os.environ[HOUSE].replace("{site}", site))))
