@@ -84,7 +84,6 @@ def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> 
     """
     log_to_terminal()
     job = Job(**json.loads(job_file(coordinator, name, ASKED).read_text()))
-    ended = job_file(coordinator, name, ENDED)
     folder = RunFolder(Path(job.folder))
     try:
         run(
@@ -94,15 +93,22 @@ def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> 
             lambda parts: reach(parts, folder.path.name, connected()),
         )
     except (FlmrcmError, OSError) as error:
-        ended.write_text(str(error))
+        _end(coordinator, name, str(error))
         raise
     except Exception as error:
-        ended.write_text(f"{type(error).__name__}: {error}")
+        _end(coordinator, name, f"{type(error).__name__}: {error}")
         raise
-    ended.write_text("")
+    _end(coordinator, name, "")
 
 
 def reach(parts: Parts, run_name: str, transport: Transport) -> Reach:
     """Gives the engine's way to the sites of a run."""
     travels = travelling(parts.config)
     return Reach(transport, travel_hash(travels), experiment_of(travels, run_name))
+
+
+def _end(coordinator: Path, name: str, how: str) -> None:
+    """Says how a job ended, all at once: somebody may be waiting for the file."""
+    new = job_file(coordinator, name, f"{ENDED}.new")
+    new.write_text(how)
+    new.replace(job_file(coordinator, name, ENDED))

@@ -26,6 +26,9 @@ _POLL = 0.3
 _ASKS_AGAIN = 3.0
 """Seconds between two looks: at what the run says, and at NVFlare's word on the job."""
 
+_FINISHED = "FINISHED"
+"""Begins every status of NVFlare's that's a last one."""
+
 
 @dataclass(frozen=True)
 class NVFlareCoordinator:
@@ -63,7 +66,7 @@ class NVFlareCoordinator:
 
         Raises:
             SiteFailed: no site is connected.
-            FlmrcmError: the server takes no job, or ended.
+            FlmrcmError: the server takes no job, or ended it.
         """
         with session(self.folder) as opened, TemporaryDirectory() as place:
             folder = Path(place) / f"flmrcm-{errand.job}"
@@ -76,20 +79,22 @@ class NVFlareCoordinator:
                 raise
 
     def _show(self, opened: Any, number: str, job: str) -> None:
-        """Prints what the run says until it has ended, by its own word or by NVFlare's."""
-        console = Console(markup=False, highlight=False, soft_wrap=True)
+        """Prints what the run says until it has ended, by its own word or by NVFlare's.
+
+        Raises:
+            FlmrcmError: NVFlare ended it.
+        """
         said, ended = (job_file(self.folder, job, kind) for kind in (SAID, ENDED))
-        shown, over, asked = 0, False, time.monotonic()
-        while not over:
-            over = ended.exists()
-            if not over and time.monotonic() > asked + _ASKS_AGAIN:
-                asked, over = time.monotonic(), _is_over(opened, number)
-            lines = said.read_text().splitlines(keepends=True) if said.exists() else []
-            whole = [line for line in lines if line.endswith("\n")]
-            for line in whole[shown:]:
-                console.print(line.rstrip("\n"))
-            shown = len(whole)
-            time.sleep(0 if over else _POLL)
+        told, shown, asked = "", 0, time.monotonic()
+        while not ended.exists() and not told:
+            shown = _printed(said, shown)
+            time.sleep(_POLL)
+            if time.monotonic() > asked + _ASKS_AGAIN:
+                asked, told = time.monotonic(), _last_word(opened, number)
+        _printed(said, shown)
+        if told.startswith(_FINISHED) and not ended.exists():
+            log_file = self.folder / "log.txt"
+            raise FlmrcmError(f"NVFlare ended the job ({told}); {log_file} tells why.")
 
 
 def _awaited(opened: Any, errand: Errand) -> frozenset[str]:
@@ -107,10 +112,21 @@ def _awaited(opened: Any, errand: Errand) -> frozenset[str]:
     return errand.sites - missing
 
 
-def _is_over(opened: Any, number: str) -> bool:
+def _printed(said: Path, shown: int) -> int:
+    """Prints whole lines after those that were shown; gives how many are shown now."""
+    lines = said.read_text().splitlines(keepends=True) if said.exists() else []
+    whole = [line.rstrip("\n") for line in lines if line.endswith("\n")]
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    for line in whole[shown:]:
+        console.print(line)
+    return len(whole)
+
+
+def _last_word(opened: Any, number: str) -> str:
+    """Gives NVFlare's word on a job that's over, `gone` with its server; else nothing."""
     try:
-        return str(opened.get_job_meta(number)["status"]).startswith("FINISHED")
-    except Exception as error:  # a dozen kinds; what's whole is kept, whichever it was
+        status = str(opened.get_job_meta(number)["status"])
+    except Exception:  # it has a dozen kinds
         log.debug("no word on job %s", number, exc_info=True)
-        reason = " ".join(str(error).split())[-200:]
-        raise FlmrcmError(f"the coordinator's server doesn't answer any more: {reason}") from None
+        return "gone"
+    return status if status.startswith(_FINISHED) else ""
