@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+TRANSPORTS := tests/engines/test_contract.py tests/engines/test_flower*.py tests/engines/test_nvflare*.py tests/flower_app tests/deployment
 
-.PHONY: help demo scenarios test test-deployment check format bench wheel clean
+.PHONY: help demo scenarios test test-transports test-deployment check format bench wheel clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -27,12 +28,15 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
-test-deployment: $(VENV)-flower/ready ## the tests of Flower, real processes on loopback too; a quarter of an hour
-	$(VENV)-flower/bin/pytest -m "slow or not slow" tests/engines/test_flower*.py tests/flower_app tests/deployment
+test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages in one process
+	$(VENV)-deployment/bin/pytest -m "not slow" $(TRANSPORTS)
 
-$(VENV)-flower/ready: pyproject.toml constraints-flower.txt
-	$(PYTHON) -m venv $(VENV)-flower
-	$(VENV)-flower/bin/pip install --quiet --disable-pip-version-check --constraint constraints-flower.txt --editable '.[flower]' pytest pytest-timeout hypothesis
+test-deployment: $(VENV)-deployment/ready ## Flower and NVFlare, real processes on loopback and what befalls them; long
+	$(VENV)-deployment/bin/pytest $(TRANSPORTS)
+
+$(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
+	$(PYTHON) -m venv $(VENV)-deployment
+	$(VENV)-deployment/bin/pip install --quiet --disable-pip-version-check --constraint constraints-deployment.txt --editable '.[flower,nvflare]' pytest pytest-timeout hypothesis
 	@touch $@
 
 check: $(READY)  ## format, lint, types, tests
@@ -49,4 +53,4 @@ bench: $(READY)  ## ratios, each pair measured in turn; writes outputs/benchmark
 	$(BIN)/python scripts/benchmark.py
 
 clean:           ## remove the environment and caches; outputs/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-deployment .pytest_cache .ruff_cache .hypothesis

@@ -1,8 +1,10 @@
 """What every engine must pass: four clinics behind it, and how each engine is made."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import torch
 from books_kit import keep_books
 from laws_kit import Setting, fl_mrcm, hospitals
+from letters_kit import by_letters
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.ray import RayActors
@@ -33,12 +36,30 @@ STRATEGIES: Mapping[str, Strategy] = {
     "scaffold": Scaffold(),
 }
 
-needs_ray = pytest.mark.skipif(
-    find_spec("ray") is None, reason="Ray isn't installed: pip install 'flmrcm[ray]'"
-)
+
+def needs(library: str, extra: str) -> pytest.MarkDecorator:
+    """Gives what skips a test where an engine's library isn't installed."""
+    reason = f"{library} isn't installed: pip install 'flmrcm[{extra}]'"
+    return pytest.mark.skipif(find_spec(library) is None, reason=reason)
+
+
+def over(via: str, library: str) -> Any:
+    """Gives a transport's engine; what is its own is loaded only where it's installed."""
+    make = None
+    if find_spec(library):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it imports what others deprecate
+            make = import_module(f"over_{via}_kit").engine
+    return pytest.param(make, id=via, marks=needs(library, via))
+
+
+needs_ray = needs("ray", "ray")
 ENGINES = [
     pytest.param(partial(InProcess, threads=1), id="in_process"),
     pytest.param(partial(RayActors, actors=1, threads=1), id="ray", marks=needs_ray),
+    pytest.param(by_letters, id="letters"),
+    over("flower", "flwr"),
+    over("nvflare", "nvflare"),
 ]
 """An engine that joins this list has to pass the whole contract."""
 

@@ -20,6 +20,7 @@ from flmrcm.federation.journal import Journal
 
 ROOT = Path(__file__).parents[1]
 HOOKS = ROOT / "tests" / "deployment" / "hooks"
+_SECOND_PORT = {"flower": "node_port", "nvflare": "admin_port"}
 
 
 class RealFederation:
@@ -27,9 +28,11 @@ class RealFederation:
 
     Args:
         place: a folder to live in.
+        via: what carries the calls.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, via: str = "flower") -> None:
+        self.via = via
         self.place, self.folder = place, place / "up"
         self.coordinator, self.held = self.folder / "coordinator", place / "held"
         self._started: dict[str, subprocess.Popen[bytes]] = {}
@@ -41,8 +44,8 @@ class RealFederation:
         (self.place / "asked").touch()
         write_houses(self.place / "data")
         roots = [f"sites.{n}.root={self.place / 'data' / folder}" for n, folder in SITES.items()]
-        ports = [f"port={free_port()}", f"node_port={free_port()}"]
-        words = ["flower", "sites=bfhi", *roots, *ports, f"output={self.folder}"]
+        ports = [f"port={free_port()}", f"{_SECOND_PORT[self.via]}={free_port()}"]
+        words = [self.via, "sites=bfhi", *roots, *ports, f"output={self.folder}"]
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self._hooks().items():
                 patch.setenv(name, value)
@@ -140,7 +143,7 @@ class RealFederation:
 
     def train(self, *words: str) -> "Training":
         """Types `flmrcm train` in a terminal of its own."""
-        return Training(self.place, self._hooks(), words, self.coordinator)
+        return Training(self, self._hooks(), words)
 
     def _hooks(self) -> dict[str, str]:
         return {
@@ -154,15 +157,16 @@ class Training:
     """A `flmrcm train` that somebody typed; `ends` tells how it went."""
 
     def __init__(
-        self, place: Path, hooks: dict[str, str], words: Sequence[str], coordinator: Path
+        self, federation: RealFederation, hooks: dict[str, str], words: Sequence[str]
     ) -> None:
-        name = f"run_{time.time_ns()}"
+        name, place = f"run_{time.time_ns()}", federation.place
         self._place, self._said = place / "outputs" / name, place / f"{name}.txt"
         resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
         if resumed:
             self._place = Path(resumed[0]).parent
         else:
-            abroad = ["engine=flower", f"engine.federation={coordinator}", "engine.patience=200"]
+            abroad = [f"engine={federation.via}", f"engine.federation={federation.coordinator}"]
+            abroad.append("engine.patience=200")
             words = [*WORDS, *abroad, "test.saved_volumes=0", f"name={name}", *words]
         with self._said.open("wb") as out:
             self._process = subprocess.Popen(

@@ -11,7 +11,8 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from flmrcm.assembly.abroad import experiment_of, travel_hash, travelling
 from flmrcm.assembly.compose import composed
-from flmrcm.engines.flower import Reach
+from flmrcm.engines.abroad import Reach
+from flmrcm.engines.flower_calls import FlowerGrid
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.flower_app.resident import maker_at
 from flmrcm.runs.folder import RunFolder
@@ -96,9 +97,8 @@ class OneProcessGrid:
         def way(parts: Any) -> Reach:
             self.config = parts.config
             travels = travelling(parts.config)
-            return Reach(
-                self, self.nodes, travel_hash(travels), experiment_of(travels, folder.name)
-            )
+            grid = FlowerGrid(self, self.nodes)
+            return Reach(grid, travel_hash(travels), experiment_of(travels, folder.name))
 
         return way
 

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    "types": 1, "errors": 1, "seeding": 1,
+    "types": 1, "errors": 1, "seeding": 1, "files": 1,
     "physics": 2, "strategies": 2, "privacy": 2,
     "data": 3, "simulation": 3, "models": 3,
     "learning": 4,
@@ -21,6 +21,7 @@ FLOORS = {
     "engines": 6, "reports": 6, "inspection": 6,
     "assembly": 7, "runs": 7, "deployment": 7,
     "__main__": 8, "app": 8, "commands": 8, "scripts": 8, "flower_app": 8,
+    "nvflare_app": 8,
 }  # fmt: skip
 ASSEMBLY = 7
 """Where a module stands that lies directly in the package and isn't named above."""
@@ -139,6 +140,12 @@ def test_only_flowers_rooms_see_flower() -> None:
     assert users
     engine = "flmrcm.engines.flower"
     assert {m for m in users if room(m) != "flower_app" and not m.startswith(engine)} == set()
+
+
+def test_only_nvflares_rooms_see_nvflare() -> None:
+    users = {m for m in users_of("nvflare") if room(m) != "nvflare_app"}
+    assert users
+    assert {m for m in users if not m.split(".")[-1].startswith("nvflare_")} == set()
 
 
 @pytest.mark.parametrize("library", ["torchvision", "torchaudio", "fastmri", "hydra_plugins"])

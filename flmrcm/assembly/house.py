@@ -18,7 +18,7 @@ from flmrcm.federation.client import Client
 
 log = logging.getLogger(__name__)
 
-_FOR_THE_NODE = ("coordinator", "port", "restart_after")
+_FOR_THE_NODE = ("via", "coordinator", "port", "restart_after")
 """Keys of the same file that only the site's start script reads."""
 
 _COMPUTE = {

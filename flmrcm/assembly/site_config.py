@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from flmrcm.assembly.compose import conf_dir
-from flmrcm.data.prepare.folder import put
 from flmrcm.errors import DataLayoutError
+from flmrcm.files import put
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HEAD = "# Written by `flmrcm prepare`.\n"

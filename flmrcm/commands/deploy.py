@@ -5,29 +5,38 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
 from omegaconf import DictConfig
 from rich.console import Console
 
 from flmrcm.assembly.checking import Gathering, plain
 from flmrcm.assembly.compose import composed
 from flmrcm.assembly.sites import site_nodes
+from flmrcm.deployment.places import TRANSPORTS
 from flmrcm.errors import ConfigErrors, one_of
 
-TRANSPORTS = ("flower",)
-OWN = ("output", "address", "port", "node_port", "days")
+OWN = ("output", "address", "port", "node_port", "admin_port", "days")
 """Keys of the deployment; all others are those of a training config."""
 
-HELP = """usage: flmrcm deploy flower output=FOLDER [KEY=VALUE | GROUP=NAME ...]
+_DEPLOYMENTS = {
+    "flower": "flmrcm.deployment.flower_folders.FlowerDeployment",
+    "nvflare": "flmrcm.deployment.nvflare_folders.NVFlareDeployment",
+}
+_MAKES_KEYS = {"flower": "cryptography", "nvflare": "nvflare"}
+"""What has to be installed to write the folders."""
 
-Writes certificates, a key for each site, one folder per site and one for the coordinator, each with
-its config and start.sh. Starts nothing. docs/deployment.md tells what to do with them.
+HELP = """usage: flmrcm deploy flower|nvflare output=FOLDER [KEY=VALUE | GROUP=NAME ...]
+
+Writes certificates and keys, one folder per site and one for the coordinator, each with its config
+and start.sh. Starts nothing. docs/deployment.md tells what to do with them.
 
   sites=simulated | bfhi          who takes part; data_dir=…, sites.NAME.root=… may be given here,
                                   or later in each site's site.yaml
   address=127.0.0.1               name or IP address at which sites reach the coordinator
   port=8000                       the coordinator's port
-  node_port=9094                  first of the ports that sites use on their own loopback
-  days=365                        how long the certificate is valid
+  node_port=9094                  flower: first of the ports that sites use on their own loopback
+  admin_port=8001                 nvflare: for orders to the coordinator, on its own loopback
+  days=360                        how long certificates are valid
 """
 
 
@@ -48,15 +57,13 @@ def deployment_of(words: Sequence[str], output: str | None = None) -> tuple[Path
         output: the folder where the words name none.
 
     Raises:
-        ConfigErrors: an unknown transport or key, or no cryptography to make keys with.
+        ConfigErrors: an unknown transport or key, or nothing to make keys with.
     """
     transport, *words = words or [""]
     if problems := one_of("transport", transport, TRANSPORTS):
         raise ConfigErrors(problems)
-    if find_spec("cryptography") is None:
-        raise ConfigErrors(["flower: isn't installed; pip install 'flmrcm[flower]'."])
-    from flmrcm.deployment.folders import Deployment
-
+    if find_spec(_MAKES_KEYS[transport]) is None:
+        raise ConfigErrors([f"{transport}: isn't installed; pip install 'flmrcm[{transport}]'."])
     own = dict(word.split("=", 1) for word in words if word.split("=")[0] in OWN)
     folder = own.pop("output", output)
     found = Gathering()
@@ -64,7 +71,7 @@ def deployment_of(words: Sequence[str], output: str | None = None) -> tuple[Path
         found.problems.append("output: name a new folder: output=FOLDER.")
     cfg = composed("train", [word for word in words if word.split("=")[0] not in OWN])
     values = {k: int(v) if k != "address" and v.isdigit() else v for k, v in own.items()}
-    deployment = found.call(Deployment, values, sites=data_of_sites(cfg))
+    deployment = found.call(get_object(_DEPLOYMENTS[transport]), values, sites=data_of_sites(cfg))
     found.raise_if_any()
     return Path(str(folder)).expanduser(), deployment
 

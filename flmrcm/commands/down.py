@@ -17,7 +17,7 @@ def main(words: list[str]) -> None:
     """Ends them and says which."""
     if len(words) > 1 or any("=" in word for word in words):
         raise FlmrcmError(f"down: takes one folder; got {' '.join(words)}.")
-    from flmrcm.deployment.tryout import stop  # only here: it needs [flower]
+    from flmrcm.deployment.tryout import stop  # only here: it needs [flower] or [nvflare]
 
     folder = Path(words[0] if words else OUTPUT).expanduser().resolve()
     if not (folder / "coordinator").is_dir():

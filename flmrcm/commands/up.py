@@ -6,7 +6,7 @@ from flmrcm.commands.deploy import deployment_of
 
 OUTPUT = "deployment"
 
-HELP = """usage: flmrcm up flower [output=FOLDER] [KEY=VALUE | GROUP=NAME ...]
+HELP = """usage: flmrcm up flower|nvflare [output=FOLDER] [KEY=VALUE | GROUP=NAME ...]
 
 Deploys into FOLDER (deployment), unless that was done before, and starts the coordinator and every
 site on this machine, each as processes of its own. `flmrcm down FOLDER` ends them.
@@ -22,7 +22,7 @@ Takes the keys of `flmrcm deploy`.
 def main(words: list[str]) -> None:
     """Deploys what isn't yet, and starts everything."""
     folder, deployment = deployment_of(words, OUTPUT)
-    from flmrcm.deployment.tryout import start  # only here: it needs [flower]
+    from flmrcm.deployment.tryout import start  # only here: it needs [flower] or [nvflare]
 
     folder = folder.resolve()
     if not (folder / "coordinator").is_dir():
@@ -31,4 +31,5 @@ def main(words: list[str]) -> None:
     console.print(f"starting the coordinator and its sites below {folder} …")
     sites = start(folder)
     console.print(f"up: {', '.join(sites)}")
-    console.print(f"next: flmrcm train engine=flower engine.federation={folder / 'coordinator'} …")
+    place = folder / "coordinator"
+    console.print(f"next: flmrcm train engine={words[0]} engine.federation={place} …")

@@ -5,7 +5,6 @@
 (single-coil) or `reconstruction_rss` (multi-coil). Attributes are informative, never required.
 """
 
-import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import h5py
 import numpy as np
 
 from flmrcm.errors import DataLayoutError
+from flmrcm.files import put
 
 TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
 
@@ -125,7 +125,6 @@ def write_volume(
     Raises:
         OSError: the device is full or refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     target = np.asarray(target, np.float32)
     key = TARGET_KEYS["multi" if kspace.ndim == 4 else "single"]
     # HDF5 crashes on a full device; a buffer's write says it as any file does
@@ -135,15 +134,7 @@ def write_volume(
             file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
         file.attrs.update(attributes)
         file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    put(path, buffer.getbuffer())
 
 
 def read_attributes(path: Path) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 import sys
 from pathlib import Path
 
-from flmrcm.deployment.processes import serve_coordinator, serve_site
+from flmrcm.deployment.places import services_of
 from flmrcm.errors import FlmrcmError
 from flmrcm.logs import log_to_terminal
 
 if __name__ == "__main__":
-    role, folder = sys.argv[1:]
+    role, place = sys.argv[1:]
+    folder = Path(place).resolve()
     log_to_terminal()
     try:
-        {"coordinator": serve_coordinator, "site": serve_site}[role](Path(folder).resolve())
+        getattr(services_of(folder, role), f"serve_{role}")(folder)
     except FlmrcmError as error:
         sys.exit(str(error))

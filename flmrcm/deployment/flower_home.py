@@ -21,9 +21,6 @@ CONNECTION = "hospitals"
 RESIDENT = "resident.json"
 """The file, beside a site's own, that tells where its resident process is to be found."""
 
-COORDINATOR = "FLMRCM_COORDINATOR"
-"""The environment variable that tells the coordinator's processes their folder."""
-
 
 def write_home(folder: Path, address: str) -> None:
     """Writes, below a coordinator's folder, whom Flower's command line talks to."""
@@ -69,8 +66,8 @@ def tool(name: str) -> str:
     path = Path(sys.executable).parent / name
     if not path.exists():
         raise FlmrcmError(
-            f"{name}: isn't installed; pip install 'flmrcm[flower]' -c constraints-flower.txt, in "
-            "an environment of its own."
+            f"{name}: isn't installed; pip install 'flmrcm[flower]' -c "
+            "constraints-deployment.txt, in an environment of its own."
         )
     return str(path)
 

@@ -46,6 +46,19 @@ def probe(address: str, authority: Path) -> None:
         raise _nobody(address, error.strerror or str(error)) from None
 
 
+def answers(address: str, authority: Path) -> bool:
+    """Tells whether a coordinator answers.
+
+    Raises:
+        FlmrcmError: a wrong one does.
+    """
+    try:
+        probe(address, authority)
+    except NobodyThere:
+        return False
+    return True
+
+
 def check_free(host: str, port: int) -> None:
     """Refuses a port that somebody listens on.
 

@@ -1,16 +1,16 @@
 """The ten lines that lie beside the folders."""
 
 README = """\
-# A federation of flmrcm over Flower
+# A federation of flmrcm over {via}
 
-1. Everybody installs the same version: `pip install 'flmrcm[flower]' -c constraints-flower.txt`.
+1. Everybody installs the same version: `pip install 'flmrcm[{via}]' -c constraints-deployment.txt`.
 2. `sites/NAME/` goes to that site over a channel you trust, and is deleted here afterwards.
-3. Secret: `sites/NAME/node.key` at its site, `coordinator/server.key` at the coordinator.
+3. Secret: {secrets}.
 4. Each site puts its data folder into `site.yaml`, and what it allows into `policy.yaml`.
 5. The coordinator opens TCP port {port} to the sites; a site opens nothing, it calls {address}.
 6. The coordinator: `coordinator/start.sh`, and leaves it running.
 7. Each site: `sites/{first}/start.sh`, and leaves it running. It comes back after a cut by itself.
-8. The coordinator: `flmrcm train engine=flower engine.federation=coordinator sites=… strategy=…`.
+8. The coordinator: `flmrcm train engine={via} engine.federation=coordinator sites=… strategy=…`.
 9. After a crash: `coordinator/start.sh`, then `flmrcm train resume=outputs/…`.
-10. The certificate is valid for {days} days. The rest, and who sees what: docs/deployment.md.
+10. Certificates are valid for {days} days. The rest, and who sees what: docs/deployment.md.
 """

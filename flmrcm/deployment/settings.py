@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from flmrcm.assembly.own_file import described, read_settings
-from flmrcm.errors import FlmrcmError, require
+from flmrcm.assembly.own_file import described
+from flmrcm.deployment.places import SETTINGS, settings_of
+from flmrcm.errors import require
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CoordinatorSettings:
     """What `coordinator.yaml` says.
 
     Args:
+        via: what carries the calls.
         address: name or IP address at which sites reach the coordinator.
         listens_on: IP address of the interface; 0.0.0.0 is every one.
         port: it listens on.
@@ -21,24 +23,23 @@ class CoordinatorSettings:
         ConfigErrors: a value outside its range.
     """
 
+    via: str
     address: str
     listens_on: str
     port: int
 
     def __post_init__(self) -> None:
-        require({"port": _is_port(self.port)})
+        require({"port": is_port(self.port)})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodeSettings:
     """What `site.yaml` says of the site's processes; the rest of it is the house's.
 
     Args:
         site: its name.
         coordinator: host:port.
-        port: on which its own processes meet, on its loopback.
-        restart_after: seconds until a SuperNode that ended is started again; sooner, and the
-            coordinator still counts the last one as there.
+        restart_after: seconds until a process that ended is started again.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -46,50 +47,45 @@ class NodeSettings:
 
     site: str
     coordinator: str
-    port: int
-    restart_after: float = 60
+    restart_after: float
 
     def __post_init__(self) -> None:
         host, _, port = self.coordinator.rpartition(":")
-        known = bool(host) and port.isdigit() and _is_port(int(port))[0]
+        known = bool(host) and port.isdigit() and is_port(int(port))[0]
+        wait = self.restart_after
         require(
             {
-                "port": _is_port(self.port),
                 "coordinator": (known, f"HOST:PORT; got {self.coordinator}."),
-                "restart_after": (
-                    self.restart_after >= 0,
-                    f"0 seconds or more; got {self.restart_after}.",
-                ),
+                "restart_after": (wait >= 0, f"0 seconds or more; got {wait}."),
             }
         )
 
 
-def read_coordinator(folder: Path) -> CoordinatorSettings:
+C = TypeVar("C", bound=CoordinatorSettings)
+N = TypeVar("N", bound=NodeSettings)
+
+
+def read_coordinator(folder: Path, kind: type[C] = CoordinatorSettings) -> C:
     """Gives what a coordinator's folder says.
 
     Raises:
         FlmrcmError: the folder is none, or its file says what can't be.
     """
-    path = folder / "coordinator.yaml"
-    return described(path, CoordinatorSettings, _settings(path))
+    said = settings_of(folder, "coordinator")
+    return described(folder / SETTINGS["coordinator"], kind, said)
 
 
-def read_node(folder: Path) -> NodeSettings:
+def read_node(folder: Path, kind: type[N]) -> N:
     """Gives what a site's folder says of its processes.
 
     Raises:
         FlmrcmError: the folder is none, or its file says what can't be.
     """
-    path, names = folder / "site.yaml", {field.name for field in fields(NodeSettings)}
-    own = {key: value for key, value in _settings(path).items() if key in names}
-    return described(path, NodeSettings, own)
+    names = {field.name for field in fields(kind)}
+    own = {key: value for key, value in settings_of(folder, "site").items() if key in names}
+    return described(folder / SETTINGS["site"], kind, own)
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise FlmrcmError(f"{path}: isn't there; name a folder that `flmrcm deploy` made.")
-    return read_settings(path)
-
-
-def _is_port(port: int) -> tuple[bool, str]:
+def is_port(port: int) -> tuple[bool, str]:
+    """Tells whether a number may be a port's, and what may be."""
     return 0 < port < 2**16, f"1 to 65535; got {port}."

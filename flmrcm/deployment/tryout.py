@@ -7,18 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from flmrcm.deployment.flower_home import RESIDENT, tool
-from flmrcm.deployment.probe import check_free
-from flmrcm.deployment.register import NODES
-from flmrcm.deployment.settings import read_coordinator, read_node
+from flmrcm.deployment.places import services_of
 from flmrcm.errors import FlmrcmError
 
 PIDS = "processes.json"
 _PATIENCE = 300.0  # seconds; a busy machine starts slowly
-_started_here: list["subprocess.Popen[bytes]"] = []
-"""Held on to: that these outlive their starter is the point, and no leak."""
+_started_here: dict[int, "subprocess.Popen[bytes]"] = {}
+"""By number. Held on to: that these outlive their starter is the point, and no leak."""
 
 
 def start(folder: Path) -> list[str]:
@@ -28,26 +26,22 @@ def start(folder: Path) -> list[str]:
         The sites.
 
     Raises:
-        FlmrcmError: something of it runs already, Flower isn't installed, a port is taken, or a
-            party ended; then all of it is.
+        FlmrcmError: something of it runs already, what carries the calls isn't installed, a port
+            is taken, or a party ended; then all of it is.
     """
     if running(folder):
         raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
-    tool("flower-superlink")
+    services = services_of(folder / "coordinator", "coordinator")
     sites = sorted(path.name for path in (folder / "sites").iterdir())
-    check_free("127.0.0.1", read_coordinator(folder / "coordinator").port)
-    for site in sites:
-        check_free("127.0.0.1", read_node(folder / "sites" / site).port)
+    services.make_ready(folder)
     pids: dict[str, int] = {}
     _start(folder, pids, "coordinator")
-    nodes = folder / "coordinator" / NODES
-    # a site that comes before its key is known is sent away for a minute
-    _await(folder, "coordinator", lambda: nodes.exists() and _names(nodes) >= set(sites))
+    # a site that comes before its key is known may be sent away for a minute
+    _await(folder, "coordinator", partial(services.is_ready, folder))
     for site in sites:
-        (folder / "sites" / site / RESIDENT).unlink(missing_ok=True)
         _start(folder, pids, site)
     for site in sites:
-        _await(folder, site, (folder / "sites" / site / RESIDENT).exists)
+        _await(folder, site, partial(services.has_joined, folder, site))
     return sites
 
 
@@ -62,7 +56,7 @@ def stop(folder: Path) -> list[str]:
     for pid in running(folder).values():
         os.killpg(pid, signal.SIGKILL)
     (folder / PIDS).unlink(missing_ok=True)
-    for process in _started_here:
+    for process in _started_here.values():
         process.poll()
     return sorted(alive)
 
@@ -83,13 +77,15 @@ def _start(folder: Path, pids: dict[str, int], name: str) -> None:
             [sys.executable, "-P", "-m", "flmrcm.deployment", role, str(own)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-    _started_here.append(process)
+    _started_here[process.pid] = process
     pids[name] = process.pid
     (folder / PIDS).write_text(json.dumps(pids, indent=1))
 
 
 def _is_ours(pid: int, folder: Path) -> bool:
     """Tells whether a process is one of ours: numbers of ended processes are given out again."""
+    if pid in _started_here:
+        return _started_here[pid].poll() is None
     shown = subprocess.run(  # noqa: S603
         ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)],  # noqa: S607
         capture_output=True, text=True, check=False,
@@ -113,7 +109,3 @@ def _await(folder: Path, name: str, ready: Callable[[], bool]) -> None:
 
 def _folder(folder: Path, name: str) -> Path:
     return folder / name if name == "coordinator" else folder / "sites" / name
-
-
-def _names(nodes: Path) -> set[str]:
-    return set(json.loads(nodes.read_text()))

@@ -1,89 +1,39 @@
-"""Calls and answers as Flower's messages: tensors as arrays, numbers as metrics, bit for bit."""
+"""Letters as Flower's messages: tensors as arrays, bit for bit."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, fields
 from typing import Any
 
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 
-from flmrcm import __version__
-from flmrcm.federation.call import Call
-from flmrcm.types import Broadcast, Reply, Weights
+from flmrcm.engines.letters import Letter
+from flmrcm.types import Weights
 
-_WEIGHTS, _EXTRAS, _HEAD, _METRICS = "weights", "extras/", "head", "metrics"
-
-
-def call_record(call: Call, message: Broadcast) -> RecordDict:
-    """Gives a call and its message as Flower carries them."""
-    return _record({**asdict(call), "round": message.round}, message.weights, message.extras)
+_HEAD, _JSON, _BFLOAT16 = "head", "json", "bfloat16"
 
 
-def read_call(record: RecordDict) -> tuple[Call, Broadcast]:
-    """Gives the call and the message that a record carries.
-
-    What only another version says is left out: whoever compares the versions has to get that far.
-    """
-    head, weights, extras = _read(record)
-    known = {field.name for field in fields(Call)}
-    call = Call(**{name: value for name, value in head.items() if name in known})
-    return call, Broadcast(head["round"], weights, extras)
+def record_of(letter: Letter) -> RecordDict:
+    """Gives a letter as Flower carries it."""
+    halves = {kind: [k for k, t in tensors.items() if t.dtype == torch.bfloat16]
+              for kind, tensors in letter.tensors.items()}  # fmt: skip
+    head = ConfigRecord({_JSON: letter.head, _BFLOAT16: json.dumps(halves)})
+    arrays = {kind: ArrayRecord(_as_numpy_can(t)) for kind, t in letter.tensors.items()}
+    return RecordDict({_HEAD: head, **arrays})
 
 
-def answer_record(
-    reply: Reply, kept: Mapping[str, int], facts: Mapping[str, Any] | None
-) -> RecordDict:
-    """Gives a site's answer as Flower carries it; its name isn't in it."""
-    head = {
-        "version": __version__,
-        "n_examples": reply.n_examples,
-        "error": reply.error,
-        "kept": kept.get(reply.site),
-        "facts": facts,
-    }
-    record = _record(head, reply.weights, reply.extras)
-    record[_METRICS] = MetricRecord({name: float(v) for name, v in reply.metrics.items()})
-    return record
-
-
-def read_answer(site: str, record: RecordDict) -> tuple[Reply, int | None, dict[str, Any] | None]:
-    """Gives the reply, the round its memory is kept under, and the facts.
-
-    Args:
-        site: whose answer it is, by its key.
-        record: what came.
+def letter_of(record: RecordDict) -> Letter:
+    """Gives the letter that a record holds.
 
     Raises:
-        KeyError, TypeError, ValueError: no answer of ours.
+        KeyError, TypeError, ValueError: it holds none.
     """
-    head, weights, extras = _read(record)
-    if head["version"] != __version__:
-        why = f"it has flmrcm {head['version']}, the coordinator {__version__}; install the same."
-        return Reply(site, error=f"site {site}: {why}"), None, None
-    metrics = {str(k): float(v) for k, v in record.metric_records[_METRICS].items()}  # pyright: ignore[reportArgumentType]
-    error = None if head["error"] is None else str(head["error"])
-    reply = Reply(site, int(head["n_examples"]), weights, extras, metrics, error)
-    return reply, head["kept"], head["facts"]
-
-
-def _record(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weights]) -> RecordDict:
-    kinds = {_WEIGHTS: weights, **{_EXTRAS + kind: t for kind, t in extras.items()}}
-    halves = {kind: [k for k, t in tensors.items() if t.dtype == torch.bfloat16]
-              for kind, tensors in kinds.items()}  # fmt: skip
-    text = json.dumps({"head": head, "bfloat16": halves})
-    arrays = {kind: ArrayRecord(_as_numpy_can(tensors)) for kind, tensors in kinds.items()}
-    return RecordDict({_HEAD: ConfigRecord({"json": text}), **arrays})
-
-
-def _read(record: RecordDict) -> tuple[dict[str, Any], Weights, dict[str, Weights]]:
-    told = json.loads(str(record.config_records[_HEAD]["json"]))
+    head = record.config_records[_HEAD]
+    halves = json.loads(str(head[_BFLOAT16]))
     kinds = {
-        kind: _as_sent(dict(arrays.to_torch_state_dict()), told["bfloat16"].get(kind, ()))
+        kind: _as_sent(dict(arrays.to_torch_state_dict()), halves.get(kind, ()))
         for kind, arrays in record.array_records.items()
     }
-    weights = kinds.pop(_WEIGHTS)
-    return told["head"], weights, {kind.removeprefix(_EXTRAS): t for kind, t in kinds.items()}
+    return Letter(str(head[_JSON]), kinds)
 
 
 def _as_numpy_can(tensors: Weights) -> Any:

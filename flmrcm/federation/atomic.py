@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from flmrcm.files import put
+
 
 def save_atomically(content: Any, path: Path) -> None:
     """Writes tensors and plain values to a torch file.
@@ -14,19 +16,10 @@ def save_atomically(content: Any, path: Path) -> None:
     Raises:
         OSError: the device is full or refuses; an older file of that name is still whole.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # torch reports a full device in words of its own; a buffer's write says it as any file does
     buffer = BytesIO()
     torch.save(content, buffer)
-    try:
-        with temporary.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    put(path, buffer.getbuffer())
 
 
 def link_atomically(source: Path, path: Path) -> None:

@@ -1,10 +1,11 @@
 """The border ledger: every object that crossed between coordinator and site, as it crossed."""
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from io import SEEK_END, TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from flmrcm.federation.engine import Op
 from flmrcm.federation.wire import IN_FULL, Wire
@@ -12,7 +13,7 @@ from flmrcm.types import Broadcast, Reply, Weights
 
 LEDGER = "ledger.csv"
 TO_SITE, FROM_SITE = "to_site", "from_site"
-METRICS = "metrics"
+METRICS, CONFIG, FACTS = "metrics", "config", "facts"
 _NUMBER = 8
 
 
@@ -22,12 +23,13 @@ class Entry(NamedTuple):
     Attributes:
         round: counted from 0.
         site: on the other side of the coordinator.
-        op: survey | train | evaluate.
+        op: survey | train | evaluate | judge | join.
         way: to_site | from_site.
-        kind: `weights`, `metrics`, or what the strategy calls it (`latents`, `control`).
+        kind: `weights`, `metrics`, or what the strategy calls it (`latents`, `control`); where a
+            site joins, the `config` it's told and the `facts` it tells.
         name: within its kind.
         shape: `64x32x3x3`; empty for a single number.
-        dtype: as in torch.
+        dtype: as in torch; `json` for a plain value.
         bytes: of its values; names, addresses and wrapping come on top.
     """
 
@@ -61,6 +63,13 @@ def received(op: Op, round_: int, reply: Reply, wire: Wire = IN_FULL) -> Iterato
     yield Entry(*where, METRICS, "n_examples", "", "int64", _NUMBER)
     for name in reply.metrics:
         yield Entry(*where, METRICS, name, "", "float64", _NUMBER)
+
+
+def told(site: str, way: str, kind: str, values: Mapping[str, Any]) -> Iterator[Entry]:
+    """Gives an entry for each plain value that crosses when a site joins."""
+    for name, value in values.items():
+        text = json.dumps(value, ensure_ascii=False)
+        yield Entry(0, site, "join", way, kind, name, "", "json", len(text.encode()))
 
 
 class Ledger:

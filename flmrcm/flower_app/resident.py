@@ -45,7 +45,8 @@ def answer_at(house: Path, record: RecordDict, config: Mapping[str, Any]) -> Rec
 def maker_at(house: Path) -> Any:
     """Gives the function that answers for a house; it loads PyTorch."""
     from flmrcm.assembly.house import read_house
-    from flmrcm.engines.flower_messages import answer_record, read_call
+    from flmrcm.engines.flower_messages import letter_of, record_of
+    from flmrcm.engines.letters import answer_letter, read_call
     from flmrcm.logs import log_to_terminal
     from flmrcm.runs.at_site import Host
 
@@ -53,8 +54,8 @@ def maker_at(house: Path) -> Any:
     host = Host(read_house(house))
 
     def answer(record: RecordDict, config: Mapping[str, Any]) -> RecordDict:
-        given = host.answered(*read_call(record), config)
-        return answer_record(given.reply, given.kept, given.facts)
+        given = host.answered(*read_call(letter_of(record)), config)
+        return record_of(answer_letter(given.reply, given.kept, given.facts))
 
     return answer
 

@@ -8,10 +8,10 @@ from jinja2 import Environment, FileSystemLoader
 from rich.filesize import decimal
 
 from flmrcm.data.h5 import read_header
-from flmrcm.data.prepare.folder import put
 from flmrcm.data.provenance import read_provenance
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError
+from flmrcm.files import put
 from flmrcm.inspection.places import Place, find_places
 from flmrcm.inspection.site_tables import Entry, site_tables
 from flmrcm.inspection.thumbnails import data_uri, read_images, white_level

@@ -1,5 +1,6 @@
 """What an inspection found, as tables: for the terminal, and one row per volume for a file."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -59,7 +60,7 @@ def summary_table(volumes: Sequence[Inspected]) -> Table:
     table = _table(f"{count}, {size}, by site and contrast")
     table.add_column("site", overflow="fold", min_width=8)
     for head in _HEADS:
-        table.add_column(head, justify="right", overflow="fold")
+        table.add_column(head, justify="right", no_wrap=True)
     for members in groups(volumes).values():
         table.add_row(*_summary(members))
     return table
@@ -146,6 +147,11 @@ def _usual_size(sizes: Sequence[tuple[int, int]]) -> str:
 
 
 def _brightness(levels: Sequence[float]) -> str:
+    """Gives `median (least–greatest)`; what's very large or small as `1.2 (1.1–1.3) e-6`."""
     if not levels:
         return "–"
-    return f"{np.median(levels):.3g} ({min(levels):.3g}–{max(levels):.3g})"
+    median = float(np.median(levels))
+    power = math.floor(math.log10(median)) if 0 < median < math.inf else 0
+    power = 0 if -3 <= power <= 3 else power
+    middle, least, greatest = (f"{x / 10.0**power:.3g}" for x in (median, min(levels), max(levels)))
+    return f"{middle} ({least}–{greatest})" + (f" e{power}" if power else "")

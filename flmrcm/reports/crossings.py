@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from flmrcm.federation.journal import Journal
@@ -18,10 +19,12 @@ def ledger_runs(folders: Iterable[Path]) -> list[Path]:
 
 def sums_table(entries: Sequence[Entry], title: str) -> Table:
     """Gives objects and bytes by site, task and kind, each way, with a sum for each site."""
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for head in ("site", "task", "kind"):
-        table.add_column(head)
-    for way in ("to site", "from site"):
+        table.add_column(head, overflow="fold")
+    for way in ("to it", "from it"):
         table.add_column(f"objects\n{way}", justify="right")
         table.add_column(f"bytes\n{way}", justify="right", no_wrap=True)
     groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)

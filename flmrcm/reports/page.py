@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from flmrcm import __version__
+from flmrcm.files import put
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.collected.gathering import not_compared
 from flmrcm.reports.collected.runs import Run
@@ -59,13 +59,7 @@ class Report:
 
 def write_page(report: Report, path: Path) -> None:
     """Writes the page, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(html(report), encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    put(path, html(report))
 
 
 def html(report: Report) -> str:

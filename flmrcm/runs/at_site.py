@@ -1,7 +1,7 @@
 """One call at a site: the versions are compared, the client is made, the work is done."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from flmrcm.federation.budget import Share
 from flmrcm.federation.call import Call
 from flmrcm.federation.client import Client
 from flmrcm.federation.facts import facts_of
+from flmrcm.federation.ledger import CONFIG, FACTS, FROM_SITE, TO_SITE, told
 from flmrcm.learning.records import save_volumes
 from flmrcm.runs.judgement import Judgement
 from flmrcm.types import Broadcast, Reply
@@ -68,8 +69,7 @@ class Host:
     def _worked(self, call: Call, message: Broadcast, config: Mapping[str, Any]) -> Answer:
         house, client = self.house, self._client(call, config)
         if call.op == "join":
-            client.site.ensure()
-            return Answer(Reply(house.site), {}, asdict(facts_of(client.site, call.splits)))
+            return _introduced(client, call.splits, config)
         client.share = Share(call.passes, call.steps)
         memory = house.path(house.memory) / call.experiment
         worker = Worker(lambda: {house.site: client}, memory, house.threads or 0)
@@ -105,6 +105,16 @@ def _compare(call: Call, config: Mapping[str, Any]) -> None:
             f"it reads the config as {own}, the coordinator as {call.config_hash}; install "
             "the same flmrcm."
         )
+
+
+def _introduced(client: Client, splits: Sequence[str], config: Mapping[str, Any]) -> Answer:
+    """Gives a site's facts, and books what it was told and what it tells."""
+    name, ledger = client.site.name, client.border.ledger
+    ledger.write(told(name, TO_SITE, CONFIG, config))
+    client.site.ensure()
+    facts = asdict(facts_of(client.site, splits))
+    ledger.write(told(name, FROM_SITE, FACTS, facts))
+    return Answer(Reply(name), {}, facts)
 
 
 def _keep_volumes(client: Client, folder: Path, most: int | None) -> None:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from flmrcm.assembly.compose import checkout_dir
 from flmrcm.errors import FlmrcmError
+from flmrcm.files import put
 
 _SHOWN_PACKAGES = (
     "flmrcm", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
@@ -93,11 +94,7 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the resolved config."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        text = OmegaConf.to_yaml(OmegaConf.create(dict(config)))
-        temporary = self.config_path.with_suffix(".new")
-        temporary.write_text(text)
-        temporary.replace(self.config_path)
+        put(self.config_path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     def read_config(self) -> DictConfig:
         """Gives the config the run was asked for.

@@ -1,7 +1,7 @@
 """A run in the coordinator's process: what is to be done lies in a file of the coordinator's."""
 
 import json
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -11,13 +11,15 @@ from omegaconf import OmegaConf
 
 from flmrcm.assembly.abroad import experiment_of, travel_hash, travelling
 from flmrcm.assembly.parts import Parts
-from flmrcm.deployment.flower_home import COORDINATOR
-from flmrcm.deployment.register import sites_by_number
-from flmrcm.engines.flower import Reach
+from flmrcm.engines.abroad import Reach
+from flmrcm.engines.transport import Transport
 from flmrcm.errors import FlmrcmError
 from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.training import run
+
+ASKED, SAID, ENDED = "json", "said", "ended"
+"""Files of a job: what is to be done, what the run says meanwhile, how it ended."""
 
 
 @dataclass(frozen=True)
@@ -35,49 +37,72 @@ class Job:
     resumes: bool
 
 
+@dataclass(frozen=True)
+class Errand:
+    """What a transport has to know to have a job done.
+
+    Attributes:
+        job: its name, by which the coordinator's process finds it.
+        config: what sites may know of the run.
+        sites: of the run.
+        patience: seconds to wait for a site that isn't connected.
+    """
+
+    job: str
+    config: str
+    sites: frozenset[str]
+    patience: float
+
+
+def job_file(coordinator: Path, name: str, kind: str) -> Path:
+    """Gives where a job's ASKED, SAID or ENDED lies."""
+    return coordinator / "jobs" / f"{name}.{kind}"
+
+
 def put_job(coordinator: Path, job: Job) -> str:
     """Writes a job and gives its name."""
-    name, folder = token_hex(8), coordinator / "jobs"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(vars(job)))
+    name = token_hex(8)
+    path = job_file(coordinator, name, ASKED)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(json.dumps(vars(job)))
     return name
 
 
 def outcome(coordinator: Path, name: str) -> str | None:
     """Gives how a job ended: empty when it went well, else the line; None if it never ended."""
-    path = coordinator / "jobs" / f"{name}.ended"
+    path = job_file(coordinator, name, ENDED)
     return path.read_text() if path.exists() else None
 
 
-def do_job(name: str, grid: Any) -> None:
+def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> None:
     """Does a job; how it ends is written beside it.
 
     Args:
+        coordinator: the coordinator's folder.
         name: of the job.
-        grid: Flower's door to the nodes.
+        connected: gives the way to the sites.
     """
     log_to_terminal()
-    jobs = Path(os.environ[COORDINATOR]) / "jobs"
-    job = Job(**json.loads((jobs / f"{name}.json").read_text()))
+    job = Job(**json.loads(job_file(coordinator, name, ASKED).read_text()))
+    ended = job_file(coordinator, name, ENDED)
+    folder = RunFolder(Path(job.folder))
     try:
         run(
             OmegaConf.create(job.config),
-            RunFolder(Path(job.folder)),
+            folder,
             job.resumes,
-            lambda parts: reach(parts, Path(job.folder), grid),
+            lambda parts: reach(parts, folder.path.name, connected()),
         )
     except (FlmrcmError, OSError) as error:
-        (jobs / f"{name}.ended").write_text(str(error))
+        ended.write_text(str(error))
         raise
     except Exception as error:
-        (jobs / f"{name}.ended").write_text(f"{type(error).__name__}: {error}")
+        ended.write_text(f"{type(error).__name__}: {error}")
         raise
-    (jobs / f"{name}.ended").write_text("")
+    ended.write_text("")
 
 
-def reach(parts: Parts, folder: Path, grid: Any) -> Reach:
-    """Gives the engine's way to the sites."""
+def reach(parts: Parts, run_name: str, transport: Transport) -> Reach:
+    """Gives the engine's way to the sites of a run."""
     travels = travelling(parts.config)
-    numbers = sites_by_number(Path(os.environ[COORDINATOR]))
-    nodes = {site: number for number, site in numbers.items()}
-    return Reach(grid, nodes, travel_hash(travels), experiment_of(travels, folder.name))
+    return Reach(transport, travel_hash(travels), experiment_of(travels, run_name))

@@ -9,6 +9,7 @@ from typing import Any
 from flmrcm.data.site import Site
 from flmrcm.federation.checkpoint import Checkpoint
 from flmrcm.federation.judging import RECONSTRUCTED, named
+from flmrcm.federation.ledger import LEDGER, Ledger, received, sent
 from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore, mean_scores
 from flmrcm.learning.recon_module import ReconModule
@@ -56,9 +57,12 @@ class Judgement:
         self, engine: Any, checkpoint: Checkpoint, sites: Sequence[str], folder: Path
     ) -> Iterator[tuple[str, str, list[VolumeScore]]]:
         """Has each site judge its own test volumes, whose images and names stay with it."""
-        table = ScoreTable(folder / "scores.csv")
+        table, ledger = ScoreTable(folder / "scores.csv"), Ledger(folder / LEDGER)
         messages = dict.fromkeys(sites, Broadcast(checkpoint.round, checkpoint.weights))
         for reply in engine.judge(messages, self.most):
+            message, wire = messages[reply.site], engine.wire
+            ledger.write(sent("judge", reply.site, message, wire))
+            ledger.write(received("judge", message.round, reply, wire))
             if reply.error is not None:
                 log.warning("%s It isn't judged.", reply.error)
                 continue

@@ -18,6 +18,7 @@ from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
+from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.rounds import BEST_BY
 from flmrcm.learning.judge import Judge
 from flmrcm.logs import log_to_file
@@ -72,7 +73,7 @@ def _train_and_judge(parts: Parts, folder: RunFolder, reach: Callable[[Parts], A
         live = stack.enter_context(Live(parts.plan.rounds, list(parts.plan.judged)))
         trackers = [live, *build_trackers(parts.config["logger"], info)]
         if reach:
-            engine, facts = joined(parts, reach(parts))
+            engine, facts = joined(parts, reach(parts), Ledger(folder.path / LEDGER))
         else:
             engine = build_engine(parts, folder.path, live)
         federation = build_federation(parts, engine, facts, folder.path, trackers)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from flmrcm.errors import DataLayoutError
+from flmrcm.files import put
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def generate_once(folder: Path, make: Callable[[], None], about: str) -> None:
         for half_written in folder.rglob(".*.h5.*"):
             half_written.unlink()
         make()
-        _put(done, about)
+        put(done, f"{about}\n")
 
 
 def fingerprint(about: str) -> str:
@@ -78,10 +79,3 @@ def _locked(path: Path) -> Generator[None]:
             log.info("waiting: another process is filling %s", path.parent)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _put(path: Path, text: str) -> None:
-    """Writes a file whole: a mark must not be seen before it is true."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(f"{text}\n")
-    temporary.replace(path)

@@ -1,12 +1,15 @@
 """Rules that bear garbage from some sites; unlike a mean, they have to see all replies at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from flmrcm.errors import SiteFailed
 from flmrcm.types import Reply, Weights
+
+_BLOCK = 2**16
+"""Coordinates looked at together."""
 
 Rule = Callable[[Sequence[Weights], int], Weights]
 """Gives one set of weights of many, of which so many may be garbage."""
@@ -24,8 +27,10 @@ def trimmed_mean(sets: Sequence[Weights], faulty: int) -> Weights:
     """
 
     def mean(name: str, like: Tensor) -> Tensor:
-        values = torch.stack([weights[name].double() for weights in sets]).sort(0).values
-        return values[faulty : len(sets) - faulty].mean(0).to(like.dtype)
+        kept = slice(faulty, len(sets) - faulty)
+        middle = (torch.stack(block, -1).sort().values[:, kept] for block in _blocks(sets, name))
+        means = torch.cat([values.double().mean(-1) for values in middle])
+        return means.reshape(like.shape).to(like.dtype)
 
     return {name: mean(name, tensor) for name, tensor in sets[0].items()}
 
@@ -57,12 +62,19 @@ def krum(sets: Sequence[Weights], faulty: int) -> Weights:
 
 def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """Gives squared Euclidean distances over all tensors, float64, (sets, sets)."""
+    sums = torch.zeros(len(sets) * (len(sets) - 1) // 2, dtype=torch.float64)
+    for name in sets[0]:
+        for block in _blocks(sets, name):
+            sums += torch.nn.functional.pdist(torch.stack(block).double()).square()
     distances = torch.zeros(len(sets), len(sets), dtype=torch.float64)
-    for i, one in enumerate(sets):
-        for j, other in enumerate(sets[:i]):
-            gaps = [(one[name].double() - other[name].double()).square().sum() for name in one]
-            distances[i, j] = distances[j, i] = torch.stack(gaps).sum()
+    i, j = torch.triu_indices(len(sets), len(sets), 1)
+    distances[i, j] = distances[j, i] = sums
     return distances
+
+
+def _blocks(sets: Sequence[Mapping[str, Tensor]], name: str) -> Iterator[tuple[Tensor, ...]]:
+    """Gives every set's coordinates of one name, some at a time: little is needed besides them."""
+    return zip(*(weights[name].flatten().split(_BLOCK) for weights in sets), strict=True)
 
 
 RULES: Mapping[str, Rule] = {

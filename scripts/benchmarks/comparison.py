@@ -4,7 +4,6 @@
 """
 
 import json
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import h5py
 import numpy as np
 import yaml
 
+from benchmarks.fresh import in_fresh_process, peak_mib
 from benchmarks.results import Result
-from benchmarks.scaling import peak_kib
 from flmrcm.app import main as flmrcm
 from flmrcm.assembly.checking import plain
 from flmrcm.assembly.compose import composed
@@ -29,7 +28,6 @@ from flmrcm.types import Row
 
 SITES = ("sim_b", "sim_f", "sim_h", "sim_i")
 AT_MOST_SECONDS, AT_MOST_MIB = 60, 2048
-_KIB_PER_MIB = 1024
 _LATENT = 2048
 
 
@@ -93,15 +91,11 @@ def comparing(folder: Path, quick: bool) -> list[Result]:
 
 def compared_in_fresh_process(folder: Path) -> Taken:
     """Runs the command where nothing ran before, so that the peak is its own."""
-    words = [sys.executable, "-m", "benchmarks.comparison", str(folder)]
-    scripts = Path(__file__).parents[1]
     start, before = time.perf_counter(), getrusage(RUSAGE_CHILDREN).ru_utime
-    done = subprocess.run(words, cwd=scripts, capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        raise RuntimeError(done.stderr)
+    peak = in_fresh_process("benchmarks.comparison", str(folder))
     seconds = time.perf_counter() - start
     processor = getrusage(RUSAGE_CHILDREN).ru_utime - before
-    return Taken(seconds, processor, int(done.stdout.splitlines()[-1]) / _KIB_PER_MIB)
+    return Taken(seconds, processor, peak)
 
 
 def write_outputs(folder: Path, outputs: Outputs) -> None:
@@ -164,4 +158,4 @@ def _write_reconstructions(run: Path, outputs: Outputs, rng: np.random.Generator
 
 if __name__ == "__main__":
     flmrcm(["compare", sys.argv[1]])
-    print(peak_kib())
+    print(peak_mib())

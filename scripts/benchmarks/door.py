@@ -12,7 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.carriage import carriage
 from benchmarks.comparison import comparing
+from benchmarks.coordinator import coordinating
 from benchmarks.data import judging, loading
 from benchmarks.engines import engines
 from benchmarks.machine import describe
@@ -36,7 +38,11 @@ SECTIONS: dict[str, Section] = {
     "i": comparing,
     "j": preparing,
 }
-ON_DEMAND: dict[str, Section] = {"engines": engines}
+ON_DEMAND: dict[str, Section] = {
+    "engines": engines,
+    "carriage": carriage,
+    "coordinator": coordinating,
+}
 """What takes long and is measured only when named."""
 
 _MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}

@@ -5,7 +5,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from benchmarks import fresh
 from benchmarks.bed import LOADING, ONE_ROUND, Bed, fl_mr
 from benchmarks.results import Result
 from benchmarks.scaling import Rounds
@@ -99,12 +99,8 @@ def _rows(trial: Trial, repeats: int) -> Iterator[Result]:
 
 def in_fresh_process(trial: Trial) -> Taken:
     """Runs a trial where nothing ran before, so that what it holds is its own."""
-    words = [sys.executable, "-m", "benchmarks.engines", json.dumps(asdict(trial))]
-    scripts, alone = Path(__file__).parents[1], {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, cwd=scripts, env=alone, capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return Taken(**json.loads(done.stdout.splitlines()[-1]))
+    words = json.dumps(asdict(trial))
+    return Taken(**fresh.in_fresh_process("benchmarks.engines", words, OMP_NUM_THREADS="1"))
 
 
 def run(trial: Trial) -> Taken:

@@ -4,7 +4,6 @@
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from benchmarks import fresh
 from benchmarks.bed import LOADING, ONE_ROUND, Bed, fl_mrcm
 from benchmarks.results import Result
 from flmrcm.types import Row
@@ -23,7 +23,6 @@ AT_MOST = 1.1
 REPEATS = 2
 TARGET = "target"
 BUDGETS = {"disk": 0.0, "ram": float("inf")}
-_KIB_PER_MIB = 1024
 
 
 @dataclass(frozen=True)
@@ -141,12 +140,7 @@ def in_turn_in_fresh_processes(
 
 def in_fresh_process(trial: Trial) -> Taken:
     """Runs a trial where nothing ran before, so that the peak is its own."""
-    words = [sys.executable, "-m", "benchmarks.scaling", json.dumps(asdict(trial))]
-    scripts = Path(__file__).parents[1]
-    done = subprocess.run(words, cwd=scripts, capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return Taken(**json.loads(done.stdout.splitlines()[-1]))
+    return Taken(**fresh.in_fresh_process("benchmarks.scaling", json.dumps(asdict(trial))))
 
 
 def run(trial: Trial) -> Taken:
@@ -162,14 +156,7 @@ def run(trial: Trial) -> Taken:
         federation, files = bed.federation(strategy, home / "run", plan, budget, [rounds])
         federation.run(bed.module().model.state_dict())
     seconds = [b - a for a, b in pairwise(rounds.ends)]
-    peak = peak_kib() / _KIB_PER_MIB
-    return Taken(seconds, peak, files.seconds / trial.rounds)
-
-
-def peak_kib() -> int:
-    """Gives this process's highest resident memory; `ru_maxrss` would remember its parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    return Taken(seconds, fresh.peak_mib(), files.seconds / trial.rounds)
 
 
 if __name__ == "__main__":

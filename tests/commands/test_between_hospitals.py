@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from flmrcm.app import main
-from flmrcm.deployment import certificates, processes, tryout
+from flmrcm.deployment import certificates, flower_processes, tryout
 from flmrcm.deployment.certificates import certified
-from flmrcm.deployment.processes import serve_coordinator, serve_site
-from flmrcm.engines import flower
+from flmrcm.deployment.flower_processes import serve_coordinator, serve_site
+from flmrcm.engines import abroad
 from flmrcm.errors import FlmrcmError
-from flmrcm.runs import launch
+from flmrcm.runs import over_flower
 
 TRAIN = ["train", "sites=bfhi", "target=brats", "compute=cpu", "logger=csv", "engine=flower"]
 TRAIN += ["model.channels=2", "model.pools=2", "engine.federation=new/coordinator"]
@@ -26,8 +26,8 @@ def port(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     main(["deploy", "flower", "sites=bfhi", "data_dir=data", "output=new", f"port={port}"])
-    monkeypatch.setattr(flower, "find_spec", lambda name: name)
-    for module in (processes, tryout, launch):
+    monkeypatch.setattr(abroad, "find_spec", lambda name: name)
+    for module in (flower_processes, over_flower):
         monkeypatch.setattr(module, "tool", lambda name: name)
     return port
 
@@ -111,7 +111,7 @@ def test_sites_that_the_coordinator_does_not_know_are_named(said, monkeypatch):
 
 
 def test_without_the_extra_train_names_it(said, monkeypatch):
-    monkeypatch.setattr(flower, "find_spec", lambda _: None)
+    monkeypatch.setattr(abroad, "find_spec", lambda _: None)
     assert said(*TRAIN, "strategy=fl_mr") == (
         2,
         "config: engine=flower: isn't installed; pip install 'flmrcm[flower]'.",
@@ -122,7 +122,7 @@ def test_without_the_extra_train_names_it(said, monkeypatch):
 def test_without_flower_start_scripts_and_up_name_the_extra_too(said, monkeypatch):
     monkeypatch.undo()
     monkeypatch.chdir(Path.cwd())
-    needs = r"isn't installed; pip install 'flmrcm\[flower\]' -c constraints-flower\.txt"
+    needs = r"isn't installed; pip install 'flmrcm\[flower\]' -c constraints-deployment\.txt"
     with pytest.raises(FlmrcmError, match=f"flower-superlink: {needs}"):
         serve_coordinator(Path("new/coordinator"))
     with pytest.raises(FlmrcmError, match=f"flower-supernode: {needs}"):

@@ -42,7 +42,10 @@ def test_folders_of_real_sites_are_written_or_left_to_fill_in():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["flowr", "output=new"], "transport=flowr: use one of flower. Did you mean 'flower'?"),
+        (
+            ["flowr", "output=new"],
+            "transport=flowr: use one of flower, nvflare. Did you mean 'flower'?",
+        ),
         (["flower"], "output: name a new folder: output=FOLDER."),
         (["flower", "output=new", "port=http"], "port=http: a whole number."),
         (["flower", "output=new", "sites=simulatd"], "Did you mean 'simulated'?"),

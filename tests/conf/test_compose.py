@@ -13,6 +13,7 @@ GRIDS = [name for name in options_of("sweep") if not name.startswith("search")]
 NOT_EVERYWHERE = {
     "compute=gpu": "flmrcm.learning.compute.Compute",
     "engine=flower": "flmrcm.engines.flower.FlowerSites",
+    "engine=nvflare": "flmrcm.engines.nvflare.NVFlareSites",
     "engine=ray": "flmrcm.engines.ray.RayActors",
 }
 """Choices that need what a machine may lack."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flmrcm.deployment.folders import Deployment
+from flmrcm.deployment.flower_folders import FlowerDeployment
 
 SITES = {"north": {"root": "/data/north"}, "south": {"root": None}}
 
@@ -15,8 +15,25 @@ SITES = {"north": {"root": "/data/north"}, "south": {"root": None}}
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of two sites and their coordinator."""
     folder = tmp_path_factory.mktemp("deployment") / "new"
-    Deployment(SITES, address="hospital.example", port=8123, days=30).write(folder)
+    FlowerDeployment(SITES, address="hospital.example", port=8123, days=30).write(folder)
     return folder
+
+
+@pytest.fixture(scope="session", params=["federation", "over_nvflare"], ids=["flower", "nvflare"])
+def either(request: pytest.FixtureRequest) -> Any:
+    """A real federation over each transport."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def over_nvflare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same, with NVFlare between them."""
+    for library in ("flwr", "nvflare"):
+        pytest.importorskip(library, reason="see `make test-deployment`")
+    from federation_kit import RealFederation
+
+    with RealFederation(tmp_path_factory.mktemp("over_nvflare"), "nvflare").up() as up:
+        yield up
 
 
 @pytest.fixture(scope="session")

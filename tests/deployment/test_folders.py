@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from flmrcm.deployment.certificates import check_coordinator
-from flmrcm.deployment.folders import Deployment
+from flmrcm.deployment.flower_folders import FlowerDeployment
 from flmrcm.errors import ConfigErrors, FlmrcmError
 
 SITE = {"north": {"root": None}}
@@ -75,7 +75,7 @@ def test_the_readme_has_ten_lines_and_no_gaps(deployed):
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "diary.txt").write_text("mine")
     with pytest.raises(FlmrcmError, match="isn't empty"):
-        Deployment(SITE).write(tmp_path)
+        FlowerDeployment(SITE).write(tmp_path)
     assert files(tmp_path) == {"diary.txt"}
 
 
@@ -84,7 +84,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("10.0.0.7", "0.0.0.0")],
 )
 def test_a_try_out_stays_on_loopback(address, listens_on):
-    assert Deployment(SITE, address=address).listens_on == listens_on
+    assert FlowerDeployment(SITE, address=address).listens_on == listens_on
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_a_try_out_stays_on_loopback(address, listens_on):
 )
 def test_a_value_outside_its_range_is_refused(options, said):
     with pytest.raises(ConfigErrors, match=said):
-        Deployment(**{"sites": SITE} | options)
+        FlowerDeployment(**{"sites": SITE} | options)

@@ -2,20 +2,22 @@
 
 import pytest
 
-from flmrcm.deployment.settings import NodeSettings, read_coordinator, read_node
-from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.deployment.flower_processes import FlowerNode
+from flmrcm.deployment.settings import read_coordinator, read_node
+from flmrcm.errors import FlmrcmError
 
 
 def test_what_was_deployed_can_be_read(deployed):
     own = read_coordinator(deployed / "coordinator")
     assert (own.address, own.listens_on, own.port) == ("hospital.example", "0.0.0.0", 8123)
-    node = read_node(deployed / "sites" / "north")
-    assert node == NodeSettings("north", "hospital.example:8123", 9094, 60)
+    node = read_node(deployed / "sites" / "north", FlowerNode)
+    assert (node.site, node.coordinator, node.port) == ("north", "hospital.example:8123", 9094)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("via: pigeon", "via=pigeon: what carries the calls, one of flower, nvflare."),
         ("port: 80x", "port=80x: a whole number."),
         ("port: 0", "port: 1 to 65535; got 0."),
         ("coordinator: here", "coordinator: HOST:PORT; got here."),
@@ -25,11 +27,12 @@ def test_what_was_deployed_can_be_read(deployed):
 )
 def test_a_value_that_cannot_be_names_the_file(tmp_path, text, said):
     path, (key, _, _) = tmp_path / "site.yaml", text.partition(":")
-    lines = {"site": "site: ixi", "coordinator": "coordinator: h:1", "port": "port: 1", key: text}
+    lines = {"via": "via: flower", "site": "site: ixi", "coordinator": "coordinator: h:1"}
+    lines |= {"port": "port: 1", key: text}
     path.write_text("\n".join(lines.values()))
-    with pytest.raises(ConfigErrors) as refused:
-        read_node(tmp_path)
-    assert refused.value.problems == [f"{path}: {said}"]
+    with pytest.raises(FlmrcmError) as refused:
+        read_node(tmp_path, FlowerNode)
+    assert f"{path}: {said}" in str(refused.value)
 
 
 def test_a_folder_that_no_deployment_made_is_named(tmp_path):

@@ -13,9 +13,12 @@ from flmrcm.errors import FlmrcmError
 @pytest.fixture
 def sleeper(tmp_path):
     """A process that looks like one of a folder's own; it's ended after the test."""
-    words = [sys.executable, "-c", "import time; time.sleep(60)", "flmrcm.deployment"]
-    process = subprocess.Popen([*words, str(tmp_path)], start_new_session=True)
+    sleeps = "import time; print(flush=True); time.sleep(60)"
+    words = [sys.executable, "-c", sleeps, "flmrcm.deployment", str(tmp_path)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
+    process.stdout.readline()  # until then it may not be known by these words
     yield process
+    process.stdout.close()
     process.kill()
     process.wait()
 

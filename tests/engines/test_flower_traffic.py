@@ -38,7 +38,7 @@ def test_a_round_has_as_many_exchanges_as_its_strategy_needs(houses, tmp_path, w
     run_abroad(tmp_path / "run", grid, *words, "rounds=2", "test.saved_volumes=0")
     seen: dict[int, list[str]] = defaultdict(list)
     for message in grid.seen:
-        head = loads(message.content.config_records["head"]["json"])["head"]
+        head = loads(message.content.config_records["head"]["json"])
         if head["op"] not in ("join", "judge"):
             seen[head["round"]].append(message.metadata.message_type)
     # all sites are called at once, so a kind of message is one exchange; WORDS validate every 2nd
@@ -78,8 +78,9 @@ class Weighed(OneProcessGrid):
 def test_the_books_hold_what_was_carried(houses, tmp_path, wire, dtype):
     grid, words = Weighed(houses), ["strategy=fl_mrcm_latent", "rounds=2", f"engine.wire={wire}"]
     run = run_abroad(tmp_path / "run", grid, *words, "test.saved_volumes=0")
-    tensors = [e for e in Ledger(run.path / LEDGER).read() if e.kind != "metrics"]
-    types = {"train": TRAINING, "evaluate": JUDGING, "survey": ASKING}
+    entries = Ledger(run.path / LEDGER).read()
+    tensors = [e for e in entries if e.op != "join" and e.kind != "metrics"]
+    types = {"train": TRAINING, "evaluate": JUDGING, "survey": ASKING, "judge": "evaluate.judge"}
     booked: Counter[tuple[str, str]] = Counter()
     for entry in tensors:
         booked[entry.way, types[entry.op]] += entry.bytes

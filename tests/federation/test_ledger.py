@@ -2,7 +2,7 @@
 
 import torch
 
-from flmrcm.federation.ledger import Entry, Ledger, received, sent
+from flmrcm.federation.ledger import Entry, Ledger, received, sent, told
 from flmrcm.types import Broadcast, Reply
 
 MESSAGE = Broadcast(
@@ -26,6 +26,14 @@ def test_every_object_of_a_reply_is_an_entry_its_numbers_too():
         (*where, "weights", "a", "2x3", "float16", 12),
         (*where, "metrics", "n_examples", "", "int64", 8),
         (*where, "metrics", "loss", "", "float64", 8),
+    ]
+
+
+def test_every_value_that_is_told_at_joining_is_an_entry_as_long_as_its_text():
+    where = (0, "north", "join", "from_site", "facts")
+    assert list(told("north", "from_site", "facts", {"n_examples": 12, "splits": ("train",)})) == [
+        (*where, "n_examples", "", "json", 2),
+        (*where, "splits", "", "json", 9),
     ]
 
 

@@ -1,8 +1,11 @@
 """Tables of an inspection: a row per volume, a line per site, every suspicion told."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import pytest
+from factories import write_site
 from inspection_kit import inspected
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +44,25 @@ def test_a_line_per_site_and_contrast(site: Path) -> None:
     assert first[:6] == ["site", "T1", "1/0/1", "unknown", "1", "2×16×16"]
     assert second[:6] == ["site", "T2", "2/2/0", "unknown", "1", "3–4×20×16"]
     assert (first[-1], second[-1]) == ("none", "1")
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [(1.2345e-6, "1.23 (1.23–1.25) e-6"), (0.5, "0.5 (0.5–0.505)"), (3e4, "3 (3–3.03) e4")],
+)
+def test_the_brightest_and_the_darkest_scans_leave_room_for_their_sites_name(
+    tmp_path: Path, level: float, shown: str
+) -> None:
+    write_site(tmp_path / "st_marys", {"train": (2, 2), "val": (2,)})
+    levels = (level, level, level * 1.01)
+    volumes = [
+        volume._replace(facts=replace(facts, measures=facts.measures._replace(bright=bright)))
+        for bright, volume in zip(levels, inspected(tmp_path), strict=True)
+        if (facts := volume.facts).measures
+    ]
+    lines = printed(summary_table(volumes))
+    assert shown in lines
+    assert "st_marys" in lines
 
 
 def test_suspicions_are_told_as_they_are_even_if_a_name_looks_like_markup(site: Path) -> None:

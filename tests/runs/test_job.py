@@ -5,7 +5,6 @@ import stat
 
 import pytest
 
-from flmrcm.deployment.flower_home import COORDINATOR
 from flmrcm.errors import SiteFailed
 from flmrcm.runs import job
 from flmrcm.runs.job import Job, do_job, outcome, put_job
@@ -14,8 +13,7 @@ ASKED = Job({"rounds": 2, "sites": {"ixi": {"root": "at the site"}}}, "outputs/r
 
 
 @pytest.fixture
-def coordinator(tmp_path, monkeypatch):
-    monkeypatch.setenv(COORDINATOR, str(tmp_path))
+def coordinator(tmp_path):
     return tmp_path
 
 
@@ -27,7 +25,7 @@ def done(coordinator, monkeypatch):
         monkeypatch.setattr(job, "run", run)
         name = put_job(coordinator, ASKED)
         try:
-            do_job(name, None)
+            do_job(coordinator, name, lambda: None)
         finally:
             do.told = outcome(coordinator, name)
 

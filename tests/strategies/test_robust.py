@@ -104,6 +104,12 @@ def test_too_few_replies_are_one_line():
     assert fewest_replies("median", 2) == fewest_replies("mean", 2) == 1
 
 
+def test_of_more_coordinates_than_are_sorted_at_a_time_each_has_its_own_median():
+    sets = [{"w": torch.rand(300, 301, generator=torch.manual_seed(n))} for n in range(5)]
+    expected = torch.stack([weights["w"] for weights in sets]).median(0).values
+    assert torch.equal(median(sets)["w"], expected)
+
+
 def test_whole_numbers_stay_whole():
     sets = [{"n": torch.tensor(n)} for n in (1, 2, 9)]
     assert torch.equal(median(sets)["n"], torch.tensor(2))

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from flmrcm.data.prepare.identity import new_salt, patient_of
 from flmrcm.data.prepare.splits import as_csv, from_csv, refuse_crossing
 from flmrcm.errors import DataLayoutError
+from flmrcm.files import put
 
 STATE = ".prepare"
 """Below the output: salt, arguments, journal, lock. Only its owner should read it."""
@@ -153,19 +153,6 @@ class OutputFolder:
     @property
     def _journal(self) -> Path:
         return self._state / "volumes.jsonl"
-
-
-def put(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _as_json(content: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm import __version__
-from flmrcm.data.prepare.folder import put
+from flmrcm.files import put
 
 _LIBRARIES = ("h5py", "nibabel", "numpy", "torch")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flmrcm.data.prepare.folder import OutputFolder, put
+from flmrcm.data.prepare.folder import OutputFolder
 from flmrcm.errors import DataLayoutError
 
 SPLITS = {"0a": "train", "0b": "test"}
@@ -110,11 +110,3 @@ def test_a_file_moved_to_another_split_by_hand_is_noticed(folder):
     volume(folder, "test", "0a")
     with pytest.raises(DataLayoutError, match="0a is in test and in train"):
         folder.recorded_splits()
-
-
-def test_a_text_is_whole_or_not_there(tmp_path, monkeypatch):
-    put(tmp_path / "a.txt", "before")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        put(tmp_path / "a.txt", "after")
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from flmrcm.deployment.processes import _Child
+from flmrcm.deployment.children import Child
 
 STARTS = """
-import sys, time
+import os, sys, time
 from pathlib import Path
-from flmrcm.deployment.processes import _Child
+from flmrcm.deployment.children import Child
 words = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
-with _Child(words, Path(sys.argv[1])) as child:
+with Child(words, Path(sys.argv[1]), dict(os.environ)) as child:
     child.wait()
 """
 
@@ -45,7 +45,7 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path, how):
 
 def test_what_a_process_says_is_told_apart_from_what_was_said_before(tmp_path):
     (tmp_path / "log.txt").write_text("long ago\n")
-    with _Child([sys.executable, "-c", "print('now')"], tmp_path) as child:
+    with Child([sys.executable, "-c", "print('now')"], tmp_path, {}) as child:
         assert not child.wait_for(lambda: False)
         assert child.said == "now"
     assert (tmp_path / "log.txt").read_text() == "long ago\nnow\n"

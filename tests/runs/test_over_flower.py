@@ -6,9 +6,9 @@ import tomllib
 import pytest
 
 from flmrcm.errors import FlmrcmError
-from flmrcm.runs import launch
-from flmrcm.runs.job import Job, put_job
-from flmrcm.runs.launch import _hand_over, _show
+from flmrcm.runs import over_flower
+from flmrcm.runs.job import Errand, Job, put_job
+from flmrcm.runs.over_flower import FlowerCoordinator, _show
 
 BEGUN = "\x1b[92mINFO \x1b[0m:      Successfully started run 42\n"
 BOX = ["╭─ Error ───────╮\n", "│ No SuperLink  │\n", "│ answers.      │\n", "╰───────────────╯\n"]
@@ -37,6 +37,10 @@ def test_what_flower_frames_is_one_line_and_not_shown(capsys):
     assert shown(capsys, "ours\n", *BOX) == ("ours\n", [], "No SuperLink answers.")
 
 
+def errand(job, config="{}"):
+    return Errand(job, config, frozenset({"ixi"}), 0.0)
+
+
 @pytest.fixture
 def flower(tmp_path, monkeypatch):
     """A program in place of Flower's; gives what writes it."""
@@ -45,7 +49,7 @@ def flower(tmp_path, monkeypatch):
         program = tmp_path / "flwr.py"
         program.write_text(f"#!{sys.executable}\n" + "\n".join(lines))
         program.chmod(0o755)
-        monkeypatch.setattr(launch, "tool", lambda _: str(program))
+        monkeypatch.setattr(over_flower, "tool", lambda _: str(program))
         return put_job(tmp_path, Job({}, "outputs/run", False))
 
     return write
@@ -54,18 +58,18 @@ def flower(tmp_path, monkeypatch):
 def test_a_run_that_could_not_begin_says_what_flower_said(tmp_path, flower):
     job = flower(f"print({''.join(BOX)!r})", "raise SystemExit(1)")
     with pytest.raises(FlmrcmError, match=r"Flower couldn't begin the run: No SuperLink answers\."):
-        _hand_over(tmp_path, job, "{}")
+        FlowerCoordinator(tmp_path).hand_over(errand(job))
 
 
 def test_a_run_that_could_not_begin_in_silence_names_the_log(tmp_path, flower):
     job = flower("raise SystemExit(1)")
     with pytest.raises(FlmrcmError, match=r"couldn't begin the run: .*log\.txt"):
-        _hand_over(tmp_path, job, "{}")
+        FlowerCoordinator(tmp_path).hand_over(errand(job))
 
 
 def test_job_and_travelling_config_are_handed_over_as_text(tmp_path, flower):
     copied = f"shutil.copyfile(sys.argv[-1], {str(tmp_path / 'given.toml')!r})"
     job = flower(f"print({BEGUN!r})", "import shutil, sys", copied)
-    _hand_over(tmp_path, job, '{"mask": "4×"}')
+    FlowerCoordinator(tmp_path).hand_over(errand(job, '{"mask": "4×"}'))
     given = tomllib.loads((tmp_path / "given.toml").read_text())
     assert given == {"job": job, "config": '{"mask": "4×"}'}

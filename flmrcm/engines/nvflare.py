@@ -1,0 +1,12 @@
+"""NVFlare: every site in its own house, reached over mutual TLS, known by its certificate."""
+
+from typing import ClassVar
+
+from flmrcm.engines.abroad import SitesAbroad
+
+
+class NVFlareSites(SitesAbroad):
+    """Sites behind NVFlare's clients; the way to them is a `nvflare_calls.NVFlareClients`."""
+
+    via: ClassVar[str] = "nvflare"
+    library: ClassVar[str] = "nvflare"

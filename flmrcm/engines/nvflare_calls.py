@@ -1,0 +1,74 @@
+"""Letters out, letters back: a call of NVFlare's for each site, all at once."""
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from nvflare.collab import CollabCallError
+from nvflare.collab.api.exceptions import RunAborted
+
+from flmrcm.engines.letters import Letter, call_letter, read_answer
+from flmrcm.engines.transport import Came, absent, failed, late
+from flmrcm.errors import SiteFailed
+from flmrcm.federation.call import Call
+from flmrcm.types import Broadcast
+
+_LONGEST = 1e7
+"""Seconds, four months: NVFlare takes no `inf`."""
+
+_GONE = "its process is gone, or can't be reached any more."
+
+
+@dataclass(frozen=True)
+class NVFlareClients:
+    """NVFlare's way to the sites.
+
+    Attributes:
+        clients: NVFlare's proxies of the job's clients, by the name in their certificates.
+    """
+
+    clients: Mapping[str, Any]
+
+    def ask(
+        self,
+        calls: Mapping[str, Call],
+        messages: Mapping[str, Broadcast],
+        timeout: float,
+        patience: float,
+    ) -> Iterator[Came]:
+        """Gives what sites answer, in sorted order; see `Transport`.
+
+        Who isn't connected was waited for before the job began.
+        """
+        pool = ThreadPoolExecutor(max(1, len(messages)))
+        coming = {
+            site: pool.submit(self._asked, site, calls[site], messages[site], timeout)
+            for site in sorted(messages.keys() & self.clients.keys())
+        }
+        try:
+            for site in sorted(messages):
+                if site in coming:
+                    yield coming[site].result()
+                else:
+                    yield absent(site, messages[site], patience)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _asked(self, site: str, call: Call, message: Broadcast, timeout: float) -> Came:
+        head, tensors = call_letter(call, message)
+        proxy = self.clients[site](timeout=min(timeout, _LONGEST))
+        began = time.monotonic()
+        try:
+            return read_answer(site, Letter(*proxy.answer(head=head, tensors=dict(tensors))))
+        except CollabCallError as error:
+            gave_up = isinstance(error.cause, TimeoutError)
+            if gave_up and time.monotonic() >= began + timeout:
+                return late(site, message, timeout)
+            why = " ".join(str(error.cause).split())[:200]
+            return failed(site, message, _GONE if gave_up else f"{why} (from NVFlare)")
+        except RunAborted:
+            raise SiteFailed("stopped at the coordinator; every whole round is kept.") from None
+        except (KeyError, TypeError, ValueError) as error:
+            return failed(site, message, f"no answer of ours came ({type(error).__name__}).")

@@ -1,0 +1,1 @@
+"""What NVFlare's processes load by name, at the coordinator and at each site; no code travels."""
