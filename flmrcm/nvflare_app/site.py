@@ -40,6 +40,11 @@ class Site:
         return Host(read_house(Path(os.environ[HOUSE])))
 
     @collab.publish
+    def here(self) -> bool:
+        """Says that this process lives, whatever it's at."""
+        return True
+
+    @collab.publish
     def answer(
         self, head: str, tensors: Mapping[str, Weights]
     ) -> tuple[str, Mapping[str, Weights]]:
