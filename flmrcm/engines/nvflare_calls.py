@@ -24,6 +24,8 @@ _KNOCKS_AGAIN = 30.0
 
 _GONE = "its process is gone, or can't be reached any more."
 
+_STOPPED = "the run was stopped, by hand or by NVFlare; every whole round is kept."
+
 
 @dataclass(frozen=True)
 class NVFlareClients:
@@ -88,6 +90,6 @@ class NVFlareClients:
             why = " ".join(str(error.cause).split())[:200]
             return failed(site, message, _GONE if gave_up else f"{why} (from NVFlare)")
         except RunAborted:
-            raise SiteFailed("stopped at the coordinator; every whole round is kept.") from None
+            raise SiteFailed(_STOPPED) from None
         except (KeyError, TypeError, ValueError) as error:
             return failed(site, message, f"no answer of ours came ({type(error).__name__}).")

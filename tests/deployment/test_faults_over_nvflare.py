@@ -44,16 +44,13 @@ def test_a_killed_job_process_ends_the_run_in_one_line_and_the_next_goes_on(
     assert_resumed_to(over_nvflare, run, undisturbed)
 
 
-def test_killed_clients_miss_the_rest_of_the_run_and_are_back_at_the_next(over_nvflare):
-    with over_nvflare.holding("ixi", 1) as wait, over_nvflare.holding("hpks", 1) as waits:
-        run = over_nvflare.train("strategy=fl_mr", "robust.quorum=2")
+def test_a_killed_client_misses_the_rest_of_the_run_and_is_back_at_the_next(over_nvflare):
+    with over_nvflare.holding("ixi", 1) as wait:
+        run = over_nvflare.train("strategy=fl_mr", "robust.quorum=3")
         wait()
-        waits()
-        over_nvflare.kill("hpks", "worker_process")
         over_nvflare.kill("ixi", "client_train", "worker_process")
         assert run.ends()[0] == 0
-    lost = {(round_, site, "failed") for round_ in (1, 2) for site in ("hpks", "ixi")}
-    assert run.attendance() == lost
+    assert run.attendance() == {(1, "ixi", "failed"), (2, "ixi", "failed")}
     assert "site ixi: its client ended; again in 10 s" in over_nvflare.heard("ixi")
     again = over_nvflare.train("strategy=fl_mr", "rounds=1")
     assert again.ends()[0] == 0

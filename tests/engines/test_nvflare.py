@@ -125,7 +125,9 @@ def test_a_site_at_work_is_knocked_for_and_who_is_gone_is_not_waited_for(
 def test_a_run_that_is_stopped_says_so_even_where_failures_are_borne(houses, tmp_path):
     job = OneProcess(houses)
     job.raises = {"ixi": RunAborted()}
-    with pytest.raises(SiteFailed, match="stopped at the coordinator; every whole round is kept"):
+    with pytest.raises(
+        SiteFailed, match="stopped, by hand or by NVFlare; every whole round is kept"
+    ):
         run_abroad(tmp_path / "run", job, *ONE, "robust.quorum=2")
 
 
