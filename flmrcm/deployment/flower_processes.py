@@ -83,10 +83,10 @@ def serve_coordinator(folder: Path) -> None:
         "--host", host, "--port", port,
     ]  # fmt: skip
     with Child(words, folder, {**environment(folder), COORDINATOR: str(folder)}) as child:
-        child.wait_for(lambda: answers(f"127.0.0.1:{port}", folder / "ca.crt"))
-        sites = registered(folder)
-        log.info("coordinator ready at %s for %s", settings.address, ", ".join(sorted(sites)))
-        child.wait()
+        if child.wait_for(lambda: answers(f"127.0.0.1:{port}", folder / "ca.crt")):
+            sites = ", ".join(sorted(registered(folder)))
+            log.info("coordinator ready at %s for %s", settings.address, sites)
+            child.wait()
     if not child.stopped:
         raise FlmrcmError(f"{folder}: the SuperLink ended; {folder / 'log.txt'} tells why.")
 
@@ -114,7 +114,7 @@ def serve_site(folder: Path) -> None:
             child.wait()
         if child.stopped:
             return
-        why = "it ended"
+        why = "its SuperNode ended"
         if _TURNED_AWAY in child.said:
             why = "the coordinator doesn't take its key (unknown, struck, or still in use)"
         log.warning("site %s: %s; again in %g s", own.site, why, own.restart_after)

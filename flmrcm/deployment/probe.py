@@ -36,13 +36,14 @@ def probe(address: str, authority: Path) -> None:
             pass
     except ssl.SSLCertVerificationError as error:
         raise FlmrcmError(f"{address}: {_why(error, authority)}") from None
+    except ssl.SSLEOFError:  # as one does that's just starting, or ending
+        raise _nobody(address, "it hangs up") from None
     except ssl.SSLError:
         raise FlmrcmError(f"{address}: whoever answers there doesn't speak TLS.") from None
+    except TimeoutError:
+        raise _nobody(address, f"nothing within {_PATIENCE:g} s") from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise NobodyThere(
-            f"{address}: no coordinator answers ({reason}); start it with coordinator/start.sh."
-        ) from None
+        raise _nobody(address, error.strerror or str(error)) from None
 
 
 def answers(address: str, authority: Path) -> bool:
@@ -73,6 +74,12 @@ def check_free(host: str, port: int) -> None:
                 f"port {port}: can't be listened on ({error.strerror}); end what uses it, or take "
                 "another port."
             ) from None
+
+
+def _nobody(address: str, why: str) -> NobodyThere:
+    return NobodyThere(
+        f"{address}: no coordinator answers ({why}); start it with coordinator/start.sh."
+    )
 
 
 def _why(error: ssl.SSLCertVerificationError, authority: Path) -> str:

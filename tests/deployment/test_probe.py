@@ -89,6 +89,21 @@ def test_nobody_there_is_said_at_once(own):
         probe(f"127.0.0.1:{port}", own / "authority")
 
 
+def test_somebody_who_hangs_up_may_yet_come(own):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up():
+            caller, _ = server.accept()
+            caller.recv(1000)
+            caller.close()
+
+        thread = Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(NobodyThere, match="no coordinator answers"):
+            probe(f"127.0.0.1:{server.getsockname()[1]}", own / "authority")
+        thread.join()
+
+
 def test_a_taken_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
