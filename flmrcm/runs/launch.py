@@ -57,9 +57,15 @@ def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
     coordinator.hand_over(Errand(name, travels, sites, float(cfg.engine.patience)))
     ended = outcome(place, name)
     if ended is None:
-        raise FlmrcmError(
-            f"the coordinator's process ended; start it again ({place / 'start.sh'}), and go "
-            f"on with resume={folder.path}."
-        )
+        raise FlmrcmError(f"{_gone(coordinator, place, sites)} go on with resume={folder.path}.")
     if ended:
         raise FlmrcmError(ended)
+
+
+def _gone(coordinator: Coordinator, place: Path, sites: frozenset[str]) -> str:
+    """Tells what ended without a word: the run's own process, or the coordinator with it."""
+    try:
+        coordinator.look(sites)
+    except FlmrcmError:
+        return f"the coordinator's process ended; start it again ({place / 'start.sh'}), and"
+    return f"the run's process at the coordinator ended ({place / 'log.txt'} may tell why);"

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tls_kit import answering, written
 
 from flmrcm.app import main
 from flmrcm.deployment import certificates, flower_processes, tryout
@@ -97,6 +98,14 @@ def test_an_expired_certificate_is_told_with_its_date(said, monkeypatch):
     assert status == 1
     assert "coordinator/ca.crt: expired on " in told
     assert "flmrcm deploy flower" in told
+
+
+def test_a_foreign_coordinator_is_told_apart_from_none(said, port, tmp_path):
+    foreign = written(tmp_path / "foreign", certified(["127.0.0.1"], 30))
+    with answering(foreign, port):
+        status, told = said(*TRAIN, "strategy=fl_mr")
+    assert status == 1
+    assert f"127.0.0.1:{port}: its certificate isn't signed by" in told
 
 
 def test_sites_that_the_coordinator_does_not_know_are_named(said, monkeypatch):

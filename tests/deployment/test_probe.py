@@ -1,48 +1,15 @@
 """Before anything starts: is the coordinator there, is it ours, is the port free?"""
 
 import socket
-import ssl
-from contextlib import contextmanager
 from threading import Thread
 
 import pytest
+from tls_kit import answering, written
 
 from flmrcm.deployment import certificates
 from flmrcm.deployment.certificates import certified
 from flmrcm.deployment.probe import NobodyThere, check_free, probe
 from flmrcm.errors import FlmrcmError
-
-
-def written(folder, identity):
-    folder.mkdir()
-    for name in ("authority", "certificate", "key"):
-        (folder / name).write_bytes(getattr(identity, name))
-    return folder
-
-
-@contextmanager
-def answering(identity=None):
-    """Somebody who takes one caller at a free port, with TLS or with silence."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer():
-            caller, _ = server.accept()
-            with caller:
-                if identity is None:
-                    caller.sendall(b"220 a mail server\r\n")
-                    return
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(identity / "certificate", identity / "key")
-                try:
-                    with context.wrap_socket(caller, server_side=True) as secured:
-                        secured.recv(1)
-                except OSError:
-                    pass  # the caller hung up, as it should where it doesn't trust us
-
-        thread = Thread(target=answer)
-        thread.start()
-        yield server.getsockname()[1]
-        thread.join()
 
 
 @pytest.fixture
