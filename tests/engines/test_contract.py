@@ -101,12 +101,13 @@ def test_messages_are_copied(engine):
 
 
 def test_who_stops_listening_may_call_again(engine):
+    asked, half, anew = (messages() for _ in range(3))  # now: others may soon draw numbers here
     engine.restore({})
-    expected = [reply.weights for reply in engine.call("train", messages())]
+    expected = [reply.weights for reply in engine.call("train", asked)]
     engine.restore({})
-    next(iter(engine.call("train", messages())))
+    next(iter(engine.call("train", half)))
     engine.restore({})
-    again = [reply.weights for reply in engine.call("train", messages())]
+    again = [reply.weights for reply in engine.call("train", anew)]
     assert all(equal(one, other) for one, other in zip(again, expected, strict=True))
 
 
