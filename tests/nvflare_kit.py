@@ -1,5 +1,6 @@
 """NVFlare without processes: four houses, and proxies that pack a call as NVFlare does."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -9,6 +10,7 @@ from typing import Any
 from houses_kit import WORDS
 from nvflare.app_opt.pt.decomposers import TensorDecomposer
 from nvflare.collab.api.context import set_call_context
+from nvflare.collab.api.exceptions import CollabCallError
 from nvflare.fuel.utils import fobs
 
 from flmrcm.assembly.abroad import as_text, experiment_of, travel_hash, travelling
@@ -37,6 +39,8 @@ class OneProcess:
         self.houses = dict(houses)
         self.away: set[str] = set()
         self.raises: dict[str, Exception] = {}
+        self.gone: set[str] = set()
+        self.slow = 0.0
         self.seen: list[str] = []
         self.timeouts: list[float] = []
         self.turn = Lock()
@@ -71,10 +75,17 @@ class Proxy:
         self.job.timeouts.append(timeout)
         return self
 
+    def here(self) -> bool:
+        if self.name in self.job.gone:
+            raise CollabCallError(f"{self.name}.client", "here", "unreachable")
+        return True
+
     def answer(self, **asked: Any) -> Any:
         if self.name in self.job.raises and '"op": "train"' in asked["head"]:
             raise self.job.raises[self.name]
         self.job.seen.append(asked["head"])
+        if '"op": "train"' in asked["head"]:
+            time.sleep(self.job.slow)
         with self.job.turn:
             return carried(called(self.job.sites[self.name], self.name, **carried(asked)))
 

@@ -22,6 +22,7 @@ class FlowerDeployment(Deployment):
     """
 
     via: ClassVar[str] = "flower"
+    carrier: ClassVar[str] = "Flower"
     secrets: ClassVar[str] = (
         "`sites/NAME/node.key` at its site, `coordinator/server.key` at the coordinator"
     )

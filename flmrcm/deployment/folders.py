@@ -41,7 +41,8 @@ class Deployment(ABC):
         days: how long the coordinator's certificate is valid.
 
     Attributes:
-        via: what carries the calls.
+        via: what carries the calls, as it's typed.
+        carrier: the same, as its makers write it.
         secrets: what nobody but its owner may have, for the README.
 
     Raises:
@@ -49,6 +50,7 @@ class Deployment(ABC):
     """
 
     via: ClassVar[str]
+    carrier: ClassVar[str]
     secrets: ClassVar[str]
 
     sites: Mapping[str, Mapping[str, Any]]
@@ -135,6 +137,7 @@ class Deployment(ABC):
     def _readme(self) -> str:
         return README.format(
             via=self.via,
+            carrier=self.carrier,
             secrets=self.secrets,
             address=f"{self.address}:{self.port}",
             port=self.port,

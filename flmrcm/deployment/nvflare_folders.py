@@ -39,6 +39,7 @@ class NVFlareDeployment(Deployment):
     """
 
     via: ClassVar[str] = "nvflare"
+    carrier: ClassVar[str] = "NVFlare"
     secrets: ClassVar[str] = (
         "`sites/NAME/kit/startup/client.key` at its site; `server/` and `admin/` of `coordinator/`"
     )

@@ -1,7 +1,7 @@
 """The ten lines that lie beside the folders."""
 
 README = """\
-# A federation of flmrcm over {via}
+# A federation of flmrcm over {carrier}
 
 1. Everybody installs the same version: `pip install 'flmrcm[{via}]' -c constraints-deployment.txt`.
 2. `sites/NAME/` goes to that site over a channel you trust, and is deleted here afterwards.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flmrcm.deployment.flower_home import CONNECTION, flwr
 from flmrcm.errors import FlmrcmError
+from flmrcm.files import put
 
 NODES = "nodes.json"
 
@@ -55,6 +56,4 @@ def _read(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def _write(folder: Path, known: Mapping[str, tuple[str, int]]) -> None:
-    new = folder / f"{NODES}.new"
-    new.write_text(json.dumps(known, indent=1))
-    new.replace(folder / NODES)
+    put(folder / NODES, json.dumps(known, indent=1))

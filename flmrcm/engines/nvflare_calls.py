@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,12 @@ from flmrcm.types import Broadcast
 _LONGEST = 1e7
 """Seconds, four months: NVFlare takes no `inf`."""
 
+_KNOCKS_AGAIN = 30.0
+"""Seconds between two looks whether a site that's at work is still there, and for its answer."""
+
 _GONE = "its process is gone, or can't be reached any more."
+
+_STOPPED = "the run was stopped, by hand or by NVFlare; every whole round is kept."
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,26 @@ class NVFlareClients:
         try:
             for site in sorted(messages):
                 if site in coming:
-                    yield coming[site].result()
+                    yield self._awaited(site, coming[site], messages[site])
                 else:
                     yield absent(site, messages[site], patience)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _awaited(self, site: str, coming: "Future[Came]", message: Broadcast) -> Came:
+        """Gives what comes of a call; NVFlare itself would wait for a process that's gone."""
+        while True:
+            try:
+                return coming.result(_KNOCKS_AGAIN)
+            except FutureTimeout:
+                if not coming.done() and not self._is_there(site):
+                    return failed(site, message, _GONE)
+
+    def _is_there(self, site: str) -> bool:
+        try:
+            return self.clients[site](timeout=_KNOCKS_AGAIN).here()
+        except CollabCallError:
+            return False
 
     def _asked(self, site: str, call: Call, message: Broadcast, timeout: float) -> Came:
         head, tensors = call_letter(call, message)
@@ -69,6 +90,6 @@ class NVFlareClients:
             why = " ".join(str(error.cause).split())[:200]
             return failed(site, message, _GONE if gave_up else f"{why} (from NVFlare)")
         except RunAborted:
-            raise SiteFailed("stopped at the coordinator; every whole round is kept.") from None
+            raise SiteFailed(_STOPPED) from None
         except (KeyError, TypeError, ValueError) as error:
             return failed(site, message, f"no answer of ours came ({type(error).__name__}).")

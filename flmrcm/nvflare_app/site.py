@@ -36,6 +36,11 @@ class Site:
         log_to_terminal()
 
     @collab.publish
+    def here(self) -> bool:
+        """Says that this process lives, whatever it's at."""
+        return True
+
+    @collab.publish
     def answer(
         self, head: str, tensors: Mapping[str, Weights]
     ) -> tuple[str, Mapping[str, Weights]]:

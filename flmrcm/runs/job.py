@@ -14,6 +14,7 @@ from flmrcm.assembly.parts import Parts
 from flmrcm.engines.abroad import Reach
 from flmrcm.engines.transport import Transport
 from flmrcm.errors import FlmrcmError
+from flmrcm.files import put
 from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.training import run
@@ -84,7 +85,7 @@ def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> 
     """
     log_to_terminal()
     job = Job(**json.loads(job_file(coordinator, name, ASKED).read_text()))
-    folder = RunFolder(Path(job.folder))
+    folder, ended = RunFolder(Path(job.folder)), job_file(coordinator, name, ENDED)
     try:
         run(
             OmegaConf.create(job.config),
@@ -93,22 +94,15 @@ def do_job(coordinator: Path, name: str, connected: Callable[[], Transport]) -> 
             lambda parts: reach(parts, folder.path.name, connected()),
         )
     except (FlmrcmError, OSError) as error:
-        _end(coordinator, name, str(error))
+        put(ended, str(error))
         raise
     except Exception as error:
-        _end(coordinator, name, f"{type(error).__name__}: {error}")
+        put(ended, f"{type(error).__name__}: {error}")
         raise
-    _end(coordinator, name, "")
+    put(ended, "")
 
 
 def reach(parts: Parts, run_name: str, transport: Transport) -> Reach:
     """Gives the engine's way to the sites of a run."""
     travels = travelling(parts.config)
     return Reach(transport, travel_hash(travels), experiment_of(travels, run_name))
-
-
-def _end(coordinator: Path, name: str, how: str) -> None:
-    """Says how a job ended, all at once: somebody may be waiting for the file."""
-    new = job_file(coordinator, name, f"{ENDED}.new")
-    new.write_text(how)
-    new.replace(job_file(coordinator, name, ENDED))

@@ -16,6 +16,7 @@ from laws_kit import equal
 from nvflare.collab.api.exceptions import CollabCallError, RunAborted
 from nvflare_kit import OneProcess, called, carried, run_abroad
 
+from flmrcm.engines import nvflare_calls
 from flmrcm.engines.letters import Letter, answer_letter, read_answer
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.checkpoint import read_checkpoint
@@ -111,10 +112,22 @@ def test_a_call_that_fails_on_the_way_ends_the_run_in_one_line(
         run_abroad(tmp_path / "run", job, *ONE, f"robust.timeout={timeout}")
 
 
+def test_a_site_at_work_is_knocked_for_and_who_is_gone_is_not_waited_for(
+    houses, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(nvflare_calls, "_KNOCKS_AGAIN", 0.05)
+    job = OneProcess(houses)
+    job.slow, job.gone = 0.5, {"ixi"}
+    with pytest.raises(SiteFailed, match=r"^site ixi, round 0: its process is gone"):
+        run_abroad(tmp_path / "run", job, *ONE)
+
+
 def test_a_run_that_is_stopped_says_so_even_where_failures_are_borne(houses, tmp_path):
     job = OneProcess(houses)
     job.raises = {"ixi": RunAborted()}
-    with pytest.raises(SiteFailed, match="stopped at the coordinator; every whole round is kept"):
+    with pytest.raises(
+        SiteFailed, match="stopped, by hand or by NVFlare; every whole round is kept"
+    ):
         run_abroad(tmp_path / "run", job, *ONE, "robust.quorum=2")
 
 

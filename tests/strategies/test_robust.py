@@ -81,6 +81,12 @@ def test_garbage_from_one_of_five_moves_krum_no_further_than_the_honest_lie_apar
     assert found.min() <= 2 * squared_distances(good).max() * (1 + 1e-9)
 
 
+def test_distances_are_squared_and_over_all_tensors():
+    sets = sets_of((0.0, 0.0, 0.0), (3.0, 4.0, 0.0), (0.0, 0.0, 2.0))
+    expected = torch.tensor([[0.0, 25, 4], [25, 0, 29], [4, 29, 0]]).double()
+    assert_close(squared_distances(sets), expected)
+
+
 def test_krum_gives_one_of_the_replies_bit_for_bit():
     sets = sets_of((0.1, 0.0), (0.2, 0.0), (0.3, 0.0), (0.35, 0.0), (1e9, 0.0))
     assert torch.equal(krum(sets, 1)["w"], sets[2]["w"])
