@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from guard_kit import HOOKS
 from houses_kit import SITES, WORDS, write_houses
 
 from flmrcm.app import main
@@ -19,7 +20,6 @@ from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.federation.journal import Journal
 
 ROOT = Path(__file__).parents[1]
-HOOKS = ROOT / "tests" / "deployment" / "hooks"
 _SECOND_PORT = {"flower": "node_port", "nvflare": "admin_port"}
 
 
