@@ -137,7 +137,7 @@ class RealFederation:
         waits.unlink(missing_ok=True)
         order.write_text(str(round_))
         try:
-            yield lambda: until(waits.exists, 120)
+            yield lambda: until(waits.exists, 400)
         finally:
             order.unlink()
 
