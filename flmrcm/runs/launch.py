@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from flmrcm.assembly.abroad import as_text, keeps_data_elsewhere, travelling
 from flmrcm.assembly.federation import check
 from flmrcm.deployment.places import check_via
-from flmrcm.errors import FlmrcmError
+from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.job import Errand, Job, outcome, put_job
 from flmrcm.runs.over_flower import FlowerCoordinator
@@ -21,8 +21,8 @@ from flmrcm.runs.training import run
 class Coordinator(Protocol):
     """A coordinator that takes runs."""
 
-    def look(self, sites: frozenset[str]) -> None:
-        """Looks whether it's there and knows the sites; if not, one clear line is raised."""
+    def known(self) -> frozenset[str]:
+        """Gives the sites it knows; one clear line is raised where it isn't there."""
         ...
 
     def hand_over(self, errand: Errand) -> None:
@@ -51,21 +51,32 @@ def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
     via, sites = get_object(cfg.engine["_target_"]).via, frozenset(parts.sites)
     check_via(place, via)
     coordinator = _COORDINATORS[via](place)
-    coordinator.look(sites)
+    _refuse_strangers(sites, coordinator.known())
     name = put_job(place, Job(dict(parts.config), str(folder.path.resolve()), resumes))
     travels = as_text(travelling(parts.config))
     coordinator.hand_over(Errand(name, travels, sites, float(cfg.engine.patience)))
     ended = outcome(place, name)
     if ended is None:
-        raise FlmrcmError(f"{_gone(coordinator, place, sites)} go on with resume={folder.path}.")
+        raise FlmrcmError(f"{_gone(coordinator, place)} go on with resume={folder.path}.")
     if ended:
         raise FlmrcmError(ended)
 
 
-def _gone(coordinator: Coordinator, place: Path, sites: frozenset[str]) -> str:
+def _refuse_strangers(sites: frozenset[str], known: frozenset[str]) -> None:
+    if unknown := sorted(sites - known):
+        whom = ", ".join(sorted(known))
+        raise ConfigErrors(
+            [
+                f"sites.{site}: the coordinator knows none of that name, but {whom}."
+                for site in unknown
+            ]
+        )
+
+
+def _gone(coordinator: Coordinator, place: Path) -> str:
     """Tells what ended without a word: the run's own process, or the coordinator with it."""
     try:
-        coordinator.look(sites)
+        coordinator.known()
     except FlmrcmError:
         return f"the coordinator's process ended; start it again ({place / 'start.sh'}), and"
     return f"the run's process at the coordinator ended ({place / 'log.txt'} may tell why);"

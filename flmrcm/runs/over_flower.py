@@ -13,7 +13,7 @@ from rich.console import Console
 from flmrcm.deployment.flower_home import CONNECTION, environment, flwr, tool, write_home
 from flmrcm.deployment.register import sites_by_number
 from flmrcm.deployment.settings import read_coordinator
-from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.errors import FlmrcmError
 from flmrcm.runs.job import Errand
 
 _APP = Path(__file__).parents[1] / "flower_app"
@@ -36,27 +36,18 @@ class FlowerCoordinator:
 
     folder: Path
 
-    def look(self, sites: frozenset[str]) -> None:
-        """Looks whether the coordinator is there and knows the sites.
+    def known(self) -> frozenset[str]:
+        """Gives the sites whose keys it has.
 
         Raises:
             FlmrcmError: no SuperLink, or one whose certificate isn't to be trusted.
-            ConfigErrors: sites that it doesn't know.
         """
         from flmrcm.deployment.probe import probe  # only here: other engines do without [flower]
 
         port = read_coordinator(self.folder).port
         probe(f"127.0.0.1:{port}", self.folder / "ca.crt")
         write_home(self.folder, f"127.0.0.1:{port}")
-        known = set(sites_by_number(self.folder).values())
-        if unknown := sorted(sites - known):
-            raise ConfigErrors(
-                [
-                    f"sites.{site}: the coordinator has no key of that name; it knows "
-                    f"{', '.join(sorted(known))}."
-                    for site in unknown
-                ]
-            )
+        return frozenset(sites_by_number(self.folder).values())
 
     def hand_over(self, errand: Errand) -> None:
         """Starts a job and shows what it says until it ends.

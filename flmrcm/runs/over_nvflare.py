@@ -17,7 +17,7 @@ from flmrcm.deployment.nvflare_home import (
     write_job,
 )
 from flmrcm.deployment.settings import read_coordinator
-from flmrcm.errors import ConfigErrors, FlmrcmError, SiteFailed
+from flmrcm.errors import FlmrcmError, SiteFailed
 from flmrcm.runs.job import ENDED, SAID, Errand, job_file
 
 log = logging.getLogger(__name__)
@@ -40,26 +40,17 @@ class NVFlareCoordinator:
 
     folder: Path
 
-    def look(self, sites: frozenset[str]) -> None:
-        """Looks whether the coordinator is there and knows the sites.
+    def known(self) -> frozenset[str]:
+        """Gives the sites it was deployed for.
 
         Raises:
             FlmrcmError: no server, or one whose certificate isn't to be trusted.
-            ConfigErrors: sites that it doesn't know.
         """
         from flmrcm.deployment.probe import probe  # only here: other engines do without [nvflare]
 
         settings = read_coordinator(self.folder, NVFlareSettings)
         probe(f"127.0.0.1:{settings.port}", self.folder / AUTHORITY)
-        known = sorted(settings.sites)
-        if unknown := sorted(sites - set(known)):
-            raise ConfigErrors(
-                [
-                    f"sites.{site}: the coordinator has no site of that name; it knows "
-                    f"{', '.join(known)}."
-                    for site in unknown
-                ]
-            )
+        return frozenset(settings.sites)
 
     def hand_over(self, errand: Errand) -> None:
         """Starts a job and shows what it says until it ends.

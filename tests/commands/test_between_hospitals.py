@@ -115,7 +115,7 @@ def test_sites_that_the_coordinator_does_not_know_are_named(said, monkeypatch):
     monkeypatch.setattr("flmrcm.deployment.probe.probe", lambda *_: None)
     assert said(*TRAIN, "strategy=fl_mr") == (
         1,
-        "sites.ixi: the coordinator has no key of that name; it knows brats, fastmri, hpks.",
+        "sites.ixi: the coordinator knows none of that name, but brats, fastmri, hpks.",
     )
 
 

@@ -90,7 +90,7 @@ def test_sites_that_the_coordinator_does_not_know_are_named(said, answering):
     path.write_text(path.read_text().replace(", ixi", ""))
     assert said(*TRAIN) == (
         1,
-        "sites.ixi: the coordinator has no site of that name; it knows brats, fastmri, hpks.",
+        "sites.ixi: the coordinator knows none of that name, but brats, fastmri, hpks.",
     )
 
 

@@ -1,14 +1,9 @@
 """Real processes on loopback: TLS, four sites, and the weights of a run in one process."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
-from federation_kit import HOOKS
 from houses_kit import SITES, ended_here
 from laws_kit import equal
 
@@ -44,12 +39,3 @@ def test_both_books_hold_the_same_lines(either):
     theirs = [entry for book in books for entry in Ledger(book).read()]
     assert sorted(theirs) == sorted(own)
     assert len(own) > 100
-
-
-def test_the_guard_notes_who_asks_for_a_foreign_name(tmp_path):
-    asked = tmp_path / "asked"
-    script = "import socket; socket.getaddrinfo('example.org', 80)"
-    own = {**os.environ, "FLMRCM_ASKED": str(asked), "PYTHONPATH": str(HOOKS)}
-    done = subprocess.run([sys.executable, "-c", script], env=own, stderr=subprocess.DEVNULL)
-    assert done.returncode != 0
-    assert asked.read_text() == "example.org\n"

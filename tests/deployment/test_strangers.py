@@ -68,7 +68,7 @@ def test_a_struck_key_is_turned_away_and_a_new_one_let_in(federation):
     federation.start_coordinator()
     assert federation.train("strategy=fl_mr").ends() == (
         1,
-        "sites.ixi: the coordinator has no key of that name; it knows brats, fastmri, hpks.",
+        "sites.ixi: the coordinator knows none of that name, but brats, fastmri, hpks.",
     )
     until(lambda: TURNED_AWAY in federation.heard("ixi"), 180)
     pair = key_pair("ixi")
