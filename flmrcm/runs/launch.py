@@ -63,14 +63,9 @@ def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
 
 
 def _refuse_strangers(sites: frozenset[str], known: frozenset[str]) -> None:
-    if unknown := sorted(sites - known):
-        whom = ", ".join(sorted(known))
-        raise ConfigErrors(
-            [
-                f"sites.{site}: the coordinator knows none of that name, but {whom}."
-                for site in unknown
-            ]
-        )
+    why = f"the coordinator knows none of that name, but {', '.join(sorted(known))}."
+    if strangers := sorted(sites - known):
+        raise ConfigErrors([f"sites.{site}: {why}" for site in strangers])
 
 
 def _gone(coordinator: Coordinator, place: Path) -> str:
