@@ -1,9 +1,8 @@
 """NVFlare without processes: four houses, and proxies that pack a call as NVFlare does."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +39,7 @@ class OneProcess:
         self.away: set[str] = set()
         self.raises: dict[str, Exception] = {}
         self.gone: set[str] = set()
-        self.slow = 0.0
+        self.over = Event()
         self.seen: list[str] = []
         self.timeouts: list[float] = []
         self.turn = Lock()
@@ -84,8 +83,9 @@ class Proxy:
         if self.name in self.job.raises and '"op": "train"' in asked["head"]:
             raise self.job.raises[self.name]
         self.job.seen.append(asked["head"])
-        if '"op": "train"' in asked["head"]:
-            time.sleep(self.job.slow)
+        if '"op": "train"' in asked["head"] and self.name in self.job.gone:
+            self.job.over.wait(60)
+            raise CollabCallError(f"{self.name}.client", "answer", "unreachable")
         with self.job.turn:
             return carried(called(self.job.sites[self.name], self.name, **carried(asked)))
 

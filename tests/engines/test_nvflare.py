@@ -117,9 +117,10 @@ def test_a_site_at_work_is_knocked_for_and_who_is_gone_is_not_waited_for(
 ):
     monkeypatch.setattr(nvflare_calls, "_KNOCKS_AGAIN", 0.05)
     job = OneProcess(houses)
-    job.slow, job.gone = 0.5, {"ixi"}
+    job.gone = {"ixi"}  # its answer to a call to train never comes
     with pytest.raises(SiteFailed, match=r"^site ixi, round 0: its process is gone"):
         run_abroad(tmp_path / "run", job, *ONE)
+    job.over.set()
 
 
 def test_a_run_that_is_stopped_says_so_even_where_failures_are_borne(houses, tmp_path):
