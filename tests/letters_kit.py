@@ -53,7 +53,7 @@ class ByLetters(SitesAbroad):
     """An engine whose sites get letters; what carries them is left out."""
 
     via: ClassVar[str] = "letters"
-    library: ClassVar[str] = "flmrcm"
+    package: ClassVar[str] = "flmrcm"
 
 
 def by_letters(clients: Crew, store: MemoryStore, **options: Any) -> ByLetters:

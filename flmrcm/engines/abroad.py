@@ -50,17 +50,17 @@ class SitesAbroad:
 
     Attributes:
         via: what carries the calls, as `engine=` and `flmrcm deploy` name it.
-        library: the package that has to be installed for it.
+        package: that has to be installed for it.
 
     Raises:
-        ConfigErrors: the library isn't installed, or a value is outside its range.
+        ConfigErrors: the package isn't installed, or a value is outside its range.
     """
 
     can_interrupt: ClassVar[bool] = True
     on_one_machine: ClassVar[bool] = False
     data_at_hand: ClassVar[bool] = False
     via: ClassVar[str]
-    library: ClassVar[str]
+    package: ClassVar[str]
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class SitesAbroad:
         wire: str = "fp32",
         reach: Reach | None = None,
     ) -> None:
-        if find_spec(self.library) is None:
+        if find_spec(self.package) is None:
             raise ConfigErrors(
                 [f"engine={self.via}: isn't installed; pip install 'flmrcm[{self.via}]'."]
             )

@@ -9,4 +9,4 @@ class FlowerSites(SitesAbroad):
     """Sites behind Flower's nodes; the way to them is a `flower_calls.FlowerGrid`."""
 
     via: ClassVar[str] = "flower"
-    library: ClassVar[str] = "flwr"
+    package: ClassVar[str] = "flwr"

@@ -9,4 +9,4 @@ class NVFlareSites(SitesAbroad):
     """Sites behind NVFlare's clients; the way to them is a `nvflare_calls.NVFlareClients`."""
 
     via: ClassVar[str] = "nvflare"
-    library: ClassVar[str] = "nvflare"
+    package: ClassVar[str] = "nvflare"
