@@ -120,4 +120,9 @@ def run_here(folder: Path, root: Path, *words: str) -> RunFolder:
 
 def ended_here(folder: Path, root: Path, *words: str) -> Checkpoint:
     """Gives the state in which the same ends in this process."""
-    return read_checkpoint(run_here(folder, root, *words).path / "checkpoints" / "last.pt")
+    return last(run_here(folder, root, *words))
+
+
+def last(run: RunFolder) -> Checkpoint:
+    """Gives the state a run ended in."""
+    return read_checkpoint(run.path / "checkpoints" / "last.pt")

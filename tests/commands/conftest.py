@@ -1,7 +1,9 @@
-"""An empty folder to run in, and four hospitals in it."""
+"""An empty folder to run in, four hospitals in it, and what a failing command says."""
 
 import pytest
 from factories import write_site
+
+from flmrcm.app import main
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +19,17 @@ def hospitals(tmp_path):
     for name in ("BraTS", "fastMRI", "HPKS", "IXI"):
         write_site(tmp_path / "data" / name)
     return tmp_path / "data"
+
+
+@pytest.fixture
+def said(capsys):
+    """Types a command that fails; gives its status and its only line."""
+    capsys.readouterr()
+
+    def type_(*words):
+        with pytest.raises(SystemExit) as stopped:
+            main(list(words))
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return stopped.value.code, line
+
+    return type_

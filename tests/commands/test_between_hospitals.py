@@ -33,20 +33,6 @@ def port(monkeypatch):
     return port
 
 
-@pytest.fixture
-def said(capsys):
-    """Types a command that fails; gives its status and its only line."""
-    capsys.readouterr()
-
-    def type_(*words):
-        with pytest.raises(SystemExit) as stopped:
-            main(list(words))
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        return stopped.value.code, line
-
-    return type_
-
-
 def taken(port):
     return socket.create_server(("127.0.0.1", port))
 

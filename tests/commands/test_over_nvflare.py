@@ -36,20 +36,6 @@ def port():
 
 
 @pytest.fixture
-def said(capsys):
-    """Types a command that fails; gives its status and its only line."""
-    capsys.readouterr()
-
-    def type_(*words):
-        with pytest.raises(SystemExit) as stopped:
-            main(list(words))
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        return stopped.value.code, line
-
-    return type_
-
-
-@pytest.fixture
 def answering(monkeypatch):
     """A server that answers, and to which nobody is connected."""
     monkeypatch.setattr("flmrcm.deployment.probe.probe", lambda *_: None)

@@ -1,4 +1,4 @@
-"""Four tiny clinics, written once."""
+"""Four tiny clinics, written once; four houses, written once for each module."""
 
 from pathlib import Path
 
@@ -14,3 +14,17 @@ def clinics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for count, name in enumerate(CLINICS):
         write_site(root / name, {"train": (2 + count,), "val": (2,)})
     return root
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the houses stand."""
+    return tmp_path_factory.mktemp("abroad")
+
+
+@pytest.fixture(scope="module")
+def houses(root: Path) -> dict[str, Path]:
+    """Four hospitals, each with its own file."""
+    from houses_kit import write_houses  # only here: it needs what carries the calls
+
+    return write_houses(root)

@@ -7,12 +7,11 @@ import pytest
 
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
-from houses_kit import OneProcessGrid, run_abroad, run_here, write_houses
+from houses_kit import OneProcessGrid, last, run_abroad, run_here
 from laws_kit import equal
 
 from flmrcm.engines import letters
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.reports.tables.terminal import read_score_file
@@ -20,20 +19,6 @@ from flmrcm.reports.tables.terminal import read_score_file
 pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
 
 STRATEGIES = ("fl_mr", "fl_mrcm_latent", "scaffold")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("abroad")
-
-
-@pytest.fixture(scope="module")
-def houses(root):
-    return write_houses(root)
-
-
-def last(folder):
-    return read_checkpoint(folder.path / "checkpoints" / "last.pt")
 
 
 @pytest.mark.parametrize("resident", [False, True], ids=["a process per message", "resident"])

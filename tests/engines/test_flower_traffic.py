@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
 import torch
-from houses_kit import OneProcessGrid, run_abroad, write_houses
+from houses_kit import OneProcessGrid, run_abroad
 
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.ledger import LEDGER, Ledger
@@ -16,11 +16,6 @@ from flmrcm.federation.ledger import LEDGER, Ledger
 pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
 
 TRAINING, JUDGING, ASKING = "train", "evaluate", "query.survey"
-
-
-@pytest.fixture(scope="module")
-def houses(tmp_path_factory):
-    return write_houses(tmp_path_factory.mktemp("traffic"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ pytest.importorskip("flwr", reason="see `make test-deployment`")
 pytest.importorskip("nvflare", reason="NVFlare isn't installed: pip install 'flmrcm[nvflare]'")
 
 import torch
-from houses_kit import run_here, write_houses
+from houses_kit import last, run_here
 from laws_kit import equal
 from nvflare.collab.api.exceptions import CollabCallError, RunAborted
 from nvflare_kit import OneProcess, called, carried, run_abroad
@@ -19,7 +19,6 @@ from nvflare_kit import OneProcess, called, carried, run_abroad
 from flmrcm.engines import nvflare_calls
 from flmrcm.engines.letters import Letter, answer_letter, read_answer
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.nvflare_app.site import Site
@@ -29,20 +28,6 @@ pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
 
 STRATEGIES = ("fl_mr", "fl_mrcm_latent", "scaffold")
 ONE = ["strategy=fl_mr", "rounds=1", "test.saved_volumes=0"]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("abroad")
-
-
-@pytest.fixture(scope="module")
-def houses(root):
-    return write_houses(root)
-
-
-def last(folder):
-    return read_checkpoint(folder.path / "checkpoints" / "last.pt")
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
