@@ -7,7 +7,7 @@ from importlib import import_module
 from rich.console import Console
 
 from flmrcm import __version__
-from flmrcm.errors import ConfigErrors, FlmrcmError, nearest
+from flmrcm.errors import ConfigErrors, FlmrcmError, suggest_nearest
 from flmrcm.logs import log_to_terminal
 
 COMMANDS = {
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(__version__)
         return
     if words[0] not in COMMANDS:
-        _fail(f"no command '{words[0]}'.{nearest(words[0], COMMANDS)} See flmrcm --help.", 2)
+        _fail(
+            f"no command '{words[0]}'.{suggest_nearest(words[0], COMMANDS)} See flmrcm --help.", 2
+        )
     log_to_terminal()
     command = import_module(f"flmrcm.commands.{words[0]}")
     if {"-h", "--help"} & set(words[1:]):

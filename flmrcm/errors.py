@@ -40,17 +40,17 @@ class SiteRefuses(FlmrcmError):
     """A site's own policy forbids what is asked of it."""
 
 
-def nearest(word: object, allowed: Iterable[str]) -> str:
+def suggest_nearest(word: object, allowed: Iterable[str]) -> str:
     """Gives `` Did you mean 'x'?`` for the allowed word closest to `word`, or an empty string."""
     match = get_close_matches(str(word), list(allowed), n=1, cutoff=0.5)
     return f" Did you mean '{match[0]}'?" if match else ""
 
 
-def one_of(key: str, value: object, allowed: Sequence[str]) -> list[str]:
+def check_choice(key: str, value: object, allowed: Sequence[str]) -> list[str]:
     """Gives a problem line when `value` isn't among `allowed`, else nothing."""
     if value in allowed:
         return []
-    return [f"{key}={value}: use one of {', '.join(allowed)}.{nearest(value, allowed)}"]
+    return [f"{key}={value}: use one of {', '.join(allowed)}.{suggest_nearest(value, allowed)}"]
 
 
 def require(rules: Mapping[str, tuple[bool, str]]) -> None:

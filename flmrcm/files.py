@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 
-def put(path: Path, content: str | bytes | memoryview) -> None:
+def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     """Writes a file that nobody sees before it's whole and on the device; folders are made.
 
     Raises:

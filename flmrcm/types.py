@@ -122,7 +122,7 @@ class Memory:
     optimizers: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
 
-class Row(NamedTuple):
+class Measurement(NamedTuple):
     """One measurement in the journal.
 
     Attributes:

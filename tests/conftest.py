@@ -1,12 +1,12 @@
-"""Three tiny hospitals, and a federation over them in one call."""
+"""Three tiny hospitals and four tiny clinics, and a federation over them in one call."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from factories import write_site
-from laws_kit import Setting, hospitals
+from kits.factories import write_site
+from kits.laws import Setting, hospitals
 
 from flmrcm.data.site import Site
 from flmrcm.types import ServerState
@@ -45,3 +45,14 @@ def run(setting: Callable[..., Setting]) -> Callable[..., ServerState]:
 def simulated_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which simulated data are made once for all tests."""
     return tmp_path_factory.mktemp("simulated")
+
+
+@pytest.fixture(scope="session")
+def clinics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four sites with 16×16 slices and unequal numbers of them."""
+    from kits.engines import CLINICS  # only here: it loads every engine that is installed
+
+    root = tmp_path_factory.mktemp("clinics")
+    for count, name in enumerate(CLINICS):
+        write_site(root / name, {"train": (2 + count,), "val": (2,)})
+    return root

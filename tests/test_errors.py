@@ -2,7 +2,7 @@
 
 import pytest
 
-from flmrcm.errors import ConfigErrors, FlmrcmError, nearest, one_of, require
+from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice, require, suggest_nearest
 
 
 def test_require_passes_where_every_rule_holds() -> None:
@@ -18,18 +18,18 @@ def test_require_reports_every_broken_rule_together() -> None:
 
 
 def test_one_of_is_silent_about_an_allowed_value() -> None:
-    assert one_of("key", "off", ("off", "ram")) == []
+    assert check_choice("key", "off", ("off", "ram")) == []
 
 
 def test_one_of_names_key_value_and_what_is_allowed() -> None:
-    (line,) = one_of("data.cache", "rma", ("off", "ram"))
+    (line,) = check_choice("data.cache", "rma", ("off", "ram"))
     assert line == "data.cache=rma: use one of off, ram. Did you mean 'ram'?"
 
 
 def test_nearest_says_nothing_where_no_word_is_near() -> None:
-    assert nearest("zzz", ["off", "ram"]) == ""
+    assert suggest_nearest("zzz", ["off", "ram"]) == ""
 
 
 def test_nearest_takes_any_value() -> None:
-    assert nearest(None, ["off"]) == ""
-    assert nearest("simb", iter(["sim_b", "sim_f"])) == " Did you mean 'sim_b'?"
+    assert suggest_nearest(None, ["off"]) == ""
+    assert suggest_nearest("simb", iter(["sim_b", "sim_f"])) == " Did you mean 'sim_b'?"

@@ -2,19 +2,19 @@
 
 import pytest
 
-from flmrcm.files import put
+from flmrcm.files import write_atomically
 
 
 @pytest.mark.parametrize("content", ["0.5 σ\n", b"0.5", memoryview(b"0.5")])
 def test_what_was_put_is_there_its_folders_too(tmp_path, content):
-    put(tmp_path / "new" / "a.txt", content)
+    write_atomically(tmp_path / "new" / "a.txt", content)
     bytes_ = content.encode() if isinstance(content, str) else bytes(content)
     assert (tmp_path / "new" / "a.txt").read_bytes() == bytes_
 
 
 def test_a_full_device_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    put(tmp_path / "a.txt", "before")
+    write_atomically(tmp_path / "a.txt", "before")
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
-        put(tmp_path / "a.txt", "after")
+        write_atomically(tmp_path / "a.txt", "after")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]

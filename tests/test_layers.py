@@ -13,18 +13,22 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    "types": 1, "errors": 1, "seeding": 1, "files": 1,
-    "physics": 2, "strategies": 2, "privacy": 2,
-    "data": 3, "simulation": 3, "models": 3,
-    "learning": 4,
-    "federation": 5, "tracking": 5,
-    "engines": 6, "reports": 6, "inspection": 6,
-    "assembly": 7, "runs": 7, "deployment": 7,
-    "__main__": 8, "app": 8, "commands": 8, "scripts": 8, "flower_app": 8,
-    "nvflare_app": 8,
+    "types": 1, "errors": 1, "seeding": 1, "files": 1, "logs": 1,
+    "mri": 2, "strategies": 2,
+    "data": 3, "models": 3,
+    "learning": 4, "inspection": 4, "prepare": 4, "simulation": 4,
+    "federation": 5,
+    "engines": 6, "tracking": 6,
+    "config": 7, "remote": 7,
+    "reports": 8, "remote.flower": 8, "remote.nvflare": 8, "remote.provision": 8,
+    "remote.launch": 8,
+    "runs": 9,
+    "commands": 10, "app": 10, "__main__": 10, "scripts": 10,
+    "remote.flower.app": 10, "remote.nvflare.app": 10, "remote.__main__": 10,
 }  # fmt: skip
-ASSEMBLY = 7
-"""Where a module stands that lies directly in the package and isn't named above."""
+"""The longest name that a module begins with counts. What a transport starts stands above runs."""
+
+CONFIG = FLOORS["config"]
 
 LINES_PER_FILE, LINES_PER_FUNCTION = 250, 40
 
@@ -43,17 +47,20 @@ MODULES = {module_name(path): path for path in sources()}
 
 
 def room(module: str) -> str:
-    """`data` for `flmrcm.data.site`, `seeding` for `flmrcm.seeding`."""
+    """`data` for `flmrcm.data.site`, `seeding` for `flmrcm.seeding`; started apps are a room."""
     first, *rest = module.split(".")
+    if rest[0:1] == ["remote"] and rest[-1:] != ["remote"] and floor(module) == 10:
+        return "apps"
     return first if first == "scripts" or not rest else rest[0]
 
 
 def floor(module: str) -> int:
-    name = room(module)
-    if name in FLOORS:
-        return FLOORS[name]
-    assert not (ROOT / "flmrcm" / name).is_dir(), f"give flmrcm/{name}/ a floor"
-    return ASSEMBLY
+    """The floor of the longest name in `FLOORS` that the module begins with."""
+    if module == "flmrcm":
+        return 1
+    parts = module.split(".")[0 if module.startswith("scripts") else 1 :]
+    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next(FLOORS[name] for name in names if name in FLOORS)
 
 
 @cache
@@ -94,7 +101,7 @@ def users_of(library: str) -> set[str]:
 def test_the_house_stands() -> None:
     assert len(MODULES) > 30
     assert ("flmrcm.strategies.fedavg", "flmrcm.strategies.base") in arrows()
-    assert {floor(module) for module in MODULES} >= set(range(1, 9)) - {6}
+    assert {floor(module) for module in MODULES} == set(range(1, 11))
 
 
 def test_no_arrow_goes_up() -> None:
@@ -128,24 +135,24 @@ def test_models_never_see_data() -> None:
 def test_config_stops_at_the_door(library: str) -> None:
     users = users_of(library)
     assert users
-    assert {module for module in users if floor(module) < ASSEMBLY} == set()
+    assert {module for module in users if floor(module) < CONFIG} == set()
 
 
 def test_only_tracking_sees_wandb() -> None:
     assert {room(module) for module in users_of("wandb")} == {"tracking"}
 
 
-def test_only_flowers_rooms_see_flower() -> None:
-    users = users_of("flwr")
+@pytest.mark.parametrize(("library", "place"), [("flwr", "flower"), ("nvflare", "nvflare")])
+def test_only_a_transports_own_room_sees_its_library(library: str, place: str) -> None:
+    users = users_of(library)
     assert users
-    engine = "flmrcm.engines.flower"
-    assert {m for m in users if room(m) != "flower_app" and not m.startswith(engine)} == set()
+    assert {m for m in users if not m.startswith(f"flmrcm.remote.{place}.")} == set()
 
 
-def test_only_nvflares_rooms_see_nvflare() -> None:
-    users = {m for m in users_of("nvflare") if room(m) != "nvflare_app"}
+def test_nothing_below_runs_sees_what_is_between_hospitals() -> None:
+    users = {a for a, b in arrows() if room(b) == "remote" and room(a) != "remote"}
     assert users
-    assert {m for m in users if not m.split(".")[-1].startswith("nvflare_")} == set()
+    assert {module for module in users if floor(module) < FLOORS["runs"]} == set()
 
 
 @pytest.mark.parametrize("library", ["torchvision", "torchaudio", "fastmri", "hydra_plugins"])

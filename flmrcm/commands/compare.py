@@ -10,16 +10,20 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flmrcm.errors import ConfigErrors, FlmrcmError, one_of
+from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
 from flmrcm.learning.metrics import CONVENTIONS, METRICS
-from flmrcm.reports.collected.comparison import Comparison, compared
-from flmrcm.reports.collected.gathering import gather, matching, not_compared
-from flmrcm.reports.figures.album import FIGURES
-from flmrcm.reports.figures.page import Drawn
-from flmrcm.reports.numbers.summary import Summary, summaries
-from flmrcm.reports.page import Report, write_page
-from flmrcm.reports.tables.paper import latex_document, markdown_document
-from flmrcm.reports.tables.terminal import WIDTH, section_in_terminal
+from flmrcm.reports.collected.comparable_runs import (
+    collect_comparable,
+    list_not_compared,
+    match_folders,
+)
+from flmrcm.reports.collected.comparison import Comparison, compare_runs
+from flmrcm.reports.figures.all_figures import FIGURES
+from flmrcm.reports.figures.figure_writer import DrawnFigure
+from flmrcm.reports.html_report import Report, write_report
+from flmrcm.reports.numbers.summary import SectionSummary, summarise_sections
+from flmrcm.reports.tables.documents import format_latex_document, format_markdown_document
+from flmrcm.reports.tables.terminal import DEFAULT_WIDTH, format_section
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
 
 HELP = """usage: flmrcm compare FOLDER [FOLDER ...] [OPTIONS]
@@ -42,40 +46,40 @@ Ends with 0 if any run was compared, with 1 if none could be.
 """
 
 
-class _Parser(argparse.ArgumentParser):
+class _CompareParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ConfigErrors([f"{message}. See flmrcm compare --help."])
 
 
 def main(words: Sequence[str]) -> None:
     """Compares what the words ask for: tables on the terminal, everything in a folder."""
-    asked = _asked(words)
-    with _progress() as progress:
-        collection = gather(
+    asked = _parse_words(words)
+    with _build_progress() as progress:
+        collection = collect_comparable(
             asked.folders,
             asked.convention,
             lambda folders: progress.track(folders, description="reading runs"),
         )
         progress.add_task("comparing", total=None)
-        comparison = compared(collection, asked.convention)
+        comparison = compare_runs(collection, asked.convention)
         if not comparison.sections:
             raise FlmrcmError("No run was judged at a site that counts in the runs' scenario.")
-        found = summaries(comparison, asked.reference, asked.least_gain)
-        output = asked.output or matching(asked.folders)[0] / "compare"
+        found = summarise_sections(comparison, asked.reference, asked.least_gain)
+        output = asked.output or match_folders(asked.folders)[0] / "compare"
         output.mkdir(parents=True, exist_ok=True)
         _write_tables(comparison, found, output)
         kinds = progress.track(FIGURES if asked.figures else (), description="drawing")
         figures = [figure for draw in kinds for figure in draw(comparison, output)]
         command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(asked.folders)
         report = Report(title, command, asked.metric, comparison, found, figures)
-        write_page(report, output / "report.html")
+        write_report(report, output / "report.html")
     if asked.wandb:
-        log_comparison(_for_wandb(report, output), asked.wandb)
-    _show(report, output)
+        log_comparison(_build_wandb_info(report, output), asked.wandb)
+    _print_report(report, output)
 
 
-def _asked(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="flmrcm compare", add_help=False, allow_abbrev=False)
+def _parse_words(words: Sequence[str]) -> argparse.Namespace:
+    parser = _CompareParser(prog="flmrcm compare", add_help=False, allow_abbrev=False)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--metric", default=METRICS[0])
@@ -85,8 +89,8 @@ def _asked(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--no-figures", dest="figures", action="store_false")
     parser.add_argument("--wandb")
     asked = parser.parse_args(words)
-    problems = one_of("--metric", asked.metric, METRICS)
-    problems += one_of("--convention", asked.convention, CONVENTIONS)
+    problems = check_choice("--metric", asked.metric, METRICS)
+    problems += check_choice("--convention", asked.convention, CONVENTIONS)
     if problems:
         raise ConfigErrors(problems)
     if asked.wandb:
@@ -94,27 +98,27 @@ def _asked(words: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-def _progress() -> Progress:
+def _build_progress() -> Progress:
     console = Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _write_tables(comparison: Comparison, found: Sequence[Summary], output: Path) -> None:
+def _write_tables(comparison: Comparison, found: Sequence[SectionSummary], output: Path) -> None:
     comparison.results.to_csv(output / "results.csv", index=False)
-    for name, frame in _frames(found).items():
+    for name, frame in _build_frames(found).items():
         frame.to_csv(output / f"{name}.csv", index=False)
-    (output / "tables.md").write_text(markdown_document(found), encoding="utf-8")
-    (output / "tables.tex").write_text(latex_document(found), encoding="utf-8")
+    (output / "tables.md").write_text(format_markdown_document(found), encoding="utf-8")
+    (output / "tables.tex").write_text(format_latex_document(found), encoding="utf-8")
 
 
-def _frames(found: Iterable[Summary]) -> dict[str, pd.DataFrame]:
-    matrices = [matrix.frame() for summary in found for matrix in summary.matrices]
-    tests = [each.frame() for summary in found for each in summary.tests]
+def _build_frames(found: Iterable[SectionSummary]) -> dict[str, pd.DataFrame]:
+    matrices = [matrix.build_frame() for summary in found for matrix in summary.matrices]
+    tests = [each.build_frame() for summary in found for each in summary.tests]
     return {"matrix": pd.concat(matrices), "statistics": pd.concat(tests)}
 
 
-def _for_wandb(report: Report, output: Path) -> ComparisonInfo:
+def _build_wandb_info(report: Report, output: Path) -> ComparisonInfo:
     configs = [run.config for run in report.comparison.collection.runs]
     loggers = [(config.get("logger") or {}).get("wandb") or {} for config in configs]
     return ComparisonInfo(
@@ -123,21 +127,23 @@ def _for_wandb(report: Report, output: Path) -> ComparisonInfo:
         group=str(configs[0].get("name", output.parent.name)),
         tags=[report.metric, report.comparison.convention],
         config={"command": report.command, "runs": list(report.comparison.runs)},
-        tables=_frames(report.summaries),
-        figures={each.png.stem: each.png for each in report.figures if isinstance(each, Drawn)},
+        tables=_build_frames(report.summaries),
+        figures={
+            each.png.stem: each.png for each in report.figures if isinstance(each, DrawnFigure)
+        },
     )
 
 
-def _show(report: Report, output: Path) -> None:
+def _print_report(report: Report, output: Path) -> None:
     console = Console()
-    width = console.width if console.is_terminal else WIDTH
+    width = console.width if console.is_terminal else DEFAULT_WIDTH
     console = Console(width=width, highlight=False)
     for summary in report.summaries:
-        console.print(section_in_terminal(summary, width, [report.metric]), "")
+        console.print(format_section(summary, width, [report.metric]), "")
     plain = Console(soft_wrap=True, highlight=False, markup=False)
-    for line in not_compared(report.comparison.collection):
+    for line in list_not_compared(report.comparison.collection):
         plain.print(f"not compared: {line}", style="yellow")
-    n_figures = sum(isinstance(figure, Drawn) for figure in report.figures)
+    n_figures = sum(isinstance(figure, DrawnFigure) for figure in report.figures)
     plain.print(
         f"written to {output}: report.html, {n_figures} figures (PNG, PDF), results.csv, "
         "matrix.csv, statistics.csv, tables.md, tables.tex"

@@ -9,20 +9,20 @@ from hydra.utils import get_object
 from omegaconf import DictConfig
 from rich.console import Console
 
-from flmrcm.assembly.checking import Gathering, plain
-from flmrcm.assembly.compose import composed
-from flmrcm.assembly.sites import site_nodes
-from flmrcm.deployment.places import TRANSPORTS
-from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.compose import compose_config
+from flmrcm.config.sites import list_site_nodes
+from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.remote.layout import TRANSPORTS
 
-OWN = ("output", "address", "port", "node_port", "admin_port", "days")
+DEPLOYMENT_KEYS = ("output", "address", "port", "node_port", "admin_port", "days")
 """Keys of the deployment; all others are those of a training config."""
 
-_DEPLOYMENTS = {
-    "flower": "flmrcm.deployment.flower_folders.FlowerDeployment",
-    "nvflare": "flmrcm.deployment.nvflare_folders.NVFlareDeployment",
+_DEPLOYMENT_CLASSES = {
+    "flower": "flmrcm.remote.flower.provision.FlowerDeployment",
+    "nvflare": "flmrcm.remote.nvflare.provision.NVFlareDeployment",
 }
-_MAKES_KEYS = {"flower": "cryptography", "nvflare": "nvflare"}
+_REQUIRED_PACKAGES = {"flower": "cryptography", "nvflare": "nvflare"}
 """What has to be installed to write the folders."""
 
 HELP = """usage: flmrcm deploy flower|nvflare output=FOLDER [KEY=VALUE | GROUP=NAME ...]
@@ -42,14 +42,14 @@ and start.sh. Starts nothing. docs/deployment.md tells what to do with them.
 
 def main(words: list[str]) -> None:
     """Checks everything, then writes the folders."""
-    folder, deployment = deployment_of(words)
+    folder, deployment = build_deployment(words)
     deployment.write(folder)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"{folder}: a coordinator and {len(deployment.sites)} sites")
     console.print(f"next: read {folder / 'README.md'}")
 
 
-def deployment_of(words: Sequence[str], output: str | None = None) -> tuple[Path, Any]:
+def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[Path, Any]:
     """Gives the folder and the deployment that words ask for.
 
     Args:
@@ -60,30 +60,34 @@ def deployment_of(words: Sequence[str], output: str | None = None) -> tuple[Path
         ConfigErrors: an unknown transport or key, or nothing to make keys with.
     """
     transport, *words = words or [""]
-    if problems := one_of("transport", transport, TRANSPORTS):
+    if problems := check_choice("transport", transport, TRANSPORTS):
         raise ConfigErrors(problems)
-    if find_spec(_MAKES_KEYS[transport]) is None:
+    if find_spec(_REQUIRED_PACKAGES[transport]) is None:
         raise ConfigErrors([f"{transport}: isn't installed; pip install 'flmrcm[{transport}]'."])
-    own = dict(word.split("=", 1) for word in words if word.split("=")[0] in OWN)
+    own = dict(word.split("=", 1) for word in words if word.split("=")[0] in DEPLOYMENT_KEYS)
     folder = own.pop("output", output)
-    found = Gathering()
+    found = Builder()
     if not folder:
         found.problems.append("output: name a new folder: output=FOLDER.")
-    cfg = composed("train", [word for word in words if word.split("=")[0] not in OWN])
+    cfg = compose_config(
+        "train", [word for word in words if word.split("=")[0] not in DEPLOYMENT_KEYS]
+    )
     values = {k: int(v) if k != "address" and v.isdigit() else v for k, v in own.items()}
-    deployment = found.call(get_object(_DEPLOYMENTS[transport]), values, sites=data_of_sites(cfg))
+    deployment = found.call(
+        get_object(_DEPLOYMENT_CLASSES[transport]), values, sites=describe_site_data(cfg)
+    )
     found.raise_if_any()
     return Path(str(folder)).expanduser(), deployment
 
 
-def data_of_sites(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+def describe_site_data(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """Gives what each site's own file says of its data: a folder, or how they're generated.
 
     A generated site keeps them in its own folder; a folder that isn't known yet is to be filled in.
     """
     data: dict[str, dict[str, Any]] = {}
-    for name, node in sorted(site_nodes(cfg).items()):
-        values = plain(node)
+    for name, node in sorted(list_site_nodes(cfg).items()):
+        values = to_plain(node)
         if values["generator"]:
             data[name] = {"generator": {**values["generator"], "cache": "data"}}
         elif not values["root"] and cfg.data_dir and values["folder"]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flmrcm.commands.up import OUTPUT
+from flmrcm.commands.up import DEFAULT_OUTPUT
 from flmrcm.errors import FlmrcmError
 
 HELP = """usage: flmrcm down [FOLDER]
@@ -17,11 +17,13 @@ def main(words: list[str]) -> None:
     """Ends them and says which."""
     if len(words) > 1 or any("=" in word for word in words):
         raise FlmrcmError(f"down: takes one folder; got {' '.join(words)}.")
-    from flmrcm.deployment.tryout import stop  # only here: it needs [flower] or [nvflare]
+    from flmrcm.remote.provision.try_out import (
+        stop_federation,  # only here: it needs [flower] or [nvflare]
+    )
 
-    folder = Path(words[0] if words else OUTPUT).expanduser().resolve()
+    folder = Path(words[0] if words else DEFAULT_OUTPUT).expanduser().resolve()
     if not (folder / "coordinator").is_dir():
         raise FlmrcmError(f"{folder}: holds no deployment; name its folder: flmrcm down FOLDER.")
-    ended = stop(folder)
+    ended = stop_federation(folder)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"ended: {', '.join(ended)}" if ended else f"{folder}: nothing of it runs.")

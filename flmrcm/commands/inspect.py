@@ -8,19 +8,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from flmrcm.errors import ConfigErrors, FlmrcmError, nearest, one_of
-from flmrcm.inspection.facts import Facts
+from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice, suggest_nearest
 from flmrcm.inspection.parallel import examine_all
-from flmrcm.inspection.picture import draw_inspection
-from flmrcm.inspection.places import Place, find_places
-from flmrcm.inspection.suspicions import suspicions
-from flmrcm.inspection.tables import (
-    Inspected,
-    kinds,
-    summary_table,
-    suspicion_table,
-    volume_table,
+from flmrcm.inspection.result_picture import draw_inspection
+from flmrcm.inspection.result_tables import (
+    InspectedVolume,
+    build_summary_table,
+    build_suspicion_table,
+    build_volume_table,
+    count_kinds,
 )
+from flmrcm.inspection.suspicions import find_suspicions
+from flmrcm.inspection.volume_facts import VolumeFacts
+from flmrcm.inspection.volume_places import VolumePlace, find_volume_places
 
 HELP = """usage: flmrcm inspect FOLDER [output=FOLDER] [quick=true] [workers=N]
 
@@ -43,12 +43,12 @@ exit status: 0 nothing is suspicious, 1 something is or the folder can't be insp
 weren't understood
 """
 
-_KEYS = ("path", "output", "quick", "workers")
+_INSPECT_KEYS = ("path", "output", "quick", "workers")
 _VOLUMES_PER_WORKER = 64
 
 
 @dataclass(frozen=True)
-class Asked:
+class InspectOptions:
     """What was typed.
 
     Args:
@@ -71,21 +71,20 @@ def main(words: Sequence[str]) -> None:
         ConfigErrors: words that weren't understood.
         FlmrcmError: there are no volumes, or some are suspicious.
     """
-    asked = understood(words)
-    places = find_places(asked.path)
-    facts = _examined(places, asked)
-    volumes = [Inspected(*pair) for pair in zip(facts, suspicions(facts), strict=True)]
+    asked = parse_options(words)
+    places = find_volume_places(asked.path)
+    facts = _examine(places, asked)
+    volumes = [InspectedVolume(*pair) for pair in zip(facts, find_suspicions(facts), strict=True)]
     asked.output.mkdir(parents=True, exist_ok=True)
-    volume_table(volumes).to_csv(asked.output / "inspection.csv", index=False)
+    build_volume_table(volumes).to_csv(asked.output / "inspection.csv", index=False)
     draw_inspection(volumes, asked.output / "inspection.png")
-    _show(volumes, asked)
+    _print_findings(volumes, asked)
     if suspicious := [volume for volume in volumes if volume.suspicions]:
-        raise FlmrcmError(
-            f"{len(suspicious)} of {len(volumes)} volumes are suspicious: {kinds(suspicious)}."
-        )
+        share = f"{len(suspicious)} of {len(volumes)} volumes"
+        raise FlmrcmError(f"{share} are suspicious: {count_kinds(suspicious)}.")
 
 
-def understood(words: Sequence[str]) -> Asked:
+def parse_options(words: Sequence[str]) -> InspectOptions:
     """Gives what was typed: one folder, bare or as `path=`, and `key=value` words.
 
     Raises:
@@ -101,27 +100,33 @@ def understood(words: Sequence[str]) -> Asked:
             folders.append(value if is_key else word)
         else:
             given[key] = value
-    if problems := _problems(folders, given):
+    if problems := _find_problems(folders, given):
         raise ConfigErrors(problems)
     path = Path(folders[0]).expanduser()
     output = Path(given.get("output") or f"inspection_{path.absolute().name}").expanduser()
     if output.resolve().is_relative_to(path.resolve()):
         raise ConfigErrors([f"output={output}: lies in the data folder; give one elsewhere."])
-    return Asked(path, output, given.get("quick") == "true", int(given.get("workers", "0")))
+    return InspectOptions(
+        path, output, given.get("quick") == "true", int(given.get("workers", "0"))
+    )
 
 
-def _problems(folders: Sequence[str], given: Mapping[str, str]) -> list[str]:
-    problems = [f"{key}: no such key.{nearest(key, _KEYS)}" for key in given if key not in _KEYS]
+def _find_problems(folders: Sequence[str], given: Mapping[str, str]) -> list[str]:
+    problems = [
+        f"{key}: no such key.{suggest_nearest(key, _INSPECT_KEYS)}"
+        for key in given
+        if key not in _INSPECT_KEYS
+    ]
     if len(folders) != 1:
         problems.append(f"path: give one folder; got {', '.join(folders) or 'none'}.")
     if "quick" in given:
-        problems += one_of("quick", given["quick"], ("true", "false"))
+        problems += check_choice("quick", given["quick"], ("true", "false"))
     if not given.get("workers", "1").isdecimal() or given.get("workers") == "0":
         problems.append(f"workers={given['workers']}: a number of processes, 1 or more.")
     return problems
 
 
-def _examined(places: Sequence[Place], asked: Asked) -> list[Facts]:
+def _examine(places: Sequence[VolumePlace], asked: InspectOptions) -> list[VolumeFacts]:
     most = min(os.cpu_count() or 1, 1 + len(places) // _VOLUMES_PER_WORKER)
     found = examine_all(places, asked.quick, asked.workers or most)
     console = Console(stderr=True)
@@ -129,10 +134,10 @@ def _examined(places: Sequence[Place], asked: Asked) -> list[Facts]:
     return list(track(found, "reading", len(places), console=console, disable=hidden))
 
 
-def _show(volumes: Sequence[Inspected], asked: Asked) -> None:
+def _print_findings(volumes: Sequence[InspectedVolume], asked: InspectOptions) -> None:
     console = Console(highlight=False)
-    console.print(summary_table(volumes))
-    unknown = sum(not volume.facts.said.patient_id for volume in volumes)
+    console.print(build_summary_table(volumes))
+    unknown = sum(not volume.facts.provenance.patient_id for volume in volumes)
     if unknown:
         console.print(
             f"without patient_id: {unknown} of {len(volumes)} volumes; whether their people are in "
@@ -141,7 +146,7 @@ def _show(volumes: Sequence[Inspected], asked: Asked) -> None:
     if asked.quick:
         console.print("quick: 3 slices of each volume were read; the others may hold anything.")
     if any(volume.suspicions for volume in volumes):
-        console.print(suspicion_table(volumes))
+        console.print(build_suspicion_table(volumes))
     else:
         console.print("Nothing is suspicious.")
     written = f"written to {asked.output}: inspection.csv, inspection.png"

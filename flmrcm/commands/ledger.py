@@ -8,12 +8,12 @@ from rich.console import Console
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.ledger import LEDGER, Ledger
-from flmrcm.reports.crossings import (
-    comparison_of_books,
-    images_read,
-    ledger_runs,
-    objects_table,
-    sums_table,
+from flmrcm.reports.ledger_tables import (
+    build_objects_table,
+    build_sums_table,
+    compare_ledgers,
+    describe_images_read,
+    find_ledger_runs,
 )
 
 HELP = """usage: flmrcm ledger FOLDER [FOLDER ...] [--objects]
@@ -33,15 +33,15 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--objects", action="store_true")
     asked = parser.parse_args(words)
-    runs = ledger_runs(asked.folders)
+    runs = find_ledger_runs(asked.folders)
     if not runs:
         where = ", ".join(map(str, asked.folders))
         raise FlmrcmError(f"{where}: no run with a ledger below (none holds {LEDGER}).")
-    table = objects_table if asked.objects else sums_table
+    table = build_objects_table if asked.objects else build_sums_table
     console = Console(soft_wrap=True, highlight=False)
     for run in runs:
         entries = Ledger(run / LEDGER).read()
         Console().print(table(entries, str(run)))
-        console.print(comparison_of_books(run, entries))
-        if images := images_read(run):
+        console.print(compare_ledgers(run, entries))
+        if images := describe_images_read(run):
             console.print(images)

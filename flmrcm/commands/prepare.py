@@ -9,27 +9,32 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from flmrcm.assembly.preparation import Job, build_preparation, compose_preparation
-from flmrcm.assembly.site_config import (
-    config_files,
+from flmrcm.config.preparation import PreparationJob, build_preparation, compose_preparation
+from flmrcm.config.site_files import (
+    build_config_files,
+    format_site,
     refuse_taken,
-    site_yaml,
-    training_words,
+    suggest_training,
     write_configs,
 )
-from flmrcm.data.prepare.manifest import manifest, write_manifest
-from flmrcm.data.prepare.preparation import Plan, anonymous
-from flmrcm.data.prepare.scan import Skipped
-from flmrcm.data.prepare.volume import Outcome
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError
 from flmrcm.inspection.site_overview import write_overview
-from flmrcm.inspection.volume_sheet import write_contact_sheet
-from flmrcm.reports.tables.preparing import followed, planned_table, prepared_table, tell_skipped
+from flmrcm.inspection.volume_sheet import write_volume_sheet
+from flmrcm.prepare.manifest import build_manifest, write_manifest
+from flmrcm.prepare.pipeline import PreparationPlan, anonymise_outcomes
+from flmrcm.prepare.scan import UnusableVolume
+from flmrcm.prepare.volume_task import VolumeOutcome
+from flmrcm.reports.tables.prepare_tables import (
+    build_planned_table,
+    build_prepared_table,
+    log_skipped,
+    show_progress,
+)
 
 log = logging.getLogger(__name__)
 
-CONF = Path("conf")
+CONF_FOLDER = Path("conf")
 """Where `site_config` writes, below the current folder."""
 
 HELP = """usage: flmrcm prepare source=NAME input=… output=FOLDER [KEY=VALUE ...]
@@ -65,27 +70,27 @@ def main(words: list[str]) -> None:
     if typed != words:
         Console(markup=False, highlight=False, soft_wrap=True).print(OmegaConf.to_yaml(cfg))
         return
-    job = build_preparation(cfg, write_contact_sheet)
+    job = build_preparation(cfg, write_volume_sheet)
     folder = job.preparation.folder
     folder.check(job.arguments)
-    if job.manner.dry_run:
-        plan = _planned(job)
-        Console().print(planned_table(plan.tasks, plan.done))
-        _end(len(plan.skipped), "would be skipped")
+    if job.options.dry_run:
+        plan = _make_plan(job)
+        Console().print(build_planned_table(plan.tasks, plan.done))
+        _raise_if_skipped(len(plan.skipped), "would be skipped")
         return
-    with folder.held(job.arguments):
-        plan = _planned(job)
-        configs = _configs(job, plan)
-        skipped = _prepare(job, plan)
-    _say_what_there_is(job, plan, configs)
-    _end(len(plan.skipped) + len(skipped), "couldn't be used")
+    with folder.lock(job.arguments):
+        plan = _make_plan(job)
+        configs = _build_configs(job, plan)
+        skipped = _prepare_missing(job, plan)
+    _print_results(job, plan, configs)
+    _raise_if_skipped(len(plan.skipped) + len(skipped), "couldn't be used")
 
 
-def _planned(job: Job) -> Plan:
+def _make_plan(job: PreparationJob) -> PreparationPlan:
     plan = job.preparation.plan()
-    tell_skipped(plan.skipped)
-    if job.manner.strict and plan.skipped:
-        raise Skipped(plan.skipped[0])
+    log_skipped(plan.skipped)
+    if job.options.strict and plan.skipped:
+        raise UnusableVolume(plan.skipped[0])
     if plan.unlisted:
         log.info("left out: %d subjects that no list of split names", plan.unlisted)
     done = len(plan.tasks) - len(plan.missing)
@@ -95,20 +100,20 @@ def _planned(job: Job) -> Plan:
     return plan
 
 
-def _prepare(job: Job, plan: Plan) -> list[Outcome]:
+def _prepare_missing(job: PreparationJob, plan: PreparationPlan) -> list[VolumeOutcome]:
     """Does what is missing, then writes manifest and overview; gives what was skipped."""
-    skipped: list[Outcome] = []
-    running = job.preparation.run(plan, job.manner.workers)
-    for outcome in followed(running, len(plan.missing)):
+    skipped: list[VolumeOutcome] = []
+    running = job.preparation.run(plan, job.options.workers)
+    for outcome in show_progress(running, len(plan.missing)):
         if outcome.problem:
             skipped.append(outcome)
-            if job.manner.strict:
-                raise Skipped(outcome.line)
+            if job.options.strict:
+                raise UnusableVolume(outcome.line)
     folder = job.preparation.folder
     rows = folder.done().values()
-    unusable = anonymous(skipped)
+    unusable = anonymise_outcomes(skipped)
     write_manifest(
-        folder.path, manifest(job.arguments, rows, plan.splits, unusable, len(plan.skipped))
+        folder.path, build_manifest(job.arguments, rows, plan.splits, unusable, len(plan.skipped))
     )
     overview = folder.path / "overview.html"
     # it opens every file: a call that adds none is over in seconds
@@ -117,37 +122,37 @@ def _prepare(job: Job, plan: Plan) -> list[Outcome]:
     return skipped
 
 
-def _configs(job: Job, plan: Plan) -> dict[Path, str]:
+def _build_configs(job: PreparationJob, plan: PreparationPlan) -> dict[Path, str]:
     """The config files asked for, whose names are free."""
-    name = job.manner.site_config
-    files = config_files(name, _roots(job, plan)) if name else {}
-    refuse_taken(CONF, files)
+    name = job.options.site_config
+    files = build_config_files(name, _list_roots(job, plan)) if name else {}
+    refuse_taken(CONF_FOLDER, files)
     return files
 
 
-def _roots(job: Job, plan: Plan) -> dict[str, Path]:
+def _list_roots(job: PreparationJob, plan: PreparationPlan) -> dict[str, Path]:
     """Label and folder of each site."""
     path = job.preparation.folder.path
     return {task.site: path / task.found.site for task in plan.tasks}
 
 
-def _say_what_there_is(job: Job, plan: Plan, configs: Mapping[Path, str]) -> None:
+def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[Path, str]) -> None:
     folder, console = job.preparation.folder, Console(soft_wrap=True, highlight=False)
     rows = folder.done()
-    console.print(prepared_table(plan.tasks, rows))
+    console.print(build_prepared_table(plan.tasks, rows))
     _warn_of_crops(rows)
     _warn_of_empty_splits(plan, rows)
     if not rows:
         raise DataLayoutError(f"output={folder.path}: no volume could be prepared.")
     console.print(f"look at it: {folder.path / 'overview.html'}", markup=False)
-    name = job.manner.site_config
+    name = job.options.site_config
     if name:
-        write_configs(CONF, configs)
-        console.print(f"train on it: {training_words(name, CONF)}", markup=False)
+        write_configs(CONF_FOLDER, configs)
+        console.print(f"train on it: {suggest_training(name, CONF_FOLDER)}", markup=False)
         return
-    for label, root in _roots(job, plan).items():
+    for label, root in _list_roots(job, plan).items():
         console.print(
-            f"\nconf/site/NAME.yaml, for {label}:\n{site_yaml(label, root)}", markup=False
+            f"\nconf/site/NAME.yaml, for {label}:\n{format_site(label, root)}", markup=False
         )
 
 
@@ -161,12 +166,12 @@ def _warn_of_crops(rows: Mapping[str, Mapping[str, Any]]) -> None:
         )  # fmt: skip
 
 
-def _warn_of_empty_splits(plan: Plan, rows: Mapping[str, object]) -> None:
+def _warn_of_empty_splits(plan: PreparationPlan, rows: Mapping[str, object]) -> None:
     there = Counter(task.split for task in plan.tasks if task.volume in rows)
     if empty := [split for split in SPLITS if not there[split]]:
         log.warning("no volume in %s", " and ".join(empty))
 
 
-def _end(count: int, what: str) -> None:
+def _raise_if_skipped(count: int, what: str) -> None:
     if count:
-        raise Skipped(f"{count} of the files or volumes {what}; the lines above say why.")
+        raise UnusableVolume(f"{count} of the files or volumes {what}; the lines above say why.")

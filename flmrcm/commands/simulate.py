@@ -4,11 +4,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flmrcm.assembly.checking import Gathering
-from flmrcm.assembly.compose import composed, translated
-from flmrcm.assembly.sites import build_sources
+from flmrcm.config.build import Builder
+from flmrcm.config.compose import compose_config, expand_words
+from flmrcm.config.sites import build_sources
 from flmrcm.errors import ConfigErrors
-from flmrcm.inspection.contact_sheet import write_sheet
+from flmrcm.inspection.site_sheet import write_site_sheet
 
 HELP = """usage: flmrcm simulate [KEY=VALUE ...]
 
@@ -23,7 +23,7 @@ Makes the simulated sites' data where they're missing, and draws a contact sheet
 
 def main(words: list[str]) -> None:
     """Makes the data and the sheet, and says where they are."""
-    cfg, found = composed("train", translated(words)), Gathering()
+    cfg, found = compose_config("train", expand_words(words)), Builder()
     sources = build_sources(cfg, found)
     found.raise_if_any()
     made = {name: source for name, source in sources.items() if source.generator}
@@ -33,7 +33,7 @@ def main(words: list[str]) -> None:
         source.ensure()
     roots = {source.label or name: source.folder for name, source in made.items()}
     sheet = Path(cfg.data.simulated.folder) / f"contact_sheet_{cfg.contrast}.png"
-    write_sheet(roots, cfg.contrast, sheet)
+    write_site_sheet(roots, cfg.contrast, sheet)
     console = Console(soft_wrap=True, highlight=False)
     for name, source in made.items():
         console.print(f"{name}: {source.folder}")

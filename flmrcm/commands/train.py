@@ -13,15 +13,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from flmrcm.assembly.compose import Job, conf_dir, jobs, translated
-from flmrcm.assembly.federation import check
+from flmrcm.config.check import check_config
+from flmrcm.config.compose import ComposedJob, compose_jobs, expand_words, find_conf_dir
 from flmrcm.errors import FlmrcmError
 from flmrcm.logs import log_to_terminal
-from flmrcm.runs.folder import FolderHeldError, RunFolder
-from flmrcm.runs.launch import launch
-from flmrcm.runs.resume import is_resume, resumed
-from flmrcm.runs.sweep import Sweep, link_twin
-from flmrcm.runs.training import build_trackers, run_info, validation_score
+from flmrcm.runs.folder import FolderLockedError, RunFolder
+from flmrcm.runs.resume import compose_resumed, is_resume
+from flmrcm.runs.sweep import Sweep, link_finished_run
+from flmrcm.runs.training import build_trackers, describe_run, launch, read_validation_score
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ often changed
   rounds=50 seed=1 contrast=T1            'mask.accelerations=[4]' model.channels=32
   local.epochs=2 local.batch_size=16      local.optimizer.lr=1e-4
   data_dir=FOLDER sites.brats.root=FOLDER init_from=FILE
-  robust.quorum=3 robust.bench_after=2    some sites may fail
+  robust.quorum=3 robust.suspend_after=2    some sites may fail
   strategy.aggregation=median             some may send garbage
 
 many runs, and going on
@@ -58,29 +57,29 @@ Quote arguments that hold brackets.
 
 def main(words: list[str]) -> None:
     """Checks every job the words stand for, then runs them."""
-    asked, words = _flags(words)
-    words = translated(words)
+    asked, words = _parse_flags(words)
+    words = expand_words(words)
     if is_resume(words):
-        cfg, folder = resumed(words)
+        cfg, folder = compose_resumed(words)
         launch(cfg, folder, resumes=True)
         return
-    planned = jobs("train", words, asked.multirun)
+    planned = compose_jobs("train", words, asked.multirun)
     if asked.cfg:
         shown = OmegaConf.to_yaml(planned[0].config)
         Console(markup=False, highlight=False, soft_wrap=True).print(shown)
         return
-    _check_all(planned)
+    _check_jobs(planned)
     folders = [job.folder for job in planned if job.folder]
-    sweep = Sweep.begun(folders) if folders else None
-    failures.clear()
+    sweep = Sweep.begin(folders) if folders else None
+    failed_runs.clear()
     sys.argv = ["flmrcm train", *(["--multirun"] if asked.multirun else []), *words]
-    start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-    start(_one)()
-    if left := sweep.failures() if sweep else failures:
+    start = hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name="train")
+    start(_run_job)()
+    if left := sweep.list_failures() if sweep else failed_runs:
         raise FlmrcmError("\n".join(left))
 
 
-def _flags(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def _parse_flags(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="flmrcm train", add_help=False, allow_abbrev=False)
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--cfg", "-c", choices=["job"])
@@ -89,43 +88,43 @@ def _flags(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return asked, asked.words
 
 
-def _check_all(planned: Sequence[Job]) -> None:
+def _check_jobs(planned: Sequence[ComposedJob]) -> None:
     for job in planned:
-        parts = check(job.config)
-        build_trackers(parts.config["logger"], run_info(parts, Path("outputs")))
+        parts = check_config(job.config)
+        build_trackers(parts.config["logger"], describe_run(parts, Path("outputs")))
 
 
-failures: list[str] = []
+failed_runs: list[str] = []
 """What went wrong in this process where no sweep's plan tells it."""
 
 
-def _one(cfg: DictConfig) -> float:
+def _run_job(cfg: DictConfig) -> float:
     """Runs one job; gives what a search maximises."""
     log_to_terminal()
     hydra_cfg = HydraConfig.get()
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
     if hydra_cfg.mode == RunMode.MULTIRUN:
-        _one_of_many(cfg, folder)
-        return validation_score(folder)
+        _run_sweep_job(cfg, folder)
+        return read_validation_score(folder)
     try:
         launch(cfg, folder, resumes=False)
     except (FlmrcmError, OSError) as error:
-        failures.append(str(error))
+        failed_runs.append(str(error))
         log.debug("failed", exc_info=True)
-    return validation_score(folder)
+    return read_validation_score(folder)
 
 
-def _one_of_many(cfg: DictConfig, folder: RunFolder) -> None:
+def _run_sweep_job(cfg: DictConfig, folder: RunFolder) -> None:
     """Runs a job of a sweep; whatever happens to it, the others go on."""
     if folder.done:
         log.info("done before: %s", folder.path)
         return
-    if twin := link_twin(folder, cfg.method, cfg.scenario):
+    if twin := link_finished_run(folder, cfg.method, cfg.scenario):
         log.info("the same run was done elsewhere, linked: %s → %s", folder.path, twin)
         return
     try:
         launch(cfg, folder, resumes=True)
-    except FolderHeldError as error:
+    except FolderLockedError as error:
         log.info("%s", error)
     except Exception as error:
         kind = "" if isinstance(error, FlmrcmError) else f"{type(error).__name__}: "
@@ -133,5 +132,5 @@ def _one_of_many(cfg: DictConfig, folder: RunFolder) -> None:
         log.error("%s failed: %s%s", folder.path, kind, error)
         log.debug("failed", exc_info=True)
     gc.collect()  # sites refer to themselves: what they keep in RAM would outlive their run
-    if sweep := Sweep.of(folder.path):
-        log.info("%s", sweep.standing())
+    if sweep := Sweep.find(folder.path):
+        log.info("%s", sweep.describe_progress())

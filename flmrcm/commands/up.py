@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from flmrcm.commands.deploy import deployment_of
+from flmrcm.commands.deploy import build_deployment
 
-OUTPUT = "deployment"
+DEFAULT_OUTPUT = "deployment"
 
 HELP = """usage: flmrcm up flower|nvflare [output=FOLDER] [KEY=VALUE | GROUP=NAME ...]
 
@@ -21,15 +21,17 @@ Takes the keys of `flmrcm deploy`.
 
 def main(words: list[str]) -> None:
     """Deploys what isn't yet, and starts everything."""
-    folder, deployment = deployment_of(words, OUTPUT)
-    from flmrcm.deployment.tryout import start  # only here: it needs [flower] or [nvflare]
+    folder, deployment = build_deployment(words, DEFAULT_OUTPUT)
+    from flmrcm.remote.provision.try_out import (
+        start_federation,  # only here: it needs [flower] or [nvflare]
+    )
 
     folder = folder.resolve()
     if not (folder / "coordinator").is_dir():
         deployment.write(folder)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"starting the coordinator and its sites below {folder} …")
-    sites = start(folder)
+    sites = start_federation(folder)
     console.print(f"up: {', '.join(sites)}")
     place = folder / "coordinator"
     console.print(f"next: flmrcm train engine={words[0]} engine.federation={place} …")

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from flmrcm.errors import DataLayoutError
-from flmrcm.files import put
+from flmrcm.files import write_atomically
 
 TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
 
@@ -57,8 +57,8 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
         DataLayoutError: unreadable or truncated file, no `kspace`, wrong rank or type, a target
             larger than the k-space or with another number of slices.
     """
-    with _opened(path) as file:
-        kspace = _dataset(file, path, "kspace")
+    with _open_h5(path) as file:
+        kspace = _get_dataset(file, path, "kspace")
         if kspace.ndim not in (3, 4) or not np.issubdtype(kspace.dtype, np.complexfloating):
             raise DataLayoutError(
                 f"{path}: 'kspace' is {kspace.dtype} {kspace.shape}; it must be complex, "
@@ -68,8 +68,10 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
         if coils not in (kind, "auto"):
             raise DataLayoutError(f"{path}: 'kspace' is {kind}-coil, but coils={coils} is asked.")
         shape = kspace.shape if kind == "multi" else (kspace.shape[0], 1, *kspace.shape[1:])
-        key = _target_key(file, kind if coils == "auto" else coils)
-        target_shape = _target_shape(path, _dataset(file, path, key), shape) if key else None
+        key = _find_target_key(file, kind if coils == "auto" else coils)
+        target_shape = (
+            _check_target_shape(path, _get_dataset(file, path, key), shape) if key else None
+        )
     return Volume(path, site, shape, key, target_shape)
 
 
@@ -83,11 +85,11 @@ def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | Non
     Raises:
         DataLayoutError: the slice can't be read, or holds NaN or infinity.
     """
-    with _opened(volume.path) as file:
+    with _open_h5(volume.path) as file:
         try:
-            kspace = np.asarray(_dataset(file, volume.path, "kspace")[index], np.complex64)
+            kspace = np.asarray(_get_dataset(file, volume.path, "kspace")[index], np.complex64)
             key = volume.target_key
-            target = _dataset(file, volume.path, key)[index] if key else None
+            target = _get_dataset(file, volume.path, key)[index] if key else None
         except (OSError, IndexError) as error:
             raise DataLayoutError(
                 f"{volume.path}: slice {index} can't be read ({error})."
@@ -107,8 +109,8 @@ def read_targets(volume: Volume) -> np.ndarray:
     Raises:
         DataLayoutError: the file can't be read or holds no target.
     """
-    with _opened(volume.path) as file:
-        return _dataset(file, volume.path, volume.target_key or "target")[()]
+    with _open_h5(volume.path) as file:
+        return _get_dataset(file, volume.path, volume.target_key or "target")[()]
 
 
 def write_volume(
@@ -134,7 +136,7 @@ def write_volume(
             file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
         file.attrs.update(attributes)
         file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
-    put(path, buffer.getbuffer())
+    write_atomically(path, buffer.getbuffer())
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
     Raises:
         DataLayoutError: the file can't be opened.
     """
-    with _opened(path) as file:
+    with _open_h5(path) as file:
         return {
             key: value.decode(errors="replace") if isinstance(value, bytes) else value
             for key, value in file.attrs.items()
@@ -151,7 +153,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[h5py.File]:
+def _open_h5(path: Path) -> Generator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -164,7 +166,7 @@ def _opened(path: Path) -> Generator[h5py.File]:
             raise DataLayoutError(f"{path}: damaged inside ({error}).") from None
 
 
-def _dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
+def _get_dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
     found = file.get(key)
     if not isinstance(found, h5py.Dataset):
         keys = ", ".join(file) or "nothing"
@@ -172,12 +174,14 @@ def _dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
     return found
 
 
-def _target_key(file: h5py.File, kind: str) -> str | None:
+def _find_target_key(file: h5py.File, kind: str) -> str | None:
     key = TARGET_KEYS[kind]
     return key if key in file else None
 
 
-def _target_shape(path: Path, target: h5py.Dataset, shape: tuple[int, ...]) -> tuple[int, int]:
+def _check_target_shape(
+    path: Path, target: h5py.Dataset, shape: tuple[int, ...]
+) -> tuple[int, int]:
     slices, _, rows, columns = shape
     real = np.issubdtype(target.dtype, np.floating)
     if not real or target.ndim != 3 or target.shape[0] != slices:

@@ -10,19 +10,19 @@ from torch.utils.data import Sampler
 from flmrcm.seeding import seed_for
 
 
-class Pick(NamedTuple):
+class BatchIndices(NamedTuple):
     """The examples of one batch, and on which pass over the data they're visited."""
 
     indices: list[int]
-    visit: int | None
+    epoch: int | None
 
 
-def shuffled(n: int, *address: object) -> list[int]:
+def shuffle_indices(n: int, *address: object) -> list[int]:
     """Gives a permutation of n examples drawn from an address."""
     return np.random.default_rng(seed_for("order", *address)).permutation(n).tolist()
 
 
-def batches_of(
+def batch_by_size(
     order: Sequence[int], sizes: Sequence[Hashable], batch_size: int
 ) -> Iterator[list[int]]:
     """Cuts an order into batches of equal image size.
@@ -43,7 +43,7 @@ def batches_of(
     yield from open_batches.values()
 
 
-def batches_in_file_order(sizes: Sequence[Hashable], batch_size: int) -> Iterator[list[int]]:
+def batch_in_order(sizes: Sequence[Hashable], batch_size: int) -> Iterator[list[int]]:
     """Cuts 0, 1, 2, … into batches; one ends early where the size changes, so volumes stay whole.
 
     Args:
@@ -51,10 +51,12 @@ def batches_in_file_order(sizes: Sequence[Hashable], batch_size: int) -> Iterato
         batch_size: examples per batch at most.
     """
     for _, run in groupby(range(len(sizes)), key=sizes.__getitem__):
-        yield from batches_of(list(run), sizes, batch_size)
+        yield from batch_by_size(list(run), sizes, batch_size)
 
 
-def target_order(sampling: str, n_target: int, n_source: int, visit: int, seed: int) -> list[int]:
+def draw_target_order(
+    sampling: str, n_target: int, n_source: int, epoch: int, seed: int
+) -> list[int]:
     """Gives which target examples accompany one pass over a source site's examples.
 
     Args:
@@ -63,48 +65,48 @@ def target_order(sampling: str, n_target: int, n_source: int, visit: int, seed: 
             replacement until all are used, then anew, going on from pass to pass.
         n_target: examples at the target.
         n_source: examples at the source.
-        visit: the pass, counted over the whole run.
+        epoch: the pass, counted over the whole run.
         seed: of the draw.
 
     Returns:
         n_source indices of target examples.
     """
     if sampling == "published":
-        return [index % n_target for index in shuffled(n_source, seed, visit)]
-    first = visit * n_source
+        return [index % n_target for index in shuffle_indices(n_source, seed, epoch)]
+    first = epoch * n_source
     decks = range(first // n_target, (first + n_source - 1) // n_target + 1)
-    cards = [card for deck in decks for card in shuffled(n_target, seed, "deck", deck)]
+    cards = [card for deck in decks for card in shuffle_indices(n_target, seed, "deck", deck)]
     skipped = first - decks[0] * n_target
     return cards[skipped : skipped + n_source]
 
 
-class BatchOrder(Sampler[Pick]):
+class BatchOrder(Sampler[BatchIndices]):
     """The batches of one pass; `set_epoch` chooses the pass, as Lightning's Trainer does.
 
     Args:
         sizes: the size of each example.
         batch_size: examples per batch.
-        address: of the shuffle; None keeps the file order and marks no visit.
+        address: of the shuffle; None keeps the file order and marks no epoch.
     """
 
     def __init__(
         self, sizes: Sequence[Hashable], batch_size: int, address: tuple[object, ...] | None
     ) -> None:
         self.sizes, self.batch_size, self.address = sizes, batch_size, address
-        self.visit = 0
+        self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the pass, counted over the whole run."""
-        self.visit = epoch
+        self.epoch = epoch
 
-    def __iter__(self) -> Iterator[Pick]:
+    def __iter__(self) -> Iterator[BatchIndices]:
         if self.address is None:
-            for indices in batches_in_file_order(self.sizes, self.batch_size):
-                yield Pick(indices, None)
+            for indices in batch_in_order(self.sizes, self.batch_size):
+                yield BatchIndices(indices, None)
             return
-        order = shuffled(len(self.sizes), *self.address, self.visit)
-        for indices in batches_of(order, self.sizes, self.batch_size):
-            yield Pick(indices, self.visit)
+        order = shuffle_indices(len(self.sizes), *self.address, self.epoch)
+        for indices in batch_by_size(order, self.sizes, self.batch_size):
+            yield BatchIndices(indices, self.epoch)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -57,26 +57,26 @@ def read_provenance(path: Path) -> Provenance:
     """
     attributes = read_attributes(path)
     return Provenance(
-        *(_text(attributes, key) for key in ("contrast", "orientation", "kspace_origin")),
-        patient_id=_text(attributes, "patient_id"),
-        voxel_mm=_spacing(attributes),
-        maximum=_number(attributes, "max"),
-        norm=_number(attributes, "norm"),
+        *(_read_text(attributes, key) for key in ("contrast", "orientation", "kspace_origin")),
+        patient_id=_read_text(attributes, "patient_id"),
+        voxel_mm=_read_spacing(attributes),
+        maximum=_read_number(attributes, "max"),
+        norm=_read_number(attributes, "norm"),
     )
 
 
-def _text(attributes: Mapping[str, Any], key: str) -> str:
+def _read_text(attributes: Mapping[str, Any], key: str) -> str:
     value = attributes.get(key, "")
     return str(value) if isinstance(value, str | np.integer) else ""
 
 
-def _number(attributes: Mapping[str, Any], key: str) -> float | None:
+def _read_number(attributes: Mapping[str, Any], key: str) -> float | None:
     value = np.asarray(attributes.get(key))
     is_number = value.size == 1 and value.dtype.kind in "fiu" and np.isfinite(value).all()
     return float(value.item()) if is_number else None
 
 
-def _spacing(attributes: Mapping[str, Any]) -> tuple[float, float, float] | None:
+def _read_spacing(attributes: Mapping[str, Any]) -> tuple[float, float, float] | None:
     value = np.asarray(attributes.get("voxel_mm"))
     if value.shape != (3,) or value.dtype.kind not in "fiu" or not (value > 0).all():
         return None

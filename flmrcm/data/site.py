@@ -12,11 +12,11 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from flmrcm.data.order import BatchOrder, Pick, batches_of, target_order
+from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
-from flmrcm.data.transforms import as_mask, crop_size, prepare
-from flmrcm.errors import ConfigErrors, DataLayoutError, one_of, require
+from flmrcm.data.transforms import choose_crop_size, prepare_images, stack_masks
+from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
 from flmrcm.seeding import seed_for
 from flmrcm.types import Batch
 
@@ -47,7 +47,7 @@ class Loading:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if problems := one_of("data.cache", self.cache, ("off", "ram")):
+        if problems := check_choice("data.cache", self.cache, ("off", "ram")):
             raise ConfigErrors(problems)
         require(
             {
@@ -72,7 +72,7 @@ class Site(LightningDataModule):
         self.name: str = name  # pyright: ignore[reportIncompatibleVariableOverride]
         self.sources, self.loading = list(sources), loading
         self._masks = {source.name: source.mask for source in sources}
-        self.slices = cache(self._slices)
+        self.slices = cache(self._collect_slices)
         self._test_split = "test"
 
     @property
@@ -101,10 +101,10 @@ class Site(LightningDataModule):
         for source in self.sources:
             source.ensure()
 
-    def image_sizes(self, split: str) -> set[tuple[int, int]]:
+    def list_image_sizes(self, split: str) -> set[tuple[int, int]]:
         """Gives the (height, width) of the images a model will see."""
         return {
-            crop_size(self.loading.resolution, volume.shape[2:], volume.target_shape)
+            choose_crop_size(self.loading.resolution, volume.shape[2:], volume.target_shape)
             for volume, _ in self.slices(split).examples
             if volume.target_shape
         }
@@ -136,17 +136,17 @@ class Site(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[RawBatch]:
         """Gives the training batches in an order that depends on the run's seed and the pass."""
-        return self._loader("train", ("train", self.loading.seed, self.name))
+        return self._make_loader("train", ("train", self.loading.seed, self.name))
 
     def val_dataloader(self) -> DataLoader[RawBatch]:
         """Gives the validation batches in file order."""
-        return self._loader("val", None)
+        return self._make_loader("val", None)
 
     def test_dataloader(self) -> DataLoader[RawBatch]:
         """Gives the test batches in file order."""
-        return self._loader(self._test_split, None)
+        return self._make_loader(self._test_split, None)
 
-    def judged_on(self, split: str) -> "Site":
+    def with_test_split(self, split: str) -> "Site":
         """Gives this site with another split in the place of its test split."""
         site = copy(self)
         site._test_split = split
@@ -154,33 +154,33 @@ class Site(LightningDataModule):
 
     def dataloader(self, split: str) -> DataLoader[RawBatch]:
         """Gives a split's batches in file order, the training split's too."""
-        return self._loader(split, None)
+        return self._make_loader(split, None)
 
-    def companions(
-        self, n_source: int, sampling: str, visit: int, source: str
+    def target_batches(
+        self, n_source: int, sampling: str, epoch: int, source: str
     ) -> Iterator[RawBatch]:
         """Gives this site's training batches that accompany one pass over a source site's.
 
         Args:
             n_source: the source site's training slices.
             sampling: published | shuffled, see `target_order`.
-            visit: the pass, counted over the whole run.
+            epoch: the pass, counted over the whole run.
             source: the source site's name.
         """
         slices = self.slices("train").load()
         seed = seed_for("companions", self.loading.seed, source)
-        order = target_order(sampling, len(slices), n_source, visit, seed)
-        for indices in batches_of(order, slices.sizes, self.loading.batch_size):
-            yield slices[Pick(indices, visit)]
+        order = draw_target_order(sampling, len(slices), n_source, epoch, seed)
+        for indices in batch_by_size(order, slices.sizes, self.loading.batch_size):
+            yield slices[BatchIndices(indices, epoch)]
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""
-        mask = as_mask([self._mask(raw, i) for i in range(len(raw.volume))], device)
+        mask = stack_masks([self._draw_mask(raw, i) for i in range(len(raw.volume))], device)
         kspace = raw.kspace.to(device, non_blocking=True)
         target = raw.target.to(device, non_blocking=True)
         # scores are taken against the true target; only training may see a clamped one
-        clamp = self.loading.clamp_target and raw.visit is not None
-        prepared = prepare(kspace, mask, target, self.loading.resolution, clamp)
+        clamp = self.loading.clamp_target and raw.epoch is not None
+        prepared = prepare_images(kspace, mask, target, self.loading.resolution, clamp)
         return Batch(
             *prepared,
             mask=mask,
@@ -193,22 +193,22 @@ class Site(LightningDataModule):
         """Lets Lightning's Trainer make batches the same way the local loop does."""
         return self.prepare_batch(batch, batch.kspace.device)
 
-    def _mask(self, raw: RawBatch, i: int) -> Tensor:
+    def _draw_mask(self, raw: RawBatch, i: int) -> Tensor:
         site, volume, n_columns = raw.site[i], raw.volume[i], raw.kspace.shape[-1]
         mask = self._masks[site]
-        if raw.visit is None:
-            return mask(n_columns, mask.fixed_seed(site, volume))
+        if raw.epoch is None:
+            return mask(n_columns, mask.get_fixed_seed(site, volume))
         return mask(
-            n_columns, seed_for(self.loading.seed, site, volume, int(raw.slice[i]), raw.visit)
+            n_columns, seed_for(self.loading.seed, site, volume, int(raw.slice[i]), raw.epoch)
         )
 
-    def _slices(self, split: str) -> Slices:
+    def _collect_slices(self, split: str) -> Slices:
         examples = [
             (volume, index)
             for source in self.sources
             if source.has(split) or len(self.sources) == 1
-            for volume in source.volumes(split)
-            for index in source.slice_indices(volume)
+            for volume in source.list_volumes(split)
+            for index in source.select_slices(volume)
         ]
         if not examples:
             raise DataLayoutError(
@@ -217,7 +217,7 @@ class Site(LightningDataModule):
             )
         return Slices(examples, in_memory=self.loading.cache == "ram")
 
-    def _loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
+    def _make_loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
         slices = self.slices(split).load()
         return DataLoader(
             slices,

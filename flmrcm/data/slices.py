@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from flmrcm.data.h5 import Volume, read_slice
-from flmrcm.data.order import Pick
+from flmrcm.data.order import BatchIndices
 
 _KSPACE_BYTES, _TARGET_BYTES = 8, 4
 
@@ -23,7 +23,7 @@ class RawBatch(NamedTuple):
         site: the institution of each slice.
         volume: the volume name of each slice.
         slice: (batch,), index within the volume.
-        visit: which pass over the training data; None for validation and test.
+        epoch: which pass over the training data; None for validation and test.
     """
 
     kspace: Tensor
@@ -31,7 +31,7 @@ class RawBatch(NamedTuple):
     site: list[str]
     volume: list[str]
     slice: Tensor
-    visit: int | None
+    epoch: int | None
 
 
 class Slices(Dataset[RawBatch]):
@@ -55,7 +55,7 @@ class Slices(Dataset[RawBatch]):
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, pick: Pick) -> RawBatch:
+    def __getitem__(self, pick: BatchIndices) -> RawBatch:
         volumes = [self.examples[index][0] for index in pick.indices]
         kspaces, targets = zip(*map(self._read, pick.indices), strict=True)
         return RawBatch(
@@ -64,7 +64,7 @@ class Slices(Dataset[RawBatch]):
             [volume.site for volume in volumes],
             [volume.name for volume in volumes],
             torch.tensor([self.examples[index][1] for index in pick.indices]),
-            pick.visit,
+            pick.epoch,
         )
 
     @property

@@ -11,8 +11,8 @@ from typing import Protocol, cast
 import numpy as np
 
 from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
-from flmrcm.errors import ConfigErrors, DataLayoutError, one_of, require
-from flmrcm.physics.masks import Mask
+from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
+from flmrcm.mri.masks import Mask
 from flmrcm.seeding import seed_for
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ FOREGROUND_LEVEL = 0.1
 """A pixel is foreground above this share of its volume's maximum."""
 
 
-class Generator(Protocol):
+class DataGenerator(Protocol):
     """Makes a site's data where they aren't on disk yet."""
 
     def root(self) -> Path:
@@ -76,11 +76,11 @@ class Source:
     share: tuple[int, int] | None = None
     seed: int = 0
     skip_broken: bool = False
-    generator: Generator | None = None
+    generator: DataGenerator | None = None
 
     def __post_init__(self) -> None:
         key = f"sites.{self.name}"
-        if problems := one_of(f"{key}.coils", self.coils, ("single", "multi", "auto")):
+        if problems := check_choice(f"{key}.coils", self.coils, ("single", "multi", "auto")):
             raise ConfigErrors(problems)
         slices = self.slices
         require(
@@ -90,7 +90,7 @@ class Source:
                     f"says nowhere where the data lie; give {key}.root=FOLDER or data_dir=FOLDER.",
                 ),
                 f"{key}.files": (
-                    _places(self.files) in ({"split"}, {"split", "contrast"}),
+                    _find_placeholders(self.files) in ({"split"}, {"split", "contrast"}),
                     f"a pattern like {LAYOUT}, {{split}} in it; got {self.files}.",
                 ),
                 f"{key}.slices": (
@@ -117,43 +117,43 @@ class Source:
         """The folder its data lie in."""
         if self.root:
             return Path(self.root).expanduser()
-        return cast(Generator, self.generator).root()
+        return cast(DataGenerator, self.generator).root()
 
     def ensure(self) -> None:
         """Has the generator make what is missing; does nothing for a folder of the user's."""
         if self.generator and not self.root:
             self.generator.ensure(self.contrast)
 
-    def volumes(self, split: str) -> list[Volume]:
+    def list_volumes(self, split: str) -> list[Volume]:
         """Gives the split's volumes in file order, checked against the contract.
 
         Raises:
             DataLayoutError: a folder or target is missing, or a volume is broken and
                 `skip_broken` is off.
         """
-        paths = self._dealt(self._files(split), split)
+        paths = self._take_share(self._list_files(split), split)
         rate = {"train": self.sample_rate, "val": self.val_sample_rate}.get(split, 1.0)
-        paths = self._drawn(paths, rate, split)
-        volumes = [volume for path in paths if (volume := self._header(path)) is not None]
+        paths = self._draw_sample(paths, rate, split)
+        volumes = [volume for path in paths if (volume := self._read_header(path)) is not None]
         if not volumes:
             raise DataLayoutError(f"site {self.name}: every volume of split '{split}' is broken.")
         return volumes
 
     def has(self, split: str) -> bool:
         """Tells whether the split's folder is there and holds volumes."""
-        return any(self.folder.glob(self._pattern(split)))
+        return any(self.folder.glob(self._format_pattern(split)))
 
-    def slice_indices(self, volume: Volume) -> list[int]:
+    def select_slices(self, volume: Volume) -> list[int]:
         """Gives the slices of a volume that are used."""
         first, end = self.slices or (0, volume.shape[0])
         indices = range(first, min(end, volume.shape[0]))
         if self.foreground is None:
             return list(indices)
-        shares = foreground_shares(volume)
+        shares = compute_foreground_shares(volume)
         return [index for index in indices if shares[index] >= self.foreground]
 
-    def _files(self, split: str) -> list[Path]:
-        pattern = self._pattern(split)
+    def _list_files(self, split: str) -> list[Path]:
+        pattern = self._format_pattern(split)
         files = sorted(self.folder.glob(pattern))
         if not files:
             folder = (self.folder / pattern).parent
@@ -165,10 +165,10 @@ class Source:
             )
         return files
 
-    def _pattern(self, split: str) -> str:
+    def _format_pattern(self, split: str) -> str:
         return self.files.format(contrast=self.contrast, split=split)
 
-    def _dealt(self, paths: list[Path], split: str) -> list[Path]:
+    def _take_share(self, paths: list[Path], split: str) -> list[Path]:
         if self.share is None:
             return paths
         hand, hands = self.share
@@ -184,12 +184,12 @@ class Source:
             )
         return [paths[index] for index in dealt]
 
-    def _drawn(self, paths: list[Path], rate: float, split: str) -> list[Path]:
+    def _draw_sample(self, paths: list[Path], rate: float, split: str) -> list[Path]:
         count = max(1, round(rate * len(paths)))
         order = np.random.default_rng(seed_for("sample", self.seed, self.name, split)).permutation
         return [paths[index] for index in sorted(order(len(paths))[:count])]
 
-    def _header(self, path: Path) -> Volume | None:
+    def _read_header(self, path: Path) -> Volume | None:
         try:
             volume = read_header(path, self.name, self.coils)
             if volume.target_key is None:
@@ -208,7 +208,7 @@ class Source:
         return volume
 
 
-def _places(pattern: str) -> set[str] | None:
+def _find_placeholders(pattern: str) -> set[str] | None:
     """Gives the words in braces, None where the braces don't pair."""
     try:
         return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
@@ -216,7 +216,7 @@ def _places(pattern: str) -> set[str] | None:
         return None
 
 
-def foreground_shares(volume: Volume) -> np.ndarray:
+def compute_foreground_shares(volume: Volume) -> np.ndarray:
     """Gives, for each slice, the share of pixels above a tenth of the volume's maximum."""
     target = read_targets(volume)
     return (target > FOREGROUND_LEVEL * target.max()).mean((1, 2))

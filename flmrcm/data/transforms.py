@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from flmrcm.physics.coils import rss
-from flmrcm.physics.fourier import ifft2c
+from flmrcm.mri.coils import rss
+from flmrcm.mri.fourier import ifft2c
 
 CLAMP = 6.0
 """Normalised images are kept within ± this many standard deviations."""
@@ -14,7 +14,7 @@ CLAMP = 6.0
 _EPSILON = 1e-11
 
 
-class Prepared(NamedTuple):
+class NormalisedImages(NamedTuple):
     """One batch after masking, Fourier transform, crop and normalisation; see `types.Batch`."""
 
     image: Tensor
@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
     std: Tensor
 
 
-def zero_filled(kspace: Tensor, mask: Tensor) -> Tensor:
+def reconstruct_zero_filled(kspace: Tensor, mask: Tensor) -> Tensor:
     """Gives the magnitude image of undersampled k-space.
 
     Args:
@@ -43,15 +43,17 @@ def center_crop(image: Tensor, height: int, width: int) -> Tensor:
     return image[..., top : top + height, left : left + width]
 
 
-def crop_size(resolution: int, kspace: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
+def choose_crop_size(
+    resolution: int, kspace: tuple[int, int], target: tuple[int, int]
+) -> tuple[int, int]:
     """Gives the (height, width) a network sees: the least of resolution, k-space and target."""
     height, width = (min(resolution, k, t) for k, t in zip(kspace, target, strict=True))
     return height, width
 
 
-def prepare(
+def prepare_images(
     kspace: Tensor, mask: Tensor, target: Tensor, resolution: int, clamp_target: bool
-) -> Prepared:
+) -> NormalisedImages:
     """Turns fully sampled k-space into a network's input and target (Guo et al. 2021, published).
 
     Args:
@@ -65,14 +67,14 @@ def prepare(
         image and target, (batch, 1, height, width), both normalised by the mean and the unbiased
         standard deviation of the zero-filled image, which come along, (batch,).
     """
-    size = crop_size(resolution, _last_two(kspace), _last_two(target))
-    image = center_crop(zero_filled(kspace, mask), *size)
+    size = choose_crop_size(resolution, _get_image_size(kspace), _get_image_size(target))
+    image = center_crop(reconstruct_zero_filled(kspace, mask), *size)
     target = center_crop(target, *size)
     mean, std = image.mean((-2, -1)), image.std((-2, -1))
     image, target = (normalise(x, mean, std).unsqueeze(1) for x in (image, target))
     if clamp_target:
         target = target.clamp(-CLAMP, CLAMP)
-    return Prepared(image.clamp(-CLAMP, CLAMP), target, mean, std)
+    return NormalisedImages(image.clamp(-CLAMP, CLAMP), target, mean, std)
 
 
 def normalise(image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -87,10 +89,10 @@ def denormalise(image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return image * (std.view(shape) + _EPSILON) + mean.view(shape)
 
 
-def _last_two(tensor: Tensor) -> tuple[int, int]:
+def _get_image_size(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[-2], tensor.shape[-1]
 
 
-def as_mask(rows: list[Tensor], device: torch.device) -> Tensor:
+def stack_masks(rows: list[Tensor], device: torch.device) -> Tensor:
     """Stacks masks, each (columns,), into (batch, 1, 1, columns) on a device."""
     return torch.stack(rows).view(len(rows), 1, 1, -1).to(device)

@@ -11,7 +11,7 @@ from flmrcm.errors import FlmrcmError
 from flmrcm.federation.client import Client
 from flmrcm.federation.engine import Op
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.wire import IN_FULL
+from flmrcm.federation.wire import FULL_PRECISION
 from flmrcm.types import Broadcast, Reply
 
 
@@ -30,7 +30,7 @@ class InProcess(OneStore):
     def __init__(
         self, clients: Mapping[str, Client], store: MemoryStore, threads: int | None = None
     ) -> None:
-        super().__init__(clients, store, IN_FULL)
+        super().__init__(clients, store, FULL_PRECISION)
         self.threads = threads or torch.get_num_threads()
 
     def call(

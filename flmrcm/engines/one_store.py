@@ -17,7 +17,7 @@ class OneStore:
         wire: how tensors travel.
     """
 
-    data_at_hand: ClassVar[bool] = True
+    data_is_local: ClassVar[bool] = True
 
     def __init__(self, clients: Mapping[str, Client], store: MemoryStore, wire: Wire) -> None:
         self.clients, self.store, self.wire = clients, store, wire

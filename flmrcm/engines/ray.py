@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 import torch
 
-from flmrcm.engines.devices import gpu_share
+from flmrcm.engines.devices import share_gpus
 from flmrcm.engines.one_store import OneStore
-from flmrcm.engines.ray_start import started
-from flmrcm.engines.ray_work import Work, watched
+from flmrcm.engines.ray_start import start_ray
+from flmrcm.engines.ray_tasks import RayTask, wait_for_tasks
 from flmrcm.engines.worker import Worker
 from flmrcm.errors import ConfigErrors, FlmrcmError, require
-from flmrcm.federation.crew import Crew
+from flmrcm.federation.clients import Clients
 from flmrcm.federation.engine import Op
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.wire import Wire
@@ -28,7 +28,7 @@ class RayActors(OneStore):
     """Hands sites to a pool of actors; private memories stay on disk, replies stay in order.
 
     Args:
-        clients: by site name; each actor makes its own by their recipe.
+        clients: by site name; each actor makes its own by their factory.
         store: where private memories lie; it needs a folder.
         actors: processes, each with a model, each at work for one site at a time.
         gpus_per_site: GPUs of each; 0.5 lets two share one. None shares out all there are.
@@ -44,7 +44,7 @@ class RayActors(OneStore):
 
     def __init__(
         self,
-        clients: Crew,
+        clients: Clients,
         store: MemoryStore,
         actors: int = 2,
         gpus_per_site: float | None = None,
@@ -60,8 +60,8 @@ class RayActors(OneStore):
             }
         )
         super().__init__(clients, store, Wire(wire))
-        self.recipe, self.actors = clients.recipe, actors
-        self.gpus_per_site = gpu_share(gpus_per_site, actors, torch.cuda.device_count())
+        self.factory, self.actors = clients.factory, actors
+        self.gpus_per_site = share_gpus(gpus_per_site, actors, torch.cuda.device_count())
         self.threads = threads or max(1, torch.get_num_threads() // actors)
         self._idle: list[Any] = []
 
@@ -72,18 +72,18 @@ class RayActors(OneStore):
 
         A time-out counts from when an actor, its start-up done, begins to work on the call.
         """
-        ray, waiting, limit = started(), deque(sorted(messages)), timeout or inf
-        works, replies = list[Work](), dict[str, Reply]()
+        ray, waiting, limit = start_ray(), deque(sorted(messages)), timeout or inf
+        works, replies = list[RayTask](), dict[str, Reply]()
         try:
             for site in sorted(messages):
                 while site not in replies:
                     while waiting and len(works) < self.actors:
                         name = waiting.popleft()
-                        works.append(self._given(ray, op, name, messages[name]))
-                    over, late = watched(ray, works, limit)
+                        works.append(self._submit(ray, op, name, messages[name]))
+                    over, late = wait_for_tasks(ray, works, limit)
                     works = [work for work in works if work not in (*over, *late)]
                     replies |= {work.site: self._reply(ray, work, messages) for work in over}
-                    replies |= {work.site: _late(work, limit, messages) for work in late}
+                    replies |= {work.site: _report_late(work, limit, messages) for work in late}
                     _end(ray, late)
                 yield replies.pop(site)
         finally:
@@ -92,28 +92,28 @@ class RayActors(OneStore):
     def close(self) -> None:
         """Ends the actors; Ray itself ends with this process."""
         while self._idle:
-            started().kill(self._idle.pop())
+            start_ray().kill(self._idle.pop())
 
-    def _given(self, ray: Any, op: Op, site: str, message: Broadcast) -> Work:
-        travelling = self.wire.packed(message)
-        actor = self._idle.pop() if self._idle else self._hired(ray)
+    def _submit(self, ray: Any, op: Op, site: str, message: Broadcast) -> RayTask:
+        travelling = self.wire.pack(message)
+        actor = self._idle.pop() if self._idle else self._start_actor(ray)
         kept = {name: round_ for name, round_ in self.store.snapshot().items() if name == site}
         ready = actor.ready.remote()
-        return Work(site, actor, ready, actor.answer.remote(op, site, travelling, kept))
+        return RayTask(site, actor, ready, actor.answer.remote(op, site, travelling, kept))
 
-    def _hired(self, ray: Any) -> Any:
+    def _start_actor(self, ray: Any) -> Any:
         actor = ray.remote(num_cpus=0, num_gpus=self.gpus_per_site)(Worker)
-        return actor.remote(self.recipe, self.store.folder, self.threads)
+        return actor.remote(self.factory, self.store.folder, self.threads)
 
-    def _reply(self, ray: Any, work: Work, messages: Mapping[str, Broadcast]) -> Reply:
-        where = _where(work, messages)
+    def _reply(self, ray: Any, work: RayTask, messages: Mapping[str, Broadcast]) -> Reply:
+        where = _locate(work, messages)
         try:
             travelled, kept = ray.get(work.reply)
             self.store.restore({**self.store.snapshot(), **kept})
-            reply = self.wire.unpacked(travelled)
+            reply = self.wire.unpack(travelled)
         except ray.exceptions.RayTaskError as error:
             log.debug("site %s failed", work.site, exc_info=True)
-            reply = Reply(work.site, error=f"{where}: {_reason(error.cause)}")
+            reply = Reply(work.site, error=f"{where}: {_explain(error.cause)}")
         except ray.exceptions.RayError:
             log.debug("site %s's process ended", work.site, exc_info=True)
             why = "its process ended (killed, or out of memory)."
@@ -122,21 +122,21 @@ class RayActors(OneStore):
         return reply
 
 
-def _end(ray: Any, works: Sequence[Work]) -> None:
+def _end(ray: Any, works: Sequence[RayTask]) -> None:
     for work in works:
         ray.kill(work.actor)
 
 
-def _late(work: Work, limit: float, messages: Mapping[str, Broadcast]) -> Reply:
+def _report_late(work: RayTask, limit: float, messages: Mapping[str, Broadcast]) -> Reply:
     said = f"no reply within {limit:g} s (robust.timeout)."
-    return Reply(work.site, error=f"{_where(work, messages)}: {said}")
+    return Reply(work.site, error=f"{_locate(work, messages)}: {said}")
 
 
-def _where(work: Work, messages: Mapping[str, Broadcast]) -> str:
+def _locate(work: RayTask, messages: Mapping[str, Broadcast]) -> str:
     return f"site {work.site}, round {messages[work.site].round}"
 
 
-def _reason(error: BaseException) -> str:
+def _explain(error: BaseException) -> str:
     """Gives an error in one line; those of ours explain themselves."""
     kind = "" if isinstance(error, FlmrcmError) else f"{type(error).__name__}: "
     return kind + (str(error).splitlines() or [""])[0]

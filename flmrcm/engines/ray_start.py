@@ -20,9 +20,9 @@ _SETTINGS = {
 }
 
 
-def started() -> Any:
+def start_ray() -> Any:
     """Gives the module `ray`, running; it ends with this process."""
-    with _environment({**_SETTINGS, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}):
+    with _set_environment({**_SETTINGS, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}):
         ray = import_module("ray")
         if not ray.is_initialized():
             ray.init(
@@ -36,7 +36,7 @@ def started() -> Any:
 
 
 @contextmanager
-def _environment(settings: dict[str, str]) -> Generator[None]:
+def _set_environment(settings: dict[str, str]) -> Generator[None]:
     """Sets what Ray's processes inherit, and takes it back from this one."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

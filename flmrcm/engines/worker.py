@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from flmrcm.engines.in_process import InProcess
-from flmrcm.federation.crew import Recipe
+from flmrcm.federation.clients import ClientFactory
 from flmrcm.federation.engine import Op
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.types import Broadcast, Reply
@@ -18,18 +18,18 @@ class Worker:
     """What lives in another process: clients made there, an in-process engine, no history.
 
     Args:
-        recipe: makes the clients when the first call comes.
+        factory: makes the clients when the first call comes.
         memory: the folder of the sites' private memories.
         threads: torch threads during a call.
     """
 
-    def __init__(self, recipe: Recipe, memory: Path, threads: int) -> None:
-        self.recipe, self.memory, self.threads = recipe, memory, threads
+    def __init__(self, factory: ClientFactory, memory: Path, threads: int) -> None:
+        self.factory, self.memory, self.threads = factory, memory, threads
 
     @cached_property
     def engine(self) -> InProcess:
         """The engine of this process; memories are read from disk at every call."""
-        return InProcess(self.recipe(), MemoryStore(self.memory, budget=0), self.threads)
+        return InProcess(self.factory(), MemoryStore(self.memory, budget=0), self.threads)
 
     def ready(self) -> None:
         """Makes the clients if they aren't there yet, so that no call's time goes into it."""

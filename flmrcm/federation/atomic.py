@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from flmrcm.files import put
+from flmrcm.files import write_atomically
 
 
 def save_atomically(content: Any, path: Path) -> None:
@@ -19,7 +19,7 @@ def save_atomically(content: Any, path: Path) -> None:
     # torch reports a full device in words of its own; a buffer's write says it as any file does
     buffer = BytesIO()
     torch.save(content, buffer)
-    put(path, buffer.getbuffer())
+    write_atomically(path, buffer.getbuffer())
 
 
 def link_atomically(source: Path, path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.atomic import link_atomically, save_atomically
-from flmrcm.federation.attendance import Bench
-from flmrcm.learning.weights import read_file
+from flmrcm.federation.participation import Suspensions
+from flmrcm.learning.weights import read_torch_file
 from flmrcm.types import ServerState, Weights
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Checkpoint:
     memory: Mapping[str, int]
     best_score: float
     best_round: int
-    bench: Bench = field(default_factory=dict[str, tuple[int, int]])
+    suspensions: Suspensions = field(default_factory=dict[str, tuple[int, int]])
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -54,7 +54,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: not there, truncated, or not of ours.
     """
-    content = read_file(path)
+    content = read_torch_file(path)
     try:
         return Checkpoint(**content)
     except TypeError:
@@ -92,7 +92,7 @@ class CheckpointFolder:
                 f"{path}: can't be written ({error.strerror}). The checkpoint before it is whole: "
                 f"make room, then go on with resume={self.folder.parent}."
             ) from None
-        self._name(checkpoint)
+        self._link_names(checkpoint)
         self._prune()
         self._snapshots[checkpoint.round] = checkpoint.memory
         kept = {int(p.stem.removeprefix("round_")) for p in self._paths()} | {checkpoint.best_round}
@@ -112,14 +112,14 @@ class CheckpointFolder:
             except CheckpointError as error:
                 log.warning("skipped: %s", error)
                 continue
-            self._name(checkpoint)  # a crash may have come before the names
+            self._link_names(checkpoint)  # a crash may have come before the names
             self._snapshots = dict(self._read_snapshots())
             return checkpoint
         if paths:
             raise CheckpointError(f"{self.folder}: none of {len(paths)} checkpoints can be read.")
         return None
 
-    def _name(self, checkpoint: Checkpoint) -> None:
+    def _link_names(self, checkpoint: Checkpoint) -> None:
         link_atomically(self._path(checkpoint.round), self.folder / "last.pt")
         if checkpoint.best_round == checkpoint.round:
             link_atomically(self._path(checkpoint.round), self.folder / "best.pt")

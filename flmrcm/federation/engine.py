@@ -6,14 +6,14 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 from flmrcm.federation.wire import Wire
 from flmrcm.types import Broadcast, Reply
 
-Op = Literal["survey", "train", "evaluate", "judge"]
+Op = Literal["survey", "train", "validate", "test"]
 
 
 class Progress(NamedTuple):
     """What a site is doing right now.
 
     Attributes:
-        op: survey | train | evaluate | judge.
+        op: survey | train | validate | test.
         site: its name.
         done: slices so far.
         total: slices in all; 0 where unknown.
@@ -27,7 +27,7 @@ class Progress(NamedTuple):
     loss: float
 
 
-Watch = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 class Engine(Protocol):
@@ -37,14 +37,14 @@ class Engine(Protocol):
         can_interrupt: whether it keeps a time-out; one that can't isn't given any.
         on_one_machine: whether it promises that all sites stay in one process of one trusted
             machine, so that a site may read another's images in place.
-        data_at_hand: whether the coordinator's machine can read the sites' data; where it can't,
+        data_is_local: whether the coordinator's machine can read the sites' data; where it can't,
             sites join with facts and judge their own test volumes.
         wire: how tensors travel, and so what they weigh on the way.
     """
 
     can_interrupt: ClassVar[bool]
     on_one_machine: ClassVar[bool]
-    data_at_hand: ClassVar[bool]
+    data_is_local: ClassVar[bool]
     wire: Wire
 
     def sites(self) -> Sequence[str]:

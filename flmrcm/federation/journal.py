@@ -5,21 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 
 class Tracker(Protocol):
     """A window on the journal: is told its rows, round by round, and keeps no truth of its own."""
 
-    def start(self, rows: Sequence[Row]) -> None:
+    def start(self, rows: Sequence[Measurement]) -> None:
         """Begins anew from the rows the journal already holds; none, unless a run goes on."""
         ...
 
-    def log(self, rows: Sequence[Row]) -> None:
+    def log(self, rows: Sequence[Measurement]) -> None:
         """Shows the rows of one round, or of the judgement at the end."""
         ...
 
-    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
         """Ends with a summary of the whole journal and a picture (PNG) for each site."""
         ...
 
@@ -34,17 +34,17 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Iterable[Measurement]) -> None:
         """Appends rows and hands them to the operating system at once."""
         new = not self.path.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             if new:
-                writer.writerow(Row._fields)
+                writer.writerow(Measurement._fields)
             writer.writerows(rows)
 
-    def read(self) -> list[Row]:
+    def read(self) -> list[Measurement]:
         """Gives all whole rows; a last line cut short by a crash is left out."""
         return list(_parsed(self.path)) if self.path.exists() else []
 
@@ -57,8 +57,8 @@ class Journal:
         temporary.replace(self.path)
 
 
-def _parsed(path: Path) -> Iterator[Row]:
+def _parsed(path: Path) -> Iterator[Measurement]:
     with path.open(newline="") as file:
         lines = file.read().split("\n")[:-1]
     for number, split, site, metric, convention, value in csv.reader(lines[1:]):
-        yield Row(int(number), split, site, metric, convention, float(value))
+        yield Measurement(int(number), split, site, metric, convention, float(value))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from flmrcm.federation.engine import Op
-from flmrcm.federation.wire import IN_FULL, Wire
+from flmrcm.federation.wire import FULL_PRECISION, Wire
 from flmrcm.types import Broadcast, Reply, Weights
 
 LEDGER = "ledger.csv"
@@ -17,13 +17,13 @@ METRICS, CONFIG, FACTS = "metrics", "config", "facts"
 _NUMBER = 8
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """One object that crossed.
 
     Attributes:
         round: counted from 0.
         site: on the other side of the coordinator.
-        op: survey | train | evaluate | judge | join.
+        op: join | survey | train | validate | test.
         way: to_site | from_site.
         kind: `weights`, `metrics`, or what the strategy calls it (`latents`, `control`); where a
             site joins, the `config` it's told and the `facts` it tells.
@@ -44,13 +44,19 @@ class Entry(NamedTuple):
     bytes: int
 
 
-def sent(op: Op, site: str, message: Broadcast, wire: Wire = IN_FULL) -> Iterator[Entry]:
+def list_sent(
+    op: Op, site: str, message: Broadcast, wire: Wire = FULL_PRECISION
+) -> Iterator[LedgerEntry]:
     """Gives an entry for each object of a message, as it is on the wire."""
     where = message.round, site, op, TO_SITE
-    return (Entry(*where, *what) for what in _tensors(message.weights, message.extras, wire))
+    return (
+        LedgerEntry(*where, *what) for what in _list_tensors(message.weights, message.extras, wire)
+    )
 
 
-def received(op: Op, round_: int, reply: Reply, wire: Wire = IN_FULL) -> Iterator[Entry]:
+def list_received(
+    op: Op, round_: int, reply: Reply, wire: Wire = FULL_PRECISION
+) -> Iterator[LedgerEntry]:
     """Gives an entry for each object of a reply, as it was on the wire.
 
     The line that tells a failure isn't one.
@@ -58,18 +64,18 @@ def received(op: Op, round_: int, reply: Reply, wire: Wire = IN_FULL) -> Iterato
     where = round_, reply.site, op, FROM_SITE
     if reply.error is not None:
         return
-    for what in _tensors(reply.weights, reply.extras, wire):
-        yield Entry(*where, *what)
-    yield Entry(*where, METRICS, "n_examples", "", "int64", _NUMBER)
+    for what in _list_tensors(reply.weights, reply.extras, wire):
+        yield LedgerEntry(*where, *what)
+    yield LedgerEntry(*where, METRICS, "n_examples", "", "int64", _NUMBER)
     for name in reply.metrics:
-        yield Entry(*where, METRICS, name, "", "float64", _NUMBER)
+        yield LedgerEntry(*where, METRICS, name, "", "float64", _NUMBER)
 
 
-def told(site: str, way: str, kind: str, values: Mapping[str, Any]) -> Iterator[Entry]:
+def list_values(site: str, way: str, kind: str, values: Mapping[str, Any]) -> Iterator[LedgerEntry]:
     """Gives an entry for each plain value that crosses when a site joins."""
     for name, value in values.items():
         text = json.dumps(value, ensure_ascii=False)
-        yield Entry(0, site, "join", way, kind, name, "", "json", len(text.encode()))
+        yield LedgerEntry(0, site, "join", way, kind, name, "", "json", len(text.encode()))
 
 
 class Ledger:
@@ -82,43 +88,43 @@ class Ledger:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
 
-    def write(self, entries: Iterable[Entry]) -> None:
+    def write(self, entries: Iterable[LedgerEntry]) -> None:
         """Adds entries and hands them to the operating system at once."""
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as book:
-            end = _whole(book)
+            end = _find_end(book)
             book.truncate(end)  # a crash may have cut the last line short
             file = TextIOWrapper(book, newline="")
             writer = csv.writer(file, lineterminator="\n")
             if end == 0:
-                writer.writerow(Entry._fields)
+                writer.writerow(LedgerEntry._fields)
             writer.writerows(entries)
             file.flush()
 
-    def read(self) -> list[Entry]:
+    def read(self) -> list[LedgerEntry]:
         """Gives all whole entries."""
         if self.path is None or not self.path.exists():
             return []
         with self.path.open("rb") as book:
-            end = _whole(book)
+            end = _find_end(book)
             book.seek(0)
             lines = book.read(end).decode().split("\n")[1:-1]
-        return [Entry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines)]
+        return [LedgerEntry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines)]
 
 
-def _tensors(
+def _list_tensors(
     weights: Weights, extras: Mapping[str, Weights], wire: Wire
 ) -> Iterator[tuple[str, str, str, str, int]]:
     for kind, tensors in {"weights": weights, **extras}.items():
         for name, tensor in tensors.items():
-            shape, dtype = "x".join(map(str, tensor.shape)), wire.dtype_of(tensor)
+            shape, dtype = "x".join(map(str, tensor.shape)), wire.find_dtype(tensor)
             n_bytes = dtype.itemsize * tensor.numel()
             yield kind, name, shape, str(dtype).removeprefix("torch."), n_bytes
 
 
-def _whole(book: BinaryIO) -> int:
+def _find_end(book: BinaryIO) -> int:
     """Gives the bytes up to the end of the last whole line."""
     size = book.seek(0, SEEK_END)
     book.seek(max(size - 1, 0))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from flmrcm.errors import NonFiniteLossError, require
-from flmrcm.learning.recon_module import MakeOptimizer, ReconModule
+from flmrcm.learning.module import OptimizerFactory, ReconModule
 from flmrcm.strategies.base import LocalRule
 from flmrcm.types import Batch
 
@@ -35,7 +35,7 @@ class LocalTraining:
         ConfigErrors: a value outside its range.
     """
 
-    optimizer: MakeOptimizer
+    optimizer: OptimizerFactory
     epochs: int = 2
     batch_size: int = 16
     keep_optimizer: bool = True
@@ -94,7 +94,7 @@ class LocalTraining:
         return self.decay_factor ** (round_ // self.decay_every)
 
 
-class Tally:
+class TrainingMetrics:
     """What a round of local training measured; values stay on the device until they're read.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from flmrcm.federation.atomic import save_atomically
-from flmrcm.learning.weights import read_file
+from flmrcm.learning.weights import read_torch_file
 from flmrcm.types import Memory
 
 
@@ -31,7 +31,7 @@ class MemoryStore:
             return deepcopy(self._cached[site])
         if site not in self._rounds:
             return Memory()
-        return Memory(**read_file(self._path(site, self._rounds[site])))
+        return Memory(**read_torch_file(self._path(site, self._rounds[site])))
 
     def save(self, site: str, memory: Memory, round_: int) -> None:
         """Keeps the memory; a site that has nothing private leaves no trace."""

@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flmrcm.errors import require
-from flmrcm.federation.attendance import Bench, Tolerance
 from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.ledger import Ledger
+from flmrcm.federation.participation import Suspensions, Tolerance
 from flmrcm.seeding import seed_for
 from flmrcm.strategies.base import Strategy
-from flmrcm.types import Broadcast, Row, ServerState, Weights
+from flmrcm.types import Broadcast, Measurement, ServerState, Weights
 
 BEST_BY = "psnr/fastmri"
 """The validation metric whose mean over participants chooses `best.pt`."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How many rounds, and what happens in them.
 
     Args:
@@ -41,11 +41,11 @@ class Plan:
 
     rounds: int
     participants: Sequence[str]
-    judged: Sequence[str]
+    validation_sites: Sequence[str]
     participation: float = 1.0
     validate_every: int = 1
     seed: int = 0
-    chosen_by: Sequence[str] = ()
+    selection_sites: Sequence[str] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
 
     def __post_init__(self) -> None:
@@ -64,14 +64,14 @@ class Plan:
         )
 
     @property
-    def drawn(self) -> int:
+    def n_drawn(self) -> int:
         """How many sites are drawn for each round."""
         return max(1, round(self.participation * len(self.participants)))
 
-    def training_sites(self, round_: int) -> list[str]:
+    def draw_participants(self, round_: int) -> list[str]:
         """Gives the sites that are drawn to train in a round, sorted."""
         rng = np.random.default_rng(seed_for("participation", self.seed, round_))
-        return sorted(rng.permutation(sorted(self.participants))[: self.drawn].tolist())
+        return sorted(rng.permutation(sorted(self.participants))[: self.n_drawn].tolist())
 
     def validates(self, round_: int) -> bool:
         """Tells whether a round ends with validation."""
@@ -79,7 +79,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Federation:
+class Rounds:
     """A server with its sites behind an engine.
 
     Args:
@@ -94,7 +94,7 @@ class Federation:
 
     strategy: Strategy
     engine: Engine
-    plan: Plan
+    plan: TrainingPlan
     checkpoints: CheckpointFolder
     journal: Journal
     trackers: Sequence[Tracker] = ()
@@ -115,14 +115,14 @@ class Federation:
             tracker.start(self.journal.read())
         for round_ in range(first, self.plan.rounds):
             state, calls = self._round(state, bench, round_)
-            bench = calls.bench
+            bench = calls.suspensions
             # of two equal scores the earlier one is the best
-            best = max(best, (_score(calls.rows, self._choosing), -round_))
+            best = max(best, (_score(calls.rows, self._selection), -round_))
             self._record(calls.rows)
             self._keep(round_, state, bench, best)
         return state
 
-    def _start(self, initial: Weights) -> tuple[ServerState, Bench, int, tuple[float, int]]:
+    def _start(self, initial: Weights) -> tuple[ServerState, Suspensions, int, tuple[float, int]]:
         checkpoint = self.checkpoints.load()
         if checkpoint is None:
             self.journal.path.unlink(missing_ok=True)
@@ -132,40 +132,44 @@ class Federation:
         self.journal.cut_after(checkpoint.round)
         self.engine.restore(checkpoint.memory)
         best = checkpoint.best_score, -checkpoint.best_round
-        return checkpoint.state, checkpoint.bench, checkpoint.round + 1, best
+        return checkpoint.state, checkpoint.suspensions, checkpoint.round + 1, best
 
     def _round(
-        self, state: ServerState, bench: Bench, round_: int
+        self, state: ServerState, bench: Suspensions, round_: int
     ) -> tuple[ServerState, RoundCalls]:
-        strategy, drawn = self.strategy, self.plan.training_sites(round_)
+        strategy, drawn = self.strategy, self.plan.draw_participants(round_)
         tolerance = self.plan.tolerance
         calls = RoundCalls(self.engine, strategy, tolerance, self.ledger, bench, round_)
         answers = calls.survey(strategy.survey(state, round_))
-        state = strategy.hear(state, answers)
-        messages = strategy.broadcast(state, round_, calls.present(drawn), answers)
+        state = strategy.on_survey_replies(state, answers)
+        messages = strategy.broadcast(state, round_, calls.list_present(drawn), answers)
         state = strategy.aggregate(state, calls.train(messages, len(drawn)))
         if self.plan.validates(round_):
-            calls.evaluate({site: Broadcast(round_, state.weights) for site in self.plan.judged})
+            calls.validate(
+                {site: Broadcast(round_, state.weights) for site in self.plan.validation_sites}
+            )
         return state, calls
 
     @property
-    def _choosing(self) -> list[str]:
+    def _selection(self) -> list[str]:
         """The sites that choose the best round."""
-        chosen_by = self.plan.chosen_by or self.plan.participants
-        return [site for site in chosen_by if site in self.plan.judged]
+        chosen_by = self.plan.selection_sites or self.plan.participants
+        return [site for site in chosen_by if site in self.plan.validation_sites]
 
-    def _record(self, rows: Sequence[Row]) -> None:
+    def _record(self, rows: Sequence[Measurement]) -> None:
         self.journal.write(rows)
         for tracker in self.trackers:
             tracker.log(rows)
 
-    def _keep(self, round_: int, state: ServerState, bench: Bench, best: tuple[float, int]) -> None:
+    def _keep(
+        self, round_: int, state: ServerState, bench: Suspensions, best: tuple[float, int]
+    ) -> None:
         memory, (score, last) = self.engine.snapshot(), best
         checkpoint = Checkpoint(round_, state.weights, state.extras, memory, score, -last, bench)
         self.engine.forget_before(self.checkpoints.save(checkpoint))
 
 
-def _score(rows: Iterable[Row], sites: Sequence[str]) -> float:
+def _score(rows: Iterable[Measurement], sites: Sequence[str]) -> float:
     values = [
         row.value
         for row in rows

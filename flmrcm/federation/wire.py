@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from flmrcm.errors import ConfigErrors, FlmrcmError, one_of
+from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
 from flmrcm.types import Broadcast, Reply, Weights
 
 KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,31 +32,31 @@ class Wire:
     kind: str = "fp32"
 
     def __post_init__(self) -> None:
-        if problems := one_of("engine.wire", self.kind, tuple(KINDS)):
+        if problems := check_choice("engine.wire", self.kind, tuple(KINDS)):
             raise ConfigErrors(problems)
 
-    def packed(self, message: Message) -> Message:
+    def pack(self, message: Message) -> Message:
         """Gives a message as it travels.
 
         Raises:
             FlmrcmError: a finite value is too large for the wire.
         """
-        return _mapped(message, self._narrow)
+        return _map_tensors(message, self._narrow)
 
-    def unpacked(self, message: Message) -> Message:
+    def unpack(self, message: Message) -> Message:
         """Gives a message as it's computed with."""
-        return _mapped(message, self._wide)
+        return _map_tensors(message, self._wide)
 
-    def n_bytes(self, tensors: Weights) -> int:
+    def count_bytes(self, tensors: Weights) -> int:
         """Gives the bytes that tensors take on the way."""
-        return sum(self.dtype_of(t).itemsize * t.numel() for t in tensors.values())
+        return sum(self.find_dtype(t).itemsize * t.numel() for t in tensors.values())
 
-    def dtype_of(self, tensor: Tensor) -> torch.dtype:
+    def find_dtype(self, tensor: Tensor) -> torch.dtype:
         """Gives the type a tensor has on the way."""
         return KINDS[self.kind] if tensor.dtype == torch.float32 else tensor.dtype
 
     def _narrow(self, name: str, tensor: Tensor) -> Tensor:
-        narrow = tensor.detach().to("cpu", self.dtype_of(tensor))
+        narrow = tensor.detach().to("cpu", self.find_dtype(tensor))
         if narrow.dtype != tensor.dtype and (narrow.isinf() & tensor.cpu().isfinite()).any():
             raise FlmrcmError(
                 f"engine.wire={self.kind}: a value of '{name}' is too large for it; use fp32."
@@ -67,11 +67,11 @@ class Wire:
         return tensor.float() if tensor.dtype == KINDS[self.kind] else tensor
 
 
-IN_FULL = Wire()
+FULL_PRECISION = Wire()
 """Nothing is rounded."""
 
 
-def _mapped(message: Message, change: Callable[[str, Tensor], Tensor]) -> Message:
+def _map_tensors(message: Message, change: Callable[[str, Tensor], Tensor]) -> Message:
     def each(tensors: Mapping[str, Tensor]) -> Weights:
         return {name: change(name, tensor) for name, tensor in tensors.items()}
 

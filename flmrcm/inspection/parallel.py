@@ -10,11 +10,11 @@ from multiprocessing import get_context
 import torch
 
 from flmrcm.errors import FlmrcmError
-from flmrcm.inspection.facts import Facts, examine
-from flmrcm.inspection.places import Place
+from flmrcm.inspection.volume_facts import VolumeFacts, examine
+from flmrcm.inspection.volume_places import VolumePlace
 
 
-def examine_all(places: Sequence[Place], quick: bool, workers: int) -> Iterator[Facts]:
+def examine_all(places: Sequence[VolumePlace], quick: bool, workers: int) -> Iterator[VolumeFacts]:
     """Gives every volume's facts, in order, one by one.
 
     Args:
@@ -28,7 +28,7 @@ def examine_all(places: Sequence[Place], quick: bool, workers: int) -> Iterator[
     if workers == 1:
         yield from (examine(place, quick) for place in places)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _settle)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _set_up_worker)
     try:
         yield from pool.map(examine, places, repeat(quick), chunksize=4)
     except BrokenProcessPool:
@@ -39,7 +39,7 @@ def examine_all(places: Sequence[Place], quick: bool, workers: int) -> Iterator[
         pool.shutdown(cancel_futures=True)
 
 
-def _settle() -> None:
+def _set_up_worker() -> None:
     """One thread a worker; Ctrl-C is the parent's to answer."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,10 +11,10 @@ from flmrcm.data.h5 import read_header
 from flmrcm.data.provenance import read_provenance
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError
-from flmrcm.files import put
-from flmrcm.inspection.places import Place, find_places
-from flmrcm.inspection.site_tables import Entry, site_tables
-from flmrcm.inspection.thumbnails import data_uri, read_images, white_level
+from flmrcm.files import write_atomically
+from flmrcm.inspection.site_tables import VolumeEntry, build_site_tables
+from flmrcm.inspection.thumbnails import encode_data_uri, find_white_level, read_images
+from flmrcm.inspection.volume_places import VolumePlace, find_volume_places
 from flmrcm.seeding import seed_for
 
 MOST_THUMBNAILS = 200
@@ -37,58 +37,58 @@ def write_overview(site_folder: Path, html: Path) -> None:
     Raises:
         DataLayoutError: not a folder, or no `.h5` file in it.
     """
-    places = sorted(find_places(site_folder), key=_in_order)
-    entries = [entry for place in places if (entry := _entry(place)) is not None]
-    sampled = _sampled(entries)
+    places = sorted(find_volume_places(site_folder), key=_get_sort_key)
+    entries = [entry for place in places if (entry := _read_entry(place)) is not None]
+    sampled = _draw_sample(entries)
     page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
     text = page.get_template("overview.html.j2").render(
         name=site_folder.resolve().name,
         n_volumes=len(places),
         n_broken=len(places) - len(entries),
         size=decimal(sum(place.path.stat().st_size for place in places)),
-        tables=site_tables(entries, site_folder / "manifest.json"),
-        sampling=_sampling(len(sampled), len(entries)),
-        groups=_pictured(sampled),
+        tables=build_site_tables(entries, site_folder / "manifest.json"),
+        sampling=_describe_sample(len(sampled), len(entries)),
+        groups=_group_thumbnails(sampled),
         side=_SIDE,
     )
     html.parent.mkdir(parents=True, exist_ok=True)
-    put(html, text)
+    write_atomically(html, text)
 
 
-def _in_order(place: Place) -> tuple[str, str, int]:
+def _get_sort_key(place: VolumePlace) -> tuple[str, str, int]:
     return place.site, place.contrast, (*SPLITS, "").index(place.split)
 
 
-def _entry(place: Place) -> Entry | None:
+def _read_entry(place: VolumePlace) -> VolumeEntry | None:
     try:
-        return Entry(place, read_header(place.path, place.site), read_provenance(place.path))
+        return VolumeEntry(place, read_header(place.path, place.site), read_provenance(place.path))
     except DataLayoutError:
         return None
 
 
-def _sampled(entries: Sequence[Entry]) -> list[Entry]:
+def _draw_sample(entries: Sequence[VolumeEntry]) -> list[VolumeEntry]:
     order = np.random.default_rng(seed_for("overview")).permutation(len(entries))
     return [entries[index] for index in sorted(order[:MOST_THUMBNAILS])]
 
 
-def _sampling(shown: int, n: int) -> str:
+def _describe_sample(shown: int, n: int) -> str:
     return "" if shown == n else f"{shown} of {n} volumes, a seeded sample."
 
 
-def _pictured(entries: Sequence[Entry]) -> dict[str, list[dict[str, str]]]:
+def _group_thumbnails(entries: Sequence[VolumeEntry]) -> dict[str, list[dict[str, str]]]:
     groups: dict[str, list[dict[str, str]]] = {}
     for entry in entries:
         title = f"{entry.place.group}, {entry.place.split or 'no split'}"
-        groups.setdefault(title, []).append(_thumbnail(entry))
+        groups.setdefault(title, []).append(_make_thumbnail(entry))
     return groups
 
 
-def _thumbnail(entry: Entry) -> dict[str, str]:
+def _make_thumbnail(entry: VolumeEntry) -> dict[str, str]:
     n_slices = entry.header.shape[0]
     size = f"{n_slices} × {' × '.join(map(str, entry.target_shape))}"
     try:
         images = read_images(entry.header, [n_slices // 2], _SIDE)
     except DataLayoutError:
         images, size = np.zeros((1, 1, 1), np.float32), "no image to show"
-    uri = data_uri(images[0], white_level(images))
+    uri = encode_data_uri(images[0], find_white_level(images))
     return {"name": entry.place.path.stem, "size": size, "uri": uri}

@@ -12,10 +12,10 @@ import numpy as np
 from flmrcm.data.h5 import Volume
 from flmrcm.data.provenance import Provenance
 from flmrcm.data.source import SPLITS
-from flmrcm.inspection.places import Place
+from flmrcm.inspection.volume_places import VolumePlace
 
 
-class Section(NamedTuple):
+class SiteTable(NamedTuple):
     """One table of the page."""
 
     title: str
@@ -24,12 +24,12 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class VolumeEntry:
     """One volume: where it lies, its header and attributes, no images."""
 
-    place: Place
+    place: VolumePlace
     header: Volume
-    said: Provenance
+    provenance: Provenance
 
     @property
     def target_shape(self) -> tuple[int, int]:
@@ -40,77 +40,79 @@ class Entry:
     def rms(self) -> float | None:
         """Root mean square of the target, from the `norm` that was written with it."""
         n = self.header.shape[0] * int(np.prod(self.target_shape))
-        return None if self.said.norm is None else self.said.norm / n**0.5
+        return None if self.provenance.norm is None else self.provenance.norm / n**0.5
 
 
-def site_tables(entries: Sequence[Entry], manifest: Path) -> list[Section]:
+def build_site_tables(entries: Sequence[VolumeEntry], manifest: Path) -> list[SiteTable]:
     """Gives the tables of a site.
 
     Args:
         entries: its readable volumes.
         manifest: what preparation wrote; nothing is said of dropped slices where it's missing.
     """
-    tables = [_counts(entries), _sizes(entries), _intensities(entries)]
-    return [*tables, *_slices(manifest)]
+    tables = [_tabulate_counts(entries), _tabulate_sizes(entries), _tabulate_intensities(entries)]
+    return [*tables, *_tabulate_slices(manifest)]
 
 
-def _counts(entries: Sequence[Entry]) -> Section:
+def _tabulate_counts(entries: Sequence[VolumeEntry]) -> SiteTable:
     rows: list[list[str]] = []
-    for group, members in _grouped(entries, lambda e: e.place.group):
+    for group, members in _group_entries(entries, lambda e: e.place.group):
         splits = [sum(e.place.split == split for e in members) for split in SPLITS]
         slices = sum(e.header.shape[0] for e in members)
         rows.append([group, *map(str, (*splits, len(members), slices))])
-    return Section("Volumes", ["", *SPLITS, "all", "slices"], rows)
+    return SiteTable("Volumes", ["", *SPLITS, "all", "slices"], rows)
 
 
-def _sizes(entries: Sequence[Entry]) -> Section:
+def _tabulate_sizes(entries: Sequence[VolumeEntry]) -> SiteTable:
     rows: list[list[str]] = []
-    for group, members in _grouped(entries, lambda e: e.place.group):
+    for group, members in _group_entries(entries, lambda e: e.place.group):
         columns = [
             (str(e.header.shape[0]) for e in members),
             (str(e.header.shape[1]) for e in members),
-            (_times(e.target_shape) for e in members),
-            (_times(e.said.voxel_mm or ()) for e in members),
-            (e.said.orientation for e in members),
-            (e.said.kspace_origin for e in members),
+            (_format_sizes(e.target_shape) for e in members),
+            (_format_sizes(e.provenance.voxel_mm or ()) for e in members),
+            (e.provenance.orientation for e in members),
+            (e.provenance.kspace_origin for e in members),
         ]
-        rows.append([group, *map(_most_common, columns)])
+        rows.append([group, *map(_format_most_common, columns)])
     heads = ["", "slices", "coils", "matrix", "voxel (mm)", "orientation", "k-space"]
-    return Section("Sizes", heads, rows)
+    return SiteTable("Sizes", heads, rows)
 
 
-def _intensities(entries: Sequence[Entry]) -> Section:
+def _tabulate_intensities(entries: Sequence[VolumeEntry]) -> SiteTable:
     rows: list[list[str]] = []
-    for group, members in _grouped(entries, lambda e: f"{e.place.group} {e.place.split}".strip()):
-        maxima = [e.said.maximum for e in members if e.said.maximum is not None]
+    for group, members in _group_entries(
+        entries, lambda e: f"{e.place.group} {e.place.split}".strip()
+    ):
+        maxima = [e.provenance.maximum for e in members if e.provenance.maximum is not None]
         levels = [e.rms for e in members if e.rms is not None]
-        rows.append([group, *_spread(maxima), *_spread(levels)])
+        rows.append([group, *_format_spread(maxima), *_format_spread(levels)])
     heads = ["", "median maximum", "range", "median RMS", "range"]
-    return Section("Intensities of the targets", heads, rows)
+    return SiteTable("Intensities of the targets", heads, rows)
 
 
-def _slices(manifest: Path) -> Iterator[Section]:
+def _tabulate_slices(manifest: Path) -> Iterator[SiteTable]:
     try:
         slices = json.loads(manifest.read_text())["slices"]
         dropped = {f"dropped: {why}": n for why, n in slices["dropped"].items()}
         counts = {"kept": slices["kept"], **dropped}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # no manifest, or one of another program: nothing is known
-    yield Section(
+    yield SiteTable(
         "Slices while preparing", ["", "slices"], [[k, f"{n}"] for k, n in counts.items()]
     )
 
 
-def _grouped(
-    entries: Sequence[Entry], key: Callable[[Entry], str]
-) -> Iterator[tuple[str, list[Entry]]]:
-    groups: dict[str, list[Entry]] = {}
+def _group_entries(
+    entries: Sequence[VolumeEntry], key: Callable[[VolumeEntry], str]
+) -> Iterator[tuple[str, list[VolumeEntry]]]:
+    groups: dict[str, list[VolumeEntry]] = {}
     for entry in entries:
         groups.setdefault(key(entry), []).append(entry)
     return iter(groups.items())
 
 
-def _most_common(words: Iterable[str], most: int = 3) -> str:
+def _format_most_common(words: Iterable[str], most: int = 3) -> str:
     counts = Counter(word or "unknown" for word in words)
     if len(counts) == 1:
         return next(iter(counts))
@@ -118,11 +120,11 @@ def _most_common(words: Iterable[str], most: int = 3) -> str:
     return ", ".join(shown) + (f", {len(counts) - most} more" if len(counts) > most else "")
 
 
-def _times(numbers: Iterable[float]) -> str:
+def _format_sizes(numbers: Iterable[float]) -> str:
     return " × ".join(f"{number:.3g}" for number in numbers)
 
 
-def _spread(values: Sequence[float]) -> tuple[str, str]:
+def _format_spread(values: Sequence[float]) -> tuple[str, str]:
     if not values:
         return "unknown", ""
     return f"{np.median(values):.3g}", f"{min(values):.3g} – {max(values):.3g}"

@@ -19,7 +19,7 @@ _HEAD = 0.05  # a pixel above this share of the brightest is head, not air
 _BRIGHTEST = 98.0  # percentile of the head shown as white
 
 
-def evenly(n: int, most: int) -> list[int]:
+def choose_evenly(n: int, most: int) -> list[int]:
     """Gives at most `most` of n indices, evenly spread, the ends left out where some are."""
     if n <= most:
         return list(range(n))
@@ -40,12 +40,12 @@ def read_images(volume: Volume, indices: Sequence[int], side: int) -> Pixels:
     try:
         with h5py.File(volume.path, "r") as file:
             target = cast(h5py.Dataset, file[volume.target_key])
-            return np.stack([fitted(target[index], side) for index in indices])
+            return np.stack([fit_to_side(target[index], side) for index in indices])
     except (OSError, RuntimeError, ValueError, IndexError) as error:
         raise DataLayoutError(f"{volume.path}: the target can't be read ({error}).") from None
 
 
-def fitted(image: Pixels, side: int) -> Pixels:
+def fit_to_side(image: Pixels, side: int) -> Pixels:
     """Gives an image (height, width) resized so that its longer edge is `side` pixels.
 
     Down by averaging, up by repeating: no pixel is brighter than one that's there.
@@ -56,13 +56,13 @@ def fitted(image: Pixels, side: int) -> Pixels:
     return np.asarray(small, np.float32)
 
 
-def white_level(images: Pixels) -> float:
+def find_white_level(images: Pixels) -> float:
     """Gives the brightness to show as white: bright spots may be clipped. Positive."""
     head = images[images > _HEAD * images.max()] if images.size else images
     return float(np.percentile(head, _BRIGHTEST)) if head.size else 1.0
 
 
-def data_uri(image: Pixels, white: float) -> str:
+def encode_data_uri(image: Pixels, white: float) -> str:
     """Gives an image (height, width) as a JPEG that HTML can hold, `white` and above white."""
     levels = np.clip(255 * image / white, 0, 255).astype(np.uint8)
     buffer = BytesIO()

@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from flmrcm.data.h5 import Volume, read_header
 from flmrcm.data.provenance import Provenance, read_provenance
-from flmrcm.inspection.thumbnails import Pixels, evenly, read_images, white_level
+from flmrcm.inspection.thumbnails import Pixels, choose_evenly, find_white_level, read_images
 
 MOST_SLICES = 24
 
@@ -30,7 +30,7 @@ _LETTER_AT = {
 }
 
 
-def write_contact_sheet(volume: Path, png: Path) -> None:
+def write_volume_sheet(volume: Path, png: Path) -> None:
     """Writes a PNG of a prepared volume, whole or not at all: at most 24 slices, evenly chosen.
 
     The letters at the first slice's edges say where in the body they lie (R, L, A, P, S, I), from
@@ -45,10 +45,10 @@ def write_contact_sheet(volume: Path, png: Path) -> None:
         DataLayoutError: the file can't be read, or holds no target.
     """
     header, said = read_header(volume, ""), read_provenance(volume)
-    images = read_images(header, evenly(header.shape[0], MOST_SLICES), _SIDE)
+    images = read_images(header, choose_evenly(header.shape[0], MOST_SLICES), _SIDE)
     columns = ceil(np.sqrt(_WIDER * len(images)))
     _, row_mm, column_mm = said.voxel_mm or (1.0, 1.0, 1.0)
-    sheet = tiled(images, columns)
+    sheet = tile_slices(images, columns)
     height, width = sheet.shape[0] * row_mm / column_mm / _DPI, sheet.shape[1] / _DPI
     page = Figure((max(width, _NARROWEST), height + _CAPTION), dpi=_DPI, facecolor=_PAPER)
     page_width, page_height = page.get_size_inches()
@@ -56,15 +56,15 @@ def write_contact_sheet(volume: Path, png: Path) -> None:
         (0.5 - 0.5 * width / page_width, 0, width / page_width, height / page_height)
     )
     axes.set_axis_off()
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=white_level(images), aspect="auto")
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=find_white_level(images), aspect="auto")
     _draw_letters(axes, said, images.shape[1:])
-    caption = _caption(header, said, len(images))
+    caption = _make_caption(header, said, len(images))
     top = 1 - 0.5 * _CAPTION / page_height
     page.text(0.08 / page_width, top, caption, color=_INK, fontsize=8, va="center")
-    _write_whole(page, png)
+    _save_png(page, png)
 
 
-def tiled(images: Pixels, columns: int) -> Pixels:
+def tile_slices(images: Pixels, columns: int) -> Pixels:
     """Lays slices (slice, height, width) out in rows of `columns`; what stays empty is black."""
     n, height, width = images.shape
     rows = ceil(n / columns)
@@ -92,7 +92,7 @@ def _draw_letters(axes: Axes, said: Provenance, tile: tuple[int, ...]) -> None:
         )
 
 
-def _caption(header: Volume, said: Provenance, n_shown: int) -> str:
+def _make_caption(header: Volume, said: Provenance, n_shown: int) -> str:
     n_slices, _, rows, columns = header.shape
     height, width = header.target_shape or (rows, columns)
     shown = "" if n_shown == n_slices else f" ({n_shown} shown)"
@@ -107,7 +107,7 @@ def _caption(header: Volume, said: Provenance, n_shown: int) -> str:
     return "   ".join(part for part in parts if part)
 
 
-def _write_whole(page: Figure, png: Path) -> None:
+def _save_png(page: Figure, png: Path) -> None:
     png.parent.mkdir(parents=True, exist_ok=True)
     temporary = png.with_name(f".{png.name}.{os.getpid()}")
     try:

@@ -14,13 +14,17 @@ from lightning_fabric import Fabric
 from pytorch_lightning import Trainer
 from torch import nn
 
-from flmrcm.errors import ConfigErrors, one_of, require
+from flmrcm.errors import ConfigErrors, check_choice, require
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's numbers, malloc.h
-_ADVICE = (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*")
+_IGNORED_WARNINGS = (
+    ".*does not have many workers.*",
+    ".*GPU available but not used.*",
+    ".*LeafSpec.*",
+)
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,14 @@ class Compute:
     memory_budget: float = 4.0
 
     def __post_init__(self) -> None:
-        problems = one_of("compute.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
+        problems = check_choice("compute.accelerator", self.accelerator, ("auto", "cpu", "gpu"))
         if self.precision == "16-mixed":
             problems.append(
                 "compute.precision=16-mixed: its loss scaling disturbs the strategies' gradient "
                 "corrections; use bf16-mixed or 32-true."
             )
         else:
-            problems += one_of("compute.precision", self.precision, PRECISIONS)
+            problems += check_choice("compute.precision", self.precision, PRECISIONS)
         if problems:
             raise ConfigErrors(problems)
         gpus = torch.cuda.device_count()
@@ -82,16 +86,16 @@ class Compute:
         """Whether a GPU will be used."""
         return self.accelerator != "cpu" and torch.cuda.device_count() > 0
 
-    def fabric(self) -> Fabric:
+    def build_fabric(self) -> Fabric:
         """Gives the toolbox of the local loop."""
-        with quiet_lightning():
-            return Fabric(**self._where())
+        with silence_lightning():
+            return Fabric(**self._describe_device())
 
     def trainer(self) -> Trainer:
         """Gives the Trainer that judges; it writes and shows nothing."""
-        with quiet_lightning():
+        with silence_lightning():
             return Trainer(
-                **self._where(),
+                **self._describe_device(),
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
@@ -99,12 +103,12 @@ class Compute:
                 use_distributed_sampler=False,
             )
 
-    def _where(self) -> dict[str, Any]:
+    def _describe_device(self) -> dict[str, Any]:
         devices = [self.device] if self.on_gpu else 1
         accelerator = "gpu" if self.on_gpu else "cpu"
         return {"accelerator": accelerator, "devices": devices, "precision": self.precision}
 
-    def ready(self, model: nn.Module) -> None:
+    def prepare_model(self, model: nn.Module) -> None:
         """Arranges a model's weights and compiles it, in place: its parameter names stay."""
         if not self.on_gpu:
             keep_freed_memory()
@@ -115,14 +119,14 @@ class Compute:
 
 
 @contextmanager
-def quiet_lightning() -> Generator[None]:
+def silence_lightning() -> Generator[None]:
     """Keeps Lightning's advice about devices and loader workers off the terminal."""
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            for text in _ADVICE:
+            for text in _IGNORED_WARNINGS:
                 warnings.filterwarnings("ignore", text)
             yield
     finally:

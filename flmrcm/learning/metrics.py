@@ -92,7 +92,7 @@ def score_volume(
     own = list(zip(lit, peaks, strict=True))
     per_convention = {
         "fastmri": (psnr(image, target, peak), float(np.mean(slice_ssim)), n),
-        "published": _published(image, target, clamped, slice_ssim),
+        "published": _score_published(image, target, clamped, slice_ssim),
         "slice_volume_max": (
             float(np.mean([psnr(image[i], target[i], peak) for i in range(n)])),
             float(np.mean(slice_ssim)),
@@ -111,7 +111,7 @@ def score_volume(
         yield "ssim", convention, volume_ssim, slices
 
 
-def _published(
+def _score_published(
     image: np.ndarray, target: np.ndarray, clamped: np.ndarray, slice_ssim: list[float]
 ) -> tuple[float, float, int]:
     peak, n = float(clamped.max()), len(clamped)
@@ -130,7 +130,7 @@ class VolumeScores(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self._open: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+        self._unfinished: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
         self._scores: list[VolumeScore] = []
 
     def update(self, image: Tensor, batch: Batch) -> None:
@@ -146,33 +146,33 @@ class VolumeScores(Metric):
                 denormalise(clamped, mean, std),
             )
         ]
-        self._close(arrays[0].shape[1:], set(batch.volume))
+        self._score_finished(arrays[0].shape[1:], set(batch.volume))
         for volume, *slices in zip(batch.volume, *arrays, strict=True):
-            self._open.setdefault(volume, []).append(tuple(slices))
+            self._unfinished.setdefault(volume, []).append(tuple(slices))
 
     def compute(self) -> list[VolumeScore]:
         """Gives every volume's scores."""
-        self._close(None, set())
+        self._score_finished(None, set())
         return list(self._scores)
 
     def reset(self) -> None:
         """Forgets everything."""
         super().reset()
-        self._open, self._scores = {}, []
+        self._unfinished, self._scores = {}, []
 
-    def _close(self, size: tuple[int, ...] | None, still_open: set[str]) -> None:
-        for volume in [name for name in self._open if name not in still_open]:
-            slices = self._open[volume]
+    def _score_finished(self, size: tuple[int, ...] | None, still_open: set[str]) -> None:
+        for volume in [name for name in self._unfinished if name not in still_open]:
+            slices = self._unfinished[volume]
             if size in (None, slices[0][0].shape):
                 image, target, clamped = (np.stack(part) for part in zip(*slices, strict=True))
                 if target.max() <= 0:
                     raise DataLayoutError(f"{volume}: the target is black throughout; remove it.")
                 rows = score_volume(image, target, clamped)
                 self._scores += [VolumeScore(volume, *row) for row in rows]
-                del self._open[volume]
+                del self._unfinished[volume]
 
 
-def mean_scores(scores: list[VolumeScore]) -> dict[tuple[str, str], float]:
+def average_scores(scores: list[VolumeScore]) -> dict[tuple[str, str], float]:
     """Gives the mean over volumes of each (metric, convention)."""
     groups: dict[tuple[str, str], list[float]] = {}
     for score in scores:

@@ -8,10 +8,13 @@ import h5py
 import numpy as np
 
 from flmrcm.learning.metrics import VolumeScore
-from flmrcm.learning.recon_module import Prediction
+from flmrcm.learning.module import Prediction
 
 SCORE_COLUMNS = ("method", "site", "volume", "metric", "convention", "value", "slices")
-SAVED = ("reconstruction", "target", "input", "error", "latent")
+SAVED_BY_RUNS = ("reconstruction", "target", "input", "latent")
+"""What a training run keeps of the volumes it is tested on."""
+
+SAVED_KINDS = ("reconstruction", "target", "input", "error", "latent")
 
 
 class ScoreTable:
@@ -48,18 +51,18 @@ def save_volumes(
     """
     volume, parts = "", list[dict[str, np.ndarray]]()
     written = 0
-    for name, arrays in _slices(predictions):
+    for name, arrays in _split_slices(predictions):
         if name != volume:
             written += bool(parts)
-            _write(folder, volume, parts, kinds)
+            _write_volume(folder, volume, parts, kinds)
             volume, parts = name, []
             if most is not None and written >= most:
                 return
         parts.append(arrays)
-    _write(folder, volume, parts, kinds)
+    _write_volume(folder, volume, parts, kinds)
 
 
-def _slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+def _split_slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
     for batch in predictions:
         images = (batch.reconstruction, batch.target, batch.input, batch.latent)
         for name, *values in zip(batch.volume, *(x.numpy() for x in images), strict=True):
@@ -67,7 +70,7 @@ def _slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict[str, 
             yield name, arrays | {"error": np.abs(arrays["reconstruction"] - arrays["target"])}
 
 
-def _write(
+def _write_volume(
     folder: Path, volume: str, parts: Sequence[dict[str, np.ndarray]], kinds: Sequence[str]
 ) -> None:
     if not parts:

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from flmrcm.errors import CheckpointError
 
-_WRAPPERS = ("state_dict", "weights", "model")
-_PREFIXES = ("module.", "model.", "unet.")
+_WRAPPING_KEYS = ("state_dict", "weights", "model")
+_NAME_PREFIXES = ("module.", "model.", "unet.")
 
 
-def read_file(path: Path) -> Any:
+def read_torch_file(path: Path) -> Any:
     """Gives a torch file's content, loaded as tensors and plain values only.
 
     Raises:
@@ -44,7 +44,7 @@ def find_weights(content: Any, path: Path) -> dict[str, Tensor]:
         CheckpointError: no tensors are found.
     """
     while isinstance(content, Mapping):
-        inner = next((key for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        inner = next((key for key in _WRAPPING_KEYS if isinstance(content.get(key), Mapping)), None)
         if inner is None:
             break
         content = content[inner]
@@ -52,7 +52,7 @@ def find_weights(content: Any, path: Path) -> dict[str, Tensor]:
     weights = {str(k): v for k, v in tensors.items() if isinstance(v, Tensor)}
     if not weights:
         raise CheckpointError(f"{path}: holds no weights.")
-    return {_stripped(name): tensor for name, tensor in weights.items()}
+    return {_strip_prefixes(name): tensor for name, tensor in weights.items()}
 
 
 def check_weights(weights: Mapping[str, Tensor], model: nn.Module, origin: object) -> None:
@@ -82,7 +82,7 @@ def check_weights(weights: Mapping[str, Tensor], model: nn.Module, origin: objec
         )
 
 
-def _stripped(name: str) -> str:
-    for prefix in _PREFIXES:
+def _strip_prefixes(name: str) -> str:
+    for prefix in _NAME_PREFIXES:
         name = name.removeprefix(prefix)
     return name

@@ -5,7 +5,7 @@ from torch import nn
 _SLOPE = 0.2
 
 
-def discriminator(latent_size: int, width: int = 256) -> nn.Sequential:
+def build_discriminator(latent_size: int, width: int = 256) -> nn.Sequential:
     """Gives Linear, leaky ReLU, Linear, leaky ReLU on the logits too, as published.
 
     Args:

@@ -26,6 +26,6 @@ class Reconstructor(nn.Module, ABC):
     def encode(self, batch: Batch) -> Tensor:
         """Gives the latent alone, without running what comes after it."""
 
-    def size_problem(self, height: int, width: int) -> str | None:
+    def find_size_problem(self, height: int, width: int) -> str | None:
         """Gives what is wrong with an image size and how to mend it; None where it fits."""
         return None

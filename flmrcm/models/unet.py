@@ -46,11 +46,11 @@ class UNet(Reconstructor):
         self.latent_size = _LATENT_GRID**2 * widths[-1]
         self.pools = pools
         self.down_sample_layers = nn.ModuleList(
-            conv_block(a, b, dropout) for a, b in pairwise([1, *widths[:-1]])
+            build_conv_block(a, b, dropout) for a, b in pairwise([1, *widths[:-1]])
         )
-        self.conv = conv_block(*pairs[-1], dropout)
-        self.up_transpose_conv = nn.ModuleList(up_block(b, a) for a, b in reversed(pairs))
-        blocks: list[nn.Module] = [conv_block(b, a, dropout) for a, b in reversed(pairs)]
+        self.conv = build_conv_block(*pairs[-1], dropout)
+        self.up_transpose_conv = nn.ModuleList(build_up_block(b, a) for a, b in reversed(pairs))
+        blocks: list[nn.Module] = [build_conv_block(b, a, dropout) for a, b in reversed(pairs)]
         blocks[-1] = nn.Sequential(blocks[-1], nn.Conv2d(channels, 1, kernel_size=1))
         self.up_conv = nn.ModuleList(blocks)
 
@@ -61,13 +61,13 @@ class UNet(Reconstructor):
         for up, block in zip(self.up_transpose_conv, self.up_conv, strict=True):
             skip = skips.pop()
             image = block(torch.cat([_pad_to(up(image), skip), skip], dim=1))
-        return Reconstruction(image, pooled(bottleneck))
+        return Reconstruction(image, pool_latent(bottleneck))
 
     def encode(self, batch: Batch) -> Tensor:
         """Gives the latent; the decoder doesn't run."""
-        return pooled(self._descend(batch.image)[0])
+        return pool_latent(self._descend(batch.image)[0])
 
-    def size_problem(self, height: int, width: int) -> str | None:
+    def find_size_problem(self, height: int, width: int) -> str | None:
         """Images must leave at least two pixels at the bottleneck to normalise over."""
         rows, columns = height // 2**self.pools, width // 2**self.pools
         if rows * columns >= 2:
@@ -98,7 +98,7 @@ class Block(nn.Module):
         return self.layers(image)
 
 
-def conv_block(n_in: int, n_out: int, dropout: float) -> Block:
+def build_conv_block(n_in: int, n_out: int, dropout: float) -> Block:
     """Gives twice: 3×3 convolution, instance norm without parameters, leaky ReLU, dropout."""
     layers: list[nn.Module] = []
     for width in (n_in, n_out):
@@ -111,7 +111,7 @@ def conv_block(n_in: int, n_out: int, dropout: float) -> Block:
     return Block(*layers)
 
 
-def up_block(n_in: int, n_out: int) -> Block:
+def build_up_block(n_in: int, n_out: int) -> Block:
     """Gives a 2×2 transposed convolution that doubles the size, instance norm, leaky ReLU."""
     return Block(
         nn.ConvTranspose2d(n_in, n_out, kernel_size=2, stride=2, bias=False),
@@ -120,7 +120,7 @@ def up_block(n_in: int, n_out: int) -> Block:
     )
 
 
-def pooled(bottleneck: Tensor) -> Tensor:
+def pool_latent(bottleneck: Tensor) -> Tensor:
     """Gives the latent, (batch, 4·channels), of a bottleneck, (batch, channels, h, w)."""
     return F.adaptive_avg_pool2d(bottleneck, _LATENT_GRID).flatten(1)
 

@@ -12,17 +12,17 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.assembly.compose import checkout_dir
+from flmrcm.config.compose import find_checkout
 from flmrcm.errors import FlmrcmError
-from flmrcm.files import put
+from flmrcm.files import write_atomically
 
-_SHOWN_PACKAGES = (
+_RECORDED_PACKAGES = (
     "flmrcm", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
     "scipy", "scikit-image", "h5py", "nilearn", "wandb",
 )  # fmt: skip
 
 
-class FolderHeldError(FlmrcmError):
+class FolderLockedError(FlmrcmError):
     """Another process is writing in the run's folder."""
 
 
@@ -60,7 +60,7 @@ class RunFolder:
         marks = (self.path / mark for mark in ("done", "failed"))
         return max((mark.stat().st_mtime for mark in marks if mark.exists()), default=0.0)
 
-    def mark_begun(self) -> None:
+    def clear_marks(self) -> None:
         """Takes away the marks of an earlier end."""
         for mark in ("done", "failed"):
             (self.path / mark).unlink(missing_ok=True)
@@ -75,7 +75,7 @@ class RunFolder:
         (self.path / "failed").write_text(f"{reason}\n")
 
     @contextmanager
-    def held(self) -> Generator[None]:
+    def lock(self) -> Generator[None]:
         """Keeps other processes out while a run writes here; a killed run lets go.
 
         Raises:
@@ -86,7 +86,7 @@ class RunFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise FolderHeldError(
+                raise FolderLockedError(
                     f"{self.path}: another run is writing here; wait for it, or give this one "
                     "another name=…."
                 ) from None
@@ -94,7 +94,7 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the resolved config."""
-        put(self.config_path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+        write_atomically(self.config_path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     def read_config(self) -> DictConfig:
         """Gives the config the run was asked for.
@@ -113,18 +113,18 @@ class RunFolder:
         """Writes on what the run ran: code, packages, machine, and facts such as its data's."""
         installed = {d.name.lower(): d.version for d in distributions()}
         content = {
-            "git": git_state(),
+            "git": read_git_state(),
             "python": platform.python_version(),
-            "packages": {name: installed.get(name) for name in _SHOWN_PACKAGES},
+            "packages": {name: installed.get(name) for name in _RECORDED_PACKAGES},
             "platform": platform.platform(),
             **facts,
         }
         (self.path / "environment.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
-def git_state() -> dict[str, Any] | None:
+def read_git_state() -> dict[str, Any] | None:
     """Gives commit and changed files of the checkout the package runs from; None without one."""
-    root = checkout_dir()
+    root = find_checkout()
     if root is None or not (root / ".git").exists():
         return None
     commit, changed = (

@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm.assembly.checking import plain
-from flmrcm.assembly.overlay import overlaid
+from flmrcm.config.build import to_plain
+from flmrcm.config.overlay import overlay_words
 from flmrcm.errors import ConfigErrors
 from flmrcm.runs.folder import RunFolder
 
@@ -19,7 +19,7 @@ MAY_CHANGE = (
 """Keys that a resumed run may change; anything else would make it another experiment."""
 
 
-def resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
+def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
     """Gives the config and folder of a run to go on with.
 
     Args:
@@ -29,10 +29,10 @@ def resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
         ConfigErrors: another key would change; the keys are shown with both values.
         FlmrcmError: the folder holds no run.
     """
-    folder = RunFolder(Path(_value("resume", words)).expanduser().resolve())
+    folder = RunFolder(Path(_find_value("resume", words)).expanduser().resolve())
     own = folder.read_config()
-    changed = overlaid(own, [word for word in words if not word.startswith("resume=")])
-    _refuse(plain(own), plain(changed))
+    changed = overlay_words(own, [word for word in words if not word.startswith("resume=")])
+    _refuse_changes(to_plain(own), to_plain(changed))
     return changed, folder
 
 
@@ -41,8 +41,8 @@ def is_resume(words: Sequence[str]) -> bool:
     return any(word.startswith("resume=") and word != "resume=null" for word in words)
 
 
-def _refuse(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
-    before, after = dict(_leaves(own)), dict(_leaves(changed))
+def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    before, after = dict(_list_leaves(own)), dict(_list_leaves(changed))
     problems = [
         f"{key}: the run was begun with {before.get(key)}, now {after.get(key)} is asked; a "
         f"resumed run may change only {', '.join(MAY_CHANGE)}. Start a new run instead."
@@ -57,11 +57,11 @@ def _may_change(key: str) -> bool:
     return any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
 
 
-def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
+def _list_leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if not isinstance(node, Mapping) or not node:
         return [(prefix.rstrip("."), node)]
-    return [leaf for key, value in node.items() for leaf in _leaves(value, f"{prefix}{key}.")]
+    return [leaf for key, value in node.items() for leaf in _list_leaves(value, f"{prefix}{key}.")]
 
 
-def _value(key: str, words: Sequence[str]) -> str:
+def _find_value(key: str, words: Sequence[str]) -> str:
     return next(word for word in reversed(words) if word.startswith(f"{key}=")).split("=", 1)[1]

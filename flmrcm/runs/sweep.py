@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flmrcm.runs.folder import RunFolder
 
-PLAN = "sweep.json"
+PLAN_FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -28,30 +28,30 @@ class Sweep:
     started: float
 
     @classmethod
-    def begun(cls, folders: Sequence[Path]) -> "Sweep":
+    def begin(cls, folders: Sequence[Path]) -> "Sweep":
         """Gives the sweep over run folders that share a parent, and writes its plan there."""
         sweep = cls(folders[0].parent, [f.name for f in dict.fromkeys(folders)], time.time())
         sweep.folder.mkdir(parents=True, exist_ok=True)
         plan = {"runs": sweep.runs, "started": sweep.started}
-        (sweep.folder / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
+        (sweep.folder / PLAN_FILE).write_text(json.dumps(plan, indent=1) + "\n")
         return sweep
 
     @classmethod
-    def of(cls, run: Path) -> "Sweep | None":
+    def find(cls, run: Path) -> "Sweep | None":
         """Gives the sweep that a run's folder belongs to; None where nobody planned one."""
-        path = run.parent / PLAN
+        path = run.parent / PLAN_FILE
         if not path.exists():
             return None
         plan = json.loads(path.read_text())
         return cls(run.parent, plan["runs"], plan["started"])
 
     @property
-    def missing(self) -> list[RunFolder]:
+    def unfinished(self) -> list[RunFolder]:
         """The runs that aren't done."""
         folders = [RunFolder(self.folder / name) for name in self.runs]
         return [folder for folder in folders if not folder.done]
 
-    def standing(self) -> str:
+    def describe_progress(self) -> str:
         """Says how far the sweep is: `12 of 60 runs done, 1 failed, about 1:20:00 left`."""
         folders = [RunFolder(self.folder / name) for name in self.runs]
         done = [folder for folder in folders if folder.done]
@@ -64,12 +64,12 @@ class Sweep:
             parts.append(f"about {timedelta(seconds=round(seconds))} left")
         return ", ".join(parts)
 
-    def failures(self) -> list[str]:
+    def list_failures(self) -> list[str]:
         """Gives one line for each run that isn't done."""
-        return [f"{run.path}: {run.failure or 'not done'}" for run in self.missing]
+        return [f"{run.path}: {run.failure or 'not done'}" for run in self.unfinished]
 
 
-def link_twin(folder: RunFolder, method: object, scenario: object) -> Path | None:
+def link_finished_run(folder: RunFolder, method: object, scenario: object) -> Path | None:
     """Lets a finished run of the same experiment in another sweep stand here too.
 
     Args:

@@ -10,30 +10,36 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
-from flmrcm.assembly.checking import Gathering
-from flmrcm.assembly.federation import build_engine, build_federation, check, prepare_data
-from flmrcm.assembly.joining import joined
-from flmrcm.assembly.parts import Parts
+from flmrcm.config.build import Builder
+from flmrcm.config.check import build_engine, build_rounds, check_config, prepare_data
+from flmrcm.config.setup import Setup
+from flmrcm.config.travelling import has_remote_sites
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.rounds import BEST_BY
-from flmrcm.learning.judge import Judge
+from flmrcm.learning.scoring import Evaluator
 from flmrcm.logs import log_to_file
+from flmrcm.remote.engine import Connection
+from flmrcm.remote.joining import join_sites
+from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
-from flmrcm.reports.tables.terminal import read_score_file, terminal_table
+from flmrcm.reports.tables.terminal import build_score_table, read_score_file
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.judgement import Judgement, as_rows
-from flmrcm.tracking.live import Live
-from flmrcm.tracking.run_info import RunInfo, training_run
+from flmrcm.runs.testing import CheckpointTest, build_measurements
+from flmrcm.tracking.live import LiveView
+from flmrcm.tracking.run_info import RunInfo, describe_training
 
 log = logging.getLogger(__name__)
 
 
-def run(
-    cfg: DictConfig, folder: RunFolder, resumes: bool, reach: Callable[[Parts], Any] | None = None
+def run_training(
+    cfg: DictConfig,
+    folder: RunFolder,
+    resumes: bool,
+    connect: Callable[[Setup], Connection] | None = None,
 ) -> None:
     """Runs a training config in a folder, from its start or from its last whole round.
 
@@ -41,42 +47,63 @@ def run(
         cfg: composed.
         folder: the run's.
         resumes: whether a run begun there may be gone on with.
-        reach: gives the way to sites whose data aren't at hand.
+        connect: gives the way to sites whose data aren't at hand.
 
     Raises:
         FlmrcmError: one clear line; every whole round is kept.
     """
     if folder.done and not resumes:
         raise FlmrcmError(f"{folder.path}: holds a finished run; give this one another name=….")
-    with folder.held(), log_to_file(folder.path / "run.log"):
-        parts = check(cfg)
+    with folder.lock(), log_to_file(folder.path / "run.log"):
+        parts = check_config(cfg)
         if folder.started and not resumes:
             raise FlmrcmError(
                 f"{folder.path}: holds another run; go on with resume={folder.path}, or give this "
                 "one another name=…."
             )
         folder.write_config(parts.config)
-        folder.mark_begun()
+        folder.clear_marks()
         pool = " (pooled)" if parts.pooled else ""
-        sites, target = ", ".join(parts.plan.chosen_by) + pool, parts.strategy.target
+        sites, target = ", ".join(parts.plan.selection_sites) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
-        _train_and_judge(parts, folder, reach)
+        _train_and_test(parts, folder, connect)
         folder.mark_done()
-    Console().print(terminal_table(read_score_file(folder.scores_path)))
+    Console().print(build_score_table(read_score_file(folder.scores_path)))
 
 
-def _train_and_judge(parts: Parts, folder: RunFolder, reach: Callable[[Parts], Any] | None) -> None:
-    facts = {} if reach else prepare_data(parts)
+def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
+    """Run a training config here, or hand it over to the coordinator that reaches its sites.
+
+    Raises:
+        FlmrcmError: one clear line; every whole round is kept.
+    """
+    if has_remote_sites(cfg):
+        hand_over(cfg, folder.path, resumes)
+    else:
+        run_training(cfg, folder, resumes)
+
+
+def train_at_coordinator(
+    cfg: DictConfig, folder: Path, resumes: bool, connect: Callable[[Setup], Connection]
+) -> None:
+    """Run a training config that was handed over; see `remote.requests.Train`."""
+    run_training(cfg, RunFolder(folder), resumes, connect)
+
+
+def _train_and_test(
+    parts: Setup, folder: RunFolder, connect: Callable[[Setup], Connection] | None
+) -> None:
+    facts = {} if connect else prepare_data(parts)
     journal = Journal(folder.path / "journal.csv")
-    info = run_info(parts, folder.path)
+    info = describe_run(parts, folder.path)
     with ExitStack() as stack:
-        live = stack.enter_context(Live(parts.plan.rounds, list(parts.plan.judged)))
+        live = stack.enter_context(LiveView(parts.plan.rounds, list(parts.plan.validation_sites)))
         trackers = [live, *build_trackers(parts.config["logger"], info)]
-        if reach:
-            engine, facts = joined(parts, reach(parts), Ledger(folder.path / LEDGER))
+        if connect:
+            engine, facts = join_sites(parts, connect(parts), Ledger(folder.path / LEDGER))
         else:
             engine = build_engine(parts, folder.path, live)
-        federation = build_federation(parts, engine, facts, folder.path, trackers)
+        federation = build_rounds(parts, engine, facts, folder.path, trackers)
         prints = {name: fact.fingerprint for name, fact in facts.items() if name in parts.sites}
         folder.write_environment(
             device="gpu" if parts.compute.on_gpu else "cpu",
@@ -85,29 +112,29 @@ def _train_and_judge(parts: Parts, folder: RunFolder, reach: Callable[[Parts], A
         )
         with closing(federation.engine):
             federation.run(parts.module.model.state_dict())
-        panels = judge_run(parts, folder, trackers, engine)
+        panels = run_final_test(parts, folder, trackers, engine)
         rows = journal.read()
         for tracker in trackers:
             tracker.close(rows, panels)
 
 
-def judge_run(
-    parts: Parts, folder: RunFolder, trackers: Sequence[Tracker], engine: Engine
+def run_final_test(
+    parts: Setup, folder: RunFolder, trackers: Sequence[Tracker], engine: Engine
 ) -> dict[str, Path]:
     """Judges the chosen checkpoint on every site's test split, and draws a panel for each."""
     settings = parts.config["test"]
     checkpoint = read_checkpoint(folder.path / "checkpoints" / f"{settings['checkpoint']}.pt")
     parts.module.model.load_state_dict(dict(checkpoint.weights))
-    judgement = Judgement(parts.strategy.name, most=settings["saved_volumes"])
+    judgement = CheckpointTest(parts.strategy.name, max_volumes=settings["saved_volumes"])
     journal, panels = Journal(folder.path / "journal.csv"), dict[str, Path]()
-    training_first = sorted(parts.sites, key=lambda name: name not in parts.plan.judged)
+    training_first = sorted(parts.sites, key=lambda name: name not in parts.plan.validation_sites)
     sites = {name: parts.sites[name] for name in training_first}
-    if engine.data_at_hand:
-        judged = judgement.run(Judge(parts.compute), parts.module, sites, folder.path)
+    if engine.data_is_local:
+        judged = judgement.run(Evaluator(parts.compute), parts.module, sites, folder.path)
     else:
         judged = judgement.run_at_sites(engine, checkpoint, list(sites), folder.path)
     for method, site, scores in judged:
-        rows = as_rows(checkpoint.round, "test", method, site, scores)
+        rows = build_measurements(checkpoint.round, "test", method, site, scores)
         journal.write(rows)
         for tracker in trackers:
             tracker.log(rows)
@@ -121,18 +148,18 @@ def judge_run(
 
 def build_trackers(nodes: dict[str, Any], info: RunInfo) -> list[Tracker]:
     """Gives the trackers the config's `logger` names."""
-    found = Gathering()
+    found = Builder()
     built = [found.build(f"logger.{name}", node, run=info) for name, node in nodes.items()]
     found.raise_if_any()
     return built
 
 
-def run_info(parts: Parts, folder: Path) -> RunInfo:
+def describe_run(parts: Setup, folder: Path) -> RunInfo:
     """Gives what trackers say about the run."""
-    return training_run(folder, parts.config)
+    return describe_training(folder, parts.config)
 
 
-def validation_score(folder: RunFolder) -> float:
+def read_validation_score(folder: RunFolder) -> float:
     """Gives the mean PSNR (dB, fastMRI's convention) of the last validation, over its sites.
 
     NaN where the run has none. Searches maximise it; test volumes never enter.

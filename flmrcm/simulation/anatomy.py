@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from flmrcm.physics.random_fields import smooth_field
+from flmrcm.mri.random_fields import draw_smooth_field
 from flmrcm.seeding import seed_for
 from flmrcm.simulation.tissues import TISSUES
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
 FLOOR_MM, CEILING_MM = -6.0, 56.0  # cerebrum: from the basal ganglia to below the vertex
-HEAD_CENTRE_MM = np.array([0.0, -17.0, 0.0])  # (z, y, x) in MNI space
+HEAD_CENTER_MM = np.array([0.0, -17.0, 0.0])  # (z, y, x) in MNI space
 
 _KEPT_Z_MM = (-40.0, 100.0)
 _SHARPNESS = 3  # averages over 152 people are blurred; a power brings edges back
@@ -57,7 +57,7 @@ class Grid:
         """Planes averaged into a slice."""
         return max(1, round(self.thickness_mm / 1.5))
 
-    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def compute_axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Gives (z, y, x): z upwards, plane by plane; y from front to back; x from right to left.
 
         Pixel size//2 is the origin, as in the Fourier pair.
@@ -69,7 +69,7 @@ class Grid:
         return (middles[:, None] + planes).ravel(), across, across.copy()
 
 
-def tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
+def compute_tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
     """Gives how much of each tissue one subject has in each pixel.
 
     Args:
@@ -83,8 +83,8 @@ def tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed_for(*address, "anatomy"))
     skull_mm = np.cumsum([2.0, 1.8, rng.uniform(1.5, 3.5), 1.8, rng.uniform(2.0, 4.5), 1.5])
     csf_weight = np.exp(rng.normal(0, 0.12))
-    points = _bent(grid, rng)
-    white, grey, csf, outside = (_sampled(volume, points) for volume in _base_maps())
+    points = _warp_points(grid, rng)
+    white, grey, csf, outside = (_sample_map(volume, points) for volume in _load_base_maps())
     brain = np.stack([white, grey, csf * np.float32(csf_weight)]) ** _SHARPNESS
     brain /= np.maximum(brain.sum(0), 1e-6)
     inside = [np.clip(edge - outside + 0.5, 0, 1) for edge in (0.0, *skull_mm)]
@@ -92,26 +92,26 @@ def tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
     space, table, diploe, inner_table, fat, skin = layers
     amounts = np.stack([*brain * inside[0], table + inner_table, diploe, fat, skin])
     amounts[2] += space
-    amounts *= 1 + _TEXTURE * smooth_field(rng, grid.axes(), _TEXTURE_MM)
+    amounts *= 1 + _TEXTURE * draw_smooth_field(rng, grid.compute_axes(), _TEXTURE_MM)
     shape = (len(TISSUES), grid.slices, grid.planes, grid.size, grid.size)
     return amounts.reshape(shape).mean(2, dtype=np.float32)
 
 
-def _bent(grid: Grid, rng: np.random.Generator) -> NDArray[np.float32]:
+def _warp_points(grid: Grid, rng: np.random.Generator) -> NDArray[np.float32]:
     """Where in MNI space (mm) the subject's pixels come from; (3, planes, size, size)."""
-    axes = grid.axes()
+    axes = grid.compute_axes()
     points = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
     for scale, amplitude in _WARPS_MM:
         for component in points:
-            component += amplitude * smooth_field(rng, axes, scale)
+            component += amplitude * draw_smooth_field(rng, axes, scale)
     stretch = np.diag(1 + np.clip(rng.normal(0, _STRETCH, 3), -0.07, 0.07))
-    matrix = _rotation(rng.normal(0, np.radians(_TILT_DEGREES), 3)) @ stretch
-    shift = HEAD_CENTRE_MM + rng.normal(0, 1.5, 3)
+    matrix = _make_rotation(rng.normal(0, np.radians(_TILT_DEGREES), 3)) @ stretch
+    shift = HEAD_CENTER_MM + rng.normal(0, 1.5, 3)
     moved = np.einsum("ij,j...->i...", matrix.astype(np.float32), points)
     return moved + shift.astype(np.float32)[:, None, None, None]
 
 
-def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+def _make_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     matrix = np.eye(3)
     for angle, (i, j) in zip(angles, ((0, 1), (0, 2), (1, 2)), strict=True):
         turn = np.eye(3)
@@ -121,7 +121,7 @@ def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     return matrix
 
 
-def _sampled(volume: "_Map", points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sample_map(volume: "_TissueMap", points: NDArray[np.float32]) -> NDArray[np.float32]:
     voxels = points - volume.origin_mm.astype(np.float32)[:, None, None, None]
     values = np.empty(voxels.shape[1:], np.float32)
     ndimage.map_coordinates(volume.values, voxels, values, order=1, mode="nearest")
@@ -129,7 +129,7 @@ def _sampled(volume: "_Map", points: NDArray[np.float32]) -> NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Map:
+class _TissueMap:
     """A 1 mm map: values (z, y, x), and where in MNI space voxel (0, 0, 0) lies."""
 
     values: NDArray[np.float32]
@@ -137,31 +137,31 @@ class _Map:
 
 
 @cache
-def _base_maps() -> tuple[_Map, ...]:
+def _load_base_maps() -> tuple[_TissueMap, ...]:
     """White matter, grey matter and CSF in [0, 1]; the distance from the brain in mm."""
     # nilearn takes a second to import: only who generates should wait for it
     from nilearn import datasets
 
-    white, origin = _cropped(datasets.load_mni152_wm_template(resolution=1))
-    grey, _ = _cropped(datasets.load_mni152_gm_template(resolution=1))
-    mask, _ = _cropped(datasets.load_mni152_brain_mask(resolution=1))
-    brain = _closed(mask > 0)
+    white, origin = _crop_template(datasets.load_mni152_wm_template(resolution=1))
+    grey, _ = _crop_template(datasets.load_mni152_gm_template(resolution=1))
+    mask, _ = _crop_template(datasets.load_mni152_brain_mask(resolution=1))
+    brain = _close_fissures(mask > 0)
     csf = np.clip(brain - white - grey, 0, 1)
-    outside = _distance_to(brain)
-    return tuple(_Map(values, origin) for values in (white, grey, csf, outside))
+    outside = _compute_distance(brain)
+    return tuple(_TissueMap(values, origin) for values in (white, grey, csf, outside))
 
 
-def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _close_fissures(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask with its fissures filled: a skull is smoother than the brain in it."""
-    return _distance_to(_distance_to(mask) > _FISSURE_MM) > _FISSURE_MM
+    return _compute_distance(_compute_distance(mask) > _FISSURE_MM) > _FISSURE_MM
 
 
-def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _compute_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """From each voxel to the nearest one of the mask, mm."""
     return np.asarray(ndimage.distance_transform_edt(~mask), np.float32)
 
 
-def _cropped(image: "Nifti1Image") -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _crop_template(image: "Nifti1Image") -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Values (z, y, x) of the heights that heads may reach into, and where the first one lies."""
     corner = np.asarray(image.affine)[:3, 3][::-1]
     first, last = (int(height - corner[0]) for height in _KEPT_Z_MM)

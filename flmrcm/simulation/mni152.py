@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from flmrcm.data.h5 import write_volume
 from flmrcm.errors import DataLayoutError, require
-from flmrcm.physics.fourier import fft2c, ifft2c
-from flmrcm.simulation.generated import fingerprint, generate_once
+from flmrcm.mri.fourier import fft2c, ifft2c
+from flmrcm.simulation.cache_folder import generate_once, hash_text
 
-FORMAT = 1
+MNI152_FORMAT = 1
 FIELD_MM = 208
 _ENOUGH_BRAIN = 0.28  # of the field of view: leaves out the vertex and most of the cerebellum
 
@@ -54,11 +54,12 @@ class Mni152:
     @property
     def about(self) -> str:
         """Every field that the images depend on, in words."""
-        return f"MNI152 T1, format {FORMAT}: {self.name}, size {self.size}, slices {self.slices}"
+        shape = f"size {self.size}, slices {self.slices}"
+        return f"MNI152 T1, format {MNI152_FORMAT}: {self.name}, {shape}"
 
     def root(self) -> Path:
         """Gives the folder where the data (will) lie; does no work."""
-        return Path(self.cache).expanduser() / f"{self.name}-{fingerprint(self.about)}"
+        return Path(self.cache).expanduser() / f"{self.name}-{hash_text(self.about)}"
 
     def ensure(self, contrast: str) -> Path:
         """Makes the volume unless it is there, then gives the folder.
@@ -75,16 +76,16 @@ class Mni152:
         return self.root()
 
     def _make(self) -> None:
-        image, spacing_mm = _axial_slices(self.slices)
+        image, spacing_mm = _load_axial_slices(self.slices)
         if self.size != FIELD_MM:
             image = F.interpolate(image, (self.size, self.size), mode="bicubic", antialias=True)
         kspace = fft2c(image[:, 0].clamp(min=0).to(torch.complex64))
         path = self.root() / "T1" / "test" / f"{self.name}.h5"
         write_volume(
-            path, kspace.numpy(), ifft2c(kspace).abs().numpy(), self._attributes(spacing_mm)
+            path, kspace.numpy(), ifft2c(kspace).abs().numpy(), self._make_attributes(spacing_mm)
         )
 
-    def _attributes(self, spacing_mm: float) -> Mapping[str, object]:
+    def _make_attributes(self, spacing_mm: float) -> Mapping[str, object]:
         return {
             "site": self.name,
             "subject": self.name,
@@ -93,21 +94,21 @@ class Mni152:
             "kspace_origin": "magnitude",
             "source": "ICBM152 2009a T1 average, skull-stripped, as nilearn ships it",
             "acquisition": "average of 152 T1-weighted volumes",
-            "patient_id": fingerprint(self.name),
+            "patient_id": hash_text(self.name),
             "orientation": "SPL",
             "native_shape": np.array([189, 233, 197]),
-            "prepare_version": f"mni152-{FORMAT}",
+            "prepare_version": f"mni152-{MNI152_FORMAT}",
         }
 
 
-def _axial_slices(count: int) -> tuple[Tensor, float]:
+def _load_axial_slices(count: int) -> tuple[Tensor, float]:
     """Slices (count, 1, FIELD_MM, FIELD_MM), anterior up, patient's right on the left; spacing."""
     # nilearn takes a second to import: only who generates should wait for it
     from nilearn import datasets
 
     template = datasets.load_mni152_template(resolution=1)
     volume = np.asarray(template.dataobj, np.float32).transpose(2, 1, 0)[:, ::-1, ::-1]
-    square = _square(volume)
+    square = _crop_square(volume)
     shares = (square > 0.1 * square.max()).mean((1, 2))
     shown = np.flatnonzero(shares >= _ENOUGH_BRAIN)
     spacing = (shown[-1] - shown[0]) / max(count - 1, 1)
@@ -115,7 +116,7 @@ def _axial_slices(count: int) -> tuple[Tensor, float]:
     return torch.from_numpy(square[chosen].copy())[:, None], float(spacing)
 
 
-def _square(volume: np.ndarray) -> np.ndarray:
+def _crop_square(volume: np.ndarray) -> np.ndarray:
     """Pads and crops rows and columns around the brain's middle to FIELD_MM."""
     padded = np.pad(volume, ((0, 0), (FIELD_MM, FIELD_MM), (FIELD_MM, FIELD_MM)))
     starts = []

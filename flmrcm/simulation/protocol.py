@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from flmrcm.errors import require
-from flmrcm.physics.signal import Tissue, mprage, spgr, spin_echo
+from flmrcm.mri.signal import Tissue, mprage, spgr, spin_echo
 from flmrcm.simulation.tissues import FIELD_STRENGTHS
 
 
@@ -32,10 +32,10 @@ class SpinEcho(PulseSequence):
     te: float
 
     def __post_init__(self) -> None:
-        _require(self, **_echo_rules(self.tr, self.te))
+        _check_rules(self, **_make_echo_rules(self.tr, self.te))
 
     def signal(self, tissue: Tissue) -> Tensor:
-        """See `flmrcm.physics.signal.spin_echo`."""
+        """See `flmrcm.mri.signal.spin_echo`."""
         return spin_echo(tissue, self.tr, self.te)
 
 
@@ -54,10 +54,10 @@ class Spgr(PulseSequence):
     flip: float
 
     def __post_init__(self) -> None:
-        _require(self, **_echo_rules(self.tr, self.te), **_flip_rule(self.flip))
+        _check_rules(self, **_make_echo_rules(self.tr, self.te), **_make_flip_rule(self.flip))
 
     def signal(self, tissue: Tissue) -> Tensor:
-        """See `flmrcm.physics.signal.spgr`."""
+        """See `flmrcm.mri.signal.spgr`."""
         return spgr(tissue, self.tr, self.te, self.flip)
 
 
@@ -81,7 +81,7 @@ class Mprage(PulseSequence):
 
     def __post_init__(self) -> None:
         half = self.pulses * self.spacing / 2
-        _require(
+        _check_rules(
             self,
             ti=(half <= self.ti, f"at least half the train, {half} ms; got {self.ti}."),
             tr=(
@@ -92,11 +92,11 @@ class Mprage(PulseSequence):
                 self.pulses > 0 < self.spacing,
                 f"pulses and spacing above 0; got {self.pulses}, {self.spacing}.",
             ),
-            **_flip_rule(self.flip),
+            **_make_flip_rule(self.flip),
         )
 
     def signal(self, tissue: Tissue) -> Tensor:
-        """See `flmrcm.physics.signal.mprage`."""
+        """See `flmrcm.mri.signal.mprage`."""
         return mprage(tissue, self.tr, self.ti, self.flip, self.pulses, self.spacing)
 
 
@@ -149,13 +149,13 @@ class ScanProtocol:
         )
 
 
-def _require(sequence: PulseSequence, **rules: tuple[bool, str]) -> None:
+def _check_rules(sequence: PulseSequence, **rules: tuple[bool, str]) -> None:
     require({f"{type(sequence).__name__}.{key}": rule for key, rule in rules.items()})
 
 
-def _echo_rules(tr: float, te: float) -> dict[str, tuple[bool, str]]:
+def _make_echo_rules(tr: float, te: float) -> dict[str, tuple[bool, str]]:
     return {"te": (0 <= te < tr, f"at least 0 and below tr={tr}; got {te}.")}
 
 
-def _flip_rule(flip: float) -> dict[str, tuple[bool, str]]:
+def _make_flip_rule(flip: float) -> dict[str, tuple[bool, str]]:
     return {"flip": (0 < flip <= 90, f"above 0, up to 90 degrees; got {flip}.")}

@@ -2,7 +2,7 @@
 
 import torch
 
-from flmrcm.physics.signal import Tissue
+from flmrcm.mri.signal import Tissue
 
 TISSUES = ("white", "grey", "csf", "bone", "marrow", "fat", "skin")
 BRAIN = slice(0, 3)
@@ -27,7 +27,7 @@ _T2 = {
 _PD = (0.70, 0.82, 1.0, 0.20, 0.35, 0.50, 0.60)
 
 
-def relaxation(tesla: float) -> Tissue:
+def get_relaxation(tesla: float) -> Tissue:
     """Gives T1, T2 and proton density of `TISSUES`, each float32 of shape (tissues,).
 
     Args:

@@ -33,7 +33,7 @@ class RunningMean:
         }
 
 
-def mean_of(replies: Iterable[Reply], weighting: str) -> Weights:
+def average_replies(replies: Iterable[Reply], weighting: str) -> Weights:
     """Gives the mean of the replies' weights.
 
     Args:

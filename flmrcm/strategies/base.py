@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from flmrcm.errors import ConfigErrors, one_of
+from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.strategies.aggregation import WEIGHTINGS
 from flmrcm.types import Batch, Broadcast, Learner, Reply, ServerState, SiteContext, Step, Weights
 
@@ -58,7 +58,7 @@ class Strategy(ABC):
     weighting: str = "uniform"
 
     def __post_init__(self) -> None:
-        if problems := one_of("strategy.weighting", self.weighting, WEIGHTINGS):
+        if problems := check_choice("strategy.weighting", self.weighting, WEIGHTINGS):
             raise ConfigErrors(problems)
 
     @property
@@ -82,7 +82,7 @@ class Strategy(ABC):
         return 1
 
     @property
-    def bears_silence(self) -> bool:
+    def tolerates_missing_target(self) -> bool:
         """Whether a round goes on when a surveyed site gives no answer."""
         return False
 
@@ -98,7 +98,7 @@ class Strategy(ABC):
         """Gives what sites are asked before a round; most strategies ask nothing."""
         return {}
 
-    def hear(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
+    def on_survey_replies(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
         """Gives the state with what is to be kept of a survey's answers; most keep nothing."""
         return state
 
@@ -107,17 +107,17 @@ class Strategy(ABC):
     ) -> Mapping[str, Broadcast]:
         """Gives what each training site is sent."""
         return {
-            site: Broadcast(round_, state.weights, self.extras_for(site, state, answers))
+            site: Broadcast(round_, state.weights, self.build_extras(site, state, answers))
             for site in sites
         }
 
-    def extras_for(
+    def build_extras(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
         """Gives what a training site is sent beside the weights."""
         return {}
 
-    def flaw(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
+    def validate_reply(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
         """Gives what is wrong with a reply's extras, in a few words; None where nothing is.
 
         The weights are inspected for every strategy alike, and all tensors for finite numbers.
@@ -132,7 +132,7 @@ class Strategy(ABC):
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Gives the client half for one site and round."""
 
-    def answer(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
+    def answer_survey(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
         """Gives a surveyed site's answer; runs at the site, in evaluation mode, no gradients.
 
         Args:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flmrcm.errors import ConfigErrors, one_of, require
-from flmrcm.strategies.aggregation import mean_of
+from flmrcm.errors import ConfigErrors, check_choice, require
+from flmrcm.strategies.aggregation import average_replies
 from flmrcm.strategies.base import LocalRule, Strategy
-from flmrcm.strategies.robust import AGGREGATIONS, combined, fewest_replies
+from flmrcm.strategies.robust import AGGREGATIONS, combine_robustly, count_needed_replies
 from flmrcm.types import Reply, ServerState, SiteContext
 
 MEAN = "mean"
@@ -30,7 +30,7 @@ class FedAvg(Strategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if problems := one_of("strategy.aggregation", self.aggregation, AGGREGATIONS):
+        if problems := check_choice("strategy.aggregation", self.aggregation, AGGREGATIONS):
             raise ConfigErrors(problems)
         weighs = self.aggregation != MEAN and self.weighting != "uniform"
         require(
@@ -48,14 +48,14 @@ class FedAvg(Strategy):
     @property
     def fewest_replies(self) -> int:
         """As the rule needs them."""
-        return fewest_replies(self.aggregation, self.faulty)
+        return count_needed_replies(self.aggregation, self.faulty)
 
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
         """Gives the mean of the sites' weights, or what the robust rule makes of them."""
         if self.needs_all_replies:
-            weights = combined(list(replies), self.aggregation, self.faulty)
+            weights = combine_robustly(list(replies), self.aggregation, self.faulty)
         else:
-            weights = mean_of(replies, self.weighting)
+            weights = average_replies(replies, self.weighting)
         return ServerState(weights, state.extras)
 
     def local_rule(self, site: SiteContext) -> LocalRule:

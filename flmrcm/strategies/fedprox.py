@@ -27,10 +27,10 @@ class FedProx(FedAvg):
 
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Gives training that is pulled towards the broadcast weights."""
-        return Proximal(self.mu, site)
+        return ProximalTraining(self.mu, site)
 
 
-class Proximal(LocalRule):
+class ProximalTraining(LocalRule):
     """Adds the proximal term's gradient, μ·(w − w_global)."""
 
     def __init__(self, mu: float, site: SiteContext) -> None:

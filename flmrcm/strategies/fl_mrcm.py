@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from flmrcm.errors import ConfigErrors, SiteFailed, one_of, require
+from flmrcm.errors import ConfigErrors, SiteFailed, check_choice, require
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.strategies.base import LocalRule
 from flmrcm.strategies.fedavg import FedAvg
@@ -67,10 +67,10 @@ class FLMRCM(FedAvg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        problems = one_of("strategy.alignment", self.alignment, ALIGNMENTS)
-        problems += one_of("strategy.sampling", self.sampling, ("shuffled", "published"))
+        problems = check_choice("strategy.alignment", self.alignment, ALIGNMENTS)
+        problems += check_choice("strategy.sampling", self.sampling, ("shuffled", "published"))
         known = ABORT, SKIP, REUSE
-        problems += one_of("strategy.target_failure", self.target_failure, known)
+        problems += check_choice("strategy.target_failure", self.target_failure, known)
         if problems:
             raise ConfigErrors(problems)
         clip, rows, noise = self.latent_clip, self.max_latents, self.latent_noise
@@ -104,7 +104,7 @@ class FLMRCM(FedAvg):
         return self.sampling
 
     @property
-    def bears_silence(self) -> bool:
+    def tolerates_missing_target(self) -> bool:
         """As the key `target_failure` says."""
         return self.target_failure != ABORT
 
@@ -114,19 +114,19 @@ class FLMRCM(FedAvg):
             return {}
         return {self.target: Broadcast(round_, state.weights)}
 
-    def flaw(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
+    def validate_reply(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
         """The answer to a survey must be latents, (n, latent_size), at least one."""
         latents = reply.extras.get(LATENTS, {}).get(LATENTS, torch.empty(0))
         good = op != "survey" or (latents.ndim == 2 and latents.numel() > 0)
         return None if good else "its answer holds no latents"
 
-    def hear(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
+    def on_survey_replies(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
         """Keeps the target's last latents where they're to be reused."""
         if self.target_failure != REUSE or not answers:
             return state
         return ServerState(state.weights, {**state.extras, LATENTS: answers[0].extras[LATENTS]})
 
-    def extras_for(
+    def build_extras(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
         """Sends the target's latents on to the sources; the last ones where none came."""
@@ -134,7 +134,7 @@ class FLMRCM(FedAvg):
             return {}
         if answers:
             return {LATENTS: answers[0].extras[LATENTS]}
-        return {LATENTS: _known(state)} if self.target_failure == REUSE else {}
+        return {LATENTS: _find_last_latents(state)} if self.target_failure == REUSE else {}
 
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Gives adversarial alignment, or plain training at the target, and without latents."""
@@ -143,7 +143,7 @@ class FLMRCM(FedAvg):
             return LocalRule()
         return Alignment(self, site)
 
-    def answer(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
+    def answer_survey(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
         """Gives the target's latents, (n, latent_size): at most `max_latents`, clipped, noised."""
         rows: list[Tensor] = []
         for batch in batches:
@@ -193,19 +193,19 @@ class Alignment(LocalRule):
     def observe(self, step: Step, batch: Batch) -> None:
         """Takes one discriminator step on detached latents: ½[BCE(C(z_s)) + BCE(C(z_t))]."""
         self.discriminator.requires_grad_(True)
-        source, target = (self.discriminator(z) for z in _latents(step, detached=True))
+        source, target = (self.discriminator(z) for z in _pair_latents(step, detached=True))
         loss = (_bce(source, SOURCE) + _bce(target, TARGET)) / 2
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        accuracy = (_share(source, 1) + _share(target, 0)) / 2
+        accuracy = (_measure_share(source, 1) + _measure_share(target, 0)) / 2
         self.totals += torch.stack([torch.ones_like(loss), loss.detach(), accuracy])
 
     def penalty(self, step: Step, batch: Batch) -> Tensor | float:
         """Gives λ·½[BCE(C(z_s), target) + BCE(C(z_t), source)] with C frozen."""
         self.discriminator.requires_grad_(False)
         cut = self.strategy.alignment == DETACHED
-        source, target = (self.discriminator(z) for z in _latents(step, detached=cut))
+        source, target = (self.discriminator(z) for z in _pair_latents(step, detached=cut))
         return self.strategy.weight * (_bce(source, TARGET) + _bce(target, SOURCE)) / 2
 
     def finish(self, module: Learner) -> Mapping[str, Weights]:
@@ -230,18 +230,18 @@ class Alignment(LocalRule):
             deck += 1
 
 
-def _latents(step: Step, detached: bool) -> tuple[Tensor, Tensor]:
+def _pair_latents(step: Step, detached: bool) -> tuple[Tensor, Tensor]:
     pair = step["latent"].float(), step["target_latent"].float()  # pyright: ignore[reportTypedDictNotRequiredAccess]
     return (pair[0].detach(), pair[1].detach()) if detached else pair
 
 
-def _known(state: ServerState) -> Weights:
+def _find_last_latents(state: ServerState) -> Weights:
     if LATENTS not in state.extras:
         raise SiteFailed("strategy.target_failure=reuse: the target has sent no latents before.")
     return state.extras[LATENTS]
 
 
-def _share(logits: Tensor, column: int) -> Tensor:
+def _measure_share(logits: Tensor, column: int) -> Tensor:
     return (logits.argmax(1) == column).float().mean()
 
 

@@ -28,7 +28,9 @@ def trimmed_mean(sets: Sequence[Weights], faulty: int) -> Weights:
 
     def mean(name: str, like: Tensor) -> Tensor:
         kept = slice(faulty, len(sets) - faulty)
-        middle = (torch.stack(block, -1).sort().values[:, kept] for block in _blocks(sets, name))
+        middle = (
+            torch.stack(block, -1).sort().values[:, kept] for block in _split_blocks(sets, name)
+        )
         means = torch.cat([values.double().mean(-1) for values in middle])
         return means.reshape(like.shape).to(like.dtype)
 
@@ -64,7 +66,7 @@ def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """Gives squared Euclidean distances over all tensors, float64, (sets, sets)."""
     sums = torch.zeros(len(sets) * (len(sets) - 1) // 2, dtype=torch.float64)
     for name in sets[0]:
-        for block in _blocks(sets, name):
+        for block in _split_blocks(sets, name):
             sums += torch.nn.functional.pdist(torch.stack(block).double()).square()
     distances = torch.zeros(len(sets), len(sets), dtype=torch.float64)
     i, j = torch.triu_indices(len(sets), len(sets), 1)
@@ -72,7 +74,7 @@ def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
     return distances
 
 
-def _blocks(sets: Sequence[Mapping[str, Tensor]], name: str) -> Iterator[tuple[Tensor, ...]]:
+def _split_blocks(sets: Sequence[Mapping[str, Tensor]], name: str) -> Iterator[tuple[Tensor, ...]]:
     """Gives every set's coordinates of one name, some at a time: little is needed besides them."""
     return zip(*(weights[name].flatten().split(_BLOCK) for weights in sets), strict=True)
 
@@ -85,12 +87,12 @@ RULES: Mapping[str, Rule] = {
 AGGREGATIONS = ("mean", *RULES)
 
 
-def fewest_replies(aggregation: str, faulty: int) -> int:
+def count_needed_replies(aggregation: str, faulty: int) -> int:
     """Gives how many replies a rule needs to bear so many that are garbage."""
     return {"trimmed_mean": 2 * faulty + 1, "krum": 2 * faulty + 3}.get(aggregation, 1)
 
 
-def combined(replies: Sequence[Reply], aggregation: str, faulty: int) -> Weights:
+def combine_robustly(replies: Sequence[Reply], aggregation: str, faulty: int) -> Weights:
     """Gives what a rule makes of the replies' weights.
 
     Args:
@@ -101,7 +103,7 @@ def combined(replies: Sequence[Reply], aggregation: str, faulty: int) -> Weights
     Raises:
         SiteFailed: fewer replies than the rule needs.
     """
-    needed = fewest_replies(aggregation, faulty)
+    needed = count_needed_replies(aggregation, faulty)
     if len(replies) < needed:
         raise SiteFailed(
             f"strategy.aggregation={aggregation} with strategy.faulty={faulty} needs {needed} "

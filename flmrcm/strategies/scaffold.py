@@ -38,13 +38,13 @@ class Scaffold(FedAvg):
         sites = {"sites": torch.tensor(len(participants))}
         return ServerState(weights, {CONTROL: zeros, "count": sites})
 
-    def extras_for(
+    def build_extras(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
         """Sends the server's control variate."""
         return {CONTROL: state.extras[CONTROL]}
 
-    def flaw(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
+    def validate_reply(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
         """A training reply must say how the site's control variate changed, shaped as sent."""
         control, change = sent.extras.get(CONTROL, {}), reply.extras.get(CONTROL_CHANGE, {})
         fits = all(k in control and v.shape == control[k].shape for k, v in change.items())
@@ -69,10 +69,10 @@ class Scaffold(FedAvg):
 
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Gives training corrected by the server's and the site's control variates."""
-        return Corrected(site)
+        return ControlledTraining(site)
 
 
-class Corrected(LocalRule):
+class ControlledTraining(LocalRule):
     """Adds c − c_i to every gradient and averages the uncorrected gradients."""
 
     def __init__(self, site: SiteContext) -> None:

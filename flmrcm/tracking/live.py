@@ -15,13 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from flmrcm.federation.engine import Progress
-from flmrcm.tracking.board import Board, SiteLine
-from flmrcm.types import Row
+from flmrcm.tracking.live_state import LiveState, SiteLine
+from flmrcm.types import Measurement
 
-_DOING = {"survey": "asking", "train": "training", "evaluate": "judging", "judge": "judging"}
+_OPERATION_WORDS = {
+    "survey": "asking",
+    "train": "training",
+    "validate": "validating",
+    "test": "testing",
+}
 
 
-class Live:
+class LiveView:
     """Watches sites at work and tracks the journal: a view in a terminal, else a line per round.
 
     Enter it around the run; leaving gives the terminal back as it was, also after an error. The
@@ -42,15 +47,17 @@ class Live:
         console: Console | None = None,
     ) -> None:
         self.console = console or Console(stderr=True)
-        self.board = Board(rounds, first_round, {site: SiteLine() for site in sites})
+        self.state = LiveState(rounds, first_round, {site: SiteLine() for site in sites})
         self._view: RichLive | None = None
         if self.console.is_terminal and not self.console.is_dumb_terminal:
             self._view = RichLive(
-                get_renderable=lambda: view(self.board), console=self.console, refresh_per_second=4
+                get_renderable=lambda: build_view(self.state),
+                console=self.console,
+                refresh_per_second=4,
             )
 
     def __enter__(self) -> Self:
-        self.board.round_started = time.monotonic()
+        self.state.round_started = time.monotonic()
         if self._view is not None:
             self._view.start(refresh=True)
         return self
@@ -66,68 +73,68 @@ class Live:
 
     def __call__(self, progress: Progress) -> None:
         """Shows what a site is doing."""
-        self.board.hear(progress, time.monotonic())
+        self.state.update_progress(progress, time.monotonic())
 
-    def start(self, rows: Sequence[Row]) -> None:
+    def start(self, rows: Sequence[Measurement]) -> None:
         """Fills the table from the rounds before a resume."""
-        self.board.take(rows)
-        self.board.round_started = time.monotonic()
+        self.state.update(rows)
+        self.state.round_started = time.monotonic()
         if rows:
-            self.board.done = max(row.round for row in rows) + 1
+            self.state.done = max(row.round for row in rows) + 1
 
-    def log(self, rows: Sequence[Row]) -> None:
+    def log(self, rows: Sequence[Measurement]) -> None:
         """Shows a round that ended; the judgement at the end isn't a round."""
-        self.board.take(rows)
+        self.state.update(rows)
         ended = [row.round for row in rows if row.split in ("train", "val")]
         if not ended:
             return
-        self.board.end_round(max(ended), time.monotonic())
+        self.state.end_round(max(ended), time.monotonic())
         if self._view is None:
-            text = plain_line(self.board, validated=any(row.split == "val" for row in rows))
+            text = format_round(self.state, validated=any(row.split == "val" for row in rows))
             self.console.print(text, highlight=False, soft_wrap=True)
 
-    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
         """Leaves the last view standing."""
 
 
-def plain_line(board: Board, validated: bool) -> Text:
+def format_round(board: LiveState, validated: bool) -> Text:
     """Gives the round that just ended in one line: mean loss, validation means, seconds."""
-    loss, psnr, ssim = _numbers(*board.means())
+    loss, psnr, ssim = _format_numbers(*board.compute_means())
     scores = f"  val PSNR {psnr}  SSIM {ssim}" if validated else ""
     ended = f"round {board.done:>{len(str(board.rounds))}} of {board.rounds}"
     return Text(f"{ended}  loss {loss}{scores}  {board.seconds[-1]:.1f} s")
 
 
-def view(board: Board) -> RenderableType:
+def build_view(board: LiveState) -> RenderableType:
     """Gives the whole view as it is now."""
     now = time.monotonic()
-    work = [] if board.done >= board.rounds else [_work(board)]
-    return Group("", _rounds(board, now), *work, "", _table(board), "")
+    work = [] if board.done >= board.rounds else [_build_work_bar(board)]
+    return Group("", _build_rounds_bar(board, now), *work, "", _build_table(board), "")
 
 
-def _rounds(board: Board, now: float) -> Table:
+def _build_rounds_bar(board: LiveState, now: float) -> Table:
     bar = ProgressBar(total=board.rounds, completed=board.done)
     if board.done >= board.rounds:
-        took = f"took {_clock(sum(board.seconds))}" if board.seconds else ""
-        return _strip(f"[bold]{board.rounds} rounds done[/]", bar, took)
-    left = board.seconds_left(now)
-    about = "" if math.isnan(left) else f"{_clock(left)} left"
-    return _strip(f"[bold]round {board.done + 1} of {board.rounds}[/]", bar, about)
+        took = f"took {_format_seconds(sum(board.seconds))}" if board.seconds else ""
+        return _build_bar(f"[bold]{board.rounds} rounds done[/]", bar, took)
+    left = board.estimate_seconds_left(now)
+    about = "" if math.isnan(left) else f"{_format_seconds(left)} left"
+    return _build_bar(f"[bold]round {board.done + 1} of {board.rounds}[/]", bar, about)
 
 
-def _work(board: Board) -> Table:
-    progress = board.now  # read once: the view is drawn by a thread of its own
+def _build_work_bar(board: LiveState) -> Table:
+    progress = board.activity  # read once: the view is drawn by a thread of its own
     if progress is None:
-        return _strip("", Text(), "")
+        return _build_bar("", Text(), "")
     op, site, done, total, _ = progress
-    doing = "trained" if board.lines[site].finished else _DOING[op]
+    doing = "trained" if board.lines[site].finished else _OPERATION_WORDS[op]
     known = total > 0
     bar = ProgressBar(total=total if known else None, completed=done, pulse=not known)
     speed = board.lines[site].speed
-    return _strip(f"{doing} [cyan]{site}[/]", bar, f"{_number(speed, 1)} slices/s")
+    return _build_bar(f"{doing} [cyan]{site}[/]", bar, f"{_format_number(speed, 1)} slices/s")
 
 
-def _strip(label: str, bar: RenderableType, about: str) -> Table:
+def _build_bar(label: str, bar: RenderableType, about: str) -> Table:
     strip = Table.grid(padding=(0, 2), expand=True)
     strip.add_column(width=28, no_wrap=True)
     strip.add_column(ratio=1)
@@ -136,33 +143,35 @@ def _strip(label: str, bar: RenderableType, about: str) -> Table:
     return strip
 
 
-def _table(board: Board) -> Table:
+def _build_table(board: LiveState) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
     table.add_column("site", min_width=16, no_wrap=True)
     for name in ("loss", "PSNR dB", "SSIM", "slices/s"):
         table.add_column(name, justify="right", min_width=8, no_wrap=True)
-    progress = board.now
+    progress = board.activity
     at_work = None if progress is None else progress.site
     for site, line in list(board.lines.items()):
-        name = f"{_mark(line, site == at_work)} {site}"
-        table.add_row(name, *_numbers(line.loss, line.psnr, line.ssim), _number(line.speed, 1))
-    table.add_row("  mean", *_numbers(*board.means()), "", style="bold")
+        name = f"{_choose_mark(line, site == at_work)} {site}"
+        table.add_row(
+            name, *_format_numbers(line.loss, line.psnr, line.ssim), _format_number(line.speed, 1)
+        )
+    table.add_row("  mean", *_format_numbers(*board.compute_means()), "", style="bold")
     return table
 
 
-def _mark(line: SiteLine, at_work: bool) -> str:
+def _choose_mark(line: SiteLine, at_work: bool) -> str:
     if line.finished:
         return "[green]✓[/]"
     return "[cyan]▸[/]" if at_work else " "
 
 
-def _numbers(loss: float, psnr: float, ssim: float) -> tuple[str, str, str]:
-    return _number(loss, 4), _number(psnr, 2), _number(ssim, 4)
+def _format_numbers(loss: float, psnr: float, ssim: float) -> tuple[str, str, str]:
+    return _format_number(loss, 4), _format_number(psnr, 2), _format_number(ssim, 4)
 
 
-def _number(value: float, digits: int) -> str:
+def _format_number(value: float, digits: int) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _clock(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))

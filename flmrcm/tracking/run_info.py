@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flmrcm.learning.metrics import CONVENTIONS, METRICS
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 DEFAULT_CONVENTION = "fastmri"
 """The convention that keys don't spell out, and that summaries and the live view use."""
@@ -40,7 +40,7 @@ class RunInfo:
     traits: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
 
 
-def training_run(folder: Path, config: Mapping[str, Any]) -> RunInfo:
+def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
     """Gives what trackers are told about a training run; its tags are its traits in words.
 
     Args:
@@ -65,7 +65,7 @@ def training_run(folder: Path, config: Mapping[str, Any]) -> RunInfo:
     return RunInfo(folder, folder.name, config["name"], "train", tags, config, traits)
 
 
-def key(row: Row) -> str:
+def build_key(row: Measurement) -> str:
     """Gives the name a measurement is tracked by: `<split>/<metric>/<site>`.
 
     A convention other than fastMRI's joins the metric with an underscore, since both TensorBoard
@@ -78,7 +78,7 @@ def key(row: Row) -> str:
     return "/".join(part for part in (row.split, metric, row.site) if part)
 
 
-def row_of(round_: int, key: str, value: float) -> Row:
+def parse_key(round_: int, key: str, value: float) -> Measurement:
     """Gives the measurement that `key` named.
 
     Args:
@@ -89,23 +89,27 @@ def row_of(round_: int, key: str, value: float) -> Row:
     split, *metric, site = key.split("/") if key.count("/") > 1 else [*key.split("/"), ""]
     name = "/".join(metric)
     if split not in ("val", "test"):
-        return Row(round_, split, site, name, "", value)
+        return Measurement(round_, split, site, name, "", value)
     for convention in CONVENTIONS:
         if name.endswith(tuple(f"{kind}_{convention}" for kind in METRICS)):
-            return Row(round_, split, site, name.removesuffix(f"_{convention}"), convention, value)
+            return Measurement(
+                round_, split, site, name.removesuffix(f"_{convention}"), convention, value
+            )
     convention = DEFAULT_CONVENTION if name.endswith(METRICS) else ""
-    return Row(round_, split, site, name, convention, value)
+    return Measurement(round_, split, site, name, convention, value)
 
 
-def scalars_by_round(rows: Iterable[Row]) -> dict[int, dict[str, float]]:
+def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:
     """Gives, for each round, its values by key."""
     rounds: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
-        rounds[row.round][key(row)] = row.value
+        rounds[row.round][build_key(row)] = row.value
     return dict(rounds)
 
 
-def headline(rows: Sequence[Row], participants: Collection[str] = ()) -> dict[str, float]:
+def compute_headline(
+    rows: Sequence[Measurement], participants: Collection[str] = ()
+) -> dict[str, float]:
     """Gives a run's few numbers: `last/<metric>`, `best/<metric>`, `test/<metric>`.
 
     The metrics are NMSE, PSNR and SSIM (fastMRI's convention), each the mean over the sites that
@@ -120,15 +124,15 @@ def headline(rows: Sequence[Row], participants: Collection[str] = ()) -> dict[st
     numbers: dict[str, float] = {}
     for metric, better in _BETTER.items():
         of_metric = [row for row in rows if row.metric == metric and row.site in trained]
-        if validated := _round_means(of_metric, "val"):
+        if validated := _average_rounds(of_metric, "val"):
             numbers[f"last/{metric}"] = validated[-1]
             numbers[f"best/{metric}"] = better(validated)
-        if tested := _round_means(of_metric, "test"):
+        if tested := _average_rounds(of_metric, "test"):
             numbers[f"test/{metric}"] = tested[-1]
     return numbers
 
 
-def _round_means(rows: Iterable[Row], split: str) -> list[float]:
+def _average_rounds(rows: Iterable[Measurement], split: str) -> list[float]:
     """Gives the mean over sites of each round, in order of rounds."""
     rounds: dict[int, list[float]] = defaultdict(list)
     for row in rows:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flmrcm.tracking.run_info import RunInfo, scalars_by_round
-from flmrcm.types import Row
+from flmrcm.tracking.run_info import RunInfo, group_scalars
+from flmrcm.types import Measurement
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -23,25 +23,25 @@ class TensorBoard:
         self.folder = run.folder / "tensorboard"
         self._writer: SummaryWriter | None = None
 
-    def start(self, rows: Sequence[Row]) -> None:
+    def start(self, rows: Sequence[Measurement]) -> None:
         """Begins anew from the rows given; events written before are deleted."""
         # Importing TensorBoard takes long enough to keep it out of every other command.
         from torch.utils.tensorboard import SummaryWriter
 
-        self._end()
+        self._close_writer()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._writer = SummaryWriter(str(self.folder))
         self.log(rows)
 
-    def log(self, rows: Sequence[Row]) -> None:
+    def log(self, rows: Sequence[Measurement]) -> None:
         """Writes each row as a scalar at its round, readable at once."""
-        writer = self._started()
-        for number, scalars in scalars_by_round(rows).items():
+        writer = self._get_writer()
+        for number, scalars in group_scalars(rows).items():
             for key, value in scalars.items():
                 writer.add_scalar(key, value, number)
         writer.flush()
 
-    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
         """Ends with each site's panel as the image `panels/<site>` at the last round."""
         from matplotlib.image import imread
 
@@ -49,15 +49,15 @@ class TensorBoard:
         for site, path in panels.items():
             image = imread(path)  # (height, width[, channels]) in [0, 1]
             layout = "HW" if image.ndim == 2 else "HWC"
-            self._started().add_image(f"panels/{site}", image, last, dataformats=layout)
-        self._end()
+            self._get_writer().add_image(f"panels/{site}", image, last, dataformats=layout)
+        self._close_writer()
 
-    def _started(self) -> "SummaryWriter":
+    def _get_writer(self) -> "SummaryWriter":
         if self._writer is None:
             raise RuntimeError("TensorBoard was told a round before `start`.")
         return self._writer
 
-    def _end(self) -> None:
+    def _close_writer(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

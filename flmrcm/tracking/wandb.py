@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from flmrcm.errors import ConfigErrors, one_of
-from flmrcm.tracking.run_info import RunInfo, headline, key, scalars_by_round
+from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.tracking.run_info import RunInfo, build_key, compute_headline, group_scalars
 from flmrcm.tracking.wandb_session import (
-    ENVIRONMENT,
+    ENVIRONMENT_KEY,
     MODES,
-    SCORES,
-    as_table,
-    end_any,
-    opened,
+    SCORES_KEY,
+    build_wandb_table,
+    end_open_run,
+    open_run,
     require_login,
-    staging_in,
+    stage_files,
 )
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 if TYPE_CHECKING:
     import wandb
 
-_ASKED = "logger.wandb.mode"
+_MODE_KEY = "logger.wandb.mode"
 
 
 class Wandb:
@@ -49,40 +49,40 @@ class Wandb:
     """
 
     def __init__(self, run: RunInfo, project: str = "flmrcm", mode: str = "offline") -> None:
-        if problems := one_of(_ASKED, mode, MODES):
+        if problems := check_choice(_MODE_KEY, mode, MODES):
             raise ConfigErrors(problems)
         self.run, self.project, self.mode = run, project, mode
         self._wandb: wandb.Run | None = None
-        self._known = -1  # the last round wandb already holds
+        self._last_round = -1  # the last round wandb already holds
         if mode == "online":
-            require_login(_ASKED)
+            require_login(_MODE_KEY)
 
-    def start(self, rows: Sequence[Row]) -> None:
+    def start(self, rows: Sequence[Measurement]) -> None:
         """Begins anew from the rows given; files written before are deleted.
 
         Raises:
             ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
         """
-        end_any()
+        end_open_run()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
-        self._wandb = opened(_ASKED, **self._described(goes_on=bool(rows)))
+        self._wandb = open_run(_MODE_KEY, **self._describe_run(goes_on=bool(rows)))
         self._wandb.define_metric("round", hidden=True)
         self._wandb.define_metric("*", step_metric="round")
         self._wandb.summary.update({f"run/{name}": v for name, v in self.run.traits.items()})
-        self._known = int(self._wandb.summary.get("round", -1)) if self._wandb.resumed else -1
+        self._last_round = int(self._wandb.summary.get("round", -1)) if self._wandb.resumed else -1
         self.log(rows)
 
-    def log(self, rows: Sequence[Row]) -> None:
+    def log(self, rows: Sequence[Measurement]) -> None:
         """Adds a line of history for each round; a round wandb has isn't told twice.
 
         The judgement at the end comes site by site and waits for `close`.
         """
-        run = self._started()
-        new = [row for row in rows if row.round > self._known and row.split != "test"]
-        for number, scalars in scalars_by_round(new).items():
+        run = self._get_run()
+        new = [row for row in rows if row.round > self._last_round and row.split != "test"]
+        for number, scalars in group_scalars(new).items():
             run.log({"round": number, **scalars})
 
-    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
         """Ends with the summary and one line of history: judgement, panels and scores.
 
         Each site's panel is the image `panels/<site>`; the table `scores` is left out where
@@ -90,25 +90,25 @@ class Wandb:
         """
         from wandb import Image
 
-        run = self._started()
+        run = self._get_run()
         last = max((row.round for row in rows), default=0)
-        end = {key(row): row.value for row in rows if row.split == "test"}
+        end = {build_key(row): row.value for row in rows if row.split == "test"}
         images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
         judged = self.run.folder / "scores.csv"
-        tables = {SCORES: as_table(pd.read_csv(judged))} if judged.exists() else {}
+        tables = {SCORES_KEY: build_wandb_table(pd.read_csv(judged))} if judged.exists() else {}
         if end or images or tables:
-            with staging_in(self.run.folder):
+            with stage_files(self.run.folder):
                 run.log({"round": last, **end, **images, **tables})
-        run.summary.update(headline(rows, self.run.config.get("participants") or ()))
+        run.summary.update(compute_headline(rows, self.run.config.get("participants") or ()))
         self._wandb = None
-        end_any()
+        end_open_run()
 
-    def _started(self) -> "wandb.Run":
+    def _get_run(self) -> "wandb.Run":
         if self._wandb is None:
             raise RuntimeError("wandb was told a round before `start`.")
         return self._wandb
 
-    def _described(self, goes_on: bool) -> dict[str, Any]:
+    def _describe_run(self, goes_on: bool) -> dict[str, Any]:
         run = self.run
         identity = f"{run.group}/{run.folder.resolve().name}"
         return {
@@ -121,10 +121,10 @@ class Wandb:
             "group": run.group,
             "job_type": run.job_type,
             "tags": list(run.tags),
-            "config": {**run.config, **_environment(run.folder)},
+            "config": {**run.config, **_read_environment(run.folder)},
         }
 
 
-def _environment(folder: Path) -> dict[str, Any]:
+def _read_environment(folder: Path) -> dict[str, Any]:
     path = folder / "environment.json"
-    return {ENVIRONMENT: json.loads(path.read_text())} if path.exists() else {}
+    return {ENVIRONMENT_KEY: json.loads(path.read_text())} if path.exists() else {}

@@ -7,10 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from flmrcm.errors import ConfigErrors, one_of
-from flmrcm.tracking.wandb_session import as_table, end_any, opened, require_login, staging_in
+from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.tracking.wandb_session import (
+    build_wandb_table,
+    end_open_run,
+    open_run,
+    require_login,
+    stage_files,
+)
 
-_ASKED = "--wandb"
+_MODE_OPTION = "--wandb"
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,10 @@ def check_mode(mode: str) -> None:
     Raises:
         ConfigErrors: another mode, or online without being logged in.
     """
-    if problems := one_of(_ASKED, mode, ("offline", "online")):
+    if problems := check_choice(_MODE_OPTION, mode, ("offline", "online")):
         raise ConfigErrors(problems)
     if mode == "online":
-        require_login(_ASKED)
+        require_login(_MODE_OPTION)
 
 
 def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
@@ -60,9 +66,9 @@ def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
     """
     from wandb import Image
 
-    end_any()
-    run = opened(
-        _ASKED,
+    end_open_run()
+    run = open_run(
+        _MODE_OPTION,
         mode=mode,
         dir=info.folder,
         project=info.project,
@@ -72,8 +78,8 @@ def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
         tags=info.tags,
         config=dict(info.config),
     )
-    tables = {f"tables/{name}": as_table(frame) for name, frame in info.tables.items()}
+    tables = {f"tables/{name}": build_wandb_table(frame) for name, frame in info.tables.items()}
     figures = {f"figures/{name}": Image(str(path)) for name, path in info.figures.items()}
-    with staging_in(info.folder):
+    with stage_files(info.folder):
         run.log({**tables, **figures})
-    end_any()
+    end_open_run()

@@ -16,12 +16,12 @@ from typing import Any
 import pandas as pd
 
 from flmrcm.errors import DataLayoutError
-from flmrcm.tracking.run_info import row_of
-from flmrcm.types import Row
+from flmrcm.tracking.run_info import parse_key
+from flmrcm.types import Measurement
 
 _MAGIC = b":W&B"
-_HEADER = struct.Struct("<IHB")
-_BLOCK = 32 * 1024
+_FRAGMENT_HEADER = struct.Struct("<IHB")
+_BLOCK_BYTES = 32 * 1024
 _WHOLE, _FIRST, _LAST = 1, 2, 4
 
 
@@ -56,7 +56,7 @@ class OfflineRun:
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     summary: dict[str, Any] = field(default_factory=dict[str, Any])
 
-    def table(self, name: str) -> pd.DataFrame | None:
+    def read_table(self, name: str) -> pd.DataFrame | None:
         """Gives the newest table logged by a name; None where there's none.
 
         Raises:
@@ -74,17 +74,17 @@ class OfflineRun:
                 f"{path}: the table '{name}' is missing or damaged; copy the whole folder anew."
             ) from None
 
-    def rows(self) -> list[Row]:
+    def list_measurements(self) -> list[Measurement]:
         """Gives its measurements as the journal of the run held them."""
         return [
-            row_of(int(line["round"]), key, value)
+            parse_key(int(line["round"]), key, value)
             for line in self.history
             for key, value in line.items()
             if key != "round" and isinstance(value, int | float)
         ]
 
 
-def read_offline(folder: Path) -> OfflineRun:
+def read_offline_run(folder: Path) -> OfflineRun:
     """Gives the one offline run below a folder; a crash's torn last record is left out.
 
     Raises:
@@ -94,27 +94,27 @@ def read_offline(folder: Path) -> OfflineRun:
     if len(files) != 1:
         raise DataLayoutError(f"{folder}: one offline wandb run expected, {len(files)} found.")
     run = OfflineRun(folder=files[0].parent)
-    for record in _records(files[0]):
-        _take(run, record)
+    for record in _read_records(files[0]):
+        _apply_record(run, record)
     return run
 
 
-def _take(run: OfflineRun, record: Any) -> None:
+def _apply_record(run: OfflineRun, record: Any) -> None:
     kind = record.WhichOneof("record_type")
     if kind == "run":
         told = record.run
         run.id, run.name, run.project = told.run_id, told.display_name, told.project
         run.group, run.job_type, run.tags = told.run_group, told.job_type, list(told.tags)
-        run.config.update(_values(told.config.update))
+        run.config.update(_parse_items(told.config.update))
     elif kind == "config":
-        run.config.update(_values(record.config.update))
+        run.config.update(_parse_items(record.config.update))
     elif kind == "history":
-        run.history.append(_values(record.history.item))
+        run.history.append(_parse_items(record.history.item))
     elif kind == "summary":
-        run.summary.update(_values(record.summary.update))
+        run.summary.update(_parse_items(record.summary.update))
 
 
-def _values(items: Iterable[Any]) -> dict[str, Any]:
+def _parse_items(items: Iterable[Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for item in items:
         *outer, name = [item.key] if item.key else item.nested_key
@@ -125,14 +125,14 @@ def _values(items: Iterable[Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if not name.startswith("_")}
 
 
-def _records(path: Path) -> Iterator[Any]:
+def _read_records(path: Path) -> Iterator[Any]:
     from wandb.proto import wandb_internal_pb2 as protocol
 
     data = path.read_bytes()
     if not data.startswith(_MAGIC):
         raise DataLayoutError(f"{path}: not an offline wandb run.")
     parts: list[bytes] = []
-    for kind, part in _fragments(data):
+    for kind, part in _split_fragments(data):
         parts = [part] if kind in (_WHOLE, _FIRST) else [*parts, part]
         if kind in (_WHOLE, _LAST):
             record = protocol.Record()  # pyright: ignore[reportAttributeAccessIssue]
@@ -140,15 +140,15 @@ def _records(path: Path) -> Iterator[Any]:
             yield record
 
 
-def _fragments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    position = _HEADER.size  # the file's own header is as long as a fragment's
-    while position + _HEADER.size <= len(data):
-        left = _BLOCK - position % _BLOCK
-        if left < _HEADER.size:
+def _split_fragments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    position = _FRAGMENT_HEADER.size  # the file's own header is as long as a fragment's
+    while position + _FRAGMENT_HEADER.size <= len(data):
+        left = _BLOCK_BYTES - position % _BLOCK_BYTES
+        if left < _FRAGMENT_HEADER.size:
             position += left
             continue
-        _, length, kind = _HEADER.unpack_from(data, position)
-        position += _HEADER.size
+        _, length, kind = _FRAGMENT_HEADER.unpack_from(data, position)
+        position += _FRAGMENT_HEADER.size
         if not kind or position + length > len(data):
             return
         yield kind, data[position : position + length]

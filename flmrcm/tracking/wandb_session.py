@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import wandb
 
 MODES = ("offline", "online", "disabled")
-SCORES, ENVIRONMENT = "scores", "environment"
+SCORES_KEY, ENVIRONMENT_KEY = "scores", "environment"
 """How a run's table of scores, and its environment in the config, are called in wandb."""
 
-_QUIET: dict[str, Any] = {
+_SILENT_SETTINGS: dict[str, Any] = {
     "silent": True,
     "console": "off",
     "disable_code": True,
@@ -27,10 +27,10 @@ _QUIET: dict[str, Any] = {
     "x_disable_machine_info": True,
     "x_save_requirements": False,
 }
-_STAGING = "WANDB_DATA_DIR"
+_STAGING_VARIABLE = "WANDB_DATA_DIR"
 
 
-def opened(asked: str, **described: Any) -> "wandb.Run":
+def open_run(asked: str, **described: Any) -> "wandb.Run":
     """Opens a run; it prints nothing and never asks.
 
     Args:
@@ -45,13 +45,13 @@ def opened(asked: str, **described: Any) -> "wandb.Run":
     # wandb falls back to a temporary folder when this one is missing.
     described["dir"].mkdir(parents=True, exist_ok=True)
     try:
-        return wandb.init(settings=wandb.Settings(**_QUIET), **described)
+        return wandb.init(settings=wandb.Settings(**_SILENT_SETTINGS), **described)
     except (wandb.Error, OSError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ConfigErrors([_refused(asked, described["mode"], reason)]) from error
+        raise ConfigErrors([_format_refusal(asked, described["mode"], reason)]) from error
 
 
-def end_any() -> None:
+def end_open_run() -> None:
     """Ends the run that is open, if any, and waits until its file is whole."""
     import wandb
 
@@ -77,10 +77,12 @@ def require_login(asked: str) -> None:
     except wandb.Error:
         ready = False
     if not ready:
-        raise ConfigErrors([_refused(asked, "online", "nobody is logged in (`wandb login`)")])
+        raise ConfigErrors(
+            [_format_refusal(asked, "online", "nobody is logged in (`wandb login`)")]
+        )
 
 
-def as_table(frame: pd.DataFrame) -> "wandb.Table":
+def build_wandb_table(frame: pd.DataFrame) -> "wandb.Table":
     """Gives a frame as a wandb table, all of its rows.
 
     Cells that hold no number are empty.
@@ -95,21 +97,21 @@ def as_table(frame: pd.DataFrame) -> "wandb.Table":
 
 
 @contextmanager
-def staging_in(folder: Path) -> Generator[None]:
+def stage_files(folder: Path) -> Generator[None]:
     """Has wandb keep its copies of logged tables in a folder instead of the user's home.
 
     `wandb sync` uploads these copies, so they stay beside the run they belong to.
     """
-    before = os.environ.get(_STAGING)
-    os.environ[_STAGING] = before or str((folder / "wandb" / "data").resolve())
+    before = os.environ.get(_STAGING_VARIABLE)
+    os.environ[_STAGING_VARIABLE] = before or str((folder / "wandb" / "data").resolve())
     try:
         yield
     finally:
         if before is None:
-            del os.environ[_STAGING]
+            del os.environ[_STAGING_VARIABLE]
 
 
-def _refused(asked: str, mode: str, reason: str) -> str:
+def _format_refusal(asked: str, mode: str, reason: str) -> str:
     way_out = f"Use {asked}=offline, or leave" if mode == "online" else "Leave"
     return (
         f"{asked}={mode}: wandb can't start: {reason.rstrip('.')}. "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.bed import RATE, SEED, Bed, make_optimizer
 from flmrcm.data.site import Site
-from flmrcm.models.discriminator import discriminator
+from flmrcm.models.discriminator import build_discriminator
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.types import Batch, Weights
@@ -28,7 +28,7 @@ class Share:
     """
 
     batches: list[Batch]
-    companions: list[Batch] | None = None
+    target_batches: list[Batch] | None = None
     critic: Weights | None = None
 
 
@@ -53,29 +53,29 @@ def bare_round(model: Reconstructor, start: Weights, shares: Sequence[Share]) ->
 def _share(bed: Bed, site: Site, target: str | None) -> Share:
     visits, cpu = range(bed.training.epochs), torch.device("cpu")
     loader, batches = site.train_dataloader(), list[Batch]()
-    for visit in visits:
-        loader.sampler.set_epoch(visit)  # pyright: ignore[reportAttributeAccessIssue]
+    for epoch in visits:
+        loader.sampler.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
         batches += [site.prepare_batch(raw, cpu) for raw in loader]
     if target in (None, site.name):
         return Share(batches)
     other, n = bed.sites[str(target)], site.n_examples
     companions = [
         other.prepare_batch(raw, cpu)
-        for visit in visits
-        for raw in other.companions(n, "shuffled", visit, site.name)
+        for epoch in visits
+        for raw in other.target_batches(n, "shuffled", epoch, site.name)
     ]
     with seeded(seed_for(SEED, site.name, 0), "discriminator"):
-        critic = discriminator(bed.module().latent_size)
+        critic = build_discriminator(bed.module().latent_size)
     return Share(batches, companions, critic.state_dict())
 
 
 def _trained(model: Reconstructor, start: Weights, share: Share) -> Weights:
     model.load_state_dict(start)
     model.train()
-    if share.companions is None:
+    if share.target_batches is None:
         _plain(model, share.batches)
     else:
-        _aligned(model, share.batches, share.companions, share.critic or {})
+        _aligned(model, share.batches, share.target_batches, share.critic or {})
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -92,7 +92,7 @@ def _plain(model: Reconstructor, batches: Sequence[Batch]) -> None:
 def _aligned(
     model: Reconstructor, batches: Sequence[Batch], companions: Sequence[Batch], initial: Weights
 ) -> None:
-    critic = discriminator(model.latent_size)
+    critic = build_discriminator(model.latent_size)
     critic.load_state_dict(initial)
     optimizer = make_optimizer(model.parameters())
     critic_optimizer = torch.optim.RMSprop(critic.parameters(), lr=10 * RATE)

@@ -20,18 +20,18 @@ from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
 from flmrcm.engines.in_process import InProcess
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
-from flmrcm.federation.client import Client, Workshop
+from flmrcm.federation.client import Client, ClientRuntime
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.rounds import Federation, Plan
+from flmrcm.federation.rounds import Rounds, TrainingPlan
 from flmrcm.learning.compute import Compute
-from flmrcm.learning.judge import Judge
-from flmrcm.learning.recon_module import ReconModule
-from flmrcm.models.discriminator import discriminator
+from flmrcm.learning.module import ReconModule
+from flmrcm.learning.scoring import Evaluator
+from flmrcm.models.discriminator import build_discriminator
 from flmrcm.models.unet import UNet
-from flmrcm.physics.fourier import fft2c
-from flmrcm.physics.masks import Random
+from flmrcm.mri.fourier import fft2c
+from flmrcm.mri.masks import Random
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.fedavg import FedAvg
@@ -48,7 +48,7 @@ make_optimizer = partial(torch.optim.RMSprop, lr=RATE)
 
 LOADING = Loading(batch_size=4, cache="ram", seed=SEED)
 TRAINING = LocalTraining(make_optimizer, epochs=1, batch_size=4)
-ONE_ROUND = Plan(rounds=1, participants=(), judged=())
+ONE_ROUND = TrainingPlan(rounds=1, participants=(), validation_sites=())
 
 
 @dataclass
@@ -142,10 +142,10 @@ class Bed:
         self,
         strategy: Strategy,
         run: Path,
-        plan: Plan = ONE_ROUND,
+        plan: TrainingPlan = ONE_ROUND,
         budget: float = float("inf"),
         trackers: Sequence[Tracker] = (),
-    ) -> tuple[Federation, Files]:
+    ) -> tuple[Rounds, Files]:
         """Gives a federation without validation, and the watch on its files.
 
         Args:
@@ -160,14 +160,14 @@ class Bed:
         engine = InProcess(clients, store, torch.get_num_threads())
         plan = replace(plan, participants=self.participants)
         checkpoints, journal = WatchedCheckpoints(run, files), Journal(run / "journal.csv")
-        return Federation(strategy, engine, plan, checkpoints, journal, trackers), files
+        return Rounds(strategy, engine, plan, checkpoints, journal, trackers), files
 
     def clients(self, strategy: Strategy) -> dict[str, Client]:
         """Gives a client for each site; none of them is watched."""
         compute, module = Compute(accelerator="cpu"), self.module()
-        compute.ready(module.model)
-        fabric, judge = compute.fabric(), Judge(compute)
-        shop = Workshop(module, strategy, self.training, fabric, judge, SEED, lambda _: None)
+        compute.prepare_model(module.model)
+        fabric, judge = compute.build_fabric(), Evaluator(compute)
+        shop = ClientRuntime(module, strategy, self.training, fabric, judge, SEED, lambda _: None)
         target = self.sites[str(strategy.target)] if strategy.needs_target_images else None
         return {name: Client(site, shop, target) for name, site in self.sites.items()}
 
@@ -217,6 +217,6 @@ def fl_mrcm(target: str, alignment: str = "images") -> FLMRCM:
         "FL-MRCM",
         target,
         alignment=alignment,
-        discriminator=discriminator,
+        discriminator=build_discriminator,
         discriminator_optimizer=torch.optim.RMSprop,
     )

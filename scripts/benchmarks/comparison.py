@@ -19,12 +19,12 @@ import yaml
 from benchmarks.fresh import in_fresh_process, peak_mib
 from benchmarks.results import Result
 from flmrcm.app import main as flmrcm
-from flmrcm.assembly.checking import plain
-from flmrcm.assembly.compose import composed
+from flmrcm.config.build import to_plain
+from flmrcm.config.compose import compose_config
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.metrics import CONVENTIONS, METRICS, ZERO_FILLED, VolumeScore
 from flmrcm.learning.records import ScoreTable
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 SITES = ("sim_b", "sim_f", "sim_h", "sim_i")
 AT_MOST_SECONDS, AT_MOST_MIB = 60, 2048
@@ -100,7 +100,7 @@ def compared_in_fresh_process(folder: Path) -> Taken:
 
 def write_outputs(folder: Path, outputs: Outputs) -> None:
     """Writes finished runs with made-up numbers, as training leaves them."""
-    config: dict[str, Any] = plain(composed("train", [f"rounds={outputs.rounds}"]))
+    config: dict[str, Any] = to_plain(compose_config("train", [f"rounds={outputs.rounds}"]))
     prints = {site: f"{site}-print" for site in SITES}
     for method, seed in product(range(outputs.methods), range(outputs.seeds)):
         rng, run = np.random.default_rng((method, seed)), folder / f"{method:02}_{seed:02}"
@@ -121,10 +121,10 @@ def _write_journal(run: Path, rounds: int, rng: np.random.Generator) -> None:
         row
         for round_, site in product(range(rounds), SITES)
         for row in (
-            *(Row(round_, "train", site, metric, "", value) for metric, value in trained),
-            *(Row(round_, "wire", site, f"bytes_{way}/weights", "", 31e6)
+            *(Measurement(round_, "train", site, metric, "", value) for metric, value in trained),
+            *(Measurement(round_, "wire", site, f"bytes_{way}/weights", "", 31e6)
               for way in ("sent", "received")),
-            *(Row(round_, "val", site, metric, convention, float(rng.uniform(0.1, 0.9)))
+            *(Measurement(round_, "val", site, metric, convention, float(rng.uniform(0.1, 0.9)))
               for metric, convention in product(METRICS, CONVENTIONS)),
         )
     ]  # fmt: skip

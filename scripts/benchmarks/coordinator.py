@@ -19,8 +19,8 @@ from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.engine import Op
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.ledger import LEDGER, Ledger
-from flmrcm.federation.rounds import Federation, Plan
-from flmrcm.federation.wire import IN_FULL, Wire
+from flmrcm.federation.rounds import Rounds, TrainingPlan
+from flmrcm.federation.wire import FULL_PRECISION, Wire
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.robust import AGGREGATIONS
 from flmrcm.types import Broadcast, Reply
@@ -34,8 +34,8 @@ class Echo:
 
     can_interrupt: ClassVar[bool] = False
     on_one_machine: ClassVar[bool] = True
-    data_at_hand: ClassVar[bool] = True
-    wire: Wire = IN_FULL
+    data_is_local: ClassVar[bool] = True
+    wire: Wire = FULL_PRECISION
 
     def __init__(self, sites: Sequence[str]) -> None:
         self._sites = sites
@@ -85,8 +85,8 @@ def round_of(rule: str, sites: int, channels: int) -> tuple[float, float]:
     initial = make_module(channels).model.state_dict()
     with tempfile.TemporaryDirectory() as place:
         run = Path(place)
-        federation = Federation(
-            FedAvg("FL-MR", aggregation=rule), Echo(names), Plan(1, names, judged=()),
+        federation = Rounds(
+            FedAvg("FL-MR", aggregation=rule), Echo(names), TrainingPlan(1, names, judged=()),
             CheckpointFolder(run, 0, {}), Journal(run / "journal.csv"), (), Ledger(run / LEDGER),
         )  # fmt: skip
         start = time.perf_counter()

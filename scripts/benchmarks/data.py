@@ -13,9 +13,9 @@ from benchmarks.bed import LOADING, Bed
 from benchmarks.results import Result, clocked, in_turn
 from flmrcm.data.site import Site
 from flmrcm.learning.compute import Compute
-from flmrcm.learning.judge import Judge
 from flmrcm.learning.metrics import score_volume
-from flmrcm.learning.recon_module import ReconModule
+from flmrcm.learning.module import ReconModule
+from flmrcm.learning.scoring import Evaluator
 
 
 class Size(NamedTuple):
@@ -59,7 +59,7 @@ def judging(folder: Path, quick: bool) -> list[Result]:
     """(f) Seconds per volume: the network alone, the metrics alone, and the whole judgement."""
     size = TINY if quick else JUDGING
     bed = _bed(folder, size, "ram")
-    site, module, judge = bed.sites["here"], bed.module(), Judge(Compute(accelerator="cpu"))
+    site, module, judge = bed.sites["here"], bed.module(), Evaluator(Compute(accelerator="cpu"))
     volume = np.random.default_rng(0).random((2, size.slices, size.image, size.image), np.float32)
     metrics = partial(score, volume[0], volume[1])
     parts = in_turn(clocked(partial(reconstruct, module, site)), clocked(metrics), size.repeats)

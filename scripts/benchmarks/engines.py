@@ -22,7 +22,7 @@ from benchmarks.scaling import Rounds
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.ray import RayActors
 from flmrcm.federation.client import Client
-from flmrcm.federation.crew import Crew
+from flmrcm.federation.clients import Clients
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.memory import MemoryStore
 
@@ -122,7 +122,7 @@ def run(trial: Trial) -> Taken:
 
 def engine_of(name: str, bed: Bed) -> Engine:
     """Gives an engine before the sites of a bed, their memories on disk."""
-    crew = Crew(clients(bed), partial(clients, replace(bed)))
+    crew = Clients(clients(bed), partial(clients, replace(bed)))
     store = MemoryStore(bed.folder / "run" / "memory", budget=0)
     if name == IN_PROCESS:
         return InProcess(crew, store, threads=1)

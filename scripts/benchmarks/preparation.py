@@ -11,11 +11,11 @@ import torch
 from nilearn import datasets
 
 from benchmarks.results import Result
-from flmrcm.data.prepare.nifti import NiftiSource
-from flmrcm.data.prepare.recipe import Recipe
-from flmrcm.data.prepare.scan import Found
-from flmrcm.data.prepare.volume import Draw, Preparer, Task
-from flmrcm.inspection.volume_sheet import write_contact_sheet
+from flmrcm.inspection.volume_sheet import write_volume_sheet
+from flmrcm.prepare.nifti import NiftiSource
+from flmrcm.prepare.recipe import PreparationRecipe
+from flmrcm.prepare.scan import FoundVolume
+from flmrcm.prepare.volume_task import DrawSheet, Preparer, VolumeTask
 
 _SIZE, _REPEATS = 256, 5
 _TINY_SIZE, _TINY_REPEATS = 32, 1
@@ -26,17 +26,22 @@ def preparing(folder: Path, quick: bool) -> list[Result]:
     size, repeats = (_TINY_SIZE, _TINY_REPEATS) if quick else (_SIZE, _REPEATS)
     original = folder / "sub-1_T1w.nii.gz"
     datasets.load_mni152_template(resolution=1).to_filename(original)
-    ways: dict[str, Draw | None] = {"with its contact sheet": write_contact_sheet, "alone": None}
+    ways: dict[str, DrawSheet | None] = {
+        "with its contact sheet": write_volume_sheet,
+        "alone": None,
+    }
     return [_result(folder, original, way, draw, (size, repeats)) for way, draw in ways.items()]
 
 
 def _result(
-    folder: Path, original: Path, way: str, draw: Draw | None, extent: tuple[int, int]
+    folder: Path, original: Path, way: str, draw: DrawSheet | None, extent: tuple[int, int]
 ) -> Result:
     size, repeats = extent
     source = NiftiSource(str(original), "1", {"T1": "T1w"})
-    preparer = Preparer(source, Recipe(size=(size, size)), "nifti", draw)
-    task = Task(Found("1", "T1", (original,)), folder / "out", "1", "sub-1_T1", "train", "here")
+    preparer = Preparer(source, PreparationRecipe(size=(size, size)), "nifti", draw)
+    task = VolumeTask(
+        FoundVolume("1", "T1", (original,)), folder / "out", "1", "sub-1_T1", "train", "here"
+    )
     preparer(task)  # imports, and the first touch of every page, count once and not here
     with h5py.File(folder / "out" / task.volume) as file:
         n_slices = len(file["kspace"])  # pyright: ignore[reportArgumentType]

@@ -16,7 +16,7 @@ from statistics import median
 from benchmarks import fresh
 from benchmarks.bed import LOADING, ONE_ROUND, Bed, fl_mrcm
 from benchmarks.results import Result
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 COUNTS = (4, 16, 64)
 AT_MOST = 1.1
@@ -72,14 +72,14 @@ class Rounds:
     def __init__(self) -> None:
         self.ends: list[float] = []
 
-    def start(self, rows: Sequence[Row]) -> None:
+    def start(self, rows: Sequence[Measurement]) -> None:
         """Has nothing to begin with."""
 
-    def log(self, rows: Sequence[Row]) -> None:
+    def log(self, rows: Sequence[Measurement]) -> None:
         """Notes the time."""
         self.ends.append(time.perf_counter())
 
-    def close(self, rows: Sequence[Row], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
         """Has nothing to close."""
 
 

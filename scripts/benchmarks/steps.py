@@ -126,9 +126,9 @@ def channels_last(_: Path, quick: bool) -> list[Result]:
 def training_step(size: Size, compute: Compute) -> Callable[[], object]:
     """Gives a step of the local loop on a batch in memory, to be called again and again."""
     module = make_module(size.channels)
-    compute.ready(module.model)
+    compute.prepare_model(module.model)
     optimizer = make_optimizer(module.model.parameters())
-    local, fabric, batch = LocalTraining(make_optimizer), compute.fabric(), random_batch(size)
+    local, fabric, batch = LocalTraining(make_optimizer), compute.build_fabric(), random_batch(size)
     return lambda: list(local.train(module, [batch], LocalRule(), optimizer, fabric))
 
 

@@ -1,7 +1,7 @@
 """An empty folder to run in, four hospitals in it, and what a failing command says."""
 
 import pytest
-from factories import write_site
+from kits.factories import write_site
 
 from flmrcm.app import main
 

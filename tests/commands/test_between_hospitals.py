@@ -7,15 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tls_kit import answering, written
+from kits.tls import answering, written
 
 from flmrcm.app import main
-from flmrcm.deployment import certificates, flower_processes, tryout
-from flmrcm.deployment.certificates import certified
-from flmrcm.deployment.flower_processes import serve_coordinator, serve_site
-from flmrcm.engines import abroad
 from flmrcm.errors import FlmrcmError
-from flmrcm.runs import over_flower
+from flmrcm.remote import engine
+from flmrcm.remote.flower import launcher, processes
+from flmrcm.remote.flower.processes import serve_coordinator, serve_site
+from flmrcm.remote.provision import certificates, try_out
+from flmrcm.remote.provision.certificates import make_certificates
 
 TRAIN = ["train", "sites=bfhi", "target=brats", "compute=cpu", "logger=csv", "engine=flower"]
 TRAIN += ["model.channels=2", "model.pools=2", "engine.federation=new/coordinator"]
@@ -27,9 +27,9 @@ def port(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     main(["deploy", "flower", "sites=bfhi", "data_dir=data", "output=new", f"port={port}"])
-    monkeypatch.setattr(abroad, "find_spec", lambda name: name)
-    for module in (flower_processes, over_flower):
-        monkeypatch.setattr(module, "tool", lambda name: name)
+    monkeypatch.setattr(engine, "find_spec", lambda name: name)
+    for module in (processes, launcher):
+        monkeypatch.setattr(module, "find_program", lambda name: name)
     return port
 
 
@@ -41,7 +41,7 @@ def expired(monkeypatch):
     then = certificates._now() - timedelta(days=90)
     with monkeypatch.context() as past:
         past.setattr(certificates, "_now", lambda: then)
-        return certified(["127.0.0.1"], 30)
+        return make_certificates(["127.0.0.1"], 30)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_expired_certificate_is_told_with_its_date(said, monkeypatch):
 
 
 def test_a_foreign_coordinator_is_told_apart_from_none(said, port, tmp_path):
-    foreign = written(tmp_path / "foreign", certified(["127.0.0.1"], 30))
+    foreign = written(tmp_path / "foreign", make_certificates(["127.0.0.1"], 30))
     with answering(foreign, port):
         status, told = said(*TRAIN, "strategy=fl_mr")
     assert status == 1
@@ -98,7 +98,7 @@ def test_sites_that_the_coordinator_does_not_know_are_named(said, monkeypatch):
     known = {name: ["key", count] for count, name in enumerate(("brats", "fastmri", "hpks"))}
     Path("new/coordinator/nodes.json").write_text(json.dumps(known))
     Path("new/coordinator/state.db").touch()
-    monkeypatch.setattr("flmrcm.deployment.probe.probe", lambda *_: None)
+    monkeypatch.setattr("flmrcm.remote.provision.probe.probe_coordinator", lambda *_: None)
     assert said(*TRAIN, "strategy=fl_mr") == (
         1,
         "sites.ixi: the coordinator knows none of that name, but brats, fastmri, hpks.",
@@ -106,7 +106,7 @@ def test_sites_that_the_coordinator_does_not_know_are_named(said, monkeypatch):
 
 
 def test_without_the_extra_train_names_it(said, monkeypatch):
-    monkeypatch.setattr(abroad, "find_spec", lambda _: None)
+    monkeypatch.setattr(engine, "find_spec", lambda _: None)
     assert said(*TRAIN, "strategy=fl_mr") == (
         2,
         "config: engine=flower: isn't installed; pip install 'flmrcm[flower]'.",
@@ -149,7 +149,7 @@ def test_a_site_without_its_key_does_not_start():
 
 
 def test_up_twice_says_how_to_end_the_first(said, monkeypatch):
-    monkeypatch.setattr(tryout, "running", lambda _: {"coordinator": 1})
+    monkeypatch.setattr(try_out, "list_running", lambda _: {"coordinator": 1})
     status, told = said("up", "flower", "sites=bfhi", "output=new")
     assert (status, "new: runs already; `flmrcm down " in told) == (1, True)
 

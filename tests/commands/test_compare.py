@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from runs_on_disk import write_run
+from kits.runs_on_disk import write_run
 
 from flmrcm.app import main
-from flmrcm.tracking.wandb_offline import read_offline
+from flmrcm.tracking.wandb_offline import read_offline_run
 
 OUT = Path("outputs/pair/compare")
 
@@ -140,9 +140,9 @@ def test_a_damaged_volume_spoils_its_picture_alone(pair, capsys):
 
 def test_wandb_gets_a_run_of_its_own_with_tables_and_figures(pair, capsys):
     shown(capsys, "outputs/pair", "--wandb", "offline")
-    seen = read_offline(OUT)
+    seen = read_offline_run(OUT)
     assert (seen.job_type, seen.group, seen.project) == ("compare", "pair", "flmrcm")
-    assert len(seen.table("tables/matrix")) == len(pd.read_csv(OUT / "matrix.csv"))
+    assert len(seen.read_table("tables/matrix")) == len(pd.read_csv(OUT / "matrix.csv"))
     assert "figures/boxes" in seen.summary
     assert seen.config["command"] == "flmrcm compare outputs/pair --wandb offline"
 

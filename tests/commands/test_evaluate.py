@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import make_unet, write_site
+from kits.factories import make_unet, write_site
 
 from flmrcm.app import main
-from flmrcm.learning.records import SAVED
+from flmrcm.learning.records import SAVED_KINDS
 
 MODEL = ["model.channels=2", "model.pools=2", "engine.threads=1", "compute=cpu"]
 HERE = ["sites=bfhi", "data_dir=data"]
@@ -47,13 +47,13 @@ def test_judging_again_gives_the_scores_of_the_run(trained):
 
 
 def test_everything_asked_for_is_saved(trained):
-    kinds = ",".join(SAVED)
+    kinds = ",".join(SAVED_KINDS)
     checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
     main(["evaluate", checkpoint, f"save=[{kinds}]", "output=kept", "judged=I"])
     (path,) = Path("kept/reconstructions/ixi").iterdir()
     with h5py.File(path) as file:
         kept = {name: np.asarray(file[name]) for name in file}
-    assert set(kept) == set(SAVED)
+    assert set(kept) == set(SAVED_KINDS)
     assert kept["latent"].shape == (3, 32)
     error = np.abs(kept["reconstruction"] - kept["target"])
     np.testing.assert_array_equal(kept["error"], error)

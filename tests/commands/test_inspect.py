@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from factories import write_scan, write_site
+from kits.factories import write_scan, write_site
 
 from flmrcm.app import main
 

@@ -11,11 +11,10 @@ import pytest
 pytest.importorskip("nvflare", reason="NVFlare isn't installed: pip install 'flmrcm[nvflare]'")
 
 from flmrcm.app import main
-from flmrcm.deployment import nvflare_processes
-from flmrcm.deployment.nvflare_processes import serve_coordinator, serve_site
-from flmrcm.engines import abroad
 from flmrcm.errors import FlmrcmError
-from flmrcm.runs import over_nvflare
+from flmrcm.remote import engine
+from flmrcm.remote.nvflare import launcher, processes
+from flmrcm.remote.nvflare.processes import serve_coordinator, serve_site
 
 TRAIN = ["train", "sites=bfhi", "target=brats", "compute=cpu", "logger=csv", "engine=nvflare"]
 TRAIN += ["model.channels=2", "model.pools=2", "engine.federation=new/coordinator"]
@@ -38,9 +37,9 @@ def port():
 @pytest.fixture
 def answering(monkeypatch):
     """A server that answers, and to which nobody is connected."""
-    monkeypatch.setattr("flmrcm.deployment.probe.probe", lambda *_: None)
+    monkeypatch.setattr("flmrcm.remote.provision.probe.probe_coordinator", lambda *_: None)
     opened = SimpleNamespace(get_system_info=lambda: SimpleNamespace(client_info=[]))
-    monkeypatch.setattr(over_nvflare, "session", lambda _: nullcontext(opened))
+    monkeypatch.setattr(launcher, "open_session", lambda _: nullcontext(opened))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_when_nobody_is_connected_no_job_is_begun(said, answering):
 
 
 def test_without_the_extra_train_names_it(said, monkeypatch):
-    monkeypatch.setattr(abroad, "find_spec", lambda _: None)
+    monkeypatch.setattr(engine, "find_spec", lambda _: None)
     assert said(*TRAIN) == (
         2,
         "config: engine=nvflare: isn't installed; pip install 'flmrcm[nvflare]'.",
@@ -93,7 +92,7 @@ def test_without_the_extra_train_names_it(said, monkeypatch):
 
 
 def test_without_the_extra_start_scripts_name_it(monkeypatch):
-    monkeypatch.setattr(nvflare_processes, "find_spec", lambda _: None)
+    monkeypatch.setattr(processes, "find_spec", lambda _: None)
     for serve, party in ((serve_coordinator, "coordinator"), (serve_site, "sites/ixi")):
         with pytest.raises(FlmrcmError, match=r"isn't installed; pip install 'flmrcm\[nvflare\]'"):
             serve(Path("new") / party)

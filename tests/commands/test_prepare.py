@@ -7,13 +7,13 @@ import h5py
 import nibabel as nib
 import numpy as np
 import pytest
-from cli_kit import runs
+from kits.cli import runs
+from kits.prepare import contents, head, write_nifti
 from nilearn import datasets
-from prepare_kit import contents, head, write_nifti
 
 from flmrcm.app import main
-from flmrcm.assembly.compose import options_of
-from flmrcm.assembly.preparation import build_preparation, compose_preparation
+from flmrcm.config.compose import list_options
+from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.errors import ConfigErrors
 
 COLIN27 = sorted(Path("/usr/share/mricron").rglob("ch2.nii.gz"))
@@ -71,7 +71,7 @@ def test_the_commands_of_the_manual_build_as_typed(words):
         assert cfg.subject_pattern == r"sub-(\w+)_"
 
 
-@pytest.mark.parametrize("name", options_of("source"))
+@pytest.mark.parametrize("name", list_options("source"))
 def test_every_source_composes_with_its_defaults(name):
     cfg = compose_preparation([f"source={name}", "input=x", "output=y"])
     job = build_preparation(cfg, print)

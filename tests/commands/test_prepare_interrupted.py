@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from prepare_kit import SALT, contents, head, write_nifti
+from kits.prepare import SALT, contents, head, write_nifti
 
 from flmrcm.app import main
 

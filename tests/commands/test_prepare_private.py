@@ -4,9 +4,9 @@ from pathlib import Path
 
 import h5py
 import pytest
-from dicom_files import plant, volume, write_series
+from kits.dicom_files import plant, volume, write_series
+from kits.raw_files import header, write_raw
 from pydicom.dataset import Dataset
-from raw_files import header, write_raw
 
 from flmrcm.commands import prepare
 from flmrcm.data.h5 import read_header

@@ -6,15 +6,15 @@ import time
 
 import pytest
 import torch
-from cli_kit import SMALL, command, failing, runs
-from factories import make_unet, write_site
-from laws_kit import equal
+from kits.cli import SMALL, command, failing, runs
+from kits.factories import make_unet, write_site
+from kits.laws import equal
 
 from flmrcm.app import main
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.runs.folder import RunFolder
-from flmrcm.tracking.wandb_offline import read_offline
+from flmrcm.tracking.wandb_offline import read_offline_run
 
 
 def test_a_run_leaves_everything_a_reader_needs():
@@ -28,7 +28,7 @@ def test_a_run_leaves_everything_a_reader_needs():
     assert {row.convention for row in rows if row.metric == "psnr"} == {
         "fastmri", "published", "slice_volume_max", "slice_max",
     }  # fmt: skip
-    offline = read_offline(folder / "wandb")
+    offline = read_offline_run(folder / "wandb")
     assert "FL-MRCM" in offline.tags
     assert "test/psnr/sim_b" in offline.history[-1]
 
@@ -111,7 +111,7 @@ def test_a_resumed_run_goes_on_from_its_own_config(hospitals):
 def test_two_runs_cannot_write_into_one_folder(hospitals, capsys):
     main(["train", *SMALL])
     (folder,) = runs("small")
-    with RunFolder(folder).held():
+    with RunFolder(folder).lock():
         assert "another run is writing here" in failing(capsys, f"resume={folder}", "rounds=2")[1]
     same = f"hydra.run.dir={folder}"
     assert "give this one another name" in failing(capsys, *SMALL, same)[1]

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 import torch
-from cli_kit import SMALL, command, failing, runs
-from factories import make_unet, scanned, write_plain
+from kits.cli import SMALL, command, failing, runs
+from kits.factories import make_unet, scanned, write_plain
 
 from flmrcm.app import main
 

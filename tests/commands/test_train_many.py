@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cli_kit import failing, runs
+from kits.cli import failing, runs
 
 from flmrcm.app import main
 from flmrcm.federation.journal import Journal

@@ -3,17 +3,23 @@
 import pytest
 from hydra.utils import get_object
 
-from flmrcm.assembly.compose import composed, conf_dir, jobs, options_of, translated
-from flmrcm.assembly.federation import check
+from flmrcm.config.check import check_config
+from flmrcm.config.compose import (
+    compose_config,
+    compose_jobs,
+    expand_words,
+    find_conf_dir,
+    list_options,
+)
 from flmrcm.errors import ConfigErrors
 
 GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")
-EXPERIMENTS = options_of("experiment")
-GRIDS = [name for name in options_of("sweep") if not name.startswith("search")]
+EXPERIMENTS = list_options("experiment")
+GRIDS = [name for name in list_options("sweep") if not name.startswith("search")]
 NOT_EVERYWHERE = {
     "compute=gpu": "flmrcm.learning.compute.Compute",
-    "engine=flower": "flmrcm.engines.flower.FlowerSites",
-    "engine=nvflare": "flmrcm.engines.nvflare.NVFlareSites",
+    "engine=flower": "flmrcm.remote.flower.engine.FlowerEngine",
+    "engine=nvflare": "flmrcm.remote.nvflare.engine.NVFlareEngine",
     "engine=ray": "flmrcm.engines.ray.RayActors",
 }
 """Choices that need what a machine may lack."""
@@ -22,39 +28,39 @@ SOMEWHERE = ["data_dir=/data"]
 
 def problems_of(*words):
     with pytest.raises(ConfigErrors) as caught:
-        check(composed("train", translated(words)))
+        check_config(compose_config("train", expand_words(words)))
     return caught.value.problems
 
 
 @pytest.mark.parametrize(
-    "choice", [f"{group}={name}" for group in GROUPS for name in options_of(group)]
+    "choice", [f"{group}={name}" for group in GROUPS for name in list_options(group)]
 )
 def test_every_choice_composes_and_builds(choice):
     if choice in NOT_EVERYWHERE:
         group = choice.split("=")[0]
-        assert composed("train", [choice])[group]["_target_"] == NOT_EVERYWHERE[choice]
+        assert compose_config("train", [choice])[group]["_target_"] == NOT_EVERYWHERE[choice]
         return
-    parts = check(composed("train", [choice, *SOMEWHERE]))
+    parts = check_config(compose_config("train", [choice, *SOMEWHERE]))
     assert parts.sites
 
 
 @pytest.mark.parametrize(
     "name",
-    [*EXPERIMENTS, *(f"{group}={n}" for group in ("debug", "effort") for n in options_of(group))],
+    [*EXPERIMENTS, *(f"{group}={n}" for group in ("debug", "effort") for n in list_options(group))],
 )
 def test_every_experiment_builds(name):
     word = name if "=" in name else f"experiment={name}"
-    assert check(composed("train", [word, *SOMEWHERE])).plan.rounds >= 1
+    assert check_config(compose_config("train", [word, *SOMEWHERE])).plan.rounds >= 1
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_says_command_duration_and_expectation(name):
-    text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
+    text = (find_conf_dir() / "experiment" / f"{name}.yaml").read_text()
     assert all(f"# {word}:" in text for word in ("Command", "Duration", "Expected"))
 
 
 def test_every_target_in_conf_is_real():
-    for path in conf_dir().rglob("*.yaml"):
+    for path in find_conf_dir().rglob("*.yaml"):
         for line in path.read_text().splitlines():
             if "_target_:" in line:
                 get_object(line.split("_target_:")[1].strip(" {}").split(",")[0])
@@ -123,7 +129,7 @@ def test_no_gpu_is_one_line(monkeypatch):
 
 def test_a_mask_per_site():
     words = ["sites=bfhi", *SOMEWHERE, "+mask@sites.ixi.mask=equispaced"]
-    parts = check(composed("train", [*words, "sites.ixi.mask.accelerations=[8]"]))
+    parts = check_config(compose_config("train", [*words, "sites.ixi.mask.accelerations=[8]"]))
     masks = {name: site.sources[0].mask for name, site in parts.sites.items()}
     assert type(masks["ixi"]).__name__ == "Equispaced"
     assert list(masks["ixi"].accelerations) == [8]
@@ -131,21 +137,23 @@ def test_a_mask_per_site():
 
 
 def test_letters_name_sites_as_in_the_published_commands():
-    parts = check(composed("train", ["sites=bfhi", *SOMEWHERE, "participants=BFI", "target=H"]))
+    parts = check_config(
+        compose_config("train", ["sites=bfhi", *SOMEWHERE, "participants=BFI", "target=H"])
+    )
     assert parts.plan.participants == ["brats", "fastmri", "ixi"]
     assert parts.strategy.target == "hpks"
 
 
 def test_roots_come_from_data_dir_or_are_given():
     words = ["sites=bfhi", "data_dir=/data", "sites.brats.root=/elsewhere/brats"]
-    sites = check(composed("train", words)).sites
+    sites = check_config(compose_config("train", words)).sites
     assert str(sites["brats"].sources[0].folder) == "/elsewhere/brats"
     assert str(sites["ixi"].sources[0].folder) == "/data/IXI"
 
 
 def test_one_data_set_is_dealt_to_clients():
-    words = translated(["sites=iid", "split.of=ixi", "split.count=3", *SOMEWHERE])
-    parts = check(composed("train", words))
+    words = expand_words(["sites=iid", "split.of=ixi", "split.count=3", *SOMEWHERE])
+    parts = check_config(compose_config("train", words))
     assert list(parts.sites) == ["ixi_0", "ixi_1", "ixi_2"]
     assert parts.strategy.target == "ixi_0"
     assert {site.sources[0].name for site in parts.sites.values()} == {"ixi"}
@@ -153,7 +161,7 @@ def test_one_data_set_is_dealt_to_clients():
 
 
 def test_published_settings_are_the_published_numbers():
-    parts = check(composed("train", ["experiment=published/fl_mrcm", *SOMEWHERE]))
+    parts = check_config(compose_config("train", ["experiment=published/fl_mrcm", *SOMEWHERE]))
     local, strategy = parts.local, parts.strategy
     optimizer = local.optimizer([parts.module.model.conv.layers[0].weight])
     assert type(optimizer).__name__ == "RMSprop"
@@ -167,7 +175,7 @@ def test_published_settings_are_the_published_numbers():
 
 
 def test_published_fl_mr_makes_a_new_optimizer_each_round():
-    parts = check(composed("train", ["experiment=published/fl_mr", *SOMEWHERE]))
+    parts = check_config(compose_config("train", ["experiment=published/fl_mr", *SOMEWHERE]))
     assert parts.strategy.name == "FL-MR"
     assert not parts.local.keep_optimizer
 
@@ -187,24 +195,24 @@ def test_published_fl_mr_makes_a_new_optimizer_each_round():
     ],
 )
 def test_the_commands_of_the_manual_build_as_typed(line):
-    parts = check(composed("train", translated(line.split())))
+    parts = check_config(compose_config("train", expand_words(line.split())))
     assert set(parts.plan.participants) <= set(parts.sites)
 
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_sweep_is_a_grid_of_jobs_that_build(name):
-    planned = jobs("train", [f"sweep={name}"], multirun=False)
+    planned = compose_jobs("train", [f"sweep={name}"], multirun=False)
     assert len(planned) > 1
-    assert all(check(job.config) for job in planned)
+    assert all(check_config(job.config) for job in planned)
 
 
 def test_a_search_is_checked_by_its_first_job():
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    (job,) = jobs("train", ["sweep=search_lambda"], multirun=False)
+    (job,) = compose_jobs("train", ["sweep=search_lambda"], multirun=False)
     assert job.folder is None
-    assert check(job.config).strategy.name == "FL-MRCM"
+    assert check_config(job.config).strategy.name == "FL-MRCM"
 
 
 def test_a_multirun_is_every_combination():
     words = ["strategy=fl_mr,fl_mrcm", "target=sim_b,sim_h", "mask=random,equispaced", "seed=1,2,3"]
-    assert len(jobs("train", words, multirun=True)) == 24
+    assert len(compose_jobs("train", words, multirun=True)) == 24

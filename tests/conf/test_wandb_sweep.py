@@ -6,10 +6,10 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from flmrcm.assembly.compose import composed, translated
-from flmrcm.assembly.federation import check
-from flmrcm.tracking.run_info import headline
-from flmrcm.types import Row
+from flmrcm.config.check import check_config
+from flmrcm.config.compose import compose_config, expand_words
+from flmrcm.tracking.run_info import compute_headline
+from flmrcm.types import Measurement
 
 SWEEP = yaml.safe_load((Path(__file__).parents[2] / "docs/wandb-sweep.yaml").read_text())
 
@@ -31,7 +31,7 @@ def test_its_corners_are_runs_of_ours(end: str) -> None:
     door, command, *words = trial(end)
     assert (door, command) == ("flmrcm", "train")
     offline = [word for word in words if not word.startswith("logger.")]
-    parts = check(composed("train", translated([*offline, "debug=tiny"])))
+    parts = check_config(compose_config("train", expand_words([*offline, "debug=tiny"])))
     assert parts.strategy.name == "FL-MRCM"
     assert (
         parts.config["local"]["optimizer"]["lr"] == SWEEP["parameters"]["local.optimizer.lr"][end]
@@ -39,7 +39,7 @@ def test_its_corners_are_runs_of_ours(end: str) -> None:
 
 
 def test_what_it_maximises_is_in_every_runs_summary() -> None:
-    rows = [Row(0, split, "a", metric, convention, 1.0) for split, metric, convention in (
+    rows = [Measurement(0, split, "a", metric, convention, 1.0) for split, metric, convention in (
         ("train", "loss", ""), ("val", "psnr", "fastmri"),
     )]  # fmt: skip
-    assert SWEEP["metric"]["name"] in headline(rows)
+    assert SWEEP["metric"]["name"] in compute_headline(rows)

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from flmrcm.inspection.facts import examine
-from flmrcm.inspection.places import find_places
-from flmrcm.inspection.suspicions import suspicions
+from flmrcm.inspection.suspicions import find_suspicions
+from flmrcm.inspection.volume_facts import examine
+from flmrcm.inspection.volume_places import find_volume_places
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-format.md"
 
@@ -15,9 +15,9 @@ def test_the_example_writes_a_volume_with_nothing_suspicious_in_it(tmp_path, mon
     assert len(example.splitlines()) <= 12
     monkeypatch.chdir(tmp_path)
     exec(example, {})
-    (place,) = find_places(tmp_path)
+    (place,) = find_volume_places(tmp_path)
     facts = examine(place)
     assert (place.site, place.contrast, place.split) == ("Ours", "T1", "train")
     assert facts.header is not None
     assert facts.header.shape == (12, 1, 160, 144)
-    assert suspicions([facts]) == [[]]
+    assert find_suspicions([facts]) == [[]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from factories import scanned, write_plain, write_scan
+from kits.factories import scanned, write_plain, write_scan
 from numpy.testing import assert_array_equal
 
 from flmrcm.data.h5 import read_header, read_slice, write_volume

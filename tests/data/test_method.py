@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from factories import make_site, write_site
+from kits.factories import make_site, write_site
 
 from flmrcm.data.h5 import read_header, read_slice
-from flmrcm.physics.masks import Random
+from flmrcm.mri.masks import Random
 from flmrcm.seeding import seed_for
 
 

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flmrcm.data.order import BatchOrder, Pick, batches_of, shuffled, target_order
+from flmrcm.data.order import (
+    BatchIndices,
+    BatchOrder,
+    batch_by_size,
+    draw_target_order,
+    shuffle_indices,
+)
 
 sizes_and_batch = st.tuples(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 7))
 numbers = st.integers(1, 23)
@@ -15,17 +21,17 @@ numbers = st.integers(1, 23)
 @given(st.integers(0, 40), st.integers(1, 7))
 @settings(deadline=None)
 def test_one_size_is_plain_chunking(n: int, batch_size: int) -> None:
-    order = shuffled(n, "any")
+    order = shuffle_indices(n, "any")
     chunks = [order[i : i + batch_size] for i in range(0, n, batch_size)]
-    assert list(batches_of(order, [(16, 16)] * n, batch_size)) == chunks
+    assert list(batch_by_size(order, [(16, 16)] * n, batch_size)) == chunks
 
 
 @given(sizes_and_batch)
 @settings(deadline=None)
 def test_sizes_never_mix_and_nothing_is_lost(case: tuple[list[int], int]) -> None:
     sizes, batch_size = case
-    order = shuffled(len(sizes), "any")
-    batches = list(batches_of(order, sizes, batch_size))
+    order = shuffle_indices(len(sizes), "any")
+    batches = list(batch_by_size(order, sizes, batch_size))
     assert sorted(chain.from_iterable(batches)) == list(range(len(sizes)))
     for batch in batches:
         assert 1 <= len(batch) <= batch_size
@@ -36,16 +42,16 @@ def test_sizes_never_mix_and_nothing_is_lost(case: tuple[list[int], int]) -> Non
 @settings(deadline=None)
 def test_examples_of_one_size_keep_their_order(case: tuple[list[int], int]) -> None:
     sizes, batch_size = case
-    order = shuffled(len(sizes), "any")
-    seen = list(chain.from_iterable(batches_of(order, sizes, batch_size)))
+    order = shuffle_indices(len(sizes), "any")
+    seen = list(chain.from_iterable(batch_by_size(order, sizes, batch_size)))
     for size in set(sizes):
         assert [i for i in seen if sizes[i] == size] == [i for i in order if sizes[i] == size]
 
 
 def test_shuffled_is_a_permutation_drawn_from_its_address() -> None:
-    assert sorted(shuffled(20, "a", 1)) == list(range(20))
-    assert shuffled(20, "a", 1) == shuffled(20, "a", 1)
-    assert shuffled(20, "a", 1) != shuffled(20, "a", 2)
+    assert sorted(shuffle_indices(20, "a", 1)) == list(range(20))
+    assert shuffle_indices(20, "a", 1) == shuffle_indices(20, "a", 1)
+    assert shuffle_indices(20, "a", 1) != shuffle_indices(20, "a", 2)
 
 
 @given(numbers, numbers, st.integers(0, 5), st.integers(0, 3))
@@ -53,7 +59,9 @@ def test_shuffled_is_a_permutation_drawn_from_its_address() -> None:
 def test_shuffled_targets_are_used_up_before_any_comes_again(
     n_target: int, n_source: int, visits: int, seed: int
 ) -> None:
-    drawn = [target_order("shuffled", n_target, n_source, visit, seed) for visit in range(visits)]
+    drawn = [
+        draw_target_order("shuffled", n_target, n_source, epoch, seed) for epoch in range(visits)
+    ]
     assert all(len(indices) == n_source for indices in drawn)
     stream = list(chain.from_iterable(drawn))
     for start in range(0, len(stream) - n_target + 1, n_target):
@@ -63,41 +71,43 @@ def test_shuffled_targets_are_used_up_before_any_comes_again(
 @given(numbers, numbers, st.integers(0, 5), st.integers(0, 3))
 @settings(deadline=None)
 def test_published_targets_are_repeated_or_cut_to_the_sources_number(
-    n_target: int, n_source: int, visit: int, seed: int
+    n_target: int, n_source: int, epoch: int, seed: int
 ) -> None:
     repeated = [index for _ in range(n_source) for index in range(n_target)][:n_source]
-    assert sorted(target_order("published", n_target, n_source, visit, seed)) == sorted(repeated)
+    assert sorted(draw_target_order("published", n_target, n_source, epoch, seed)) == sorted(
+        repeated
+    )
 
 
 @pytest.mark.parametrize("sampling", ["published", "shuffled"])
 def test_target_order_follows_visit_and_seed(sampling: str) -> None:
-    first = target_order(sampling, 30, 20, 0, 0)
-    assert first == target_order(sampling, 30, 20, 0, 0)
-    assert first != target_order(sampling, 30, 20, 1, 0)
-    assert first != target_order(sampling, 30, 20, 0, 1)
+    first = draw_target_order(sampling, 30, 20, 0, 0)
+    assert first == draw_target_order(sampling, 30, 20, 0, 0)
+    assert first != draw_target_order(sampling, 30, 20, 1, 0)
+    assert first != draw_target_order(sampling, 30, 20, 0, 1)
 
 
-def picks(address: tuple[object, ...] | None, visit: int = 0) -> list[Pick]:
+def picks(address: tuple[object, ...] | None, epoch: int = 0) -> list[BatchIndices]:
     order = BatchOrder([(16, 16)] * 20, 3, address)
-    order.set_epoch(visit)
+    order.set_epoch(epoch)
     assert len(list(order)) == len(order) == 7
     return list(order)
 
 
 def test_training_order_follows_address_and_visit() -> None:
-    def indices(address: str, visit: int) -> list[list[int]]:
-        return [pick.indices for pick in picks((address,), visit)]
+    def indices(address: str, epoch: int) -> list[list[int]]:
+        return [pick.indices for pick in picks((address,), epoch)]
 
     assert indices("a", 2) == indices("a", 2)
     assert indices("a", 2) != indices("a", 3)
     assert indices("a", 2) != indices("b", 2)
-    assert {pick.visit for pick in picks(("a",), 2)} == {2}
+    assert {pick.epoch for pick in picks(("a",), 2)} == {2}
 
 
 def test_judging_order_is_the_files_and_has_no_visit() -> None:
-    seen = picks(None, visit=5)
+    seen = picks(None, epoch=5)
     assert list(chain.from_iterable(pick.indices for pick in seen)) == list(range(20))
-    assert {pick.visit for pick in seen} == {None}
+    assert {pick.epoch for pick in seen} == {None}
 
 
 def test_judging_keeps_slices_of_mixed_sizes_in_file_order() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from factories import write_plain
+from kits.factories import write_plain
 
 from flmrcm.data.provenance import Provenance, read_provenance
 from flmrcm.errors import DataLayoutError

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from factories import make_source
+from kits.factories import make_source
+from kits.raw_files import raw_kspace, write_raw
 from numpy.testing import assert_allclose
-from raw_files import raw_kspace, write_raw
 
 from flmrcm.data.h5 import read_header, read_slice
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
-from flmrcm.data.transforms import denormalise, prepare
+from flmrcm.data.transforms import denormalise, prepare_images
 from flmrcm.errors import ConfigErrors, DataLayoutError
 
 FILES = "multicoil_{split}/file_brain_AX{contrast}_*.h5"
@@ -33,11 +33,11 @@ def raw_source(root: Path, **options) -> Source:
 
 
 def test_a_pattern_finds_splits_and_contrasts_in_the_names(downloaded: Path) -> None:
-    names = [volume.name for volume in raw_source(downloaded).volumes("train")]
+    names = [volume.name for volume in raw_source(downloaded).list_volumes("train")]
     assert names == ["file_brain_AXT1_200_1", "file_brain_AXT1_200_2"]
     assert raw_source(downloaded).has("val")
     assert not raw_source(downloaded).has("test")
-    assert len(raw_source(downloaded, contrast="T2").volumes("val")) == 1
+    assert len(raw_source(downloaded, contrast="T2").list_volumes("val")) == 1
 
 
 def test_the_oversampled_kspace_and_its_smaller_target_go_together(downloaded: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_oversampled_kspace_and_its_smaller_target_go_together(downloaded: P
     assert target is not None
     pair = torch.from_numpy(kspace)[None], torch.from_numpy(target)[None]
     full = torch.ones(1, 1, 1, 32, dtype=torch.bool)
-    seen = prepare(pair[0], full, pair[1], 320, clamp_target=False)
+    seen = prepare_images(pair[0], full, pair[1], 320, clamp_target=False)
     image = denormalise(seen.target, seen.mean, seen.std)
     assert_allclose(image[0, 0], target, rtol=1e-4, atol=1e-5)
     inside = seen.image.abs() < 6
@@ -64,13 +64,13 @@ def test_files_with_nan_are_left_out_when_asked_for(downloaded: Path) -> None:
     kspace = raw_kspace()
     kspace[1] = np.nan
     write_raw(downloaded / "multicoil_train", "file_brain_AXT1_200_1", kspace)
-    names = [v.name for v in raw_source(downloaded, skip_broken=True).volumes("train")]
+    names = [v.name for v in raw_source(downloaded, skip_broken=True).list_volumes("train")]
     assert names == ["file_brain_AXT1_200_2"]
 
 
 def test_where_nothing_fits_the_pattern_is_shown(downloaded: Path) -> None:
     with pytest.raises(DataLayoutError, match=r"<root>/multicoil_<split>/file_brain_AX<contrast>_"):
-        raw_source(downloaded).volumes("test")
+        raw_source(downloaded).list_volumes("test")
 
 
 @pytest.mark.parametrize("files", ["{contrast}/*.h5", "{splt}/*.h5", "{split}/{contrast", "*.h5"])

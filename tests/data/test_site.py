@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from factories import make_site, make_source, write_scan, write_site
+from kits.factories import make_site, make_source, write_scan, write_site
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, DataLayoutError
-from flmrcm.learning.compute import Compute, quiet_lightning
-from flmrcm.physics.masks import Equispaced, Random
+from flmrcm.learning.compute import Compute, silence_lightning
+from flmrcm.mri.masks import Equispaced, Random
 from flmrcm.types import Batch
 
 CPU = torch.device("cpu")
@@ -25,9 +25,9 @@ def root(tmp_path: Path) -> Path:
     return write_site(tmp_path / "here")
 
 
-def train_batches(site: Site, visit: int = 0) -> Iterator[Batch]:
+def train_batches(site: Site, epoch: int = 0) -> Iterator[Batch]:
     loader = site.train_dataloader()
-    loader.sampler.set_epoch(visit)
+    loader.sampler.set_epoch(epoch)
     return (site.prepare_batch(raw, CPU) for raw in loader)
 
 
@@ -79,8 +79,8 @@ def test_judging_masks_follow_the_masks_own_seed(root: Path) -> None:
 
 
 def test_training_masks_follow_run_seed_and_visit(root: Path) -> None:
-    def masks(seed: int, visit: int) -> dict[tuple[str, int], tuple[bool, ...]]:
-        return masks_of(train_batches(make_site(root, Random((2,)), seed=seed), visit))
+    def masks(seed: int, epoch: int) -> dict[tuple[str, int], tuple[bool, ...]]:
+        return masks_of(train_batches(make_site(root, Random((2,)), seed=seed), epoch))
 
     first = masks(1, 0)
     assert first == masks(1, 0)
@@ -95,7 +95,7 @@ def test_training_masks_know_no_batch(root: Path) -> None:
 
 
 def test_a_pass_visits_every_slice_once_in_its_own_order(root: Path) -> None:
-    first, second = (list(masks_of(train_batches(make_site(root), visit))) for visit in (0, 1))
+    first, second = (list(masks_of(train_batches(make_site(root), epoch))) for epoch in (0, 1))
     assert sorted(first) == sorted(second) == sorted(set(first))
     assert len(first) == 7
     assert first != second
@@ -122,7 +122,7 @@ def test_slices_of_all_sizes_are_visited(tmp_path: Path) -> None:
         for pair in zip(batch.volume, batch.slice.tolist(), strict=True)
     ]
     assert sorted(seen) == [(f"here/{name}", i) for name in "abc" for i in range(3)]
-    assert site.image_sizes("train") == {(16, 12)}
+    assert site.list_image_sizes("train") == {(16, 12)}
 
 
 def test_a_pooled_site_keeps_each_institutions_own_masks(tmp_path: Path) -> None:
@@ -160,14 +160,14 @@ def test_a_trainer_sees_the_batches_of_the_local_loop(root: Path) -> None:
     site, trainer = make_site(root), Compute("cpu").trainer()
     for judge, split in ((trainer.validate, "val"), (trainer.test, "test")):
         catcher = Catcher()
-        with quiet_lightning():
+        with silence_lightning():
             judge(catcher, datamodule=site, verbose=False)
         assert_same(iter(catcher.seen), judged_batches(site, split))
 
 
 def test_another_split_can_stand_in_for_the_test_split(root: Path) -> None:
     site = make_site(root)
-    stand_in = site.judged_on("val")
+    stand_in = site.with_test_split("val")
     raws = zip(stand_in.test_dataloader(), site.val_dataloader(), strict=True)
     assert all(one.volume == two.volume for one, two in raws)
     assert {name for raw in site.test_dataloader() for name in raw.volume} == {"test_0"}
@@ -176,8 +176,8 @@ def test_another_split_can_stand_in_for_the_test_split(root: Path) -> None:
 def test_companions_are_as_many_as_the_sources_slices(root: Path) -> None:
     site = make_site(root)
 
-    def pairs(visit: int, source: str = "there") -> list[tuple[str, int]]:
-        raws = site.companions(10, "shuffled", visit, source)
+    def pairs(epoch: int, source: str = "there") -> list[tuple[str, int]]:
+        raws = site.target_batches(10, "shuffled", epoch, source)
         return [p for raw in raws for p in zip(raw.volume, raw.slice.tolist(), strict=True)]
 
     assert len(pairs(0)) == 10
@@ -209,7 +209,7 @@ def test_no_slice_left_is_said_so(root: Path) -> None:
 def test_memory_sizes_and_label_are_known_before_loading(root: Path) -> None:
     site = make_site(root, resolution=12)
     assert site.n_bytes("train") == 7 * 16 * 16 * (8 + 4)
-    assert site.image_sizes("train") == {(12, 12)}
+    assert site.list_image_sizes("train") == {(12, 12)}
     assert site.has("val")
     assert not make_site(root.parent / "nowhere").has("val")
     assert site.label == "here"

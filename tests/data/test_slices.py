@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import write_scan
+from kits.factories import write_scan
 
 from flmrcm.data.h5 import Volume, read_slice
-from flmrcm.data.order import Pick
+from flmrcm.data.order import BatchIndices
 from flmrcm.data.slices import RawBatch, Slices
 
 Examples = list[tuple[Volume, int]]
@@ -25,8 +25,8 @@ def same(one: RawBatch, two: RawBatch) -> bool:
 
 
 def test_an_item_is_the_batch_that_was_picked(examples: Examples) -> None:
-    raw = Slices(examples)[Pick([2, 0], 7)]
-    assert (raw.volume, raw.site, raw.visit) == (["b", "a"], ["here", "here"], 7)
+    raw = Slices(examples)[BatchIndices([2, 0], 7)]
+    assert (raw.volume, raw.site, raw.epoch) == (["b", "a"], ["here", "here"], 7)
     assert raw.slice.tolist() == [1, 0]
     assert raw.kspace.shape == (2, 2, 16, 16)
     assert raw.kspace.dtype == torch.complex64
@@ -38,18 +38,18 @@ def test_an_item_is_the_batch_that_was_picked(examples: Examples) -> None:
 
 def test_memory_changes_nothing(examples: Examples) -> None:
     kept = Slices(examples, in_memory=True).load()
-    assert same(kept[Pick([1, 2], None)], Slices(examples)[Pick([1, 2], None)])
+    assert same(kept[BatchIndices([1, 2], None)], Slices(examples)[BatchIndices([1, 2], None)])
 
 
 def test_memory_needs_the_disk_no_more(examples: Examples) -> None:
     kept = Slices(examples, in_memory=True).load()
     for volume, _ in examples:
         volume.path.unlink(missing_ok=True)
-    assert kept.load()[Pick([0], None)].volume == ["a"]
+    assert kept.load()[BatchIndices([0], None)].volume == ["a"]
 
 
 def test_memory_is_counted_before_it_is_taken(examples: Examples) -> None:
-    raw = Slices(examples)[Pick([0, 1, 2], None)]
+    raw = Slices(examples)[BatchIndices([0, 1, 2], None)]
     assert Slices(examples).n_bytes == raw.kspace.nbytes + raw.target.nbytes
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from factories import make_source, scanned, write_plain, write_scan, write_site
+from kits.factories import make_source, scanned, write_plain, write_scan, write_site
 
 from flmrcm.data.h5 import write_volume
-from flmrcm.data.source import Source, foreground_shares
+from flmrcm.data.source import Source, compute_foreground_shares
 from flmrcm.errors import ConfigErrors, DataLayoutError
 
 
@@ -22,11 +22,11 @@ def ten(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def names(source: Source, split: str = "train") -> list[str]:
-    return [volume.name for volume in source.volumes(split)]
+    return [volume.name for volume in source.list_volumes(split)]
 
 
 def test_volumes_come_in_file_order_and_know_their_site(ten: Path) -> None:
-    volumes = make_source(ten).volumes("train")
+    volumes = make_source(ten).list_volumes("train")
     assert [volume.name for volume in volumes] == [f"train_{i}" for i in range(10)]
     assert {volume.site for volume in volumes} == {"ten"}
 
@@ -35,11 +35,11 @@ def test_a_missing_or_empty_folder_says_what_the_layout_is(tmp_path: Path) -> No
     source = make_source(tmp_path / "site")
     assert not source.has("train")
     with pytest.raises(DataLayoutError, match=r"train isn't there; the layout is <root>/"):
-        source.volumes("train")
+        source.list_volumes("train")
     (tmp_path / "site" / "T1" / "train").mkdir(parents=True)
     assert not source.has("train")
     with pytest.raises(DataLayoutError, match=r"holds no \.h5 files.*sites\.site\.root"):
-        source.volumes("train")
+        source.list_volumes("train")
 
 
 def test_a_split_is_there_when_it_holds_volumes(ten: Path) -> None:
@@ -85,7 +85,7 @@ def test_dealing_follows_the_data_seed(ten: Path) -> None:
 
 def test_too_few_volumes_can_not_be_dealt(ten: Path) -> None:
     with pytest.raises(DataLayoutError, match="10 volumes can't be dealt to 11 clients"):
-        make_source(ten, share=(10, 11)).volumes("train")
+        make_source(ten, share=(10, 11)).list_volumes("train")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_slice_ranges_are_half_open_and_clipped(
     tmp_path: Path, slices: tuple[int, int] | None, kept: list[int]
 ) -> None:
     volume = write_scan(tmp_path / "v.h5", n=4)
-    assert make_source(tmp_path, slices=slices).slice_indices(volume) == kept
+    assert make_source(tmp_path, slices=slices).select_slices(volume) == kept
 
 
 def test_slices_with_too_little_foreground_are_left_out(tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ def test_slices_with_too_little_foreground_are_left_out(tmp_path: Path) -> None:
     write_volume(tmp_path / "v.h5", image.astype(np.complex64), image, {})
     volume = write_scan(tmp_path / "other.h5")
     volume = type(volume)(tmp_path / "v.h5", "here", (4, 1, 8, 8), "reconstruction_esc", (8, 8))
-    assert foreground_shares(volume).tolist() == [0, 1, 0.5, 0]
+    assert compute_foreground_shares(volume).tolist() == [0, 1, 0.5, 0]
     for least, kept in ((0.0, [0, 1, 2, 3]), (0.02, [1, 2]), (0.5, [1, 2]), (0.51, [1])):
-        assert make_source(tmp_path, foreground=least).slice_indices(volume) == kept
-    assert make_source(tmp_path, foreground=0.02, slices=(2, 4)).slice_indices(volume) == [2]
+        assert make_source(tmp_path, foreground=least).select_slices(volume) == kept
+    assert make_source(tmp_path, foreground=0.02, slices=(2, 4)).select_slices(volume) == [2]
 
 
 def broken_site(root: Path) -> Path:
@@ -136,25 +136,25 @@ def test_broken_volumes_and_only_they_are_left_out(
 
 def test_a_broken_volume_stops_the_run_unless_told_otherwise(tmp_path: Path) -> None:
     with pytest.raises(DataLayoutError, match=r"a_truncated\.h5"):
-        make_source(broken_site(tmp_path / "site")).volumes("train")
+        make_source(broken_site(tmp_path / "site")).list_volumes("train")
 
 
 def test_a_volume_without_target_says_which_data_set_it_lacks(tmp_path: Path) -> None:
     write_plain(tmp_path / "T1" / "train" / "v.h5", kspace=scanned(2, (16, 16))[0])
     with pytest.raises(DataLayoutError, match=r"v\.h5: holds no target \(reconstruction_esc"):
-        make_source(tmp_path).volumes("train")
+        make_source(tmp_path).list_volumes("train")
 
 
 def test_a_split_of_broken_volumes_only_is_refused(tmp_path: Path) -> None:
     write_plain(tmp_path / "T1" / "train" / "v.h5", kspace=np.zeros(3))
     with pytest.raises(DataLayoutError, match="every volume of split 'train' is broken"):
-        make_source(tmp_path, skip_broken=True).volumes("train")
+        make_source(tmp_path, skip_broken=True).list_volumes("train")
 
 
 def test_the_coils_asked_for_are_checked(ten: Path) -> None:
-    assert len(make_source(ten, coils="single").volumes("train")) == 10
+    assert len(make_source(ten, coils="single").list_volumes("train")) == 10
     with pytest.raises(DataLayoutError, match="single-coil, but coils=multi is asked"):
-        make_source(ten, coils="multi").volumes("train")
+        make_source(ten, coils="multi").list_volumes("train")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_generator_makes_the_data_when_asked_and_not_before(tmp_path: Path) ->
     assert (source.folder, maker.made) == (tmp_path / "made", [])
     source.ensure()
     assert maker.made == ["T1"]
-    assert len(source.volumes("train")) == 2
+    assert len(source.list_volumes("train")) == 2
 
 
 def test_a_folder_of_the_users_is_never_generated(tmp_path: Path) -> None:

@@ -2,21 +2,21 @@
 
 import pytest
 import torch
-from factories import scanned
+from kits.factories import scanned
 from torch.testing import assert_close
 
 from flmrcm.data.transforms import (
     CLAMP,
-    as_mask,
     center_crop,
-    crop_size,
+    choose_crop_size,
     denormalise,
     normalise,
-    prepare,
-    zero_filled,
+    prepare_images,
+    reconstruct_zero_filled,
+    stack_masks,
 )
-from flmrcm.physics.fourier import fft2c
-from flmrcm.physics.masks import Random
+from flmrcm.mri.fourier import fft2c
+from flmrcm.mri.masks import Random
 
 EVERYTHING = torch.ones(1, 1, 1, 12, dtype=torch.bool)
 
@@ -25,7 +25,7 @@ def test_an_unmasked_slice_is_its_own_image() -> None:
     for coils in (1, 3):
         kspace, image = scanned(2, (16, 12), coils)
         batched = torch.from_numpy(kspace).view(2, coils, 16, 12)
-        assert_close(zero_filled(batched, EVERYTHING), torch.from_numpy(image))
+        assert_close(reconstruct_zero_filled(batched, EVERYTHING), torch.from_numpy(image))
 
 
 def test_an_unmeasured_column_counts_for_nothing() -> None:
@@ -34,8 +34,10 @@ def test_an_unmeasured_column_counts_for_nothing() -> None:
     mask[..., 3] = False
     changed = kspace.clone()
     changed[..., 3] = 99
-    assert_close(zero_filled(kspace, mask), zero_filled(changed, mask))
-    assert not torch.allclose(zero_filled(kspace, mask), zero_filled(kspace, EVERYTHING))
+    assert_close(reconstruct_zero_filled(kspace, mask), reconstruct_zero_filled(changed, mask))
+    assert not torch.allclose(
+        reconstruct_zero_filled(kspace, mask), reconstruct_zero_filled(kspace, EVERYTHING)
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,9 +61,9 @@ def test_the_crop_is_fastmris(size: tuple[int, int]) -> None:
 
 
 def test_a_network_sees_the_least_of_resolution_kspace_and_target() -> None:
-    assert crop_size(256, (640, 320), (320, 320)) == (256, 256)
-    assert crop_size(400, (640, 320), (320, 300)) == (320, 300)
-    assert crop_size(400, (200, 640), (320, 320)) == (200, 320)
+    assert choose_crop_size(256, (640, 320), (320, 320)) == (256, 256)
+    assert choose_crop_size(400, (640, 320), (320, 300)) == (320, 300)
+    assert choose_crop_size(400, (200, 640), (320, 320)) == (200, 320)
 
 
 def test_denormalise_undoes_normalise() -> None:
@@ -73,9 +75,9 @@ def test_denormalise_undoes_normalise() -> None:
 
 def test_input_and_target_are_normalised_by_the_input() -> None:
     kspace, image = (torch.from_numpy(x) for x in scanned(2, (16, 12)))
-    mask = as_mask([Random((3,))(12, seed) for seed in (0, 1)], torch.device("cpu"))
-    found = prepare(kspace.unsqueeze(1), mask, image, 256, clamp_target=False)
-    blurred = zero_filled(kspace.unsqueeze(1), mask)
+    mask = stack_masks([Random((3,))(12, seed) for seed in (0, 1)], torch.device("cpu"))
+    found = prepare_images(kspace.unsqueeze(1), mask, image, 256, clamp_target=False)
+    blurred = reconstruct_zero_filled(kspace.unsqueeze(1), mask)
     assert_close(found.mean, blurred.mean((1, 2)))
     assert_close(found.std, blurred.flatten(1).std(1))  # unbiased
     assert found.image.shape == found.target.shape == (2, 1, 16, 12)
@@ -85,7 +87,7 @@ def test_input_and_target_are_normalised_by_the_input() -> None:
 
 def test_the_statistics_are_those_of_the_cropped_image() -> None:
     kspace, image = (torch.from_numpy(x) for x in scanned(1, (16, 12)))
-    found = prepare(kspace.unsqueeze(1), EVERYTHING, image, 8, clamp_target=False)
+    found = prepare_images(kspace.unsqueeze(1), EVERYTHING, image, 8, clamp_target=False)
     assert found.image.shape == (1, 1, 8, 8)
     assert_close(found.mean, center_crop(image, 8, 8).mean((1, 2)))
 
@@ -95,13 +97,13 @@ def test_only_the_published_profile_clamps_targets(clamp_target: bool) -> None:
     image = torch.ones(1, 16, 12)
     image[0, 8, 6] = 1000  # one bright pixel lies 13 σ from the mean
     kspace = fft2c(image.to(torch.complex64))
-    found = prepare(kspace.unsqueeze(1), EVERYTHING, image, 256, clamp_target)
+    found = prepare_images(kspace.unsqueeze(1), EVERYTHING, image, 256, clamp_target)
     assert found.image.max() == CLAMP
     assert (found.target.max() == CLAMP) == clamp_target
 
 
 def test_masks_are_stacked_along_the_batch() -> None:
     rows = [torch.tensor([True, False, True]), torch.tensor([False, False, True])]
-    mask = as_mask(rows, torch.device("cpu"))
+    mask = stack_masks(rows, torch.device("cpu"))
     assert mask.shape == (2, 1, 1, 3)
     assert mask[1, 0, 0].tolist() == [False, False, True]

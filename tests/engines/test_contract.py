@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from books_kit import Scale, booked_bytes, books
-from engines_kit import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
-from faulty_engine import garbage, with_faults
-from laws_kit import equal
+from kits.engines import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
+from kits.faulty_engine import garbage, with_faults
+from kits.laws import equal
+from kits.ledgers import Scale, booked_bytes, books
 
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import ServerState
@@ -113,5 +113,5 @@ def test_who_stops_listening_may_call_again(engine):
 
 def test_an_engine_that_was_closed_starts_again(engine):
     engine.close()
-    (reply,) = engine.call("evaluate", messages(("east",)))
+    (reply,) = engine.call("validate", messages(("east",)))
     assert reply.metrics["psnr/fastmri"] > 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flmrcm.engines.devices import gpu_share
+from flmrcm.engines.devices import share_gpus
 from flmrcm.errors import ConfigErrors
 
 
@@ -11,8 +11,8 @@ from flmrcm.errors import ConfigErrors
     [(2, 0, 0), (2, 1, 0.5), (3, 2, 0.5), (2, 2, 1), (2, 5, 2), (1, 8, 8)],
 )
 def test_what_is_not_said_is_shared_out_evenly_and_fits(processes, gpus, share):
-    assert gpu_share(None, processes, gpus) == share
-    assert gpu_share(share, processes, gpus) == share
+    assert share_gpus(None, processes, gpus) == share
+    assert share_gpus(share, processes, gpus) == share
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ def test_what_is_not_said_is_shared_out_evenly_and_fits(processes, gpus, share):
 )
 def test_more_than_there_is_is_refused(asked, processes, gpus):
     with pytest.raises(ConfigErrors, match=f"{processes} actors with {asked} each don't fit"):
-        gpu_share(asked, processes, gpus)
+        share_gpus(asked, processes, gpus)
 
 
 @pytest.mark.parametrize("asked", [-1, -0.5, 1.5])
 def test_parts_of_several_gpus_are_refused(asked):
     with pytest.raises(ConfigErrors, match="a share below 1, or whole GPUs"):
-        gpu_share(asked, 1, 4)
+        share_gpus(asked, 1, 4)
 
 
 def test_none_is_a_share_too():
-    assert gpu_share(0, 99, 1) == 0
+    assert share_gpus(0, 99, 1) == 0

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from engines_kit import needs_ray
-from guard_kit import Guard
+from kits.engines import needs_ray
+from kits.network_guard import Guard
 
 
 @pytest.fixture

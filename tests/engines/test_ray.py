@@ -8,19 +8,19 @@ from functools import partial
 
 import pytest
 import torch
-from books_kit import booked_bytes, books, weight
-from engines_kit import behind, clients, engine_of, messages, needs_ray, setting
+from kits.engines import behind, clients, engine_of, messages, needs_ray, setting
+from kits.ledgers import booked_bytes, books, weight
 
 from flmrcm.engines import ray
 from flmrcm.engines.ray import RayActors
 from flmrcm.errors import ConfigErrors
-from flmrcm.federation.crew import Crew
+from flmrcm.federation.clients import Clients
 from flmrcm.federation.ledger import LEDGER
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.wire import Wire
 from flmrcm.strategies.fedavg import FedAvg
 
-NOBODY = Crew({}, dict)
+NOBODY = Clients({}, dict)
 
 
 @pytest.fixture
@@ -54,18 +54,18 @@ def test_a_gpu_is_refused_where_there_is_none(installed, monkeypatch):
 
 
 def test_an_engine_that_is_not_called_starts_nothing(installed, monkeypatch):
-    monkeypatch.setattr(ray, "started", None)
+    monkeypatch.setattr(ray, "start_ray", None)
     RayActors(NOBODY, MemoryStore()).close()
 
 
 class Spy(Wire):
     """Weighs what is handed to Ray and what Ray hands back."""
 
-    def packed(self, message):
-        return self._weighed("to_site", super().packed(message))
+    def pack(self, message):
+        return self._weighed("to_site", super().pack(message))
 
-    def unpacked(self, message):
-        return super().unpacked(self._weighed("from_site", message))
+    def unpack(self, message):
+        return super().unpack(self._weighed("from_site", message))
 
     def _weighed(self, way, travelling):
         if getattr(travelling, "error", None) is None:
@@ -91,7 +91,7 @@ def engine(clinics, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ray")
     make = partial(RayActors, actors=1, threads=1, wire="bf16")
     engine = engine_of(make, clinics, FedAvg(), folder, "bf16")
-    engine.recipe = partial(unlucky, clinics, folder, os.getpid())
+    engine.factory = partial(unlucky, clinics, folder, os.getpid())
     engine.wire = Spy("bf16")
     yield engine
     engine.close()

@@ -4,7 +4,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from engines_kit import needs_ray
+from kits.engines import needs_ray
 
 from flmrcm.engines import ray_start
 
@@ -21,7 +21,7 @@ def told(monkeypatch):
 
 
 def test_ray_is_told_to_report_nothing_and_to_ask_nobody(told):
-    ray_start.started()
+    ray_start.start_ray()
     assert told["RAY_USAGE_STATS_ENABLED"] == "0"
     assert told["include_dashboard"] is False
     assert told["http_proxy"] == "http://127.0.0.1:9"
@@ -30,10 +30,10 @@ def test_ray_is_told_to_report_nothing_and_to_ask_nobody(told):
 def test_this_process_keeps_its_environment(told, monkeypatch):
     monkeypatch.setenv("no_proxy", "intranet")
     before = dict(os.environ)
-    ray_start.started()
+    ray_start.start_ray()
     assert dict(os.environ) == before
 
 
 @needs_ray
 def test_ray_listens_on_loopback_only():
-    assert ray_start.started().util.get_node_ip_address() == "127.0.0.1"
+    assert ray_start.start_ray().util.get_node_ip_address() == "127.0.0.1"

@@ -4,14 +4,14 @@ from functools import partial
 
 import pytest
 import torch
-from books_kit import keep_books
-from engines_kit import STRATEGIES, clients, engine_of, messages
-from laws_kit import equal
+from kits.engines import STRATEGIES, clients, engine_of, messages
+from kits.laws import equal
+from kits.ledgers import keep_books
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.worker import Worker
 from flmrcm.errors import DataLayoutError
-from flmrcm.federation.border import HousePolicy
+from flmrcm.federation.policy import SitePolicy
 from flmrcm.federation.wire import Wire
 from flmrcm.types import Broadcast
 
@@ -19,15 +19,17 @@ SCAFFOLD = STRATEGIES["scaffold"]
 
 
 def worker(root, folder, kind="fp32"):
-    recipe = partial(clients, root, SCAFFOLD, folder, kind)
-    return Worker(recipe, folder / "memory", threads=1)
+    factory = partial(clients, root, SCAFFOLD, folder, kind)
+    return Worker(factory, folder / "memory", threads=1)
 
 
 @pytest.fixture
 def asked():
     message = messages()["east"]
     state = SCAFFOLD.start(message.weights, ["east"])
-    return lambda round_: Broadcast(round_, message.weights, SCAFFOLD.extras_for("east", state, ()))
+    return lambda round_: Broadcast(
+        round_, message.weights, SCAFFOLD.build_extras("east", state, ())
+    )
 
 
 def test_each_call_may_go_to_another_worker(clinics, tmp_path, asked):
@@ -50,7 +52,7 @@ def test_a_worker_forgets_what_it_is_not_told_was_kept(clinics, tmp_path, asked)
 
 def test_a_site_computes_in_float32_whatever_the_wire(clinics, tmp_path, asked):
     one = worker(clinics, tmp_path, "bf16")
-    reply, _ = one.answer("train", "east", Wire("bf16").packed(asked(0)), {})
+    reply, _ = one.answer("train", "east", Wire("bf16").pack(asked(0)), {})
     memory = one.engine.store.load("east").tensors["control"]
     assert {tensor.dtype for tensor in reply.weights.values()} == {torch.bfloat16}
     assert {tensor.dtype for tensor in memory.values()} == {torch.float32}
@@ -59,7 +61,7 @@ def test_a_site_computes_in_float32_whatever_the_wire(clinics, tmp_path, asked):
 def limited(root, folder):
     made = clients(root, SCAFFOLD, folder)
     payloads = ["weights", "metrics", "control_change"]
-    keep_books(made, folder, HousePolicy(payloads=payloads, most_calls={"train": 2}))
+    keep_books(made, folder, SitePolicy(payloads=payloads, most_calls={"train": 2}))
     return made
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.attendance import Tolerance
 from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.ledger import Ledger
-from flmrcm.federation.wire import IN_FULL
+from flmrcm.federation.participation import Tolerance
+from flmrcm.federation.wire import FULL_PRECISION
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import CONTROL, CONTROL_CHANGE, Scaffold
 from flmrcm.types import Broadcast, Reply
@@ -22,7 +22,7 @@ MESSAGES = dict.fromkeys(("east", "north"), SENT)
 class Canned:
     """Answers every call with the same replies."""
 
-    wire = IN_FULL
+    wire = FULL_PRECISION
 
     def __init__(self, *replies):
         self.replies = replies
@@ -39,7 +39,7 @@ def good(site, **extras):
 
 
 def calls(*replies, strategy=None, quorum=1, **bench):
-    tolerance = Tolerance(quorum=quorum, bench_after=1)
+    tolerance = Tolerance(quorum=quorum, suspend_after=1)
     return RoundCalls(Canned(*replies), strategy or FedAvg(), tolerance, Ledger(), bench, 0)
 
 
@@ -63,7 +63,7 @@ def test_a_mean_gets_one_reply_at_a_time_and_a_robust_rule_all():
 
 def test_a_benched_site_is_noted_and_not_present():
     here = calls(east=(0, 3), north=(1, 0))
-    assert here.present(["east", "north"]) == ["north"]
+    assert here.list_present(["east", "north"]) == ["north"]
     assert [(row.site, row.metric) for row in here.rows] == [("east", "benched")]
 
 

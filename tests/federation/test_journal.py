@@ -1,13 +1,13 @@
 """The journal: what is written is read, and a crash costs a line at most."""
 
 from flmrcm.federation.journal import Journal
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 ROWS = [
-    Row(0, "train", "here", "loss", "", 0.5),
-    Row(0, "val", "here", "psnr", "fastmri", 30.25),
-    Row(1, "train", "here", "loss", "", 0.1 + 0.2),
-    Row(1, "test", "here", "psnr", "fastmri", 31.0),
+    Measurement(0, "train", "here", "loss", "", 0.5),
+    Measurement(0, "val", "here", "psnr", "fastmri", 30.25),
+    Measurement(1, "train", "here", "loss", "", 0.1 + 0.2),
+    Measurement(1, "test", "here", "psnr", "fastmri", 31.0),
 ]
 
 

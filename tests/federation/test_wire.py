@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from flmrcm.errors import ConfigErrors, FlmrcmError
-from flmrcm.federation.ledger import received, sent
+from flmrcm.federation.ledger import list_received, list_sent
 from flmrcm.federation.wire import Wire
 from flmrcm.types import Broadcast, Reply
 
@@ -21,7 +21,7 @@ def message(sort=Broadcast, value=1.0):
 @pytest.mark.parametrize("sort", [Broadcast, Reply])
 def test_what_every_kind_can_hold_arrives_as_it_left(kind, sort):
     wire, sent = Wire(kind), message(sort, 0.5)
-    arrived = wire.unpacked(wire.packed(sent))
+    arrived = wire.unpack(wire.pack(sent))
     for one, other in [(arrived.weights, sent.weights), *zip(
         arrived.extras.values(), sent.extras.values(), strict=True
     )]:  # fmt: skip
@@ -32,7 +32,7 @@ def test_what_every_kind_can_hold_arrives_as_it_left(kind, sort):
 @pytest.mark.parametrize(("kind", "error"), [("fp32", 0), ("fp16", 2**-11), ("bf16", 2**-8)])
 def test_rounding_is_no_larger_than_the_kind_says(kind, error):
     wire, x = Wire(kind), torch.linspace(0.1, 9, 1000)
-    y = wire.unpacked(wire.packed(Broadcast(0, {"x": x}))).weights["x"]
+    y = wire.unpack(wire.pack(Broadcast(0, {"x": x}))).weights["x"]
     assert ((y - x).abs() <= error * x).all()
     assert bool((y != x).any()) == (kind != "fp32")
 
@@ -40,27 +40,30 @@ def test_rounding_is_no_larger_than_the_kind_says(kind, error):
 @pytest.mark.parametrize(("kind", "n"), [("fp32", 12 + 8), ("bf16", 6 + 8), ("fp16", 6 + 8)])
 def test_bytes_counted_are_the_bytes_of_what_travels(kind, n):
     wire = Wire(kind)
-    travelling = wire.packed(message()).weights
-    assert wire.n_bytes(message().weights) == n == sum(t.nbytes for t in travelling.values())
+    travelling = wire.pack(message()).weights
+    assert wire.count_bytes(message().weights) == n == sum(t.nbytes for t in travelling.values())
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16", "fp16"])
 def test_both_sides_book_the_same_objects(kind):
     wire, asked, reply = Wire(kind), message(), message(sort=Reply)
-    at_site = *sent("train", "east", wire.packed(asked)), *received("train", 0, wire.packed(reply))
-    here = *sent("train", "east", asked, wire), *received("train", 0, reply, wire)
+    at_site = (
+        *list_sent("train", "east", wire.pack(asked)),
+        *list_received("train", 0, wire.pack(reply)),
+    )
+    here = *list_sent("train", "east", asked, wire), *list_received("train", 0, reply, wire)
     assert at_site == here
     assert {entry.dtype for entry in here if entry.name == "w"} == {DTYPES[kind]}
 
 
 def test_a_value_that_fp16_cannot_hold_is_refused():
     with pytest.raises(FlmrcmError, match=r"engine\.wire=fp16: a value of 'w' is too large"):
-        Wire("fp16").packed(message(value=1e5))
-    Wire("bf16").packed(message(value=1e5))
+        Wire("fp16").pack(message(value=1e5))
+    Wire("bf16").pack(message(value=1e5))
 
 
 def test_an_infinity_travels():
-    assert Wire("fp16").packed(message(value=float("inf"))).weights["w"].isinf().all()
+    assert Wire("fp16").pack(message(value=float("inf"))).weights["w"].isinf().all()
 
 
 def test_an_unknown_kind_is_refused():

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import pandas as pd
 import pytest
 from golden.record import RUNS, TOLERANCE, Runs, recorded
-from letters_kit import ByLetters, Desk, Handed, reached
+from kits.envelopes import ByLetters, Desk, Handed, reached
 
 
 class Letters(ByLetters):
     """Sites abroad for a config: their letters are answered at a desk of this process."""
 
-    data_at_hand: ClassVar[bool] = True
+    data_is_local: ClassVar[bool] = True
 
     def __init__(self, clients: Any, store: Any, threads: int | None = None) -> None:
         reach = reached(Handed(Desk(clients, store)))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from factories import write_site
+from kits.factories import write_site
 
 
 @pytest.fixture

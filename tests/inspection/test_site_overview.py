@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from factories import write_site
+from kits.factories import write_site
 
 from flmrcm.errors import DataLayoutError
 from flmrcm.inspection import site_overview

@@ -6,12 +6,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from factories import scanned, write_plain, write_site
+from kits.factories import scanned, write_plain, write_site
 
 from flmrcm.data.h5 import write_volume
-from flmrcm.inspection.facts import examine
-from flmrcm.inspection.places import find_places
-from flmrcm.inspection.suspicions import suspicions
+from flmrcm.inspection.suspicions import find_suspicions
+from flmrcm.inspection.volume_facts import examine
+from flmrcm.inspection.volume_places import find_volume_places
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def volume(site: Path, name: str = "train_0") -> Path:
 
 def found(*folders: Path) -> dict[str, dict[str, str]]:
     """File name → kind → text, of the suspicious volumes."""
-    facts = [examine(place) for folder in folders for place in find_places(folder)]
-    pairs = zip(facts, suspicions(facts), strict=True)
+    facts = [examine(place) for folder in folders for place in find_volume_places(folder)]
+    pairs = zip(facts, find_suspicions(facts), strict=True)
     return {facts.place.path.stem: dict(kinds) for facts, kinds in pairs if kinds}
 
 

@@ -5,49 +5,55 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from factories import scanned, write_plain, write_scan
+from kits.factories import scanned, write_plain, write_scan
 from PIL import Image
 
 from flmrcm.data.h5 import read_header
 from flmrcm.errors import DataLayoutError
-from flmrcm.inspection.thumbnails import data_uri, evenly, fitted, read_images, white_level
+from flmrcm.inspection.thumbnails import (
+    choose_evenly,
+    encode_data_uri,
+    find_white_level,
+    fit_to_side,
+    read_images,
+)
 
 
 @pytest.mark.parametrize(("n", "most"), [(0, 4), (3, 4), (4, 4), (100, 24), (25, 24), (9, 1)])
 def test_evenly_gives_as_many_as_asked_in_order_without_twins(n: int, most: int) -> None:
-    found = evenly(n, most)
+    found = choose_evenly(n, most)
     assert len(found) == min(n, most)
     assert found == sorted(set(found))
     assert all(0 <= index < n for index in found)
 
 
 def test_evenly_leaves_out_as_much_at_both_ends() -> None:
-    first, *_, last = evenly(100, 10)
+    first, *_, last = choose_evenly(100, 10)
     assert (first, last) == (5, 95)
 
 
 @pytest.mark.parametrize(("size", "expected"), [((40, 20), (10, 5)), ((5, 3), (10, 6))])
 def test_the_longer_edge_fits(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert fitted(np.ones(size, np.float32), 10).shape == expected
+    assert fit_to_side(np.ones(size, np.float32), 10).shape == expected
 
 
 def test_shrinking_averages_and_broken_pixels_are_black() -> None:
     image = np.arange(64, dtype=np.float32).reshape(8, 8)
-    assert fitted(image, 4).mean() == pytest.approx(image.mean())
+    assert fit_to_side(image, 4).mean() == pytest.approx(image.mean())
     image[0, 0] = np.nan
-    assert np.isfinite(fitted(image, 8)).all()
+    assert np.isfinite(fit_to_side(image, 8)).all()
 
 
 def test_white_is_in_the_head_and_never_zero() -> None:
     image = np.zeros((1, 20, 20), np.float32)
-    assert white_level(image) == 1.0
+    assert find_white_level(image) == 1.0
     image[0, 5:15, 5:15] = 3.0
-    assert white_level(image) == 3.0
+    assert find_white_level(image) == 3.0
 
 
 def test_a_data_uri_is_the_image() -> None:
     image = np.linspace(0, 2, 256, dtype=np.float32).reshape(16, 16)
-    head, content = data_uri(image, 1.0).split(",")
+    head, content = encode_data_uri(image, 1.0).split(",")
     assert head == "data:image/jpeg;base64"
     shown = np.asarray(Image.open(BytesIO(b64decode(content))), float) / 255
     assert np.abs(shown - image.clip(0, 1)).max() < 0.1

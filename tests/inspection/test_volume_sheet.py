@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import scanned, write_plain
+from kits.factories import scanned, write_plain
 from matplotlib.image import imread
 from PIL import Image
 
 from flmrcm.data.h5 import write_volume
 from flmrcm.errors import DataLayoutError
-from flmrcm.inspection.volume_sheet import tiled, write_contact_sheet
+from flmrcm.inspection.volume_sheet import tile_slices, write_volume_sheet
 
 LETTERS = (1.0, 0.843, 0.373)  # their colour, red green blue
 
@@ -20,7 +20,7 @@ def sheet(folder: Path, n: int = 6, **attributes: object) -> np.ndarray:
     """The sheet of a grey volume, (rows, columns, 3)."""
     target = np.full((n, 20, 16), 2.0, np.float32)
     write_volume(folder / "v.h5", np.zeros((n, 20, 16), np.complex64), target, attributes)
-    write_contact_sheet(folder / "v.h5", folder / "sheets" / "v.png")
+    write_volume_sheet(folder / "v.h5", folder / "sheets" / "v.png")
     return imread(folder / "sheets" / "v.png")[..., :3]
 
 
@@ -29,7 +29,7 @@ def n_like(picture: np.ndarray, color: tuple[float, ...]) -> int:
 
 
 def test_tiles_stand_in_reading_order_and_the_rest_is_black() -> None:
-    page = tiled(np.arange(1, 6, dtype=np.float32).reshape(5, 1, 1) * np.ones((5, 2, 3)), 3)
+    page = tile_slices(np.arange(1, 6, dtype=np.float32).reshape(5, 1, 1) * np.ones((5, 2, 3)), 3)
     assert page[::2, ::3].tolist() == [[1, 2, 3], [4, 5, 0]]
 
 
@@ -69,21 +69,21 @@ def test_a_black_volume_and_broken_pixels_are_drawn_too(tmp_path: Path) -> None:
         path = write_plain(
             tmp_path / f"{name}.h5", kspace=kspace[: len(target)], reconstruction_esc=target
         )
-        write_contact_sheet(path, path.with_suffix(".png"))
+        write_volume_sheet(path, path.with_suffix(".png"))
         assert path.with_suffix(".png").exists()
 
 
 def test_a_volume_that_cannot_be_shown_leaves_nothing_behind(tmp_path: Path) -> None:
     path = write_plain(tmp_path / "v.h5", kspace=scanned(2, (16, 16))[0])
     with pytest.raises(DataLayoutError, match="no target"):
-        write_contact_sheet(path, tmp_path / "v.png")
+        write_volume_sheet(path, tmp_path / "v.png")
     assert [file.name for file in tmp_path.iterdir()] == ["v.h5"]
 
 
 def test_it_is_fast(tmp_path: Path) -> None:
     target = np.random.default_rng(0).random((60, 256, 256), np.float32)
     write_volume(tmp_path / "v.h5", np.zeros((60, 256, 256), np.complex64), target, {})
-    write_contact_sheet(tmp_path / "v.h5", tmp_path / "v.png")
+    write_volume_sheet(tmp_path / "v.h5", tmp_path / "v.png")
     start = time.process_time()
-    write_contact_sheet(tmp_path / "v.h5", tmp_path / "v.png")
+    write_volume_sheet(tmp_path / "v.h5", tmp_path / "v.png")
     assert time.process_time() - start < 2, "half a second on an idle core, and room for a busy one"

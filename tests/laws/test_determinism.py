@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 import torch
-from factories import make_site, make_source
-from laws_kit import equal, fl_mrcm
+from kits.factories import make_site, make_source
+from kits.laws import equal, fl_mrcm
 
 from flmrcm.data.site import Loading, Site
 from flmrcm.federation.memory import MemoryStore
@@ -51,7 +51,7 @@ def test_workers_and_cache_change_nothing(run, sites):
 
 
 def test_a_bystander_site_changes_nothing(run, sites, tmp_path):
-    from factories import write_site
+    from kits.factories import write_site
 
     more = {**sites, "west": make_site(write_site(tmp_path / "west"))}
     pair = {"participants": ("east", "north")}

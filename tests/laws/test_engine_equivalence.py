@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from laws_kit import Setting, equal, fl_mrcm, hospitals
+from kits.laws import Setting, equal, fl_mrcm, hospitals
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.federation.engine import Op

@@ -1,10 +1,10 @@
 """The local loop is Lightning's: a federation of one site equals Trainer.fit, bit for bit."""
 
 import pytest
-from laws_kit import equal
+from kits.laws import equal
 from pytorch_lightning import Trainer
 
-from flmrcm.learning.compute import quiet_lightning
+from flmrcm.learning.compute import silence_lightning
 from flmrcm.seeding import seeded
 from flmrcm.strategies.fedavg import FedAvg
 
@@ -15,7 +15,7 @@ def test_one_site_equals_trainer_fit(setting, precision):
     federated = here.run(FedAvg()).weights
 
     module, site = here.module(), here.sites["east"]
-    with seeded("any seed at all"), quiet_lightning():
+    with seeded("any seed at all"), silence_lightning():
         trainer = Trainer(
             max_epochs=4,
             accelerator="cpu",

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from laws_kit import TARGET, equal, fl_mrcm
+from kits.laws import TARGET, equal, fl_mrcm
 
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.checkpoint import read_checkpoint

@@ -1,17 +1,17 @@
 """What a round bears, and that bearing it changes no bit where nobody fails."""
 
 import pytest
-from faulty_engine import away, garbage, huge, misshapen, run_with, silent, torn, with_faults
-from laws_kit import equal, fl_mrcm
+from kits.faulty_engine import away, garbage, huge, misshapen, run_with, silent, torn, with_faults
+from kits.laws import equal, fl_mrcm
 
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.attendance import Tolerance
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.participation import Tolerance
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.robust import RULES
 from flmrcm.strategies.scaffold import Scaffold
 
-EVERYTHING = Tolerance(2, 60.0, bench_after=1, bench_for=2, norm_factor=50.0, largest_reply=9.0)
+EVERYTHING = Tolerance(2, 60.0, suspend_after=1, suspend_for=2, norm_factor=50.0, largest_reply=9.0)
 TWO = Tolerance(quorum=2)
 EAST = ("east", "train", 0)
 
@@ -33,7 +33,7 @@ def test_with_nobody_failing_every_rule_of_robustness_changes_no_bit(setting, st
     assert equal(bears.run(strategy).weights, plain.run(strategy).weights)
     assert attendance(bears) == attendance(plain) == []
     saved = read_checkpoint(bears.folder / "checkpoints" / "last.pt")
-    assert saved.bench == {}
+    assert saved.suspensions == {}
 
 
 def test_with_nobody_failing_reusing_or_skipping_changes_no_bit(run):
@@ -79,12 +79,12 @@ def test_a_site_that_failed_is_not_asked_again_in_that_round(setting):
     federation = with_faults(here.federation(FedAvg()), {EAST: away})
     federation.run(here.module().model.state_dict())
     asked = federation.engine.asked
-    assert ("east", "evaluate", 0) not in asked
-    assert ("east", "evaluate", 1) in asked
+    assert ("east", "validate", 0) not in asked
+    assert ("east", "validate", 1) in asked
 
 
 def test_a_benched_site_is_not_asked_and_comes_back(setting):
-    here = bearing(setting, Tolerance(2, bench_after=2, bench_for=2), rounds=6)
+    here = bearing(setting, Tolerance(2, suspend_after=2, suspend_for=2), rounds=6)
     faults = {("east", "train", round_): away for round_ in (0, 1)}
     federation = with_faults(here.federation(FedAvg()), faults)
     federation.run(here.module().model.state_dict())
@@ -97,7 +97,7 @@ def test_a_benched_site_is_not_asked_and_comes_back(setting):
 
 @pytest.mark.parametrize("rounds_before", [1, 2, 3])
 def test_the_bench_survives_a_resume_bit_for_bit(setting, rounds_before):
-    tolerance = Tolerance(2, bench_after=2, bench_for=1)
+    tolerance = Tolerance(2, suspend_after=2, suspend_for=1)
     faults = {("east", "train", 0): away, ("east", "train", 1): garbage}
     straight, halves = (bearing(setting, tolerance, rounds=n) for n in (4, rounds_before))
     expected = run_with(straight, Scaffold(), faults)
@@ -124,7 +124,7 @@ def test_a_robust_rule_bears_what_the_norm_does_not_see(setting, rule):
 
 def test_a_round_that_not_all_have_judged_cannot_be_the_best(setting):
     here = bearing(setting, TWO, rounds=3)
-    faults = {("north", "evaluate", round_): away for round_ in (1, 2)}
+    faults = {("north", "validate", round_): away for round_ in (1, 2)}
     run_with(here, FedAvg(), faults)
     assert read_checkpoint(here.folder / "checkpoints" / "best.pt").round == 0
 

@@ -1,11 +1,11 @@
 """What FL-MRCM does when its target sends no latents."""
 
 import pytest
-from faulty_engine import away, empty, run_with
-from laws_kit import TARGET, equal, fl_mrcm
+from kits.faulty_engine import away, empty, run_with
+from kits.laws import TARGET, equal, fl_mrcm
 
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.attendance import Tolerance
+from flmrcm.federation.participation import Tolerance
 from flmrcm.strategies.fedavg import FedAvg
 
 OUTSIDE = {"participants": ("east", "north"), "plan": {"tolerance": Tolerance(quorum=2)}}
@@ -62,7 +62,7 @@ def test_nothing_to_reuse_is_one_line(setting):
 
 
 def test_a_benched_target_is_a_silent_one(setting):
-    tolerance = Tolerance(quorum=2, bench_after=1, bench_for=2)
+    tolerance = Tolerance(quorum=2, suspend_after=1, suspend_for=2)
     changes = OUTSIDE | {"plan": {"tolerance": tolerance}, "rounds": 3}
     state = run_with(setting(**changes), latents("skip"), {(TARGET, "survey", 0): away})
     assert equal(state.weights, setting(**changes).run(FedAvg(target=TARGET)).weights)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from laws_kit import TARGET, equal, fl_mrcm
+from kits.laws import TARGET, equal, fl_mrcm
 
 from flmrcm.seeding import seeded
 from flmrcm.strategies.fedavg import FedAvg
@@ -121,8 +121,8 @@ def test_the_rate_decays_after_its_rounds(run):
 
 def test_only_participants_are_drawn_and_every_draw_is_seeded(setting):
     plan = setting(plan={"participation": 0.5}).federation(FL_MR).plan
-    drawn = [plan.training_sites(round_) for round_ in range(20)]
+    drawn = [plan.draw_participants(round_) for round_ in range(20)]
     with seeded("elsewhere"):
-        assert drawn == [plan.training_sites(round_) for round_ in range(20)]
+        assert drawn == [plan.draw_participants(round_) for round_ in range(20)]
     assert {len(sites) for sites in drawn} == {2}
     assert {site for sites in drawn for site in sites} == set(plan.participants)

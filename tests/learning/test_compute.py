@@ -5,17 +5,17 @@ import warnings
 
 import pytest
 import torch
-from factories import make_batch, make_unet
+from kits.factories import make_batch, make_unet
 from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.learning.compute import Compute, quiet_lightning
+from flmrcm.learning.compute import Compute, silence_lightning
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_training_and_judging_share_device_and_precision(precision: str) -> None:
     compute = Compute("cpu", precision=precision)
-    fabric, trainer = compute.fabric(), compute.trainer()
+    fabric, trainer = compute.build_fabric(), compute.trainer()
     assert fabric.device == trainer.strategy.root_device == torch.device("cpu")
     assert fabric._precision.precision == trainer.precision == precision
 
@@ -26,7 +26,7 @@ def test_training_and_judging_share_device_and_precision(precision: str) -> None
 def test_the_local_loop_computes_in_the_precision_asked_for(
     precision: str, dtype: torch.dtype
 ) -> None:
-    with Compute("cpu", precision=precision).fabric().autocast():
+    with Compute("cpu", precision=precision).build_fabric().autocast():
         assert make_unet()(make_batch()).image.dtype == dtype
 
 
@@ -66,7 +66,7 @@ def test_a_negative_memory_budget_is_refused() -> None:
 
 def test_channels_last_changes_the_layout_and_not_the_image() -> None:
     plain, other = make_unet(channels=4), make_unet(channels=4)
-    Compute("cpu", channels_last=True).ready(other)
+    Compute("cpu", channels_last=True).prepare_model(other)
     weight = other.conv.layers[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert_close(other(make_batch()).image, plain(make_batch()).image)
@@ -76,7 +76,7 @@ def test_channels_last_changes_the_layout_and_not_the_image() -> None:
 def test_quiet_lightning_hushes_its_advice_and_nothing_else() -> None:
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level
-    with quiet_lightning():
+    with silence_lightning():
         assert logger.level == logging.ERROR
         warnings.warn("The 'val_dataloader' does not have many workers which may", stacklevel=1)
         with pytest.warns(UserWarning, match="trouble"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from factories import smooth_images
+from kits.factories import smooth_images
 from numpy.lib.stride_tricks import sliding_window_view
 from skimage import metrics as skimage
 from torch import Tensor
@@ -19,7 +19,7 @@ from flmrcm.learning.metrics import (
     METRICS,
     VolumeScore,
     VolumeScores,
-    mean_scores,
+    average_scores,
     nmse,
     psnr,
     score_volume,
@@ -215,7 +215,7 @@ def test_a_volume_is_let_go_once_it_is_whole() -> None:
     for name in ("s/a", "s/b", "s/c"):
         for image, batch in batches_of_volume(name, *volume(), 2):
             scores.update(image, batch)
-    assert list(scores._open) == ["s/c"]
+    assert list(scores._unfinished) == ["s/c"]
 
 
 def test_scores_are_forgotten_on_reset() -> None:
@@ -233,5 +233,5 @@ def test_means_are_over_volumes_not_slices() -> None:
         VolumeScore("s/b", "psnr", "fastmri", 20.0, 1),
         VolumeScore("s/b", "ssim", "fastmri", 0.5, 1),
     ]
-    assert mean_scores(rows) == {("psnr", "fastmri"): 25.0, ("ssim", "fastmri"): 0.5}
-    assert mean_scores([]) == {}
+    assert average_scores(rows) == {("psnr", "fastmri"): 25.0, ("ssim", "fastmri"): 0.5}
+    assert average_scores([]) == {}

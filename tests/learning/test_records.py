@@ -10,8 +10,8 @@ import torch
 from numpy.testing import assert_array_equal
 
 from flmrcm.learning.metrics import VolumeScore
-from flmrcm.learning.recon_module import Prediction
-from flmrcm.learning.records import SAVED, SCORE_COLUMNS, ScoreTable, save_volumes
+from flmrcm.learning.module import Prediction
+from flmrcm.learning.records import SAVED_KINDS, SCORE_COLUMNS, ScoreTable, save_volumes
 
 SCORES = [
     VolumeScore("s/a", "psnr", "fastmri", 30.123456789012345, 4),
@@ -58,10 +58,10 @@ def predictions() -> list[Prediction]:
 
 
 def test_volumes_are_put_together_from_batches(tmp_path: Path) -> None:
-    save_volumes(predictions(), tmp_path / "site", SAVED)
+    save_volumes(predictions(), tmp_path / "site", SAVED_KINDS)
     batches = predictions()
     with h5py.File(tmp_path / "site" / "a.h5") as file:
-        assert set(file) == set(SAVED)
+        assert set(file) == set(SAVED_KINDS)
         for key in ("reconstruction", "target", "input", "latent"):
             parts = [getattr(batch, key).numpy() for batch in batches]
             assert_array_equal(file[key][()], np.concatenate(parts)[:3])
@@ -95,5 +95,5 @@ def test_only_the_kinds_asked_for_are_written(tmp_path: Path) -> None:
 
 
 def test_nothing_predicted_leaves_nothing(tmp_path: Path) -> None:
-    save_volumes([], tmp_path / "site", SAVED)
+    save_volumes([], tmp_path / "site", SAVED_KINDS)
     assert not (tmp_path / "site").exists()

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from factories import make_unet
+from kits.factories import make_unet
 from torch import Tensor
 
 from flmrcm.errors import CheckpointError
-from flmrcm.learning.weights import check_weights, find_weights, read_file
+from flmrcm.learning.weights import check_weights, find_weights, read_torch_file
 from flmrcm.models.unet import UNet
 
 NET = make_unet()
@@ -40,7 +40,7 @@ def saved(content: Any, path: Path) -> Path:
 
 def the_line(path: Path) -> str:
     with pytest.raises(CheckpointError) as caught:
-        read_file(path)
+        read_torch_file(path)
     line = str(caught.value)
     assert line.startswith(f"{path}: ")
     assert "\n" not in line
@@ -50,7 +50,7 @@ def the_line(path: Path) -> str:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_known_layout_loads(tmp_path: Path, layout: str) -> None:
     path = saved(LAYOUTS[layout], tmp_path / "w.pt")
-    found = find_weights(read_file(path), path)
+    found = find_weights(read_torch_file(path), path)
     other = make_unet(seed=1)
     check_weights(found, other, path)
     other.load_state_dict(found)

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from factories import make_batch, make_unet
+from kits.factories import make_batch, make_unet
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.models.unet import UNet, pooled
+from flmrcm.models.unet import UNet, pool_latent
 
 fastmri_imports = pytest.mark.filterwarnings("ignore")
 
@@ -89,7 +89,7 @@ def test_the_latent_is_the_bottleneck_pooled_to_two_by_two() -> None:
     (bottleneck,) = caught
     assert bottleneck.shape == (2, 8, 8, 8)
     assert_close(latent.view(2, 8, 2, 2)[0, 5, 0, 1], bottleneck[0, 5, :4, 4:].mean())
-    assert torch.equal(latent, pooled(bottleneck))
+    assert torch.equal(latent, pool_latent(bottleneck))
 
 
 @pytest.mark.parametrize("size", [(16, 16), (13, 21)])
@@ -124,7 +124,7 @@ def test_dropout_works_in_training_only() -> None:
 @pytest.mark.parametrize(("size", "fits"), [((8, 4), True), ((4, 4), False), ((64, 3), False)])
 def test_sizes_too_small_for_the_pools_are_named(size: tuple[int, int], fits: bool) -> None:
     net = make_unet(pools=2)
-    problem = net.size_problem(*size)
+    problem = net.find_size_problem(*size)
     assert (problem is None) == fits
     if problem:
         assert f"model.pools=2 is too deep for {size[0]}×{size[1]} images" in problem
@@ -132,7 +132,7 @@ def test_sizes_too_small_for_the_pools_are_named(size: tuple[int, int], fits: bo
 
 def test_a_size_without_problem_can_be_trained_on() -> None:
     net = make_unet(pools=3)
-    assert net.size_problem(16, 8) is None
+    assert net.find_size_problem(16, 8) is None
     net(make_batch(size=(16, 8))).image.sum().backward()
 
 

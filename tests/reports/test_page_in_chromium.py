@@ -6,14 +6,14 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from browser_kit import MISSING, Browser, chromium
-from runs_on_disk import write_run
+from kits.browser import MISSING, Browser, chromium
+from kits.runs_on_disk import write_run
 
-from flmrcm.reports.collected.comparison import compared
-from flmrcm.reports.collected.gathering import gather
-from flmrcm.reports.figures.page import Drawn
-from flmrcm.reports.numbers.summary import summaries
-from flmrcm.reports.page import Report, write_page
+from flmrcm.reports.collected.comparable_runs import collect_comparable
+from flmrcm.reports.collected.comparison import compare_runs
+from flmrcm.reports.figures.figure_writer import DrawnFigure
+from flmrcm.reports.html_report import Report, write_report
+from flmrcm.reports.numbers.summary import summarise_sections
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
@@ -49,12 +49,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_run(folder / "runs" / f"{number}", name, 1, 28.0 + number, local={"epochs": number})
     write_run(folder / "runs" / "stopped").joinpath("done").unlink()
     matplotlib.image.imsave(folder / "wide.png", np.ones((200, 2000)), cmap="gray")
-    figure = Drawn("Wide", "A long caption. " * 20, folder / "wide.png", folder / "wide.pdf")
-    comparison = compared(gather([str(folder / "runs")], "fastmri"))
+    figure = DrawnFigure("Wide", "A long caption. " * 20, folder / "wide.png", folder / "wide.pdf")
+    comparison = compare_runs(collect_comparable([str(folder / "runs")], "fastmri"))
     title = "outputs/" + "a_long_folder_name_" * 8
     command = f"flmrcm compare {title}"
-    report = Report(title, command, "psnr", comparison, summaries(comparison), [figure])
-    write_page(report, folder / "report.html")
+    report = Report(title, command, "psnr", comparison, summarise_sections(comparison), [figure])
+    write_report(report, folder / "report.html")
     return folder / "report.html"
 
 

@@ -12,9 +12,9 @@ def test_one_writer_at_a_time(tmp_path):
     folder = RunFolder(tmp_path / "run")
     same = RunFolder(tmp_path / "run")
     refused = pytest.raises(FlmrcmError, match="another run is writing here")
-    with folder.held(), refused, same.held():
+    with folder.lock(), refused, same.lock():
         pass
-    with same.held():
+    with same.lock():
         pass
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flmrcm.learning.compute import Compute
-from flmrcm.reports.collected.comparison import compared
-from flmrcm.reports.collected.runs import collect
-from flmrcm.reports.numbers.summary import summaries
+from flmrcm.reports.collected.comparison import compare_runs
+from flmrcm.reports.collected.finished_runs import collect_runs
+from flmrcm.reports.numbers.summary import summarise_sections
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -92,7 +92,7 @@ def test_sites_share_equal_data_and_each_round_is_timed():
 def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
     comparison = import_module("benchmarks.comparison")
     comparison.write_outputs(tmp_path, comparison.TINY)
-    (found,) = summaries(compared(collect([tmp_path])))
+    (found,) = summarise_sections(compare_runs(collect_runs([tmp_path])))
     assert {cell.volumes for cell in found.matrices[0].cells.values()} == {2, 8}
     assert len(found.tests[0].tests) == len(comparison.SITES)
 

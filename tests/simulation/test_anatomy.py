@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from flmrcm.simulation.anatomy import Grid, tissue_amounts
+from flmrcm.simulation.anatomy import Grid, compute_tissue_amounts
 from flmrcm.simulation.tissues import BRAIN, TISSUES
 
 SIZE = 96
@@ -14,7 +14,7 @@ BONE = TISSUES.index("bone")
 
 @pytest.fixture(scope="module")
 def head() -> np.ndarray:
-    return tissue_amounts(GRID, "someone")
+    return compute_tissue_amounts(GRID, "someone")
 
 
 def test_tissues_fill_the_head_and_nothing_else(head: np.ndarray) -> None:
@@ -25,12 +25,12 @@ def test_tissues_fill_the_head_and_nothing_else(head: np.ndarray) -> None:
 
 
 def test_one_address_is_one_person(head: np.ndarray) -> None:
-    assert_array_equal(head, tissue_amounts(GRID, "someone"))
-    assert np.abs(head - tissue_amounts(GRID, "someone else")).mean() > 0.005
+    assert_array_equal(head, compute_tissue_amounts(GRID, "someone"))
+    assert np.abs(head - compute_tissue_amounts(GRID, "someone else")).mean() > 0.005
 
 
 def test_a_person_is_the_same_on_a_finer_grid(head: np.ndarray) -> None:
-    fine = tissue_amounts(Grid(size=2 * SIZE, field_mm=240.0, slices=2), "someone")
+    fine = compute_tissue_amounts(Grid(size=2 * SIZE, field_mm=240.0, slices=2), "someone")
     assert_allclose(fine[..., ::2, ::2], head, atol=1e-3)
 
 
@@ -49,7 +49,7 @@ def test_the_forehead_is_up_and_narrower_than_the_back_of_the_head(head: np.ndar
 
 
 def test_slices_lie_evenly_between_floor_and_ceiling() -> None:
-    z, y, x = Grid(size=8, field_mm=240.0, slices=4, thickness_mm=5.0).axes()
+    z, y, x = Grid(size=8, field_mm=240.0, slices=4, thickness_mm=5.0).compute_axes()
     assert len(z) == 4 * 3
     assert_allclose(np.diff(z.reshape(4, 3).mean(1)), 15.5)
     assert y[4] == x[4] == 0

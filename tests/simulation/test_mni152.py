@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from flmrcm.data.h5 import read_header, read_slice
 from flmrcm.errors import ConfigErrors, DataLayoutError
-from flmrcm.physics.fourier import ifft2c
+from flmrcm.mri.fourier import ifft2c
 from flmrcm.simulation.mni152 import Mni152
 
 

@@ -5,7 +5,7 @@ import torch
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.simulation.protocol import Mprage, ScanProtocol, Spgr, SpinEcho
-from flmrcm.simulation.tissues import FIELD_STRENGTHS, TISSUES, relaxation
+from flmrcm.simulation.tissues import FIELD_STRENGTHS, TISSUES, get_relaxation
 
 
 def test_every_mistake_is_named_at_once() -> None:
@@ -36,6 +36,6 @@ def test_impossible_timing_is_refused(make: object, key: str) -> None:
 @pytest.mark.parametrize("tesla", FIELD_STRENGTHS)
 def test_every_tissue_has_a_signal(tesla: float) -> None:
     for sequence in (SpinEcho(500, 10), Spgr(8, 3, 12), Mprage(2300, 900, 9)):
-        signal = sequence.signal(relaxation(tesla))
+        signal = sequence.signal(get_relaxation(tesla))
         assert signal.shape == (len(TISSUES),)
         assert torch.isfinite(signal).all()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from flmrcm.strategies.aggregation import RunningMean, mean_of
+from flmrcm.strategies.aggregation import RunningMean, average_replies
 from flmrcm.types import Reply
 
 
@@ -21,7 +21,7 @@ def replies() -> Iterator[Reply]:
 
 @pytest.mark.parametrize(("weighting", "mean"), [("uniform", 3.0), ("examples", 31 / 8)])
 def test_the_mean_is_of_sites_or_of_examples(weighting: str, mean: float) -> None:
-    found = mean_of(replies(), weighting)
+    found = average_replies(replies(), weighting)
     assert_close(found, {"w": torch.full((2,), mean), "b": torch.tensor(-mean)})
 
 
@@ -30,7 +30,7 @@ def test_the_mean_is_of_sites_or_of_examples(weighting: str, mean: float) -> Non
 def test_the_mean_of_equal_weights_is_the_weight(values: list[float]) -> None:
     weights = {"w": torch.tensor(values)}
     sites = (Reply(name, 1, weights) for name in "abc")
-    assert torch.equal(mean_of(sites, "uniform")["w"], weights["w"])
+    assert torch.equal(average_replies(sites, "uniform")["w"], weights["w"])
 
 
 def test_sums_are_double_and_types_come_back() -> None:
@@ -54,7 +54,7 @@ def test_replies_are_let_go_one_by_one() -> None:
             del reply
             assert sum(r() is not None for r in alive) <= 1  # the one the loop still holds
 
-    mean_of(watched(), "uniform")
+    average_replies(watched(), "uniform")
     assert len(alive) == 4
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from factories import make_batch, make_context, make_learner
+from kits.factories import make_batch, make_context, make_learner
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.strategies.base import LocalRule

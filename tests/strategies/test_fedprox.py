@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from factories import make_batch, make_context, make_learner
+from kits.factories import make_batch, make_context, make_learner
 from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from factories import make_batch, make_context, make_fl_mrcm, make_learner
+from kits.factories import make_batch, make_context, make_fl_mrcm, make_learner
 from torch import Tensor
 from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.learning.recon_module import ReconModule
+from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import LocalRule
 from flmrcm.strategies.fl_mrcm import DISCRIMINATOR, LATENTS, Alignment
 from flmrcm.types import Batch, Broadcast, Memory, Step

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from factories import make_batch, make_context, make_fl_mrcm, make_learner
+from kits.factories import make_batch, make_context, make_fl_mrcm, make_learner
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -18,7 +18,7 @@ def answered(batches: int = 3, seed: int = 1, **options: Any) -> Tensor:
     rule = make_fl_mrcm(alignment=LATENTS, **options)
     seen = make_context(make_learner(), seed=seed)
     with torch.no_grad():
-        answer = rule.answer(seen, (make_batch(seed=i) for i in range(batches)))
+        answer = rule.answer_survey(seen, (make_batch(seed=i) for i in range(batches)))
     assert set(answer) == set(answer[LATENTS]) == {LATENTS}
     return answer[LATENTS][LATENTS]
 
@@ -36,7 +36,7 @@ def test_the_target_sends_no_more_rows_than_allowed(most: int | None, rows: int)
 def test_no_batch_is_encoded_in_vain() -> None:
     batches = iter([make_batch(seed=i) for i in range(3)])
     rule = make_fl_mrcm(alignment=LATENTS, max_latents=2)
-    rule.answer(make_context(make_learner()), batches)
+    rule.answer_survey(make_context(make_learner()), batches)
     assert len(list(batches)) == 2
 
 

@@ -10,8 +10,8 @@ from flmrcm.errors import ConfigErrors, SiteFailed
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.robust import (
     RULES,
-    combined,
-    fewest_replies,
+    combine_robustly,
+    count_needed_replies,
     krum,
     median,
     squared_distances,
@@ -105,9 +105,9 @@ def test_a_mean_is_moved_by_garbage_as_far_as_it_likes():
 def test_too_few_replies_are_one_line():
     replies = [Reply(f"s{i}", 1, {"w": torch.ones(1)}) for i in range(4)]
     with pytest.raises(SiteFailed, match=r"krum with strategy\.faulty=1 needs 5 replies; 4 came"):
-        combined(replies, "krum", 1)
-    assert fewest_replies("trimmed_mean", 2) == 5
-    assert fewest_replies("median", 2) == fewest_replies("mean", 2) == 1
+        combine_robustly(replies, "krum", 1)
+    assert count_needed_replies("trimmed_mean", 2) == 5
+    assert count_needed_replies("median", 2) == count_needed_replies("mean", 2) == 1
 
 
 def test_of_more_coordinates_than_are_sorted_at_a_time_each_has_its_own_median():

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from factories import make_context
+from kits.factories import make_context
 from torch import Tensor, nn
 from torch.testing import assert_close
 

@@ -7,26 +7,26 @@ import numpy as np
 import pytest
 
 from flmrcm.tracking.run_info import RunInfo
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 
 
-def rows_of_round(number: int) -> list[Row]:
-    rows: list[Row] = []
+def rows_of_round(number: int) -> list[Measurement]:
+    rows: list[Measurement] = []
     for site in ("brats", "ixi"):
-        rows.append(Row(number, "train", site, "loss", "", 0.5 / (number + 1)))
-        rows.append(Row(number, "wire", site, "bytes_sent/weights", "", 1024.0))
+        rows.append(Measurement(number, "train", site, "loss", "", 0.5 / (number + 1)))
+        rows.append(Measurement(number, "wire", site, "bytes_sent/weights", "", 1024.0))
     for site, offset in (("brats", 0.0), ("hpks", 50.0), ("ixi", 2.0)):
         psnr = 30 + offset - abs(number - 1)  # best in the middle
-        rows.append(Row(number, "val", site, "psnr", "fastmri", psnr))
-        rows.append(Row(number, "val", site, "psnr", "slice_max", psnr - 5))
-        rows.append(Row(number, "val", site, "nmse", "fastmri", 1 / psnr))
-        rows.append(Row(number, "val", site, "ssim", "fastmri", psnr / 100))
+        rows.append(Measurement(number, "val", site, "psnr", "fastmri", psnr))
+        rows.append(Measurement(number, "val", site, "psnr", "slice_max", psnr - 5))
+        rows.append(Measurement(number, "val", site, "nmse", "fastmri", 1 / psnr))
+        rows.append(Measurement(number, "val", site, "ssim", "fastmri", psnr / 100))
     return rows
 
 
-def judgement(number: int) -> list[Row]:
+def judgement(number: int) -> list[Measurement]:
     return [
-        Row(number, "test", site, "psnr", "fastmri", value)
+        Measurement(number, "test", site, "psnr", "fastmri", value)
         for site, value in (("brats", 28.0), ("ixi", 30.0))
     ]
 
@@ -48,17 +48,17 @@ def _nobody_is_logged_in(home: Path) -> None:
 
 
 @pytest.fixture
-def rounds() -> list[list[Row]]:
+def rounds() -> list[list[Measurement]]:
     return [rows_of_round(number) for number in range(3)]
 
 
 @pytest.fixture
-def history(rounds) -> list[Row]:
+def history(rounds) -> list[Measurement]:
     return [row for rows in rounds for row in rows]
 
 
 @pytest.fixture
-def judged() -> list[Row]:
+def judged() -> list[Measurement]:
     return judgement(2)
 
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from flmrcm.federation.engine import Progress
-from flmrcm.tracking.live import Live
+from flmrcm.tracking.live import LiveView
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 SITES = ["brats", "hpks", "ixi"]
@@ -14,7 +14,7 @@ def terminal(width: int = 80) -> Console:
     return Console(file=io.StringIO(), force_terminal=True, width=width, height=40, _environ={})
 
 
-def feed(live: Live, rounds) -> None:
+def feed(live: LiveView, rounds) -> None:
     for rows in rounds:
         live(Progress("train", "brats", 16, 32, 0.3))
         live(Progress("train", "brats", 32, 32, 0.2))
@@ -23,7 +23,7 @@ def feed(live: Live, rounds) -> None:
 
 def test_away_from_a_terminal_each_round_is_one_plain_line(rounds, judged):
     console = Console(file=io.StringIO())
-    with Live(3, SITES, console=console) as live:
+    with LiveView(3, SITES, console=console) as live:
         live.start([])
         feed(live, rounds)
         live.log(judged)
@@ -36,7 +36,7 @@ def test_away_from_a_terminal_each_round_is_one_plain_line(rounds, judged):
 
 def test_a_round_without_validation_shows_no_old_scores(rounds):
     console = Console(file=io.StringIO())
-    with Live(3, SITES, console=console) as live:
+    with LiveView(3, SITES, console=console) as live:
         live.log(rounds[0])
         live.log([row for row in rounds[1] if row.split == "train"])
     first, second = console.file.getvalue().splitlines()
@@ -48,7 +48,7 @@ def test_a_round_without_validation_shows_no_old_scores(rounds):
 @pytest.mark.parametrize("n_sites", [2, 4, 12])
 def test_the_view_fits_the_terminal(width, n_sites):
     console = terminal(width)
-    with Live(3, [f"a_long_hospital_{i}" for i in range(n_sites)], console=console) as live:
+    with LiveView(3, [f"a_long_hospital_{i}" for i in range(n_sites)], console=console) as live:
         live(Progress("train", "a_long_hospital_0", 16, 32, 0.3))
         shown = console.render_lines(live._view.get_renderable())
     text = ["".join(segment.text for segment in line).rstrip() for line in shown]
@@ -59,7 +59,7 @@ def test_the_view_fits_the_terminal(width, n_sites):
 
 def test_the_view_shows_scores_and_who_is_at_work(rounds):
     console = terminal()
-    with Live(3, SITES, console=console) as live:
+    with LiveView(3, SITES, console=console) as live:
         live.start(rounds[0])
         live(Progress("train", "ixi", 16, 32, 0.1234))
     text = console.file.getvalue()
@@ -69,7 +69,7 @@ def test_the_view_shows_scores_and_who_is_at_work(rounds):
 
 def test_a_finished_run_leaves_its_table_standing(rounds):
     console = terminal()
-    with Live(3, SITES, console=console) as live:
+    with LiveView(3, SITES, console=console) as live:
         feed(live, rounds)
     last_view = console.file.getvalue().rpartition("3 rounds done")[2]
     assert "took 0:00:0" in last_view
@@ -79,7 +79,7 @@ def test_a_finished_run_leaves_its_table_standing(rounds):
 
 def test_an_error_inside_gives_the_cursor_back():
     console = terminal()
-    with pytest.raises(RuntimeError), Live(3, SITES, console=console):
+    with pytest.raises(RuntimeError), LiveView(3, SITES, console=console):
         raise RuntimeError
     text = console.file.getvalue()
     assert HIDE in text
@@ -88,6 +88,6 @@ def test_an_error_inside_gives_the_cursor_back():
 
 def test_progress_of_unknown_length_is_shown():
     console = terminal()
-    with Live(3, [], console=console) as live:
+    with LiveView(3, [], console=console) as live:
         live(Progress("survey", "brats", 5, 0, float("nan")))
     assert "asking" in console.file.getvalue()

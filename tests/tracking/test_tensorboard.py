@@ -1,6 +1,6 @@
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from flmrcm.tracking.run_info import key
+from flmrcm.tracking.run_info import build_key
 from flmrcm.tracking.tensorboard import TensorBoard
 
 
@@ -15,7 +15,7 @@ def test_every_row_is_a_scalar_at_its_round(run, rounds, history):
         tracker.log(rows)
     tracker.close(history, {})
     events = read(run)
-    assert set(events.Tags()["scalars"]) == {key(row) for row in rounds[0]}
+    assert set(events.Tags()["scalars"]) == {build_key(row) for row in rounds[0]}
     psnr = events.Scalars("val/psnr/brats")
     assert [(event.step, event.value) for event in psnr] == [(0, 29.0), (1, 30.0), (2, 29.0)]
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.tracking.run_info import key
+from flmrcm.tracking.run_info import build_key
 from flmrcm.tracking.wandb import Wandb
-from flmrcm.tracking.wandb_offline import read_offline
-from flmrcm.tracking.wandb_session import end_any
+from flmrcm.tracking.wandb_offline import read_offline_run
+from flmrcm.tracking.wandb_session import end_open_run
 
 
 def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, panels):
@@ -17,7 +17,7 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, pane
     for rows in [*rounds, judged[:1], judged[1:]]:
         tracker.log(rows)
     tracker.close([*history, *judged], panels)
-    seen = read_offline(run.folder)
+    seen = read_offline_run(run.folder)
     assert (seen.name, seen.group, seen.job_type) == (run.name, run.group, run.job_type)
     assert sorted(seen.tags) == sorted(run.tags)
     assert seen.config == run.config
@@ -25,7 +25,7 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, pane
     panel = seen.history[-1].pop("panels/brats")
     assert (panel["height"], panel["width"]) == (8, 8)
     for line, rows in zip(seen.history, [*rounds, judged], strict=True):
-        assert line == {"round": rows[0].round, **{key(row): row.value for row in rows}}
+        assert line == {"round": rows[0].round, **{build_key(row): row.value for row in rows}}
     assert seen.summary["best/psnr"] == 31.0
     assert seen.summary["last/psnr"] == 30.0
     assert seen.summary["test/psnr"] == 29.0
@@ -34,8 +34,8 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, pane
 def test_the_runs_table_has_a_column_for_what_a_run_was_asked_for_from_its_start_on(run):
     tracker = Wandb(run)
     tracker.start([])
-    end_any()  # as if it were stopped
-    summary = read_offline(run.folder).summary
+    end_open_run()  # as if it were stopped
+    summary = read_offline_run(run.folder).summary
     assert {name: summary[f"run/{name}"] for name in run.traits} == run.traits
 
 
@@ -47,8 +47,8 @@ def test_scores_and_environment_come_along(run, rounds, judged):
     tracker = Wandb(run)
     tracker.start([])
     tracker.close(judged, {})
-    seen = read_offline(run.folder)
-    assert seen.table("scores").to_csv(index=False) == scores
+    seen = read_offline_run(run.folder)
+    assert seen.read_table("scores").to_csv(index=False) == scores
     assert seen.config["environment"] == {"packages": {"torch": "2.13.0"}}
 
 
@@ -59,7 +59,7 @@ def test_no_row_of_a_long_table_is_lost(run, judged):
     tracker = Wandb(run)
     tracker.start([])
     tracker.close(judged, {})
-    assert len(read_offline(run.folder).table("scores")) == 12_000
+    assert len(read_offline_run(run.folder).read_table("scores")) == 12_000
 
 
 def test_a_resumed_run_shows_as_one_run_with_each_round_once(run, rounds, history):
@@ -72,7 +72,7 @@ def test_a_resumed_run_shows_as_one_run_with_each_round_once(run, rounds, histor
     resumed.log(rounds[1])
     resumed.log(rounds[2])
     resumed.close(history, {})
-    assert [line["round"] for line in read_offline(run.folder).history] == [0, 1, 2]
+    assert [line["round"] for line in read_offline_run(run.folder).history] == [0, 1, 2]
 
 
 def test_a_run_keeps_its_id_however_often_it_goes_on(run, rounds):
@@ -82,7 +82,7 @@ def test_a_run_keeps_its_id_however_often_it_goes_on(run, rounds):
         known = [row for rows in rounds[:n_known] for row in rows]
         tracker.start(known)
         tracker.close(known, {})
-        ids.add(read_offline(run.folder).id)
+        ids.add(read_offline_run(run.folder).id)
     assert len(ids) == 1
 
 
@@ -92,10 +92,10 @@ import os, sys
 from pathlib import Path
 from flmrcm.tracking.run_info import RunInfo
 from flmrcm.tracking.wandb import Wandb
-from flmrcm.types import Row
+from flmrcm.types import Measurement
 tracker = Wandb(RunInfo(Path(sys.argv[1]), "name", "demo", "train", [], {}))
 tracker.start([])
-tracker.log([Row(0, "train", "brats", "loss", "", 9.0)])
+tracker.log([Measurement(0, "train", "brats", "loss", "", 9.0)])
 os.kill(os.getpid(), 9)
 """
     assert subprocess.run([sys.executable, "-c", code, str(run.folder)]).returncode == -9
@@ -104,7 +104,7 @@ os.kill(os.getpid(), 9)
     tracker.start(rounds[0])
     tracker.log(rounds[1])
     tracker.close(history, {})
-    assert [line["round"] for line in read_offline(run.folder).history] == [0, 1]
+    assert [line["round"] for line in read_offline_run(run.folder).history] == [0, 1]
 
 
 def test_runs_in_different_folders_are_different_runs(run, tmp_path):
@@ -114,7 +114,7 @@ def test_runs_in_different_folders_are_different_runs(run, tmp_path):
         tracker = Wandb(other)
         tracker.start([])
         tracker.close([], {})
-        ids.add(read_offline(other.folder).id)
+        ids.add(read_offline_run(other.folder).id)
     assert len(ids) == 2
 
 

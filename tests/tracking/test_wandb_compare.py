@@ -7,7 +7,7 @@ import pytest
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
-from flmrcm.tracking.wandb_offline import read_offline
+from flmrcm.tracking.wandb_offline import read_offline_run
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def info(tmp_path: Path, panels: dict[str, Path]) -> ComparisonInfo:
 
 def test_a_comparison_is_read_back_as_a_run_of_its_own(info: ComparisonInfo) -> None:
     log_comparison(info)
-    seen = read_offline(info.folder)
+    seen = read_offline_run(info.folder)
     assert (seen.job_type, seen.group, seen.tags) == ("compare", "demo", ["psnr", "fastmri"])
     assert seen.config == info.config
     assert seen.summary["figures/boxes"]["_type"] == "image-file"
-    pd.testing.assert_frame_equal(seen.table("tables/matrix"), info.tables["matrix"])
+    pd.testing.assert_frame_equal(seen.read_table("tables/matrix"), info.tables["matrix"])
 
 
 def test_comparing_again_keeps_the_older_comparison(info: ComparisonInfo) -> None:

@@ -9,18 +9,18 @@ import pandas as pd
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.collected.labels import differences, told
-from flmrcm.reports.collected.runs import Collection, Run
+from flmrcm.reports.collected.finished_runs import Run, RunCollection
+from flmrcm.reports.collected.labels import describe_differences, format_label
 
 UNSEEN, PARTICIPATING = "unseen", "participating"
-SCENARIOS = {
+SCENARIO_TITLES = {
     UNSEEN: "unseen target: the judged site took no part in training",
     PARTICIPATING: "participating target: the judged site took part in training",
 }
-JUDGEMENT = ("mask", "sites", "data", "contrast", "coils")
+TEST_KEYS = ("mask", "sites", "data", "contrast", "coils")
 """Top-level keys that change what a run is judged on, not only how it was trained."""
 
-_OF_THE_SCENARIO = ("target", "participants", "pooled")
+_SCENARIO_KEYS = ("target", "participants", "pooled")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Comparison:
             `run` is the folder as given. Zero-filled rows come once per run.
     """
 
-    collection: Collection
+    collection: RunCollection
     convention: str
     results: pd.DataFrame
 
@@ -49,14 +49,14 @@ class Comparison:
         """What is compared with each other: by scenario, and by acceleration where they differ."""
         return self.results["section"].unique().tolist()
 
-    def of(self, section: str, metric: str, convention: str = "") -> pd.DataFrame:
+    def select_scores(self, section: str, metric: str, convention: str = "") -> pd.DataFrame:
         """Gives a section's rows of one metric, under the comparison's convention by default."""
         rows = self.results
         wanted = (rows["section"] == section) & (rows["metric"] == metric)
         return rows.loc[wanted & (rows["convention"] == (convention or self.convention))]
 
 
-def compared(collection: Collection, convention: str = "fastmri") -> Comparison:
+def compare_runs(collection: RunCollection, convention: str = "fastmri") -> Comparison:
     """Lays finished runs side by side.
 
     Runs that belong to scenarios are shown by scenario, each site in its role: `unseen` rows are
@@ -72,45 +72,45 @@ def compared(collection: Collection, convention: str = "fastmri") -> Comparison:
     rates = {run.accelerations for run in collection.runs}
     frames: list[pd.DataFrame] = []
     for scenario in scenarios or [""]:
-        for rate in sorted(rates, key=_rate):
+        for rate in sorted(rates, key=_parse_rates):
             runs = [run for run in collection.runs if run.accelerations == rate]
             runs = [run for run in runs if run.scenario in (scenario or None, None)]
-            titles = [SCENARIOS.get(scenario, scenario)] + ([rate] if len(rates) > 1 else [])
+            titles = [SCENARIO_TITLES.get(scenario, scenario)] + ([rate] if len(rates) > 1 else [])
             title = ", ".join(filter(None, titles)) or "all runs"
-            frames += [frame.assign(section=title) for frame in _side_by_side(runs, scenario)]
+            frames += [frame.assign(section=title) for frame in _label_scores(runs, scenario)]
     return Comparison(collection, convention, pd.concat(frames, ignore_index=True))
 
 
-def _side_by_side(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
+def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
     configs = {run.folder: run.config for run in runs}
-    judged = differences(configs, JUDGEMENT)
-    names = {run.folder: _name(run, scenario) for run in runs}
+    judged = describe_differences(configs, TEST_KEYS)
+    names = {run.folder: _name_run(run, scenario) for run in runs}
     told_apart = dict[Path, str]()
     for name in set(names.values()):
         alike = {folder: configs[folder] for folder in names if names[folder] == name}
-        told_apart |= differences(alike, untold=_OF_THE_SCENARIO if scenario else ())
+        told_apart |= describe_differences(alike, ignored=_SCENARIO_KEYS if scenario else ())
     frames: list[pd.DataFrame] = []
     for run in runs:
         name, folder = names[run.folder], run.folder
         inputs = run.scores["method"] == ZERO_FILLED
-        labels = told(ZERO_FILLED, judged[folder]), told(name, told_apart[folder])
+        labels = format_label(ZERO_FILLED, judged[folder]), format_label(name, told_apart[folder])
         scores = run.scores.assign(
             method=np.where(inputs, *labels),
             name=np.where(inputs, ZERO_FILLED, name),
             run=str(folder),
             seed=run.seed,
         )
-        frames.append(scores.loc[scores["site"].isin(sorted(_counting(run, scenario)))])
+        frames.append(scores.loc[scores["site"].isin(sorted(_find_counting_sites(run, scenario)))])
     return frames
 
 
-def _name(run: Run, scenario: str) -> str:
+def _name_run(run: Run, scenario: str) -> str:
     """A site trained alone is another site's `cross`."""
     alone = len(run.participants) == 1 and not run.config.get("pooled")
     return f"cross from {run.participants[0]}" if alone and scenario == UNSEEN else run.name
 
 
-def _counting(run: Run, scenario: str) -> set[str]:
+def _find_counting_sites(run: Run, scenario: str) -> set[str]:
     """The sites at which a run counts in a scenario."""
     sites = set(run.scores["site"])
     if not scenario:
@@ -120,6 +120,6 @@ def _counting(run: Run, scenario: str) -> set[str]:
     return in_role & {run.aligned_with} if run.aligned_with else in_role
 
 
-def _rate(accelerations: str) -> list[float]:
+def _parse_rates(accelerations: str) -> list[float]:
     """Orders `4x` before `16x`."""
     return [float(rate.removesuffix("x")) for rate in accelerations.split("+")]

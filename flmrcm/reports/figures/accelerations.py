@@ -8,50 +8,55 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.page import Outcome, Page
-from flmrcm.reports.figures.selection import distinct, where
-from flmrcm.reports.figures.series import LEAST, MEAN, MOST, spread
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter
+from flmrcm.reports.figures.journal_rows import SEED_MAX, SEED_MEAN, SEED_MIN, compute_spread
+from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.style import (
-    HEADS,
+    METRIC_LABELS,
     Look,
-    grid,
+    add_legend,
+    apply_style,
+    assign_looks,
+    create_axes,
     leave_empty,
-    legend,
-    looks,
     name_columns,
-    styled,
 )
 
-METRICS = ("psnr", "ssim")
+DRAWN_METRICS = ("psnr", "ssim")
 
-_WHAT = "Scores by acceleration"
-_HOW = (
+_TITLE = "Scores by acceleration"
+_CAPTION = (
     "Mean over volumes and a method's seeds, convention {convention}; bars: from the lowest to the "
     "highest seed. Accelerations as the masks were asked for; the axis is logarithmic."
 )
-_ONE = "All runs have one acceleration; flmrcm train -m 'mask.accelerations=[4],[8]' makes two."
+_MISSING_REASON = (
+    "All runs have one acceleration; flmrcm train -m 'mask.accelerations=[4],[8]' makes two."
+)
 
 
-def draw_accelerations(comparison: Comparison, folder: Path) -> list[Outcome]:
+def draw_accelerations(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one column per site, one row per score; one figure for each scenario."""
-    rows = scores_by_rate(comparison)
+    rows = add_rates(comparison)
     varied = [
         part
-        for part in distinct(rows, "section")
-        if len(set(where(rows, section=part)["rate"])) > 1
+        for part in list_distinct(rows, "section")
+        if len(set(select_rows(rows, section=part)["rate"])) > 1
     ]
-    drawn = [_draw(Page(comparison, part, folder), where(rows, section=part)) for part in varied]
-    return drawn or [Page(comparison, "", folder).missing(_WHAT, _ONE)]
+    drawn = [
+        _draw_figure(FigureWriter(comparison, part, folder), select_rows(rows, section=part))
+        for part in varied
+    ]
+    return drawn or [FigureWriter(comparison, "", folder).explain_missing(_TITLE, _MISSING_REASON)]
 
 
-def scores_by_rate(comparison: Comparison) -> pd.DataFrame:
+def add_rates(comparison: Comparison) -> pd.DataFrame:
     """Gives the comparison's results with a column `rate`, the acceleration as a number.
 
     `section` loses its acceleration: `unseen target`, not `unseen target, 4x`. Runs whose masks
     have several accelerations are left out.
     """
-    rates = {folder: _rate(run.accelerations) for folder, run in comparison.runs.items()}
-    rows = where(comparison.results, convention=comparison.convention)
+    rates = {folder: _parse_rate(run.accelerations) for folder, run in comparison.runs.items()}
+    rows = select_rows(comparison.results, convention=comparison.convention)
     rows = rows.assign(
         rate=[rates[run] for run in rows["run"]],
         section=rows["section"].str.replace(r"(^|, )[\d.]+x$", "", regex=True),
@@ -59,35 +64,35 @@ def scores_by_rate(comparison: Comparison) -> pd.DataFrame:
     return rows.dropna(subset="rate")
 
 
-def _rate(accelerations: str) -> float | None:
+def _parse_rate(accelerations: str) -> float | None:
     return None if "+" in accelerations else float(accelerations.removesuffix("x"))
 
 
-@styled
-def _draw(page: Page, rows: pd.DataFrame) -> Outcome:
-    sites, shown = sorted(set(rows["site"])), looks(page.comparison, rows["method"])
-    figure, axes = grid(len(METRICS), len(sites), 2.1, 1.7)
-    for line, metric in zip(axes, METRICS, strict=True):
+@apply_style
+def _draw_figure(page: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:
+    sites, shown = sorted(set(rows["site"])), assign_looks(page.comparison, rows["method"])
+    figure, axes = create_axes(len(DRAWN_METRICS), len(sites), 2.1, 1.7)
+    for line, metric in zip(axes, DRAWN_METRICS, strict=True):
         for axis, site in zip(line, sites, strict=True):
-            _draw_lines(axis, where(rows, metric=metric, site=site), shown)
-        line[0].set_ylabel(HEADS[metric])
+            _draw_rate_lines(axis, select_rows(rows, metric=metric, site=site), shown)
+        line[0].set_ylabel(METRIC_LABELS[metric])
     name_columns(axes, sites, "acceleration")
-    legend(figure, shown)
-    caption = _HOW.format(convention=page.comparison.convention)
-    return page.drawn(figure, "accelerations", _WHAT, caption)
+    add_legend(figure, shown)
+    caption = _CAPTION.format(convention=page.comparison.convention)
+    return page.write_figure(figure, "accelerations", _TITLE, caption)
 
 
-def _draw_lines(axis: Axes, rows: pd.DataFrame, shown: Mapping[str, Look]) -> None:
+def _draw_rate_lines(axis: Axes, rows: pd.DataFrame, shown: Mapping[str, Look]) -> None:
     if rows.empty:
         leave_empty(axis, "not judged")
         return
-    lines = spread(rows, "rate")
+    lines = compute_spread(rows, "rate")
     for method, look in shown.items():
-        line = where(lines, method=method)
-        ends = [line[MEAN] - line[LEAST], line[MOST] - line[MEAN]]
+        line = select_rows(lines, method=method)
+        ends = [line[SEED_MEAN] - line[SEED_MIN], line[SEED_MAX] - line[SEED_MEAN]]
         axis.errorbar(
             line["rate"],
-            line[MEAN],
+            line[SEED_MEAN],
             ends,
             color=look.colour,
             linestyle=look.line,

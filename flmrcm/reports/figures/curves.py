@@ -7,67 +7,75 @@ import pandas as pd
 
 from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.journal_rows import list_sites, read_journals
 from flmrcm.reports.figures.lines import draw_lines
-from flmrcm.reports.figures.page import Outcome, Page, pages
-from flmrcm.reports.figures.selection import where
-from flmrcm.reports.figures.series import journals, sites_of
+from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
-    HEADS,
-    grid,
+    METRIC_LABELS,
+    add_legend,
+    apply_style,
+    assign_looks,
+    create_axes,
     leave_empty,
-    legend,
-    looks,
     name_columns,
-    styled,
 )
 
 LOSS = "loss"
 
-_WHAT = "Scores over rounds"
-_ROWS = {**{metric: f"validation {HEADS[metric]}" for metric in METRICS}, LOSS: "training loss"}
-_HOW = (
+_TITLE = "Scores over rounds"
+_ROW_HEADS = {
+    **{metric: f"validation {METRIC_LABELS[metric]}" for metric in METRICS},
+    LOSS: "training loss",
+}
+_CAPTION = (
     "Lines: mean over a method's seeds; bands: from the lowest to the highest seed. Validation on "
     "whole volumes, convention {convention}. The loss is the reconstruction's alone, at sites that "
     "train themselves; where a method was run once for each target, it's the mean of those runs."
 )
 
 
-def draw_curves(comparison: Comparison, folder: Path) -> list[Outcome]:
+def draw_curves(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one column per site, one row per score."""
-    return [_draw(page) for page in pages(comparison, folder)]
+    return [_draw_figure(page) for page in list_writers(comparison, folder)]
 
 
-def curve_rows(comparison: Comparison, section: str) -> pd.DataFrame:
+def collect_curves(comparison: Comparison, section: str) -> pd.DataFrame:
     """Gives what the curves show, with the columns of `journals`.
 
     A run's validation counts at the sites where its test scores count; its loss wherever it
     trained, if the section has that site.
     """
-    counting = where(comparison.results, section=section)[["run", "site"]].drop_duplicates()
-    validated = journals(comparison, section, "val", METRICS)
-    validated = where(validated, convention=comparison.convention).merge(counting)
-    trained = journals(comparison, section, "train", [LOSS])
-    trained = trained[trained["site"].isin(sites_of(comparison, section))]
+    counting = select_rows(comparison.results, section=section)[["run", "site"]].drop_duplicates()
+    validated = read_journals(comparison, section, "val", METRICS)
+    validated = select_rows(validated, convention=comparison.convention).merge(counting)
+    trained = read_journals(comparison, section, "train", [LOSS])
+    trained = trained[trained["site"].isin(list_sites(comparison, section))]
     found = [cast(pd.DataFrame, part) for part in (validated, trained) if len(part)]
-    return pd.concat(found, ignore_index=True) if found else journals(comparison, section, "", [])
+    return (
+        pd.concat(found, ignore_index=True) if found else read_journals(comparison, section, "", [])
+    )
 
 
-@styled
-def _draw(page: Page) -> Outcome:
-    rows = curve_rows(page.comparison, page.section)
+@apply_style
+def _draw_figure(page: FigureWriter) -> FigureOutcome:
+    rows = collect_curves(page.comparison, page.section)
     if rows.empty:
-        return page.missing(_WHAT, "No run's journal.csv holds rounds.")
-    sites, shown = sites_of(page.comparison, page.section), looks(page.comparison, rows["method"])
-    figure, axes = grid(len(_ROWS), len(sites), 1.9, 1.45)
-    for line, (metric, head) in zip(axes, _ROWS.items(), strict=True):
+        return page.explain_missing(_TITLE, "No run's journal.csv holds rounds.")
+    sites, shown = (
+        list_sites(page.comparison, page.section),
+        assign_looks(page.comparison, rows["method"]),
+    )
+    figure, axes = create_axes(len(_ROW_HEADS), len(sites), 1.9, 1.45)
+    for line, (metric, head) in zip(axes, _ROW_HEADS.items(), strict=True):
         for axis, site in zip(line, sites, strict=True):
-            here = where(rows, metric=metric, site=site)
+            here = select_rows(rows, metric=metric, site=site)
             if here.empty:
                 leave_empty(axis, "not trained" if metric == LOSS else "not validated")
             else:
                 draw_lines(axis, here, shown)
         line[0].set_ylabel(head)
     name_columns(axes, sites, "round")
-    legend(figure, shown)
-    caption = _HOW.format(convention=page.comparison.convention)
-    return page.drawn(figure, "curves", _WHAT, caption)
+    add_legend(figure, shown)
+    caption = _CAPTION.format(convention=page.comparison.convention)
+    return page.write_figure(figure, "curves", _TITLE, caption)

@@ -3,41 +3,48 @@
 from pathlib import Path
 
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.journal_rows import read_journals
 from flmrcm.reports.figures.lines import draw_lines
-from flmrcm.reports.figures.page import Outcome, Page, pages
-from flmrcm.reports.figures.selection import where
-from flmrcm.reports.figures.series import journals
-from flmrcm.reports.figures.style import GREYS, grid, leave_empty, legend, looks, styled
+from flmrcm.reports.figures.row_filter import select_rows
+from flmrcm.reports.figures.style import (
+    GREYS,
+    add_legend,
+    apply_style,
+    assign_looks,
+    create_axes,
+    leave_empty,
+)
 
 ACCURACY = "discriminator_accuracy"
 CHANCE = 0.5
 
-_WHAT = "Accuracy of discriminators"
-_HOW = (
+_TITLE = "Accuracy of discriminators"
+_CAPTION = (
     "Mean over each round's training steps, source and target counting alike. At 0.5 (dotted) a "
     "discriminator can't tell the two sites apart. Lines: mean over a method's seeds; bands: from "
     "the lowest to the highest seed."
 )
-_NONE = "No run trained discriminators; only FL-MRCM's forms do."
+_MISSING_REASON = "No run trained discriminators; only FL-MRCM's forms do."
 
 
-def draw_discriminators(comparison: Comparison, folder: Path) -> list[Outcome]:
+def draw_discriminators(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one column per source site, one row per target."""
-    return [_draw(page) for page in pages(comparison, folder)]
+    return [_draw_figure(page) for page in list_writers(comparison, folder)]
 
 
-@styled
-def _draw(page: Page) -> Outcome:
-    rows = journals(page.comparison, page.section, "train", [ACCURACY])
+@apply_style
+def _draw_figure(page: FigureWriter) -> FigureOutcome:
+    rows = read_journals(page.comparison, page.section, "train", [ACCURACY])
     if rows.empty:
-        return page.missing(_WHAT, _NONE)
+        return page.explain_missing(_TITLE, _MISSING_REASON)
     sources, targets = sorted(set(rows["site"])), sorted(set(rows["target"]))
-    shown = looks(page.comparison, rows["method"])
-    figure, axes = grid(len(targets), len(sources), 1.9, 1.5)
+    shown = assign_looks(page.comparison, rows["method"])
+    figure, axes = create_axes(len(targets), len(sources), 1.9, 1.5)
     lowest = min(0.4, *rows["value"]) - 0.03
     for line, target in zip(axes, targets, strict=True):
         for axis, source in zip(line, sources, strict=True):
-            here = where(rows, site=source, target=target)
+            here = select_rows(rows, site=source, target=target)
             if here.empty:
                 leave_empty(axis, "")
                 continue
@@ -48,5 +55,5 @@ def _draw(page: Page) -> Outcome:
         line[0].set_ylabel("accuracy")
     for axis in axes[-1]:
         axis.set_xlabel("round")
-    legend(figure, shown)
-    return page.drawn(figure, "discriminators", _WHAT, _HOW)
+    add_legend(figure, shown)
+    return page.write_figure(figure, "discriminators", _TITLE, _CAPTION)

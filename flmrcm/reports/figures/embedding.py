@@ -30,7 +30,7 @@ class Embedding:
     tsne: NDArray[np.float32]
 
 
-def embed(latents: NDArray[np.float32]) -> Embedding:
+def embed_latents(latents: NDArray[np.float32]) -> Embedding:
     """Gives standardised latents by PCA and by t-SNE (van der Maaten & Hinton, JMLR 9, 2008).
 
     The same latents always give the same points.

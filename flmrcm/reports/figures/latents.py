@@ -9,83 +9,93 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.collected.runs import Run
-from flmrcm.reports.figures.embedding import COMPONENTS, embed
-from flmrcm.reports.figures.page import Outcome, Page, pages
-from flmrcm.reports.figures.saved import Cloud, read_cloud
-from flmrcm.reports.figures.series import runs_by_method
-from flmrcm.reports.figures.style import grid, legend, site_looks, styled, wrapped
-from flmrcm.reports.numbers.alignment import domain_accuracy, mmd_between
+from flmrcm.reports.collected.finished_runs import Run
+from flmrcm.reports.figures.embedding import COMPONENTS, embed_latents
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.journal_rows import group_runs
+from flmrcm.reports.figures.saved_volumes import SavedLatents, read_latents
+from flmrcm.reports.figures.style import (
+    add_legend,
+    apply_style,
+    assign_site_looks,
+    create_axes,
+    wrap_name,
+)
+from flmrcm.reports.numbers.latent_distance import compute_domain_accuracy, compute_pairwise_mmd
 
-MOST_POINTS = 400
+MAX_POINTS = 400
 """Slices drawn per method: t-SNE takes most of the time."""
 
-_WHAT = "Latents of all sites"
-_HOW = (
+_TITLE = "Latents of all sites"
+_CAPTION = (
     "One point per slice, {points} slices of one run per method; the sites have equal shares as "
     "far as their slices go. PCA of standardised latents, and t-SNE of its first "
     "{components} components. Right: squared MMD of each two sites (unbiased, Gaussian kernel as "
     "wide as the median distance; about 0 if they can't be told apart), and how often logistic "
     "regression tells a slice's site, cross-validated over whole volumes, mean over sites."
 )
-_NONE = (
+_MISSING_REASON = (
     "No run saved latents of two sites with two slices each; flmrcm evaluate checkpoint=FILE "
     "'save=[reconstruction,target,input,latent]' does."
 )
 
 
-def draw_latents(comparison: Comparison, folder: Path) -> list[Outcome]:
+def draw_latents(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one row per method: PCA, t-SNE, and the distances between sites as numbers."""
-    return [_draw(page) for page in pages(comparison, folder)]
+    return [_draw_figure(page) for page in list_writers(comparison, folder)]
 
 
-def clouds(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run, Cloud]]:
+def choose_latents(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run, SavedLatents]]:
     """Gives each method's first run with latents, and these; methods that align come last.
 
     The first is that of the alphabetically first target, so that methods which align have the
     same one, and of the lowest seed.
     """
-    found: dict[str, tuple[Run, Cloud]] = {}
+    found: dict[str, tuple[Run, SavedLatents]] = {}
     for method, runs in methods.items():
         order = sorted(runs, key=lambda run: (run.aligned_with or "", run.seed, run.folder))
         for run in order:
-            if cloud := read_cloud(run, MOST_POINTS):
+            if cloud := read_latents(run, MAX_POINTS):
                 found[method] = run, cloud
                 break
     return dict(sorted(found.items(), key=lambda item: bool(item[1][0].aligned_with)))
 
 
-@styled
-def _draw(page: Page) -> Outcome:
-    found = clouds(runs_by_method(page.comparison, page.section))
+@apply_style
+def _draw_figure(page: FigureWriter) -> FigureOutcome:
+    found = choose_latents(group_runs(page.comparison, page.section))
     if not found:
-        return page.missing(_WHAT, _NONE)
+        return page.explain_missing(_TITLE, _MISSING_REASON)
     sites = sorted({site for _, cloud in found.values() for site in cloud.sites})
-    figure, axes = grid(len(found), 3, 2.2, 2.1)
-    distances = {method: mmd_between(c.latents, c.sites) for method, (_, c) in found.items()}
+    figure, axes = create_axes(len(found), 3, 2.2, 2.1)
+    distances = {
+        method: compute_pairwise_mmd(c.latents, c.sites) for method, (_, c) in found.items()
+    }
     most = max(max(pairs.values()) for pairs in distances.values())
     for row, (method, (run, cloud)) in zip(axes, found.items(), strict=True):
         _draw_points(row[:2], cloud, sites)
         _draw_distances(row[2], distances[method], sites, most)
-        row[0].set_title(_name(method, run), fontweight="bold", loc="left")
-        row[2].set_title(_accuracy(cloud), loc="left")
-    legend(figure, site_looks(sites), joined="")
+        row[0].set_title(_format_name(method, run), fontweight="bold", loc="left")
+        row[2].set_title(_format_accuracy(cloud), loc="left")
+    add_legend(figure, assign_site_looks(sites), joined="")
     counts = sorted({len(cloud.sites) for _, cloud in found.values()})
-    caption = _HOW.format(points=" or ".join(map(str, counts)), components=COMPONENTS)
-    return page.drawn(figure, "latents", _WHAT, caption)
+    caption = _CAPTION.format(points=" or ".join(map(str, counts)), components=COMPONENTS)
+    return page.write_figure(figure, "latents", _TITLE, caption)
 
 
-def _draw_points(axes: Sequence[Axes], cloud: Cloud, sites: Sequence[str]) -> None:
-    points = embed(cloud.latents)
-    _scatter(axes[0], points.pca, cloud, sites)
-    _scatter(axes[1], points.tsne, cloud, sites)
+def _draw_points(axes: Sequence[Axes], cloud: SavedLatents, sites: Sequence[str]) -> None:
+    points = embed_latents(cloud.latents)
+    _scatter_points(axes[0], points.pca, cloud, sites)
+    _scatter_points(axes[1], points.tsne, cloud, sites)
     axes[0].set_xlabel(f"PCA, {sum(points.shares):.0%} of the variance")
     axes[1].set_xlabel("t-SNE")
 
 
-def _scatter(axis: Axes, points: NDArray[np.float32], cloud: Cloud, sites: Sequence[str]) -> None:
+def _scatter_points(
+    axis: Axes, points: NDArray[np.float32], cloud: SavedLatents, sites: Sequence[str]
+) -> None:
     labels = np.asarray(cloud.sites)
-    for site, look in site_looks(sites).items():
+    for site, look in assign_site_looks(sites).items():
         here = points[labels == site]
         axis.scatter(*here.T, s=9, c=look.colour, marker=look.marker, alpha=0.7, lw=0)
     axis.set_xticks([])
@@ -102,7 +112,7 @@ def _draw_distances(
         ink = "white" if value > 0.6 * most else "black"
         axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=size)
     axis.imshow(table, cmap="Greys", vmin=0, vmax=most)
-    for place, look in enumerate(site_looks(sites).values()):
+    for place, look in enumerate(assign_site_looks(sites).values()):
         # markers instead of names: eight names don't fit
         how: dict[str, Any] = {"color": look.colour, "marker": look.marker, "clip_on": False}
         if place:
@@ -117,12 +127,12 @@ def _draw_distances(
     axis.set_xlabel("squared MMD", labelpad=20)
 
 
-def _accuracy(cloud: Cloud) -> str:
-    accuracy = domain_accuracy(cloud.latents, cloud.sites, cloud.volumes)
+def _format_accuracy(cloud: SavedLatents) -> str:
+    accuracy = compute_domain_accuracy(cloud.latents, cloud.sites, cloud.volumes)
     if accuracy is None:
         return "sites told apart: not computed\n(needs two volumes of each)"
     return f"sites told apart: {accuracy:.2f}\n(chance {1 / len(set(cloud.sites)):.2f})"
 
 
-def _name(method: str, run: Run) -> str:
-    return wrapped(f"{method}, aligned with {run.aligned_with}" if run.aligned_with else method)
+def _format_name(method: str, run: Run) -> str:
+    return wrap_name(f"{method}, aligned with {run.aligned_with}" if run.aligned_with else method)

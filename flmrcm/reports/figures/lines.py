@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from flmrcm.reports.figures.selection import where
-from flmrcm.reports.figures.series import LEAST, MEAN, MOST, spread
+from flmrcm.reports.figures.journal_rows import SEED_MAX, SEED_MEAN, SEED_MIN, compute_spread
+from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import Look
 
-FEW_ROUNDS = 12
+MAX_MARKED_ROUNDS = 12
 """Up to so many, each round has its marker."""
 
 
@@ -23,11 +23,11 @@ def draw_lines(axis: Axes, rows: pd.DataFrame, shown: Mapping[str, Look]) -> Non
         shown: every method's look.
     """
     # rounds are counted from 1 wherever people read them
-    curves = spread(rows.assign(round=rows["round"] + 1), "round")
+    curves = compute_spread(rows.assign(round=rows["round"] + 1), "round")
     for method, look in shown.items():
-        curve = where(curves, method=method)
-        marker = look.marker if len(curve) <= FEW_ROUNDS else ""
-        axis.plot(curve["round"], curve[MEAN], color=look.colour, ls=look.line, marker=marker)
-        band = (curve["round"], curve[LEAST], curve[MOST])
+        curve = select_rows(curves, method=method)
+        marker = look.marker if len(curve) <= MAX_MARKED_ROUNDS else ""
+        axis.plot(curve["round"], curve[SEED_MEAN], color=look.colour, ls=look.line, marker=marker)
+        band = (curve["round"], curve[SEED_MIN], curve[SEED_MAX])
         axis.fill_between(*band, color=look.colour, alpha=0.15, lw=0)
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))

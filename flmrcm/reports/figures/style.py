@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.selection import distinct
-from flmrcm.reports.numbers.matrix import in_order, is_zero_filled
+from flmrcm.reports.figures.row_filter import list_distinct
+from flmrcm.reports.numbers.score_matrix import is_zero_filled, sort_methods
 
 COLOURS = (
     "#0072B2", "#D55E00", "#117733", "#E69F00", "#33BBEE",
@@ -24,15 +24,15 @@ COLOURS = (
 GREYS = ("#8C8C8C", "#B8B8B8")
 """For zero-filled images."""
 
-HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
+METRIC_LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
 
 _MARKERS = "osD^vPX<>*"
-_LINES = ("-", "--", ":", "-.")
-_OF_SITES = (6, 4, 5, 3, 2, 8, 7, 9, 1, 0)  # places in COLOURS: those of the first methods last
-_WRAP = 34  # characters of a method's name on one line
+_LINE_STYLES = ("-", "--", ":", "-.")
+_SITE_ORDER = (6, 4, 5, 3, 2, 8, 7, 9, 1, 0)  # places in COLOURS: those of the first methods last
+_WRAP_WIDTH = 34  # characters of a method's name on one line
 _LEGEND_LINE = 0.165  # inches
 
-styled = mpl.rc_context(
+apply_style = mpl.rc_context(
     {
         "font.size": 8,
         "axes.titlesize": 8,
@@ -73,7 +73,7 @@ class Look(NamedTuple):
     line: str
 
 
-def looks(comparison: Comparison, among: Iterable[str] = ()) -> dict[str, Look]:
+def assign_looks(comparison: Comparison, among: Iterable[str] = ()) -> dict[str, Look]:
     """Gives methods their looks, in the order of tables; grey for zero-filled images.
 
     A look depends on the comparison alone, not on what is drawn. After ten methods colours come
@@ -83,21 +83,21 @@ def looks(comparison: Comparison, among: Iterable[str] = ()) -> dict[str, Look]:
         comparison: the methods.
         among: those wanted; empty means all.
     """
-    methods = in_order(distinct(comparison.results, "method"))
+    methods = sort_methods(list_distinct(comparison.results, "method"))
     blank = [method for method in methods if is_zero_filled(method)]
     found = {method: Look(GREYS[n % 2], "o", ":") for n, method in enumerate(blank)}
-    found |= {method: _look(number) for number, method in enumerate(methods[len(blank) :])}
+    found |= {method: _make_look(number) for number, method in enumerate(methods[len(blank) :])}
     wanted = set(among) or set(methods)
     return {method: look for method, look in found.items() if method in wanted}
 
 
-def site_looks(sites: Sequence[str]) -> dict[str, Look]:
+def assign_site_looks(sites: Sequence[str]) -> dict[str, Look]:
     """Gives each site a look; the first sites' colours aren't those of the first methods."""
-    colours = {site: COLOURS[_OF_SITES[n % len(_OF_SITES)]] for n, site in enumerate(sites)}
-    return {site: _look(n)._replace(colour=colours[site]) for n, site in enumerate(sites)}
+    colours = {site: COLOURS[_SITE_ORDER[n % len(_SITE_ORDER)]] for n, site in enumerate(sites)}
+    return {site: _make_look(n)._replace(colour=colours[site]) for n, site in enumerate(sites)}
 
 
-def grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
+def create_axes(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     """Gives a figure and its axes (rows, columns), each about `width` × `height` inches."""
     size = max(columns * width, 3.4), rows * height + 0.2
     figure = Figure(figsize=size, layout="constrained")
@@ -112,7 +112,7 @@ def name_columns(axes: np.ndarray, names: Sequence[str], below: str) -> None:
         axis.set_xlabel(below)
 
 
-def legend(figure: Figure, shown: Mapping[str, Look], joined: str = "line") -> None:
+def add_legend(figure: Figure, shown: Mapping[str, Look], joined: str = "line") -> None:
     """Puts the names of what is shown below the axes.
 
     Args:
@@ -120,7 +120,7 @@ def legend(figure: Figure, shown: Mapping[str, Look], joined: str = "line") -> N
         shown: name → look.
         joined: by what points are joined: `line`, or nothing.
     """
-    names = [wrapped(name) for name in shown]
+    names = [wrap_name(name) for name in shown]
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, ls=look.line if joined else "none")
         for look in shown.values()
@@ -139,9 +139,9 @@ def place_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]
     figure.legend(handles, names, loc="outside lower center", ncols=columns)
 
 
-def wrapped(method: str) -> str:
+def wrap_name(method: str) -> str:
     """Breaks a long name into lines."""
-    return fill(method, _WRAP)
+    return fill(method, _WRAP_WIDTH)
 
 
 def leave_empty(axis: Axes, why: str) -> None:
@@ -150,7 +150,7 @@ def leave_empty(axis: Axes, why: str) -> None:
     axis.text(0.5, 0.5, why, transform=axis.transAxes, ha="center", va="center", color=GREYS[0])
 
 
-def _look(number: int) -> Look:
+def _make_look(number: int) -> Look:
     again, place = divmod(number, len(COLOURS))
     marker = _MARKERS[(place + 3 * again) % len(_MARKERS)]
-    return Look(COLOURS[place], marker, _LINES[again % len(_LINES)])
+    return Look(COLOURS[place], marker, _LINE_STYLES[again % len(_LINE_STYLES)])

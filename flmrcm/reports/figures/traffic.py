@@ -10,43 +10,50 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Patch
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.page import Outcome, Page, pages
-from flmrcm.reports.figures.selection import where
-from flmrcm.reports.figures.series import journals
-from flmrcm.reports.figures.style import grid, looks, place_legend, site_looks, styled, wrapped
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.journal_rows import read_journals
+from flmrcm.reports.figures.row_filter import select_rows
+from flmrcm.reports.figures.style import (
+    apply_style,
+    assign_looks,
+    assign_site_looks,
+    create_axes,
+    place_legend,
+    wrap_name,
+)
 
 SENT, RECEIVED, SEEN = "bytes_sent/", "bytes_received/", "bytes_seen/"
 
-_WHAT = "Bytes moved"
-_HOW = (
+_TITLE = "Bytes moved"
+_CAPTION = (
     "Bytes per round, all sites together, mean over rounds and a method's runs; beside the bar: "
     "the whole run's. Hatched: other sites' images that training looked at. They stand apart: here "
     "they're read in place, between hospitals they'd have to travel."
 )
-_POOLED = "Images that were pooled before training aren't counted."
-_WAYS = {SENT: "to the sites", RECEIVED: "from the sites", SEEN: "looked at"}
-_KINDS = {"control": "control variates", "control_change": "changes of control variates"}
+_POOLED_NOTE = "Images that were pooled before training aren't counted."
+_WAY_WORDS = {SENT: "to the sites", RECEIVED: "from the sites", SEEN: "looked at"}
+_KIND_WORDS = {"control": "control variates", "control_change": "changes of control variates"}
 _UNITS = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "bytes": 1.0}
 _SEEN_INK = "#444444"
 
 
-def draw_traffic(comparison: Comparison, folder: Path) -> list[Outcome]:
+def draw_traffic(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one bar per method; what goes to the sites and what comes back is stacked."""
-    return [_draw(page) for page in pages(comparison, folder)]
+    return [_draw_figure(page) for page in list_writers(comparison, folder)]
 
 
-def bytes_moved(comparison: Comparison, section: str) -> pd.DataFrame:
+def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
     """Gives method, metric, value (bytes per round), whole (bytes in the whole run).
 
     Means over a method's runs. `metric` is the journal's: `bytes_sent/weights` goes to the sites,
     `bytes_received/weights` comes back, `bytes_seen/target_images` is read in place.
     """
-    parts = [journals(comparison, section, "wire", [SENT, RECEIVED])]
-    parts.append(journals(comparison, section, "train", [SEEN]))
+    parts = [read_journals(comparison, section, "wire", [SENT, RECEIVED])]
+    parts.append(read_journals(comparison, section, "train", [SEEN]))
     rows = pd.concat([part for part in parts if len(part)] or parts[:1])
     if rows.empty:
         return pd.DataFrame(columns=["method", "metric", "value", "whole"])
-    rounds = {run: len(set(where(rows, run=run)["round"])) for run in set(rows["run"])}
+    rounds = {run: len(set(select_rows(rows, run=run)["round"])) for run in set(rows["run"])}
     wide = rows.pivot_table("value", ["method", "run"], "metric", "sum", fill_value=0.0)
     runs = wide.melt(value_name="whole", ignore_index=False).reset_index()
     runs["value"] = runs["whole"] / [rounds[run] for run in runs["run"]]
@@ -54,25 +61,27 @@ def bytes_moved(comparison: Comparison, section: str) -> pd.DataFrame:
     return cast(pd.DataFrame, table[table["whole"] > 0])
 
 
-@styled
-def _draw(page: Page) -> Outcome:
-    rows = bytes_moved(page.comparison, page.section)
+@apply_style
+def _draw_figure(page: FigureWriter) -> FigureOutcome:
+    rows = count_bytes(page.comparison, page.section)
     if rows.empty:
-        return page.missing(_WHAT, "No run's journal.csv counts bytes.")
-    methods, inks = list(looks(page.comparison, rows["method"])), _inks(rows)
-    figure, axes = grid(1, 1, 6.5, 0.4 + 0.4 * len(methods))
-    axis, unit = axes[0, 0], _unit(max(_sum(rows, method) for method in methods))
+        return page.explain_missing(_TITLE, "No run's journal.csv counts bytes.")
+    methods, inks = list(assign_looks(page.comparison, rows["method"])), _assign_colours(rows)
+    figure, axes = create_axes(1, 1, 6.5, 0.4 + 0.4 * len(methods))
+    axis, unit = axes[0, 0], _choose_unit(max(_sum_bytes(rows, method) for method in methods))
     for place, method in enumerate(methods):
-        _draw_bar(axis, place, where(rows, method=method), inks, unit)
-    axis.set_yticks(range(len(methods)), [wrapped(method) for method in methods])
+        _draw_bar(axis, place, select_rows(rows, method=method), inks, unit)
+    axis.set_yticks(range(len(methods)), [wrap_name(method) for method in methods])
     axis.set_ylim(len(methods) - 0.4, -0.6)
     axis.set_xlabel(f"{unit} per round")
     axis.grid(visible=False, axis="y")
     axis.margins(x=0.15)
-    patches = [Patch(**_fill(metric, inks)) for metric in inks]
-    place_legend(figure, patches, [_words(metric) for metric in inks])
+    patches = [Patch(**_choose_fill(metric, inks)) for metric in inks]
+    place_legend(figure, patches, [_describe_metric(metric) for metric in inks])
     pooled = any(run.config.get("pooled") for run in page.comparison.runs.values())
-    return page.drawn(figure, "traffic", _WHAT, f"{_HOW} {_POOLED}" if pooled else _HOW)
+    return page.write_figure(
+        figure, "traffic", _TITLE, f"{_CAPTION} {_POOLED_NOTE}" if pooled else _CAPTION
+    )
 
 
 def _draw_bar(
@@ -84,49 +93,51 @@ def _draw_bar(
         part = [metric for metric in part if metric in set(rows["metric"])]
         left = 0.0
         for metric in part:
-            (value,) = where(rows, metric=metric)["value"] / _UNITS[unit]
-            axis.barh(place + shift, value, height, left=left, **_fill(metric, inks))
+            (value,) = select_rows(rows, metric=metric)["value"] / _UNITS[unit]
+            axis.barh(place + shift, value, height, left=left, **_choose_fill(metric, inks))
             left += value
         if part:
             whole = sum(rows["whole"][rows["metric"].isin(part)])
-            text = f" {whole / _UNITS[_unit(whole)]:.3g} {_unit(whole)} in all"
+            text = f" {whole / _UNITS[_choose_unit(whole)]:.3g} {_choose_unit(whole)} in all"
             axis.text(left, place + shift, text, va="center", fontsize=7)
 
 
-def _sum(rows: pd.DataFrame, method: str) -> float:
-    return sum(where(rows, method=method)["value"])
+def _sum_bytes(rows: pd.DataFrame, method: str) -> float:
+    return sum(select_rows(rows, method=method)["value"])
 
 
-def _inks(rows: pd.DataFrame) -> dict[str, str]:
+def _assign_colours(rows: pd.DataFrame) -> dict[str, str]:
     """Gives each metric its colour, weights first; what comes back is paler than what goes."""
-    kinds = sorted({_kind(metric) for metric in rows["metric"]}, key=lambda k: (k != "weights", k))
+    kinds = sorted(
+        {_extract_kind(metric) for metric in rows["metric"]}, key=lambda k: (k != "weights", k)
+    )
     found: dict[str, str] = {}
-    for kind, look in site_looks(kinds).items():
-        colours = {SENT: look.colour, RECEIVED: _paler(look.colour), SEEN: _SEEN_INK}
+    for kind, look in assign_site_looks(kinds).items():
+        colours = {SENT: look.colour, RECEIVED: _lighten(look.colour), SEEN: _SEEN_INK}
         found |= {f"{way}{kind}": colour for way, colour in colours.items()}
     return {metric: colour for metric, colour in found.items() if metric in set(rows["metric"])}
 
 
-def _fill(metric: str, inks: Mapping[str, str]) -> dict[str, Any]:
+def _choose_fill(metric: str, inks: Mapping[str, str]) -> dict[str, Any]:
     if metric.startswith(SEEN):
         return {"facecolor": "none", "edgecolor": inks[metric], "hatch": "//////", "lw": 0.6}
     return {"color": inks[metric]}
 
 
-def _paler(colour: str) -> str:
+def _lighten(colour: str) -> str:
     red, green, blue = to_rgb(colour)
     return to_hex(((1 + red) / 2, (1 + green) / 2, (1 + blue) / 2))
 
 
-def _words(metric: str) -> str:
-    kind = _kind(metric)
-    way = next(words for way, words in _WAYS.items() if metric.startswith(way))
-    return f"{_KINDS.get(kind, kind.replace('_', ' '))}, {way}"
+def _describe_metric(metric: str) -> str:
+    kind = _extract_kind(metric)
+    way = next(words for way, words in _WAY_WORDS.items() if metric.startswith(way))
+    return f"{_KIND_WORDS.get(kind, kind.replace('_', ' '))}, {way}"
 
 
-def _kind(metric: str) -> str:
+def _extract_kind(metric: str) -> str:
     return metric.partition("/")[2]
 
 
-def _unit(n_bytes: float) -> str:
+def _choose_unit(n_bytes: float) -> str:
     return next((unit for unit, size in _UNITS.items() if n_bytes >= size), "bytes")

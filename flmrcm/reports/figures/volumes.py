@@ -6,71 +6,77 @@ from pathlib import Path
 import numpy as np
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.error_maps import Image, Sheet, Strip, draw_sheet
-from flmrcm.reports.figures.page import Outcome, Page, pages
-from flmrcm.reports.figures.saved import middle_slices
-from flmrcm.reports.figures.selection import where
-from flmrcm.reports.figures.series import sites_of
-from flmrcm.reports.figures.showcase import Showcase, showcase
-from flmrcm.reports.figures.style import styled
-from flmrcm.reports.numbers.matrix import in_order
+from flmrcm.reports.figures.error_maps import ImageArray, ImageGrid, Row, draw_image_grid
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.journal_rows import list_sites
+from flmrcm.reports.figures.row_filter import select_rows
+from flmrcm.reports.figures.saved_volumes import read_middle_slices
+from flmrcm.reports.figures.style import apply_style
+from flmrcm.reports.figures.volume_selection import VolumeSelection, select_volumes
+from flmrcm.reports.numbers.score_matrix import sort_methods
 
-BESIDE = 3
+MAX_BESIDE = 3
 """So many kinds of images at most have their errors beside them in the overview, not below."""
 
-_WHAT = "Reconstructions"
-_HOW = (
+_TITLE = "Reconstructions"
+_CAPTION = (
     "Volumes are ranked by PSNR averaged over all methods and seeds. The middle slice, each image "
     "as bright as its target; all error maps have one scale. Below each error map: PSNR of the "
     "whole volume ({convention}). A method is shown with its first seed that saved volumes."
 )
-_NOTHING = "No volume was saved by all methods; test.saved_volumes=null saves all (training)."
+_MISSING_REASON = (
+    "No volume was saved by all methods; test.saved_volumes=null saves all (training)."
+)
 
 
-def draw_volumes(comparison: Comparison, folder: Path) -> list[Outcome]:
+def draw_volumes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws the median volume of every site, and for each site the median, best and worst."""
-    return [outcome for page in pages(comparison, folder) for outcome in _draw_section(page)]
+    return [outcome for page in list_writers(comparison, folder) for outcome in _draw_section(page)]
 
 
-@styled
-def _draw_section(page: Page) -> list[Outcome]:
-    rows, runs = page.comparison.of(page.section, "psnr"), page.comparison.runs
-    names = sites_of(page.comparison, page.section)
-    sites = [showcase(where(rows, site=name), runs, name) for name in names]
+@apply_style
+def _draw_section(page: FigureWriter) -> list[FigureOutcome]:
+    rows, runs = page.comparison.select_scores(page.section, "psnr"), page.comparison.runs
+    names = list_sites(page.comparison, page.section)
+    sites = [select_volumes(select_rows(rows, site=name), runs, name) for name in names]
     return [_draw_overview(page, sites), *(_draw_site(page, site) for site in sites)]
 
 
-def _draw_overview(page: Page, sites: Sequence[Showcase]) -> Outcome:
+def _draw_overview(page: FigureWriter, sites: Sequence[VolumeSelection]) -> FigureOutcome:
     sites = [site for site in sites if site.volumes]
     if not sites:
-        return page.missing(_WHAT, _NOTHING)
-    methods = in_order(method for site in sites for method in site.shown)
-    strips = [_strip(site, site.site, next(iter(site.chosen.values()))) for site in sites]
-    sheet = Sheet(strips, methods, "beside" if len(methods) <= BESIDE else "below")
+        return page.explain_missing(_TITLE, _MISSING_REASON)
+    methods = sort_methods(method for site in sites for method in site.shown)
+    strips = [_build_row(site, site.site, next(iter(site.chosen.values()))) for site in sites]
+    sheet = ImageGrid(strips, methods, "beside" if len(methods) <= MAX_BESIDE else "below")
     first = "One volume per site: the median; of two the better."
-    return page.drawn(draw_sheet(sheet), "comparison", _WHAT, _caption(first, page, sites))
+    return page.write_figure(
+        draw_image_grid(sheet), "comparison", _TITLE, _format_caption(first, page, sites)
+    )
 
 
-def _draw_site(page: Page, site: Showcase) -> Outcome:
-    what = f"{_WHAT} at {site.site}"
+def _draw_site(page: FigureWriter, site: VolumeSelection) -> FigureOutcome:
+    what = f"{_TITLE} at {site.site}"
     if not site.volumes:
-        return page.missing(what, _NOTHING)
-    strips = [_strip(site, f"{name}: {volume}", volume) for name, volume in site.chosen.items()]
-    figure = draw_sheet(Sheet(strips, list(site.shown), "below"))
+        return page.explain_missing(what, _MISSING_REASON)
+    strips = [_build_row(site, f"{name}: {volume}", volume) for name, volume in site.chosen.items()]
+    figure = draw_image_grid(ImageGrid(strips, list(site.shown), "below"))
     first = f"{site.site}: {', '.join(site.chosen)} of {len(site.volumes)} saved."
-    return page.drawn(figure, f"volumes_{site.site}", what, _caption(first, page, [site]))
+    return page.write_figure(
+        figure, f"volumes_{site.site}", what, _format_caption(first, page, [site])
+    )
 
 
-def _caption(first: str, page: Page, sites: Sequence[Showcase]) -> str:
-    how = _HOW.format(convention=page.comparison.convention)
+def _format_caption(first: str, page: FigureWriter, sites: Sequence[VolumeSelection]) -> str:
+    how = _CAPTION.format(convention=page.comparison.convention)
     return " ".join(filter(None, [first, how, *(site.note for site in sites)]))
 
 
-def _strip(site: Showcase, label: str, volume: str) -> Strip:
+def _build_row(site: VolumeSelection, label: str, volume: str) -> Row:
     """Images of another target, or that can't be read, leave their places empty."""
-    images, notes, target = dict[str, Image](), dict[str, str](), None
+    images, notes, target = dict[str, ImageArray](), dict[str, str](), None
     for method, shown in site.shown.items():
-        slices = middle_slices(shown.files[volume], ("target", shown.kind))
+        slices = read_middle_slices(shown.files[volume], ("target", shown.kind))
         if slices is None:
             continue
         target = slices["target"] if target is None else target
@@ -78,4 +84,4 @@ def _strip(site: Showcase, label: str, volume: str) -> Strip:
             images[method] = slices[shown.kind]
             notes[method] = f"{shown.psnr[volume]:.2f} dB" if volume in shown.psnr else ""
     empty = np.zeros((1, 1), np.float32)
-    return Strip(label, empty if target is None else target, images, notes)
+    return Row(label, empty if target is None else target, images, notes)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flmrcm.learning.metrics import METRICS, ZERO_FILLED
-from flmrcm.reports.collected.labels import differences
-from flmrcm.reports.collected.runs import Run
+from flmrcm.reports.collected.finished_runs import Run
+from flmrcm.reports.collected.labels import describe_differences
 
 BUDGET_TOLERANCE = 0.01
 """Optimizer steps this close together, relative to the fewer, count as equal."""
 
 
 @dataclass(frozen=True)
-class Conditions:
+class ScoreConditions:
     """Under which a run's numbers at a site came about; None is not known.
 
     Attributes:
@@ -50,7 +50,7 @@ class Pairing(NamedTuple):
     unchecked: Sequence[str] = ()
 
 
-def conditions(run: Run, site: str, convention: str) -> Conditions:
+def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
     """Gives the conditions of a run at a site.
 
     Args:
@@ -64,7 +64,7 @@ def conditions(run: Run, site: str, convention: str) -> Conditions:
     rows = (scores["site"] == site) & (scores["convention"] == convention)
     counts = scores.loc[rows & (scores["method"] != ZERO_FILLED), "volume"].value_counts()
     checkpoint = (config.get("test") or {}).get("checkpoint")
-    return Conditions(
+    return ScoreConditions(
         volumes=frozenset(counts.index[counts == len(METRICS)].astype(str)),
         fingerprint=run.environment.get("site_fingerprints", {}).get(site),
         contrast=str(own.get("contrast") or config.get("contrast")),
@@ -76,10 +76,10 @@ def conditions(run: Run, site: str, convention: str) -> Conditions:
     )
 
 
-def pairing(
+def check_pairing(
     names: tuple[str, str],
-    first: Collection[Conditions],
-    second: Collection[Conditions],
+    first: Collection[ScoreConditions],
+    second: Collection[ScoreConditions],
     trained: bool = True,
 ) -> Pairing:
     """Tells whether two methods may be paired at a site.
@@ -93,8 +93,8 @@ def pairing(
         second: of every run behind the second, at the same site.
         trained: whether both were; the zero-filled image wasn't.
     """
-    told = list(_judged_alike(first, second))
-    told += _trained_alike(first, second) if trained else ()
+    told = list(_compare_testing(first, second))
+    told += _compare_training(first, second) if trained else ()
     one, two = names
     refusal = f"{one} and {two} differ in {'; '.join(told)}" if told else ""
     both = (*first, *second)
@@ -105,45 +105,57 @@ def pairing(
     return Pairing(refusal, [what for what, values in known.items() if None in values])
 
 
-def _judged_alike(first: Collection[Conditions], second: Collection[Conditions]) -> Iterator[str]:
-    yield from _volumes(first, second)
+def _compare_testing(
+    first: Collection[ScoreConditions], second: Collection[ScoreConditions]
+) -> Iterator[str]:
+    yield from _compare_volumes(first, second)
     masks = {i: {"mask": c.mask} for i, c in enumerate((*first, *second))}
-    apart = differences(masks)
+    apart = describe_differences(masks)
     own = {apart[i] for i in range(len(first))}, {apart[i] for i in range(len(first), len(apart))}
-    yield from _told("masks", *own)
-    yield from _told("contrast", {c.contrast for c in first}, {c.contrast for c in second})
-    yield from _told("split", {c.split for c in first}, {c.split for c in second})
+    yield from _compare_values("masks", *own)
+    yield from _compare_values(
+        "contrast", {c.contrast for c in first}, {c.contrast for c in second}
+    )
+    yield from _compare_values("split", {c.split for c in first}, {c.split for c in second})
     if len(set(apart.values())) == 1:  # else it's the mask that tells the fingerprints apart
-        yield from _told(
+        yield from _compare_values(
             "volumes or masks (their fingerprint)",
             {c.fingerprint for c in first},
             {c.fingerprint for c in second},
         )
 
 
-def _trained_alike(first: Collection[Conditions], second: Collection[Conditions]) -> Iterator[str]:
-    yield from _told("checkpoint", {c.checkpoint for c in first}, {c.checkpoint for c in second})
+def _compare_training(
+    first: Collection[ScoreConditions], second: Collection[ScoreConditions]
+) -> Iterator[str]:
+    yield from _compare_values(
+        "checkpoint", {c.checkpoint for c in first}, {c.checkpoint for c in second}
+    )
     steps = {c.steps for c in first}, {c.steps for c in second}
     taken = [n for n in steps[0] | steps[1] if n is not None]
     if len(taken) < len(steps[0] | steps[1]):
-        yield from _told("budget", {c.budget for c in first}, {c.budget for c in second})
+        yield from _compare_values("budget", {c.budget for c in first}, {c.budget for c in second})
     if taken and max(taken) > min(taken) * (1 + BUDGET_TOLERANCE):
-        yield from _told("optimizer steps", *steps)
+        yield from _compare_values("optimizer steps", *steps)
 
 
-def _volumes(first: Collection[Conditions], second: Collection[Conditions]) -> Iterator[str]:
+def _compare_volumes(
+    first: Collection[ScoreConditions], second: Collection[ScoreConditions]
+) -> Iterator[str]:
     sets = [c.volumes for c in (*first, *second)]
     if missing := frozenset[str]().union(*sets) - sets[0].intersection(*sets):
-        counts = [_or({len(c.volumes) for c in runs}) for runs in (first, second)]
+        counts = [_join_values({len(c.volumes) for c in runs}) for runs in (first, second)]
         yield f"scored test volumes: {counts[0]} and {counts[1]} ({min(missing)} isn't in all)"
 
 
-def _told(what: str, first: Collection[object], second: Collection[object]) -> Iterator[str]:
+def _compare_values(
+    what: str, first: Collection[object], second: Collection[object]
+) -> Iterator[str]:
     """Gives a line unless all that's known is one and the same."""
     one, two = ({value for value in values if value is not None} for values in (first, second))
     if len(one | two) > 1:
-        yield f"{what}: {_or(one)} and {_or(two)}"
+        yield f"{what}: {_join_values(one)} and {_join_values(two)}"
 
 
-def _or(values: Collection[object]) -> str:
+def _join_values(values: Collection[object]) -> str:
     return "/".join(map(str, sorted(values, key=str))) or "unknown"

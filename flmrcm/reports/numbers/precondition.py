@@ -7,12 +7,12 @@ import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.numbers.matrix import is_zero_filled
+from flmrcm.reports.numbers.score_matrix import is_zero_filled
 
-_IMAGE = ["run", "site", "volume"]
+_IMAGE_KEYS = ["run", "site", "volume"]
 
 
-def gain_over_zero_filled(rows: pd.DataFrame) -> pd.Series:
+def compute_gains(rows: pd.DataFrame) -> pd.Series:
     """Gives how far each method is above the image it started from, by method and site, in dB.
 
     The mean over volumes and seeds, each against the zero-filled image of its own run.
@@ -21,13 +21,13 @@ def gain_over_zero_filled(rows: pd.DataFrame) -> pd.Series:
         rows: PSNR in one convention: method, run, site, volume, value; zero-filled among them.
     """
     starts = rows["method"].map(is_zero_filled)
-    started: Any = rows[starts].groupby(_IMAGE)["value"].mean()
-    reached = rows[~starts].join(started.rename("start"), on=_IMAGE)
+    started: Any = rows[starts].groupby(_IMAGE_KEYS)["value"].mean()
+    reached = rows[~starts].join(started.rename("start"), on=_IMAGE_KEYS)
     gains: Any = (reached["value"] - reached["start"]).groupby([reached.method, reached.site])
     return gains.mean()
 
 
-def shortfall(
+def explain_shortfall(
     comparison: Comparison, section: str, reference: str, least_gain: float | None
 ) -> str:
     """Gives a line that says why a section's reference is too weak for anything to be ranked.
@@ -48,7 +48,7 @@ def shortfall(
         return ""
     weak = [
         f"{site} ({gain:.2f} dB)" if pd.notna(gain) else f"{site} (not judged)"
-        for site, gain in _gains_at_participants(comparison, section, reference)
+        for site, gain in _compute_participant_gains(comparison, section, reference)
         if not gain >= least_gain
     ]
     if not weak:
@@ -59,11 +59,11 @@ def shortfall(
     )
 
 
-def _gains_at_participants(
+def _compute_participant_gains(
     comparison: Comparison, section: str, method: str
 ) -> Iterator[tuple[str, float]]:
     """Gives each participating site's gain, not-a-number where it wasn't judged."""
-    rows = comparison.of(section, "psnr")
+    rows = comparison.select_scores(section, "psnr")
     runs = [comparison.runs[folder] for folder in sorted({*rows["run"][rows["method"] == method]})]
     if not runs:
         return
@@ -73,6 +73,6 @@ def _gains_at_participants(
     ]
     # one method, however its runs were called when they were judged
     plain = scores["method"].map(lambda name: name if name == ZERO_FILLED else "")
-    gains = gain_over_zero_filled(scores.assign(method=plain)).to_dict()
+    gains = compute_gains(scores.assign(method=plain)).to_dict()
     for site in sorted({site for run in runs for site in run.participants}):
         yield site, gains.get(("", site), float("nan"))

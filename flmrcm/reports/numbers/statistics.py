@@ -47,20 +47,20 @@ class PairedTest(NamedTuple):
     way: str
 
 
-def paired_test(first: ArrayLike, second: ArrayLike) -> PairedTest:
+def run_paired_test(first: ArrayLike, second: ArrayLike) -> PairedTest:
     """Compares two methods on the same volumes.
 
     Args:
         first: (volume,), each averaged over its seeds.
         second: (volume,), in the same order.
     """
-    d = differences(first, second)
-    (low, high), (p, way) = interval(d), signed_rank(d)
-    least = attainable_p(int(np.count_nonzero(d)))
+    d = compute_differences(first, second)
+    (low, high), (p, way) = compute_interval(d), signed_rank(d)
+    least = compute_attainable_p(int(np.count_nonzero(d)))
     return PairedTest(len(d), float(d.mean()), low, high, rank_biserial(d), p, least, way)
 
 
-def differences(first: ArrayLike, second: ArrayLike) -> Array:
+def compute_differences(first: ArrayLike, second: ArrayLike) -> Array:
     """Gives first − second, (volume,); what only rounding tells apart is 0."""
     a, b = np.asarray(first, float), np.asarray(second, float)
     return np.where(np.isclose(a, b, rtol=_ROUNDING, atol=0), 0.0, a - b)
@@ -90,7 +90,7 @@ def signed_rank(d: Array) -> tuple[float, str]:
     return min(1.0, float(tested.pvalue)), way + without
 
 
-def attainable_p(n: int) -> float:
+def compute_attainable_p(n: int) -> float:
     """Gives the smallest two-sided p of n differing volumes: all point one way, 2 of 2ⁿ flips."""
     return min(1.0, 2.0 ** (1 - n))
 
@@ -112,7 +112,7 @@ def rank_biserial(d: Array) -> float:
     return float((np.sign(kept) * ranks).sum() / ranks.sum())
 
 
-def interval(d: Array) -> tuple[float, float]:
+def compute_interval(d: Array) -> tuple[float, float]:
     """Gives the 95 % bootstrap interval of the mean difference over volumes.
 
     Bias-corrected and accelerated (Efron, JASA 82, 1987), 9999 resamples, always the same draws.

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.numbers.against import (
-    USUAL_REFERENCE,
-    Against,
-    against,
-    chosen_reference,
-    pairings_with,
-    untested,
+from flmrcm.reports.numbers.precondition import explain_shortfall
+from flmrcm.reports.numbers.reference_tests import (
+    DEFAULT_REFERENCE,
+    ReferenceTests,
+    choose_reference,
+    explain_missing_tests,
+    pair_methods,
+    run_reference_tests,
 )
-from flmrcm.reports.numbers.matrix import Matrix, is_zero_filled, matrix
-from flmrcm.reports.numbers.precondition import shortfall
+from flmrcm.reports.numbers.score_matrix import ScoreMatrix, build_score_matrix, is_zero_filled
 
 
 @dataclass(frozen=True)
-class Summary:
+class SectionSummary:
     """One section of a comparison.
 
     Attributes:
@@ -28,13 +28,13 @@ class Summary:
     """
 
     section: str
-    matrices: Sequence[Matrix]
-    tests: Sequence[Against]
+    matrices: Sequence[ScoreMatrix]
+    tests: Sequence[ReferenceTests]
 
 
-def summaries(
+def summarise_sections(
     comparison: Comparison, reference: str | None = None, least_gain: float | None = None
-) -> list[Summary]:
+) -> list[SectionSummary]:
     """Gives every section's numbers.
 
     Args:
@@ -46,32 +46,36 @@ def summaries(
     Raises:
         ConfigErrors: no section holds the reference.
     """
-    return [_summary(comparison, name, reference, least_gain) for name in comparison.sections]
+    return [
+        _summarise_section(comparison, name, reference, least_gain) for name in comparison.sections
+    ]
 
 
-def _summary(
+def _summarise_section(
     comparison: Comparison, section: str, asked: str | None, least_gain: float | None
-) -> Summary:
-    reference = chosen_reference(comparison, section, asked)
-    unranked = shortfall(comparison, section, reference, least_gain)
-    matrices = [matrix(comparison, section, metric, unranked) for metric in METRICS]
-    why = unranked or _why_not(matrices[0], reference, asked)
+) -> SectionSummary:
+    reference = choose_reference(comparison, section, asked)
+    unranked = explain_shortfall(comparison, section, reference, least_gain)
+    matrices = [build_score_matrix(comparison, section, metric, unranked) for metric in METRICS]
+    why = unranked or _explain_no_tests(matrices[0], reference, asked)
     if why:
-        tests = [untested(comparison, section, metric, why) for metric in METRICS]
-        return Summary(section, matrices, tests)
-    found = pairings_with(reference, comparison, section)
-    tests = [against(comparison, section, metric, reference, found) for metric in METRICS]
-    return Summary(section, matrices, tests)
+        tests = [explain_missing_tests(comparison, section, metric, why) for metric in METRICS]
+        return SectionSummary(section, matrices, tests)
+    found = pair_methods(reference, comparison, section)
+    tests = [
+        run_reference_tests(comparison, section, metric, reference, found) for metric in METRICS
+    ]
+    return SectionSummary(section, matrices, tests)
 
 
-def _why_not(of_psnr: Matrix, reference: str, asked: str | None) -> str:
+def _explain_no_tests(of_psnr: ScoreMatrix, reference: str, asked: str | None) -> str:
     methods = [method for method in of_psnr.methods if not is_zero_filled(method)]
     if not methods:
         return f"no statistics: no method has scores in convention {of_psnr.convention} here."
     if len(methods) == 1 and not is_zero_filled(reference):
         return f"no statistics: {methods[0]} stands alone here."
     if not reference:
-        name = asked or USUAL_REFERENCE
+        name = asked or DEFAULT_REFERENCE
         return (
             f"no statistics: no method here is just {name}; take one with --reference, of "
             f"{', '.join(methods)}."

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
-from flmrcm.reports.collected.labels import settings
-from flmrcm.reports.collected.runs import Run
+from flmrcm.reports.collected.finished_runs import Run
+from flmrcm.reports.collected.labels import list_settings
 
-_MISSING = "–"
+_MISSING_CELL = "–"
 
 
-class Listing(NamedTuple):
+class RunListing(NamedTuple):
     """A table of words.
 
     Attributes:
@@ -23,81 +23,82 @@ class Listing(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def short_names(runs: Sequence[Run]) -> dict[str, str]:
+def shorten_names(runs: Sequence[Run]) -> dict[str, str]:
     """Gives each run's folder below the folder that all runs share, by the whole folder."""
     folders = [str(run.folder) for run in runs]
-    shared = common_folder(runs)
+    shared = find_common_folder(runs)
     return {folder: os.path.relpath(folder, shared) if shared else folder for folder in folders}
 
 
-def common_folder(runs: Sequence[Run]) -> str:
+def find_common_folder(runs: Sequence[Run]) -> str:
     """Gives the deepest folder below which all runs lie; empty where there's none."""
     parents = [str(run.folder.parent) for run in runs]
     absolute = {run.folder.is_absolute() for run in runs}
     return os.path.commonpath(parents) if len(absolute) == 1 else ""
 
 
-def overview(runs: Sequence[Run]) -> Listing:
+def list_runs(runs: Sequence[Run]) -> RunListing:
     """Gives a row per run: method, seed, who trained, whom it aligned with, work, machine."""
-    machines, names = _letters(runs), short_names(runs)
+    machines, names = _assign_letters(runs), shorten_names(runs)
     heads = ["run", "method", "seed", "trained on", "aligned with", "acceleration", "rounds"]
     rows = [
         [
             names[str(run.folder)], run.name, str(run.seed), " ".join(run.participants),
-            run.aligned_with or _MISSING, run.accelerations,
-            str(run.config.get("rounds", _MISSING)), f"{run.optimizer_steps:,}",
-            machines[_environment(run)],
+            run.aligned_with or _MISSING_CELL, run.accelerations,
+            str(run.config.get("rounds", _MISSING_CELL)), f"{run.optimizer_steps:,}",
+            machines[_list_environment(run)],
         ]
         for run in runs
     ]  # fmt: skip
-    return Listing([*heads, "optimizer steps", "ran on"], rows)
+    return RunListing([*heads, "optimizer steps", "ran on"], rows)
 
 
-def differing_settings(runs: Sequence[Run]) -> Listing:
+def list_differing_settings(runs: Sequence[Run]) -> RunListing:
     """Gives the settings in which any two runs differ; whatever there's more of goes down."""
-    names = short_names(runs)
-    found = {names[str(run.folder)]: dict(settings(run.config)) for run in runs}
+    names = shorten_names(runs)
+    found = {names[str(run.folder)]: dict(list_settings(run.config)) for run in runs}
     keys = dict.fromkeys(key for config in found.values() for key in config)
     apart = [key for key in keys if len({repr(c.get(key)) for c in found.values()}) > 1]
     rows = [
-        [name, *(str(config.get(key, _MISSING)) for key in apart)] for name, config in found.items()
+        [name, *(str(config.get(key, _MISSING_CELL)) for key in apart)]
+        for name, config in found.items()
     ]
     lines = [["", *apart], *rows]
     if len(apart) > len(runs):
         lines = [list(line) for line in zip(*lines, strict=True)]
-    return Listing(lines[0], lines[1:])
+    return RunListing(lines[0], lines[1:])
 
 
-def machines(runs: Sequence[Run]) -> Listing:
+def list_machines(runs: Sequence[Run]) -> RunListing:
     """Gives a column per environment that runs ran in: code, machine, versions."""
-    letters = _letters(runs)
+    letters = _assign_letters(runs)
     columns = [dict(environment) for environment in letters]
     names = dict.fromkeys(name for column in columns for name in column)
-    counts = [sum(_environment(run) == environment for run in runs) for environment in letters]
+    counts = [sum(_list_environment(run) == environment for run in runs) for environment in letters]
     heads = [
         f"{letter}: {count} {'run' if count == 1 else 'runs'}"
         for letter, count in zip(letters.values(), counts, strict=True)
     ]
-    rows = [[name, *(column.get(name, _MISSING) for column in columns)] for name in names]
-    return Listing(["", *heads], rows)
+    rows = [[name, *(column.get(name, _MISSING_CELL) for column in columns)] for name in names]
+    return RunListing(["", *heads], rows)
 
 
-def _letters(runs: Sequence[Run]) -> dict[tuple[tuple[str, str], ...], str]:
+def _assign_letters(runs: Sequence[Run]) -> dict[tuple[tuple[str, str], ...], str]:
     """Gives each environment a letter, in the order of the runs."""
-    environments = dict.fromkeys(_environment(run) for run in runs)
-    return {environment: _letter(number) for number, environment in enumerate(environments)}
+    environments = dict.fromkeys(_list_environment(run) for run in runs)
+    return {environment: _format_letter(number) for number, environment in enumerate(environments)}
 
 
-def _letter(number: int) -> str:
+def _format_letter(number: int) -> str:
     again, place = divmod(number, len(ascii_uppercase))
     return ascii_uppercase[place] + (str(again + 1) if again else "")
 
 
-def _environment(run: Run) -> tuple[tuple[str, str], ...]:
-    return tuple(_told(run.environment))
+def _list_environment(run: Run) -> tuple[tuple[str, str], ...]:
+    return tuple(_describe_environment(run.environment))
 
 
-def _told(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _describe_environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not environment:
         yield "", "unknown: no environment.json"
         return

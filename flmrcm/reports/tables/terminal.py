@@ -12,27 +12,27 @@ from rich.table import Table
 from rich.text import Text
 
 from flmrcm.learning.metrics import METRICS
-from flmrcm.reports.numbers.matrix import cells_of, in_order, ranked
-from flmrcm.reports.numbers.summary import Summary
-from flmrcm.reports.tables.sheets import (
+from flmrcm.reports.numbers.score_matrix import compute_cells, rank_cells, sort_methods
+from flmrcm.reports.numbers.summary import SectionSummary
+from flmrcm.reports.tables.report_tables import (
     DIGITS,
-    HEADS,
-    MISSING,
+    METRIC_HEADS,
+    MISSING_CELL,
     TESTS_LEGEND,
-    Entry,
-    Sheet,
-    matrix_legend,
-    matrix_sheet,
-    tests_sheet,
+    ReportCell,
+    ReportTable,
+    build_matrix_table,
+    build_tests_table,
+    describe_matrix,
 )
 
-WIDTH = 100
-_LONGEST_NAME, _BROKEN_NAME, _SPACE = 30, 16, 2
-_MARKS = {0: "", 1: "bold", 2: "underline"}
+DEFAULT_WIDTH = 100
+_LONGEST_NAME, _BROKEN_NAME, _COLUMN_SPACE = 30, 16, 2
+_TERMINAL_MARKS = {0: "", 1: "bold", 2: "underline"}
 
 
-def section_in_terminal(
-    summary: Summary, width: int = WIDTH, metrics: Sequence[str] = METRICS
+def format_section(
+    summary: SectionSummary, width: int = DEFAULT_WIDTH, metrics: Sequence[str] = METRICS
 ) -> Group:
     """Gives a section as a terminal shows it: the matrices, then the tests of the first metric.
 
@@ -43,24 +43,24 @@ def section_in_terminal(
     """
     of_metric = {matrix.metric: matrix for matrix in summary.matrices}
     matrices = [of_metric[metric] for metric in metrics]
-    sheets = [matrix_sheet(matrix) for matrix in matrices]
-    tests = next(tests_sheet(each) for each in summary.tests if each.metric == metrics[0])
+    sheets = [build_matrix_table(matrix) for matrix in matrices]
+    tests = next(build_tests_table(each) for each in summary.tests if each.metric == metrics[0])
     notes = dict.fromkeys(note for sheet in sheets for note in sheet.notes)
     parts: list[RenderableType] = [Text(summary.section, "bold magenta"), ""]
-    parts += [part for sheet in sheets for part in _spaced(in_terminal(sheet, width))]
-    parts += [Text(matrix_legend(matrices[0]), "dim"), *map(_note, notes), ""]
+    parts += [part for sheet in sheets for part in _space_tables(format_for_terminal(sheet, width))]
+    parts += [Text(describe_matrix(matrices[0]), "dim"), *map(_format_note, notes), ""]
     if tests.rows:
-        parts += [*_spaced(in_terminal(tests, width)), Text(TESTS_LEGEND, "dim")]
-    return Group(*parts, *(_note(note) for note in tests.notes if note not in notes))
+        parts += [*_space_tables(format_for_terminal(tests, width)), Text(TESTS_LEGEND, "dim")]
+    return Group(*parts, *(_format_note(note) for note in tests.notes if note not in notes))
 
 
-def in_terminal(sheet: Sheet, width: int = WIDTH) -> Iterator[Table]:
+def format_for_terminal(sheet: ReportTable, width: int = DEFAULT_WIDTH) -> Iterator[Table]:
     """Gives a sheet as tables no wider than the terminal, each with the names at its left."""
     title = sheet.title
-    for columns in _parts(sheet, width):
-        table, shown = _plain_table(title), [*range(sheet.names), *columns]
+    for columns in _split_columns(sheet, width):
+        table, shown = _build_plain_table(title), [*range(sheet.names), *columns]
         for i in shown:
-            head = _cell(sheet.heads[i])
+            head = _format_cell(sheet.heads[i])
             if i < sheet.names:
                 table.add_column(head, max_width=_LONGEST_NAME)
             else:
@@ -68,7 +68,7 @@ def in_terminal(sheet: Sheet, width: int = WIDTH) -> Iterator[Table]:
         groups = {row[0] for row in sheet.rows}
         for row, below in pairwise([*sheet.rows, ()]):
             ends_group = len(groups) < len(sheet.rows) and row[:1] != below[:1]
-            table.add_row(*(_cell(row[i]) for i in shown), end_section=ends_group)
+            table.add_row(*(_format_cell(row[i]) for i in shown), end_section=ends_group)
         yield table
         title = f"{sheet.title} (continued)"
 
@@ -78,7 +78,7 @@ def read_score_file(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def terminal_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
+def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
     """Gives one run's three metrics as one table; the best of each site is bold.
 
     Args:
@@ -87,57 +87,63 @@ def terminal_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
     """
     rows = scores.loc[scores["convention"] == convention].assign(seed=0)
     sites = list(dict.fromkeys(rows["site"]))
-    table = _plain_table(f"means over volumes ({convention})")
+    table = _build_plain_table(f"means over volumes ({convention})")
     for name in ("metric", "method"):
         table.add_column(name)
     for site in sites:
         count = rows.loc[rows["site"] == site, "volume"].nunique()
-        table.add_column(_cell(Entry(site, f"{count} vol.")), justify="right")
+        table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
     for metric in METRICS:
-        cells = ranked(cells_of(rows.loc[rows["metric"] == metric], sites), sites, metric)
-        methods = in_order(method for method, _ in cells)
+        cells = rank_cells(compute_cells(rows.loc[rows["metric"] == metric], sites), sites, metric)
+        methods = sort_methods(method for method, _ in cells)
         for method in methods:
             own = [cells.get((method, site)) for site in sites]
-            shown = [f"{cell.mean:.{DIGITS[metric]}f}" if cell else MISSING for cell in own]
+            shown = [f"{cell.mean:.{DIGITS[metric]}f}" if cell else MISSING_CELL for cell in own]
             marks = ["bold" if cell and cell.rank == 1 else "" for cell in own]
-            head, last = HEADS[metric] if method == methods[0] else "", method == methods[-1]
+            head, last = METRIC_HEADS[metric] if method == methods[0] else "", method == methods[-1]
             table.add_row(head, Text(method), *map(Text, shown, marks), end_section=last)
     return table
 
 
-def _plain_table(title: str) -> Table:
+def _build_plain_table(title: str) -> Table:
     return Table(
         title=Text(title, "bold"), title_justify="left", box=SIMPLE_HEAD, show_edge=False,
-        pad_edge=False, padding=(0, _SPACE - 1, 0, 0),
+        pad_edge=False, padding=(0, _COLUMN_SPACE - 1, 0, 0),
     )  # fmt: skip
 
 
-def _parts(sheet: Sheet, width: int) -> Sequence[range]:
+def _split_columns(sheet: ReportTable, width: int) -> Sequence[range]:
     """Gives the columns of numbers in as few parts, about equal, as fit beside the names."""
     first, end = sheet.names, len(sheet.heads)
-    room = width - sum(min(_widest(sheet, i), _BROKEN_NAME) + _SPACE for i in range(first))
+    room = width - sum(
+        min(_measure_column(sheet, i), _BROKEN_NAME) + _COLUMN_SPACE for i in range(first)
+    )
     for count in range(1, end - first + 1):
         size = ceil((end - first) / count)
         parts = [range(start, min(start + size, end)) for start in range(first, end, size)]
-        if max(sum(_widest(sheet, i) + _SPACE for i in part) for part in parts) - _SPACE <= room:
+        if (
+            max(sum(_measure_column(sheet, i) + _COLUMN_SPACE for i in part) for part in parts)
+            - _COLUMN_SPACE
+            <= room
+        ):
             return parts
     return [range(i, i + 1) for i in range(first, end)]
 
 
-def _widest(sheet: Sheet, column: int) -> int:
+def _measure_column(sheet: ReportTable, column: int) -> int:
     entries = [sheet.heads[column], *(row[column] for row in sheet.rows)]
     return max(max(len(entry.text), len(entry.small)) for entry in entries)
 
 
-def _spaced(tables: Iterable[Table]) -> Iterator[RenderableType]:
+def _space_tables(tables: Iterable[Table]) -> Iterator[RenderableType]:
     for table in tables:
         yield from (table, "")
 
 
-def _cell(entry: Entry) -> Text:
+def _format_cell(entry: ReportCell) -> Text:
     small = (f"\n{entry.small}", "dim") if entry.small else ""
-    return Text.assemble((entry.text, _MARKS[entry.rank]), small)
+    return Text.assemble((entry.text, _TERMINAL_MARKS[entry.rank]), small)
 
 
-def _note(text: str) -> Text:
+def _format_note(text: str) -> Text:
     return Text.assemble(("• ", "yellow"), text)

@@ -1,7 +1,7 @@
 """Runs side by side: who is shown with whom, at which sites, under which name."""
 
 import pytest
-from reports_kit import comparison_below, comparison_of, write_run
+from kits.reports import comparison_below, comparison_of, write_run
 
 from flmrcm.learning.metrics import ZERO_FILLED
 
@@ -98,6 +98,6 @@ def test_scenarios_and_accelerations_have_sections_of_their_own(tmp_path):
 def test_a_section_is_read_by_metric_and_convention(tmp_path):
     folder = write_run(tmp_path / "a")
     found = comparison_of(folder)
-    assert set(found.of("all runs", "ssim")["metric"]) == {"ssim"}
-    assert len(found.of("all runs", "ssim", "published")) == 0
+    assert set(found.select_scores("all runs", "ssim")["metric"]) == {"ssim"}
+    assert len(found.select_scores("all runs", "ssim", "published")) == 0
     assert list(found.runs) == [str(folder)]

@@ -2,53 +2,55 @@
 
 import pytest
 
-from flmrcm.reports.collected.labels import differences, settings, told
+from flmrcm.reports.collected.labels import describe_differences, format_label, list_settings
 
 
 def test_a_setting_that_differs_is_told_by_its_full_key():
-    found = differences({"a": {"mask": {"seed": 0}, "x": 1}, "b": {"mask": {"seed": 1}, "x": 1}})
+    found = describe_differences(
+        {"a": {"mask": {"seed": 0}, "x": 1}, "b": {"mask": {"seed": 1}, "x": 1}}
+    )
     assert found == {"a": "mask.seed=0", "b": "mask.seed=1"}
 
 
 @pytest.mark.parametrize("key", ["seed", "name", "logger", "compute", "method", "scenario"])
 def test_what_changes_no_number_of_a_method_is_not_told(key):
-    assert set(differences({"a": {key: {"x": 1}}, "b": {key: {"x": 2}}}).values()) == {""}
+    assert set(describe_differences({"a": {key: {"x": 1}}, "b": {key: {"x": 2}}}).values()) == {""}
 
 
 def test_a_key_is_left_out_on_demand_but_not_its_namesakes():
     configs = {"a": {"target": 1, "targets": 1}, "b": {"target": 2, "targets": 2}}
-    assert differences(configs, untold=["target"]) == {"a": "targets=1", "b": "targets=2"}
+    assert describe_differences(configs, ignored=["target"]) == {"a": "targets=1", "b": "targets=2"}
 
 
 def test_only_some_keys_count_on_demand():
     configs = {"a": {"mask": 1, "rounds": 1}, "b": {"mask": 2, "rounds": 2}}
-    assert differences(configs, below=["mask"]) == {"a": "mask=1", "b": "mask=2"}
+    assert describe_differences(configs, below=["mask"]) == {"a": "mask=1", "b": "mask=2"}
 
 
 def test_a_missing_key_differs_from_one_that_is_there():
-    assert differences({"a": {}, "b": {"x": 1}}) == {"a": "x=None", "b": "x=1"}
+    assert describe_differences({"a": {}, "b": {"x": 1}}) == {"a": "x=None", "b": "x=1"}
 
 
 def test_one_run_alone_has_nothing_to_tell():
-    assert differences({"a": {"x": 1}}) == {"a": ""}
+    assert describe_differences({"a": {"x": 1}}) == {"a": ""}
 
 
 def test_classes_are_told_by_their_last_name():
-    configs = {"a": {"mask": "flmrcm.physics.masks.Random"}, "b": {"mask": "x.Equispaced"}}
-    assert differences(configs) == {"a": "mask=Random", "b": "mask=Equispaced"}
+    configs = {"a": {"mask": "flmrcm.mri.masks.Random"}, "b": {"mask": "x.Equispaced"}}
+    assert describe_differences(configs) == {"a": "mask=Random", "b": "mask=Equispaced"}
 
 
 def test_long_lists_of_differences_are_cut():
-    found = differences({"a": dict.fromkeys("klmno", 1), "b": dict.fromkeys("klmno", 2)})
+    found = describe_differences({"a": dict.fromkeys("klmno", 1), "b": dict.fromkeys("klmno", 2)})
     assert found["a"] == "k=1, l=1, m=1 and 2 more"
 
 
 def test_a_name_with_nothing_to_tell_stays_bare():
-    assert (told("FL", ""), told("FL", "x=1")) == ("FL", "FL (x=1)")
+    assert (format_label("FL", ""), format_label("FL", "x=1")) == ("FL", "FL (x=1)")
 
 
 def test_every_setting_has_its_full_key():
-    assert dict(settings({"a": {"b": 1, "c": {"d": []}}, "e": None})) == {
+    assert dict(list_settings({"a": {"b": 1, "c": {"d": []}}, "e": None})) == {
         "a.b": 1, "a.c.d": [], "e": None,
     }  # fmt: skip
 
@@ -58,4 +60,4 @@ def test_where_data_lie_is_not_told():
         machine: {"data_dir": machine, "sites": {"a": {"root": machine, "generator": {"cache": 1}}}}
         for machine in ("here", "there")
     }
-    assert set(differences(configs).values()) == {""}
+    assert set(describe_differences(configs).values()) == {""}

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.metrics import CONVENTIONS, METRICS, VolumeScore
 from flmrcm.learning.records import ScoreTable
-from flmrcm.reports.collected.comparison import Comparison, compared
-from flmrcm.reports.collected.runs import collect
-from flmrcm.types import Row
+from flmrcm.reports.collected.comparison import Comparison, compare_runs
+from flmrcm.reports.collected.finished_runs import collect_runs
+from flmrcm.types import Measurement
 
 
 @dataclass(frozen=True)
@@ -90,20 +90,20 @@ def _scores(run: FakeRun, site: str, psnr: float) -> list[VolumeScore]:
     ]
 
 
-def _rows(run: FakeRun) -> list[Row]:
-    rows: list[Row] = []
+def _rows(run: FakeRun) -> list[Measurement]:
+    rows: list[Measurement] = []
     for round_ in range(run.rounds):
         for site in run.sites:
-            rows.append(Row(round_, "train", site, "loss", "", 1 / (1 + round_)))
+            rows.append(Measurement(round_, "train", site, "loss", "", 1 / (1 + round_)))
             for metric in METRICS:
-                rows.append(Row(round_, "val", site, metric, "fastmri", run.psnr + round_))
-                rows.append(Row(round_, "val", site, metric, "published", 0.0))
+                rows.append(Measurement(round_, "val", site, metric, "fastmri", run.psnr + round_))
+                rows.append(Measurement(round_, "val", site, metric, "published", 0.0))
             if run.aligned_with not in (None, site):
                 name = "discriminator_accuracy"
-                rows.append(Row(round_, "train", site, name, "", 0.5 + 0.1 * run.seed))
+                rows.append(Measurement(round_, "train", site, name, "", 0.5 + 0.1 * run.seed))
             for metric, value in (run.traffic or {"bytes_sent/weights": 100.0}).items():
                 split = "train" if metric.startswith("bytes_seen") else "wire"
-                rows.append(Row(round_, split, site, metric, "", value))
+                rows.append(Measurement(round_, split, site, metric, "", value))
     return rows
 
 
@@ -114,7 +114,7 @@ def runs(tmp_path: Path) -> Callable[..., Comparison]:
     def written(*fakes: dict[str, Any]) -> Comparison:
         for number, fake in enumerate(fakes):
             write_run(tmp_path / "outputs" / f"run_{number}", FakeRun(**fake))
-        return compared(collect([tmp_path / "outputs"]))
+        return compare_runs(collect_runs([tmp_path / "outputs"]))
 
     return written
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from flmrcm.reports.figures.accelerations import draw_accelerations, scores_by_rate
-from flmrcm.reports.figures.page import Drawn, Missing
+from flmrcm.reports.figures.accelerations import add_rates, draw_accelerations
+from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
 
 RATES = {"rate": 8, "psnr": 28.0}, {"rate": 4, "psnr": 30.0}, {"rate": 16, "psnr": 25.0}
 
@@ -32,25 +32,25 @@ def test_the_axis_names_the_accelerations(runs, tmp_path, drawn):
 def test_each_scenario_has_a_figure_of_its_own(runs, tmp_path, drawn):
     scenarios = [{"settings": {"scenario": name}} for name in ("participating", "unseen")]
     fakes = [{**rate, **name} for rate in RATES[:2] for name in scenarios]
-    sections = set(scores_by_rate(runs(*fakes))["section"])
+    sections = set(add_rates(runs(*fakes))["section"])
     assert len(sections) == 1, "unseen has no site that took no part"
     assert next(iter(sections)).endswith("took part in training")
 
 
 def test_a_run_of_several_accelerations_is_left_out(runs):
     mixed = {"settings": {"mask": {"accelerations": [4, 8]}}, "method": "mixed"}
-    assert "mixed" not in set(scores_by_rate(runs(*RATES, mixed))["method"])
+    assert "mixed" not in set(add_rates(runs(*RATES, mixed))["method"])
 
 
 def test_one_acceleration_makes_no_figure_and_the_reason_is_given(runs, tmp_path):
     (found,) = draw_accelerations(runs({}, {"method": "B"}), tmp_path)
-    assert isinstance(found, Missing)
+    assert isinstance(found, MissingFigure)
     assert "mask.accelerations=[4],[8]" in found.reason
 
 
 def test_the_files_are_written(runs, tmp_path):
     here = {"sites": ("east",)}
     (found,) = draw_accelerations(runs(*({**rate, **here} for rate in RATES)), tmp_path)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DrawnFigure)
     assert found.png.name == "accelerations.png"
     assert found.png.stat().st_size > 1000

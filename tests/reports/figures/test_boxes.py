@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from flmrcm.reports.figures.boxes import draw_boxes, volume_scores
-from flmrcm.reports.figures.page import Drawn
-from flmrcm.reports.figures.style import looks
+from flmrcm.reports.figures.boxes import draw_boxes, list_volume_scores
+from flmrcm.reports.figures.figure_writer import DrawnFigure
+from flmrcm.reports.figures.style import assign_looks
 
 
 def test_a_volume_counts_once_however_many_seeds_saw_it(runs):
-    rows = volume_scores(
+    rows = list_volume_scores(
         runs({"seed": 1, "psnr": 30.0}, {"seed": 2, "psnr": 34.0}), "all runs", "psnr"
     )
     own = rows[(rows["method"] == "FL-MR") & (rows["site"] == "east")]
@@ -38,7 +38,7 @@ def test_boxes_have_their_methods_colours(runs, tmp_path, drawn):
     draw_boxes(comparison, tmp_path)
     shown = [line for line in drawn[0].axes[0].lines if line.get_linewidth() == 2]
     assert [line.get_color() for line in shown] == [
-        look.colour for look in looks(comparison).values()
+        look.colour for look in assign_looks(comparison).values()
     ]
 
 
@@ -52,5 +52,5 @@ def test_a_site_where_a_method_was_not_judged_keeps_its_row_empty(runs, tmp_path
 
 def test_the_files_are_written(runs, tmp_path):
     (found,) = draw_boxes(runs({"sites": ("east",)}), tmp_path)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DrawnFigure)
     assert found.pdf.stat().st_size > 1000

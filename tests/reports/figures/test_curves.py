@@ -2,9 +2,9 @@
 
 import pytest
 
-from flmrcm.reports.figures.curves import curve_rows, draw_curves
-from flmrcm.reports.figures.page import Drawn, Missing
-from flmrcm.reports.figures.style import looks
+from flmrcm.reports.figures.curves import collect_curves, draw_curves
+from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
+from flmrcm.reports.figures.style import assign_looks
 
 SEEDS = {"seed": 1, "psnr": 30.0}, {"seed": 2, "psnr": 32.0}
 
@@ -40,17 +40,17 @@ def test_colours_are_the_methods(runs, tmp_path, drawn):
     comparison = runs({"method": "A"}, {"method": "B"})
     draw_curves(comparison, tmp_path)
     colours = [line.get_color() for line in lines(drawn[0], 0, 0)]
-    assert colours == [looks(comparison)[method].colour for method in ("A", "B")]
+    assert colours == [assign_looks(comparison)[method].colour for method in ("A", "B")]
 
 
 def test_only_the_convention_asked_for_is_drawn(runs):
-    assert set(curve_rows(runs({}), "all runs")["convention"]) == {"fastmri", ""}
+    assert set(collect_curves(runs({}), "all runs")["convention"]) == {"fastmri", ""}
 
 
 def test_a_run_counts_where_its_scores_count_but_its_loss_wherever_it_trained(runs):
     comparison = runs({"settings": {"scenario": "participating"}, "aligned_with": "east"},
                       {"settings": {"scenario": "participating"}, "method": "B"})  # fmt: skip
-    rows = curve_rows(comparison, comparison.sections[0])
+    rows = collect_curves(comparison, comparison.sections[0])
     own = rows[rows["method"] == "FL-MR"]
     assert set(own[own["metric"] == "psnr"]["site"]) == {"east"}
     assert set(own[own["metric"] == "loss"]["site"]) == {"east", "west"}
@@ -58,12 +58,12 @@ def test_a_run_counts_where_its_scores_count_but_its_loss_wherever_it_trained(ru
 
 def test_the_files_are_written(runs, tmp_path):
     (found,) = draw_curves(runs({"sites": ("east",)}), tmp_path)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DrawnFigure)
     assert found.png.stat().st_size > 1000
 
 
 @pytest.mark.parametrize("rounds", [0])
 def test_without_rounds_there_is_a_reason(runs, tmp_path, rounds):
     (found,) = draw_curves(runs({"rounds": rounds}), tmp_path)
-    assert isinstance(found, Missing)
+    assert isinstance(found, MissingFigure)
     assert "journal.csv" in found.reason

@@ -1,7 +1,7 @@
 """Discriminators' accuracy."""
 
 from flmrcm.reports.figures.discriminators import draw_discriminators
-from flmrcm.reports.figures.page import Drawn, Missing
+from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
 
 THREE = ("east", "north", "west")
 ALIGNED = {"method": "FL-MRCM", "aligned_with": "west", "sites": THREE}
@@ -33,11 +33,11 @@ def test_each_target_has_a_row(runs, tmp_path, drawn):
 
 def test_without_discriminators_there_is_a_reason(runs, tmp_path):
     (found,) = draw_discriminators(runs({}), tmp_path)
-    assert isinstance(found, Missing)
+    assert isinstance(found, MissingFigure)
     assert "FL-MRCM" in found.reason
 
 
 def test_the_files_are_written(runs, tmp_path):
     (found,) = draw_discriminators(runs(ALIGNED), tmp_path)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DrawnFigure)
     assert found.png.stat().st_size > 1000

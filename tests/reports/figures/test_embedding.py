@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flmrcm.reports.figures.embedding import embed
+from flmrcm.reports.figures.embedding import embed_latents
 
 
 @pytest.fixture(scope="module")
@@ -13,14 +13,14 @@ def points():
 
 
 def test_the_same_latents_give_the_same_points(points):
-    first, second = embed(points), embed(points.copy())
+    first, second = embed_latents(points), embed_latents(points.copy())
     assert np.array_equal(first.pca, second.pca)
     assert np.array_equal(first.tsne, second.tsne)
 
 
 @pytest.mark.parametrize("kind", ["pca", "tsne"])
 def test_groups_that_lie_apart_stay_apart(points, kind):
-    found = getattr(embed(points), kind)
+    found = getattr(embed_latents(points), kind)
     assert found.shape == (40, 2)
     a, b = found[:20], found[20:]
     gap = np.linalg.norm(a.mean(0) - b.mean(0))
@@ -28,14 +28,14 @@ def test_groups_that_lie_apart_stay_apart(points, kind):
 
 
 def test_shares_of_the_variance_descend_and_do_not_exceed_all_of_it(points):
-    first, second = embed(points).shares
+    first, second = embed_latents(points).shares
     assert first > second > 0
     assert first + second <= 1
 
 
 def test_four_points_are_enough(points):
-    assert embed(points[:4]).tsne.shape == (4, 2)
+    assert embed_latents(points[:4]).tsne.shape == (4, 2)
 
 
 def test_equal_latents_stay_in_one_place():
-    assert not embed(np.ones((5, 60), np.float32)).tsne.any()
+    assert not embed_latents(np.ones((5, 60), np.float32)).tsne.any()

@@ -6,21 +6,19 @@ import pytest
 from matplotlib.figure import Figure
 
 from flmrcm.reports.figures.error_maps import (
-    SHARES,
-    Sheet,
-    Strip,
+    ERROR_SHARES,
+    ImageGrid,
+    Row,
+    choose_error_share,
+    draw_image_grid,
     draw_panel,
-    draw_sheet,
-    error_share,
 )
 
 TARGET = np.full((8, 8), 2.0, np.float32)
 
 
 def strip(**levels):
-    return Strip(
-        "here", TARGET, {name: np.full((8, 8), v, np.float32) for name, v in levels.items()}
-    )
+    return Row("here", TARGET, {name: np.full((8, 8), v, np.float32) for name, v in levels.items()})
 
 
 def shown(figure, colours):
@@ -62,43 +60,43 @@ def test_the_panel_is_written(tmp_path):
 @pytest.mark.parametrize("errors", ["below", "beside"])
 def test_all_errors_share_one_scale_and_all_images_their_targets_brightness(errors):
     strips = [strip(a=1.9, b=1.5), strip(a=1.8, b=1.9)]
-    figure = draw_sheet(Sheet(strips, ["a", "b"], errors))
+    figure = draw_image_grid(ImageGrid(strips, ["a", "b"], errors))
     assert {image.get_clim() for image in shown(figure, "gray")} == {(0, 2)}
     assert {image.get_clim() for image in shown(figure, "inferno")} == {(0, 0.3 * 2)}
 
 
 @pytest.mark.parametrize("errors", ["below", "beside"])
 def test_nothing_overlaps_and_everything_is_on_the_page(errors):
-    sheet = Sheet([strip(a=1, b=1), strip(a=1, b=1)], ["a", "b"], errors)
-    figure = draw_sheet(sheet)
+    sheet = ImageGrid([strip(a=1, b=1), strip(a=1, b=1)], ["a", "b"], errors)
+    figure = draw_image_grid(sheet)
     places = {
         (round(i.get_extent()[0], 6), round(i.get_extent()[3], 6)) for i in figure.axes[0].images
     }
     assert len(places) == len(figure.axes[0].images) == 10
     lefts, tops = zip(*places, strict=True)
     width, height = sheet.size
-    assert max(lefts) + sheet.side <= width
-    assert max(tops) + sheet.tall <= height
+    assert max(lefts) + sheet.image_width <= width
+    assert max(tops) + sheet.image_height <= height
 
 
 def test_a_method_without_an_image_leaves_its_place_empty():
-    figure = draw_sheet(Sheet([strip(a=1.0)], ["a", "b"], "below"))
+    figure = draw_image_grid(ImageGrid([strip(a=1.0)], ["a", "b"], "below"))
     assert len(shown(figure, "gray")) == 2, "target and a"
     assert len(shown(figure, "inferno")) == 1
     assert "b" in texts(figure)
 
 
 def test_error_maps_end_where_nearly_all_errors_are_shown():
-    assert error_share([strip(a=1.92)]) == 0.05, "0.08 of 2 is 4 %"
-    assert error_share([strip(a=1.92), strip(a=1.5)]) == 0.3, "the worst decides"
-    assert error_share([strip(a=9.0)]) == SHARES[-1]
+    assert choose_error_share([strip(a=1.92)]) == 0.05, "0.08 of 2 is 4 %"
+    assert choose_error_share([strip(a=1.92), strip(a=1.5)]) == 0.3, "the worst decides"
+    assert choose_error_share([strip(a=9.0)]) == ERROR_SHARES[-1]
 
 
 def test_zero_filled_images_do_not_stretch_the_scale_of_methods():
-    assert error_share([strip(**{"zero-filled": 1.0, "a": 1.92})]) == 0.05
-    assert error_share([strip(**{"zero-filled": 1.0})]) == 0.5
+    assert choose_error_share([strip(**{"zero-filled": 1.0, "a": 1.92})]) == 0.05
+    assert choose_error_share([strip(**{"zero-filled": 1.0})]) == 0.5
 
 
 def test_a_black_target_is_drawn():
     black = np.zeros((8, 8), np.float32)
-    draw_sheet(Sheet([Strip("", black, {"a": black})], ["a"], "below"))
+    draw_image_grid(ImageGrid([Row("", black, {"a": black})], ["a"], "below"))

@@ -1,8 +1,8 @@
 """Latents before and after alignment."""
 
-from flmrcm.reports.figures.latents import clouds, draw_latents
-from flmrcm.reports.figures.page import Drawn, Missing
-from flmrcm.reports.figures.series import runs_by_method
+from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
+from flmrcm.reports.figures.journal_rows import group_runs
+from flmrcm.reports.figures.latents import choose_latents, draw_latents
 
 SAVED = {"saved": 3, "slices": 4}
 BOTH = {**SAVED, "method": "FL-MRCM", "aligned_with": "west"}, {**SAVED, "method": "FL-MR"}
@@ -51,7 +51,7 @@ def test_the_first_target_and_the_lowest_seed_stand_for_a_method(runs):
     ]
     settings = {"settings": {"scenario": "participating"}}
     comparison = runs(*({**fake, **settings} for fake in fakes))
-    ((run, _),) = clouds(runs_by_method(comparison, comparison.sections[0])).values()
+    ((run, _),) = choose_latents(group_runs(comparison, comparison.sections[0])).values()
     assert (run.aligned_with, run.seed) == ("east", 1)
 
 
@@ -67,11 +67,11 @@ def test_the_caption_tells_how_many_slices_were_drawn(runs, tmp_path, drawn):
 
 def test_without_latents_there_is_a_reason(runs, tmp_path):
     (found,) = draw_latents(runs({}), tmp_path)
-    assert isinstance(found, Missing)
+    assert isinstance(found, MissingFigure)
     assert "save=" in found.reason
 
 
 def test_the_files_are_written(runs, tmp_path):
     (found,) = draw_latents(runs(BOTH[1]), tmp_path)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DrawnFigure)
     assert found.pdf.stat().st_size > 1000

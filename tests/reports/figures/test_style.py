@@ -11,12 +11,12 @@ from skimage.color import rgb2lab
 from flmrcm.reports.figures.style import (
     COLOURS,
     GREYS,
-    grid,
-    legend,
-    looks,
-    site_looks,
-    styled,
-    wrapped,
+    add_legend,
+    apply_style,
+    assign_looks,
+    assign_site_looks,
+    create_axes,
+    wrap_name,
 )
 
 SEEN_BY = {
@@ -46,34 +46,34 @@ def test_every_reader_tells_every_two_colours_apart(reader):
 
 
 def test_zero_filled_comes_first_and_is_grey(runs):
-    found = looks(runs({"method": "A"}, {"method": "z"}))
+    found = assign_looks(runs({"method": "A"}, {"method": "z"}))
     assert list(found) == ["zero-filled", "A", "z"]
     assert found["zero-filled"].colour == GREYS[0]
     assert {found["A"].colour, found["z"].colour} & set(GREYS) == set()
 
 
 def test_a_look_does_not_depend_on_what_is_drawn(many):
-    assert looks(many, among=["method 07"])["method 07"] == looks(many)["method 07"]
+    assert assign_looks(many, among=["method 07"])["method 07"] == assign_looks(many)["method 07"]
 
 
 def test_no_two_of_many_methods_look_alike(many):
-    found = looks(many)
+    found = assign_looks(many)
     assert len(set(found.values())) == len(found) == 24
 
 
 def test_no_two_of_eight_sites_look_alike_and_they_do_not_start_like_methods():
-    found = site_looks([f"site {n}" for n in range(8)])
+    found = assign_site_looks([f"site {n}" for n in range(8)])
     assert len({look.colour for look in found.values()}) == 8
     assert len({look.marker for look in found.values()}) == 8
     assert {found["site 0"].colour, found["site 1"].colour} & set(COLOURS[:4]) == set()
 
 
 @pytest.mark.parametrize("columns", [1, 2, 4, 8])
-@styled
+@apply_style
 def test_many_long_names_fit_below_the_axes(columns):
-    figure, axes = grid(1, columns, 2.0, 1.5)
+    figure, axes = create_axes(1, columns, 2.0, 1.5)
     names = [f"FL-MRCM (strategy.latent_noise=0.{n}, strategy.max_latents=200)" for n in range(10)]
-    legend(figure, site_looks(names))
+    add_legend(figure, assign_site_looks(names))
     figure.draw_without_rendering()
     (box,) = (shown.get_window_extent() for shown in figure.legends)
     assert 0 <= box.x0 < box.x1 <= figure.bbox.width
@@ -81,5 +81,5 @@ def test_many_long_names_fit_below_the_axes(columns):
 
 
 def test_names_are_broken_into_lines():
-    assert max(len(line) for line in wrapped("a long name " * 9).split("\n")) <= 34
-    assert isinstance(grid(1, 1, 1, 1)[0], Figure)
+    assert max(len(line) for line in wrap_name("a long name " * 9).split("\n")) <= 34
+    assert isinstance(create_axes(1, 1, 1, 1)[0], Figure)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flmrcm.reports.figures.page import Drawn, Missing
-from flmrcm.reports.figures.traffic import bytes_moved, draw_traffic
+from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
+from flmrcm.reports.figures.traffic import count_bytes, draw_traffic
 
 MOVED = {
     "bytes_sent/weights": 3e6, "bytes_received/weights": 2e6,
@@ -22,7 +22,7 @@ def bars(figure):
 
 
 def test_bytes_are_summed_over_sites_and_averaged_over_rounds(runs):
-    rows = bytes_moved(runs({"traffic": MOVED, "rounds": 4}), "all runs").set_index("metric")
+    rows = count_bytes(runs({"traffic": MOVED, "rounds": 4}), "all runs").set_index("metric")
     assert rows.loc["bytes_sent/weights", "value"] == 2 * 3e6, "two sites"
     assert rows.loc["bytes_sent/weights", "whole"] == 4 * 2 * 3e6
 
@@ -30,7 +30,7 @@ def test_bytes_are_summed_over_sites_and_averaged_over_rounds(runs):
 def test_seeds_are_averaged_also_where_one_moved_nothing_of_a_kind(runs):
     less = {"bytes_sent/weights": 1e6}
     comparison = runs({"seed": 1, "traffic": MOVED}, {"seed": 2, "traffic": less})
-    rows = bytes_moved(comparison, "all runs").set_index("metric")
+    rows = count_bytes(comparison, "all runs").set_index("metric")
     assert rows.loc["bytes_sent/weights", "value"] == 2 * 2e6
     assert rows.loc["bytes_sent/latents", "value"] == 2 * 0.5e6
 
@@ -68,10 +68,10 @@ def test_pooling_is_confessed(runs, tmp_path, drawn):
 
 def test_without_bytes_there_is_a_reason(runs, tmp_path):
     (found,) = draw_traffic(runs({"traffic": {"bytes_sent/weights": 0.0}}), tmp_path)
-    assert isinstance(found, Missing)
+    assert isinstance(found, MissingFigure)
 
 
 def test_the_files_are_written(runs, tmp_path):
     (found,) = draw_traffic(runs({"traffic": MOVED}), tmp_path)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DrawnFigure)
     assert found.pdf.stat().st_size > 1000

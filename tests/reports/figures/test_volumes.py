@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from flmrcm.reports.figures.page import Drawn, Missing
+from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
 from flmrcm.reports.figures.volumes import draw_volumes
 
 PAIR = {"method": "A", "saved": 3}, {"method": "B", "saved": 3, "psnr": 31.0}
@@ -19,7 +19,7 @@ def count(figure, colours):
 
 def test_there_is_an_overview_and_a_picture_of_each_site(runs, tmp_path):
     found = draw_volumes(runs({"saved": 1}), tmp_path)
-    assert all(isinstance(outcome, Drawn) for outcome in found)
+    assert all(isinstance(outcome, DrawnFigure) for outcome in found)
     assert [outcome.png.stem for outcome in found] == ["comparison", "volumes_east", "volumes_west"]
     assert all(outcome.png.stat().st_size > 1000 for outcome in found)
 
@@ -60,7 +60,7 @@ def test_the_middle_slice_is_shown(runs, tmp_path, drawn):
 
 def test_without_saved_volumes_there_is_a_reason(runs, tmp_path):
     found = draw_volumes(runs({}), tmp_path)
-    assert all(isinstance(outcome, Missing) for outcome in found)
+    assert all(isinstance(outcome, MissingFigure) for outcome in found)
     assert "test.saved_volumes" in found[0].reason
 
 

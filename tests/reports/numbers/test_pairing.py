@@ -1,15 +1,15 @@
 """Only what was judged alike and trained equally long is paired; what differs is said."""
 
 import pytest
-from reports_kit import NORTH, write_run
+from kits.reports import NORTH, write_run
 
-from flmrcm.reports.collected.runs import read_run
-from flmrcm.reports.numbers.pairing import conditions, pairing
+from flmrcm.reports.collected.finished_runs import read_run
+from flmrcm.reports.numbers.pairing import check_pairing, read_conditions
 
 
 def judged(folder, site="north", **run):
     values = run.pop("values", NORTH)
-    return conditions(read_run(write_run(folder, values=values, **run)), site, "fastmri")
+    return read_conditions(read_run(write_run(folder, values=values, **run)), site, "fastmri")
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def pair(tmp_path):
 
     def make(trained=True, usual=None, **other):
         one, two = judged(tmp_path / "1", **(usual or {})), judged(tmp_path / "2", **other)
-        return pairing(("FL-MR", "fused"), [one], [two], trained)
+        return check_pairing(("FL-MR", "fused"), [one], [two], trained)
 
     return make
 
@@ -76,7 +76,7 @@ def test_zero_filled_images_have_no_training_to_compare(pair):
 
 def test_seeds_of_one_method_that_differ_are_refused_too(tmp_path):
     runs = [judged(tmp_path / str(n), steps=n, seed=n) for n in (100, 200)]
-    found = pairing(("FL-MR", "fused"), runs, runs[:1])
+    found = check_pairing(("FL-MR", "fused"), runs, runs[:1])
     assert found.refusal == "FL-MR and fused differ in optimizer steps: 100/200 and 100"
 
 

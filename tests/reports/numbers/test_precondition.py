@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
-from reports_kit import START, comparison_below, rows_of, write_run
+from kits.reports import START, comparison_below, rows_of, write_run
 
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.numbers.precondition import gain_over_zero_filled, shortfall
+from flmrcm.reports.numbers.precondition import compute_gains, explain_shortfall
 
 GOOD = {"north": (START + 3, START + 5), "south": (START + 2, START + 2)}
 
@@ -16,13 +16,13 @@ def test_gain_is_taken_on_each_runs_own_images():
         for run, start, reached in (("1", (10, 12), (13, 15)), ("2", (20, 20), (21, 21)))
         for name, values in ((ZERO_FILLED, start), ("FL", reached))
     ]
-    assert gain_over_zero_filled(pd.concat(frames)).to_dict() == {("FL", "north"): 2.0}
+    assert compute_gains(pd.concat(frames)).to_dict() == {("FL", "north"): 2.0}
 
 
 @pytest.mark.parametrize(("least", "meets"), [(None, True), (2.0, True), (2.1, False)])
 def test_every_participating_site_counts(tmp_path, least, meets):
     write_run(tmp_path / "a", values=GOOD)
-    said = shortfall(comparison_below(tmp_path), "all runs", "FL-MR", least)
+    said = explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", least)
     assert (said == "") is meets
     assert meets or said.endswith("gains less at south (2.00 dB).")
 
@@ -30,30 +30,30 @@ def test_every_participating_site_counts(tmp_path, least, meets):
 def test_sites_that_did_not_train_do_not_count(tmp_path):
     values = {**GOOD, "unseen": (START,)}
     write_run(tmp_path / "a", values=values, participants=["north", "south"])
-    assert shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0) == ""
+    assert explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0) == ""
 
 
 def test_participants_count_where_only_the_unseen_site_is_shown(tmp_path):
     values = {"north": (START,), "south": (START,), "unseen": (START + 9,)}
     write_run(tmp_path / "a", values=values, participants=["north", "south"], scenario="unseen")
     comparison = comparison_below(tmp_path)
-    said = shortfall(comparison, comparison.sections[0], "FL-MR", 1.0)
+    said = explain_shortfall(comparison, comparison.sections[0], "FL-MR", 1.0)
     assert "north (0.00 dB), south (0.00 dB)" in said
 
 
 def test_the_other_methods_may_gain_less_for_that_is_a_result(tmp_path):
     write_run(tmp_path / "a", values=GOOD)
     write_run(tmp_path / "b", "FL-MRCM", values={"north": (START,), "south": (START,)})
-    assert shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0) == ""
+    assert explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0) == ""
 
 
 @pytest.mark.parametrize("reference", ["", ZERO_FILLED])
 def test_without_a_trained_reference_nothing_is_asked(tmp_path, reference):
     write_run(tmp_path / "a", values={"north": (START,), "south": (START,)})
-    assert shortfall(comparison_below(tmp_path), "all runs", reference, 1.0) == ""
+    assert explain_shortfall(comparison_below(tmp_path), "all runs", reference, 1.0) == ""
 
 
 def test_what_was_not_judged_is_not_met(tmp_path):
     write_run(tmp_path / "a", values=GOOD, participants=["east", "north"])
-    said = shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0)
+    said = explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0)
     assert "east (not judged)" in said

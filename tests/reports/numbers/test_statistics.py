@@ -8,12 +8,12 @@ from scipy.stats import rankdata
 
 from flmrcm.reports.numbers.statistics import (
     LEAST_VOLUMES,
-    attainable_p,
-    differences,
+    compute_attainable_p,
+    compute_differences,
+    compute_interval,
     holm,
-    interval,
-    paired_test,
     rank_biserial,
+    run_paired_test,
     signed_rank,
 )
 
@@ -33,7 +33,7 @@ def by_all_flips(d):
 @pytest.mark.parametrize("n", [2, 5, 8, 60])
 def test_swapping_the_methods_flips_the_signs_and_keeps_p(n):
     one, two = two_methods(n)
-    there, back = paired_test(one, two), paired_test(two, one)
+    there, back = run_paired_test(one, two), run_paired_test(two, one)
     assert (back.p, back.attainable, back.n) == (there.p, there.attainable, there.n)
     assert (back.difference, back.effect) == pytest.approx((-there.difference, -there.effect))
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=0.02)
@@ -42,12 +42,12 @@ def test_swapping_the_methods_flips_the_signs_and_keeps_p(n):
 @pytest.mark.parametrize("n", range(1, 13))
 def test_p_is_never_below_what_is_attainable(n):
     one, two = two_methods(n)
-    assert paired_test(one, two).p >= attainable_p(n)
-    assert paired_test(one + 9, two).p == pytest.approx(attainable_p(n))
+    assert run_paired_test(one, two).p >= compute_attainable_p(n)
+    assert run_paired_test(one + 9, two).p == pytest.approx(compute_attainable_p(n))
 
 
 def test_six_volumes_are_the_fewest_that_can_be_significant():
-    assert attainable_p(LEAST_VOLUMES) < 0.05 < attainable_p(LEAST_VOLUMES - 1)
+    assert compute_attainable_p(LEAST_VOLUMES) < 0.05 < compute_attainable_p(LEAST_VOLUMES - 1)
 
 
 @pytest.mark.parametrize(
@@ -61,23 +61,23 @@ def test_p_counts_all_sign_flips_with_ties_and_zeros_too(d):
 
 def test_equal_volumes_are_dropped_and_told():
     assert signed_rank(np.array([0.0, 0, 1, 2])) == (0.5, "exact, 2 equal volumes dropped")
-    assert paired_test([1, 2, 3, 5], [1, 2, 0, 0]).attainable == attainable_p(2)
+    assert run_paired_test([1, 2, 3, 5], [1, 2, 0, 0]).attainable == compute_attainable_p(2)
 
 
 def test_one_method_against_itself_gives_p_of_one():
-    same = paired_test([30.0, 31.0, 32.0], [30.0, 31.0, 32.0])
+    same = run_paired_test([30.0, 31.0, 32.0], [30.0, 31.0, 32.0])
     assert (same.p, same.attainable, same.effect, same.difference) == (1.0, 1.0, 0.0, 0.0)
     assert (same.low, same.high, same.way) == (0.0, 0.0, "equal on every volume")
 
 
 def test_rounding_is_no_difference():
     thirds = np.mean([[0.1, 0.7], [0.1, 0.7], [0.1, 0.7]], axis=0)
-    assert differences(thirds, [0.1, 0.7]).tolist() == [0.0, 0.0]
+    assert compute_differences(thirds, [0.1, 0.7]).tolist() == [0.0, 0.0]
 
 
 def test_many_volumes_are_approximated_and_told():
-    assert paired_test(*two_methods(50)).way == "exact"
-    assert paired_test(*two_methods(51)).way == "normal approximation"
+    assert run_paired_test(*two_methods(50)).way == "exact"
+    assert run_paired_test(*two_methods(51)).way == "normal approximation"
     assert signed_rank(np.repeat([1.0, 2, -1], 5))[1] == "normal approximation"
 
 
@@ -90,18 +90,18 @@ def test_effect_is_the_share_of_ranks_won_less_the_share_lost():
 @pytest.mark.parametrize("n", [2, 3, 8, 200])
 def test_interval_holds_the_mean_and_is_always_the_same(n):
     d = np.subtract(*two_methods(n))
-    low, high = interval(d)
+    low, high = compute_interval(d)
     assert low < d.mean() < high
-    assert interval(d) == (low, high)
+    assert compute_interval(d) == (low, high)
 
 
 def test_more_volumes_narrow_the_interval():
-    widths = [np.ptp(interval(np.subtract(*two_methods(n)))) for n in (10, 100, 1000)]
+    widths = [np.ptp(compute_interval(np.subtract(*two_methods(n)))) for n in (10, 100, 1000)]
     assert widths == sorted(widths, reverse=True)
 
 
 def test_one_volume_has_no_interval():
-    assert np.isnan(interval(np.array([1.0]))).all()
+    assert np.isnan(compute_interval(np.array([1.0]))).all()
 
 
 def test_holm_by_hand():

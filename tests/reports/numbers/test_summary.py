@@ -1,18 +1,18 @@
 """A section's numbers: ranked and tested where that means something, else told why not."""
 
 import pytest
-from reports_kit import START, comparison_below, write_run
+from kits.reports import START, comparison_below, write_run
 
-from flmrcm.reports.collected.comparison import compared
-from flmrcm.reports.collected.runs import collect
-from flmrcm.reports.numbers.summary import summaries
+from flmrcm.reports.collected.comparison import compare_runs
+from flmrcm.reports.collected.finished_runs import collect_runs
+from flmrcm.reports.numbers.summary import summarise_sections
 
 WELL = {"north": (START + 3, START + 5), "south": (START + 4, START + 4)}
 POORLY = {**WELL, "south": (START + 0.1, START + 0.1)}
 
 
 def summary(folder, **asked):
-    (found,) = summaries(comparison_below(folder), **asked)
+    (found,) = summarise_sections(comparison_below(folder), **asked)
     return found
 
 
@@ -55,13 +55,13 @@ def test_an_ambiguous_reference_is_asked_for(tmp_path):
 def test_every_section_is_summed_up(tmp_path):
     for rate in (4, 8):
         write_run(tmp_path / str(rate), values=WELL, mask={"accelerations": [rate]})
-    found = summaries(comparison_below(tmp_path))
+    found = summarise_sections(comparison_below(tmp_path))
     assert [each.section for each in found] == ["4x", "8x"]
 
 
 def test_a_convention_without_scores_is_said(tmp_path):
     write_run(tmp_path / "a", values=WELL)
-    (found,) = summaries(compared(collect([tmp_path]), "slice_max"))
+    (found,) = summarise_sections(compare_runs(collect_runs([tmp_path]), "slice_max"))
     assert found.tests[0].notes == [
         "no statistics: no method has scores in convention slice_max here."
     ]

@@ -3,10 +3,15 @@
 import json
 from pathlib import Path
 
-from runs_on_disk import write_run
+from kits.runs_on_disk import write_run
 
-from flmrcm.reports.collected.runs import Run, read_run
-from flmrcm.reports.tables.run_listings import common_folder, differing_settings, machines, overview
+from flmrcm.reports.collected.finished_runs import Run, read_run
+from flmrcm.reports.tables.run_listings import (
+    find_common_folder,
+    list_differing_settings,
+    list_machines,
+    list_runs,
+)
 
 
 def runs(tmp_path: Path) -> list[Run]:
@@ -17,15 +22,15 @@ def runs(tmp_path: Path) -> list[Run]:
 
 def test_every_run_has_a_row_named_below_the_folder_they_share(tmp_path: Path) -> None:
     found = runs(tmp_path)
-    table = overview(found)
-    assert common_folder(found) == str(tmp_path)
+    table = list_runs(found)
+    assert find_common_folder(found) == str(tmp_path)
     assert [row[0] for row in table.rows] == ["a/one", "b/two"]
     assert all(len(row) == len(table.heads) for row in table.rows)
     assert "48" in table.rows[0], "12 steps at two sites in two rounds"
 
 
 def test_only_settings_that_differ_are_shown_missing_ones_too(tmp_path: Path) -> None:
-    table = differing_settings(runs(tmp_path))
+    table = list_differing_settings(runs(tmp_path))
     assert list(table.heads) == ["", "a/one", "b/two"]
     assert [row[0] for row in table.rows] == ["name", "seed", "strategy.name", "local.epochs"]
     assert table.rows[-1] == ["local.epochs", "–", "3"]
@@ -33,28 +38,28 @@ def test_only_settings_that_differ_are_shown_missing_ones_too(tmp_path: Path) ->
 
 def test_where_there_are_more_runs_than_settings_runs_go_down(tmp_path: Path) -> None:
     folders = [write_run(tmp_path / "a" / str(seed), seed=seed) for seed in (1, 2)]
-    table = differing_settings([read_run(folder) for folder in folders])
+    table = list_differing_settings([read_run(folder) for folder in folders])
     assert (table.heads, table.rows) == (["", "seed"], [["1", "1"], ["2", "2"]])
 
 
 def test_a_single_run_differs_from_nothing(tmp_path: Path) -> None:
-    assert list(differing_settings(runs(tmp_path)[:1]).heads) == [""]
+    assert list(list_differing_settings(runs(tmp_path)[:1]).heads) == [""]
 
 
 def test_runs_of_one_machine_share_a_column(tmp_path: Path) -> None:
-    assert list(machines(runs(tmp_path)).heads) == ["", "A: 2 runs"]
+    assert list(list_machines(runs(tmp_path)).heads) == ["", "A: 2 runs"]
 
 
 def test_another_version_is_another_column_and_the_runs_say_which(tmp_path: Path) -> None:
     path = write_run(tmp_path / "c" / "three") / "environment.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"packages": {"torch": "2.12.0"}}))
     found = [*runs(tmp_path), read_run(path.parent)]
-    assert list(machines(found).heads) == ["", "A: 2 runs", "B: 1 run"]
-    assert ["torch", "2.13.0", "2.12.0"] in machines(found).rows
-    assert [row[-1] for row in overview(found).rows] == ["A", "A", "B"]
+    assert list(list_machines(found).heads) == ["", "A: 2 runs", "B: 1 run"]
+    assert ["torch", "2.13.0", "2.12.0"] in list_machines(found).rows
+    assert [row[-1] for row in list_runs(found).rows] == ["A", "A", "B"]
 
 
 def test_a_run_that_does_not_say_where_it_ran_is_unknown(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a" / "one")
     (folder / "environment.json").unlink()
-    assert machines([read_run(folder)]).rows == [["", "unknown: no environment.json"]]
+    assert list_machines([read_run(folder)]).rows == [["", "unknown: no environment.json"]]

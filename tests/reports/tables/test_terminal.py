@@ -4,14 +4,14 @@ import re
 
 import pandas as pd
 import pytest
-from reports_kit import comparison_below, score_rows, write_run
+from kits.reports import comparison_below, score_rows, write_run
 from rich.console import Console
 
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.numbers.matrix import ALL_SITES
-from flmrcm.reports.numbers.summary import summaries
-from flmrcm.reports.tables.sheets import Entry, Sheet
-from flmrcm.reports.tables.terminal import in_terminal, section_in_terminal, terminal_table
+from flmrcm.reports.numbers.score_matrix import ALL_SITES
+from flmrcm.reports.numbers.summary import summarise_sections
+from flmrcm.reports.tables.report_tables import ReportCell, ReportTable
+from flmrcm.reports.tables.terminal import build_score_table, format_for_terminal, format_section
 
 
 def printed(*parts, width=100, styled=False):
@@ -22,9 +22,9 @@ def printed(*parts, width=100, styled=False):
 
 
 def sheet(n_columns, n_names=1, name="method", text="25.67", small="±0.0123 (0.0005)"):
-    heads = [Entry("name")] * n_names + [Entry(f"site_{i}") for i in range(n_columns)]
-    row = [Entry(name)] * n_names + [Entry(text, small)] * n_columns
-    return Sheet("PSNR", heads, [row], n_names)
+    heads = [ReportCell("name")] * n_names + [ReportCell(f"site_{i}") for i in range(n_columns)]
+    row = [ReportCell(name)] * n_names + [ReportCell(text, small)] * n_columns
+    return ReportTable("PSNR", heads, [row], n_names)
 
 
 def section(folder, sites=4, methods=("FL-MR", "FL-MRCM"), **asked):
@@ -33,8 +33,8 @@ def section(folder, sites=4, methods=("FL-MR", "FL-MRCM"), **asked):
             values = {f"sim_{i}": [0.5 + 0.1 * k + 0.01 * v * seed for v in range(8)]
                       for i in range(sites)}  # fmt: skip
             write_run(folder / f"{k}{seed}", method, values, seed=seed)
-    (found,) = summaries(comparison_below(folder))
-    return section_in_terminal(found, **asked)
+    (found,) = summarise_sections(comparison_below(folder))
+    return format_section(found, **asked)
 
 
 def test_four_sites_fit_a_hundred_columns_in_one_part(tmp_path):
@@ -48,33 +48,33 @@ def test_four_sites_fit_a_hundred_columns_in_one_part(tmp_path):
 @pytest.mark.parametrize("width", [60, 80, 100])
 @pytest.mark.parametrize("columns", [1, 5, 9])
 def test_every_column_is_shown_once_and_no_line_is_too_long(width, columns):
-    text = printed(*in_terminal(sheet(columns), width), width=width)
+    text = printed(*format_for_terminal(sheet(columns), width), width=width)
     assert [text.count(f"site_{i}") for i in range(columns)] == [1] * columns
     assert text.count("±0.0123 (0.0005)") == columns
     assert max(map(len, text.splitlines())) <= width
 
 
 def test_parts_are_about_equal():
-    parts = list(in_terminal(sheet(6), 90))
+    parts = list(format_for_terminal(sheet(6), 90))
     assert [len(part.columns) for part in parts] == [4, 4]
     assert "continued" in printed(parts[1])
 
 
 def test_long_names_are_broken_and_numbers_are_not():
     long = "FL-MRCM (local.epochs=1, strategy.weight=0.5, mask.seed=3 and 2 more)"
-    text = printed(*in_terminal(sheet(4, name=long)))
+    text = printed(*format_for_terminal(sheet(4, name=long)))
     assert all(word in text for word in long.split())
     assert text.count("±0.0123 (0.0005)") == 4
 
 
 def test_a_column_wider_than_the_terminal_is_still_shown():
-    assert len(list(in_terminal(sheet(3), 10))) == 3
+    assert len(list(format_for_terminal(sheet(3), 10))) == 3
 
 
 def test_the_best_is_bold_and_the_second_underlined():
-    heads = [Entry("method"), Entry("site")]
-    rows = [[Entry(f"rank {rank}"), Entry("7.00", "", rank)] for rank in (2, 1, 0)]
-    text = printed(*in_terminal(Sheet("", heads, rows, 1)), styled=True)
+    heads = [ReportCell("method"), ReportCell("site")]
+    rows = [[ReportCell(f"rank {rank}"), ReportCell("7.00", "", rank)] for rank in (2, 1, 0)]
+    text = printed(*format_for_terminal(ReportTable("", heads, rows, 1)), styled=True)
     assert re.findall(r"rank \d +(.*)", text) == [
         "\x1b[4m7.00\x1b[0m",
         "\x1b[1m7.00\x1b[0m",
@@ -103,7 +103,7 @@ def single():
 
 
 def test_one_run_ends_with_a_small_table_in_the_order_it_was_judged():
-    text = printed(terminal_table(single()))
+    text = printed(build_score_table(single()))
     assert text.index("south") < text.index("north")
     assert text.index(ZERO_FILLED) < text.index("FL")
     assert "2 vol." in text
@@ -113,7 +113,7 @@ def test_one_run_ends_with_a_small_table_in_the_order_it_was_judged():
 
 
 def test_one_run_marks_the_best_by_metric():
-    text = printed(terminal_table(single()), styled=True)
+    text = printed(build_score_table(single()), styled=True)
     psnr, nmse = text.split("SSIM")[0], text.split("NMSE")[1]
     assert re.findall(r"\x1b\[1m *(\d+\.\d+)", psnr) == ["21.00", "30.00"]
     assert re.findall(r"\x1b\[1m *(\d+\.\d+)", nmse) == ["10.0000", "10.0000"]
@@ -121,4 +121,4 @@ def test_one_run_marks_the_best_by_metric():
 
 def test_a_site_that_was_not_judged_by_all_leaves_a_dash():
     scores = pd.concat([single(), score_rows("other", {"north": [1.0]})])
-    assert "–" in printed(terminal_table(scores))
+    assert "–" in printed(build_score_table(scores))

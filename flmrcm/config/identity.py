@@ -1,0 +1,71 @@
+"""When two configs are one experiment: a hash of what can change a run's numbers."""
+
+from hashlib import blake2b
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from flmrcm.config.sites import choose_participants, choose_target
+from flmrcm.errors import ConfigErrors
+
+UNSCIENTIFIC = (
+    "hydra", "name", "method", "scenario", "logger", "compute", "engine", "keep_every", "resume",
+)  # fmt: skip
+"""Keys that may differ between two runs of one experiment without changing its numbers."""
+
+_LATER: dict[str, Any] = {
+    "robust": {
+        "quorum": None, "timeout": None, "suspend_after": None, "suspend_for": 5,
+        "norm_factor": None, "largest_reply": None,
+    },
+    "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
+}  # fmt: skip
+"""Keys that came after the first runs, and the value that means what was so before them."""
+
+
+def hash_config(*, _root_: DictConfig) -> str:
+    """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
+    kept = {
+        str(key): _drop_paths(OmegaConf.to_container(value, resolve=True))
+        if OmegaConf.is_config(value)
+        else value
+        for key, value in _root_.items()
+        if key not in UNSCIENTIFIC
+    }
+    kept = _drop_later_keys(kept)
+    kept |= _list_roles(_root_)
+    kept["precision"] = _root_.compute.precision
+    if (wire := _root_.engine.get("wire", "fp32")) != "fp32":  # it rounds
+        kept["wire"] = wire
+    return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
+
+
+def _list_roles(cfg: DictConfig) -> dict[str, Any]:
+    """Gives who trains, and the target unless nothing depends on it."""
+    try:
+        participants, target = choose_participants(cfg), choose_target(cfg.target, cfg)
+        aligned = get_object(cfg.strategy["_target_"]).needs_target
+    except (ConfigErrors, ImportError, AttributeError, ValueError):
+        return {}  # the check that comes before any run says what is wrong
+    told = target if aligned or target not in participants else None
+    return {"participants": participants, "target": told}
+
+
+def _drop_later_keys(node: Any) -> Any:
+    """Drops what is as it was before there was a key for it, so that older runs stay the same."""
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _drop_later_keys(value)
+        for key, value in node.items()
+        if key not in _LATER or value != _LATER[key]
+    }
+
+
+def _drop_paths(node: Any) -> Any:
+    """Drops where data are cached: that changes no number."""
+    if not isinstance(node, dict):
+        return node
+    places = ("cache", "simulated")
+    return {key: _drop_paths(value) for key, value in node.items() if key not in places}

@@ -1,0 +1,76 @@
+"""A run's config as it travels to sites: what changes the numbers, and no path of anybody's."""
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from flmrcm.config.build import to_plain
+from flmrcm.config.identity import hash_config
+
+AT_THE_SITE = "at the site"
+"""Stands where a folder would, in the config of a run whose data lie elsewhere."""
+
+_AT_HOME = {"root": AT_THE_SITE, "generator": None, "policy": None, "folder": None}
+_TRAVELS = (
+    "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
+    "validate_every", "contrast", "coils", "val_sample_rate", "sites", "mask", "model",
+    "strategy", "local",
+)  # fmt: skip
+_DATA = ("seed", "resolution", "clamp_target", "skip_broken")
+
+
+def has_remote_sites(cfg: DictConfig) -> bool:
+    """Tells whether the config's engine leaves data where this machine can't read them."""
+    return not getattr(get_object(cfg.engine["_target_"]), "data_is_local", True)
+
+
+def find_split_problems(cfg: DictConfig) -> list[str]:
+    """Gives a problem line where one data set is to be dealt to sites that hold their own."""
+    of = (cfg.get("split") or {}).get("of")
+    return [
+        f"split.of={of}: deals one data set out, on one machine; use engine=in_process."
+    ] * bool(of)
+
+
+def remove_data_paths(cfg: DictConfig) -> DictConfig:
+    """Gives a config whose sites say nowhere where their data lie."""
+    config = to_plain(cfg)
+    sites = {name: {**node, **_AT_HOME} for name, node in config["sites"].items()}
+    return OmegaConf.create({**config, "sites": sites, "data_dir": None})
+
+
+def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives the part of a resolved config that sites are sent; it holds no path."""
+    part = {key: config[key] for key in _TRAVELS}
+    return part | {
+        "sites": {name: {**node, **_AT_HOME} for name, node in config["sites"].items()},
+        "data": {key: config["data"][key] for key in _DATA},
+        "engine": {"wire": config["engine"].get("wire", "fp32")},
+        "compute": {"precision": config["compute"]["precision"]},
+    }
+
+
+def dump_config(travels: Mapping[str, Any]) -> str:
+    """Gives a travelling config as one line."""
+    return json.dumps(travels, ensure_ascii=False, sort_keys=True)
+
+
+def hash_travelling_config(travels: Mapping[str, Any]) -> str:
+    """Gives the hash of a travelling config, as this version of the package counts it."""
+    ordered = json.loads(dump_config(travels))  # one order of keys, wherever it's counted
+    return hash_config(_root_=DictConfig(ordered))
+
+
+def build_run_id(travels: Mapping[str, Any], run: str) -> str:
+    """Gives 16 hex digits under which sites keep their private state of a run.
+
+    Args:
+        travels: the run's config; its rounds don't count, since a resumed run may have more.
+        run: the name of its folder, so that two runs of one config stay apart.
+    """
+    kept = {key: value for key, value in travels.items() if key != "rounds"}
+    return blake2b(f"{run}/{dump_config(kept)}".encode(), digest_size=8).hexdigest()

@@ -1,0 +1,49 @@
+"""Judging: a model's scores and images on a site's split, through Lightning's Trainer."""
+
+from collections.abc import Iterator
+
+import torch
+from pytorch_lightning import Trainer
+
+from flmrcm.data.site import Site
+from flmrcm.learning.compute import Compute, silence_lightning
+from flmrcm.learning.metrics import VolumeScore
+from flmrcm.learning.module import Prediction, ReconModule
+
+
+class Evaluator:
+    """Scores and predicts with one Trainer.
+
+    Args:
+        compute: where to run.
+    """
+
+    def __init__(self, compute: Compute) -> None:
+        self.trainer: Trainer = compute.trainer()
+
+    def validate(self, module: ReconModule, site: Site) -> list[VolumeScore]:
+        """Gives the scores of the site's validation volumes."""
+        with silence_lightning():
+            self.trainer.validate(module, datamodule=site, verbose=False)
+        return module.scores.compute()
+
+    def test(
+        self, module: ReconModule, site: Site, split: str = "test"
+    ) -> tuple[list[VolumeScore], list[VolumeScore]]:
+        """Gives the scores of the split's volumes: the reconstructions', the zero-filled images'.
+
+        The masks are those of evaluation, also on the training split.
+        """
+        with silence_lightning():
+            self.trainer.test(module, datamodule=site.with_test_split(split), verbose=False)
+        return module.scores.compute(), module.zero_filled_scores.compute()
+
+    def predict(self, module: ReconModule, site: Site, split: str = "test") -> Iterator[Prediction]:
+        """Gives the split's images batch by batch, in file order."""
+        module.eval()
+        device = self.trainer.strategy.root_device
+        module.to(device)
+        for raw in site.dataloader(split):
+            with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
+                prediction = module.predict_step(site.prepare_batch(raw, device))
+            yield prediction

@@ -1,0 +1,139 @@
+"""Where each slice of a DICOM file lies in the patient: classic, enhanced, Siemens mosaic."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from flmrcm.prepare.dicom_fields import get_field, get_number, get_words
+from flmrcm.prepare.scan import UnusableVolume
+
+_TIME_FIELDS = (
+    "EchoTime", "EffectiveEchoTime", "TemporalPositionIdentifier", "TemporalPositionIndex",
+    "AcquisitionNumber", "InstanceNumber",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One slice, before its pixels are read.
+
+    Attributes:
+        path: its file.
+        index: its place among the slices of the file.
+        matrix: rows and columns.
+        pixel_mm: between rows and between columns.
+        along_columns: unit vector in which the column index grows, DICOM's patient coordinates.
+        along_rows: unit vector in which the row index grows.
+        position: of the first pixel's centre, mm.
+        thickness_mm: of the slice; only used where it's the only one; nan where unknown.
+        order: tells frames of one place apart: echo time, time point, instance number.
+    """
+
+    path: Path
+    index: int
+    matrix: tuple[int, int]
+    pixel_mm: tuple[float, float]
+    along_columns: NDArray[np.float64]
+    along_rows: NDArray[np.float64]
+    position: NDArray[np.float64]
+    thickness_mm: float
+    order: tuple[float, ...]
+
+    @property
+    def height_mm(self) -> float:
+        """How far along the slices' normal it lies."""
+        return float(self.position @ np.cross(self.along_columns, self.along_rows))
+
+
+def list_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
+    """Gives the slices of one file: one of a classic file, many of an enhanced one or a mosaic.
+
+    Raises:
+        Skipped: no positions, or a mosaic that says nowhere how many slices it shows.
+    """
+    if is_mosaic(dataset):
+        return _make_mosaic_frames(path, dataset)
+    count = int(get_number(dataset, "NumberOfFrames") or 1)
+    return [_make_frame(path, dataset, index) for index in range(count)]
+
+
+def is_mosaic(dataset: pydicom.Dataset) -> bool:
+    """Tells whether one picture shows all slices side by side, as Siemens' scanners write."""
+    return "MOSAIC" in get_words(dataset, "ImageType")
+
+
+def wrap_mosaic(dataset: pydicom.Dataset) -> Any:
+    """Gives nibabel's reader of a Siemens mosaic.
+
+    Raises:
+        Skipped: Siemens' private header is missing or unreadable.
+    """
+    with warnings.catch_warnings():
+        # nibabel.nicom calls itself experimental, but for Siemens
+        warnings.simplefilter("ignore")
+        from nibabel.nicom.dicomwrappers import WrapperError, wrapper_from_data
+
+        try:
+            wrapper = wrapper_from_data(dataset)
+        except (WrapperError, ValueError, KeyError, AttributeError, TypeError):
+            wrapper = None
+        if wrapper is None or not wrapper.is_mosaic:
+            raise UnusableVolume(
+                "a mosaic without Siemens' private header, so its slices can't be told"
+            )
+    return wrapper
+
+
+def _make_frame(path: Path, dataset: pydicom.Dataset, index: int) -> Frame:
+    directions = _read_vector(dataset, "ImageOrientationPatient", index, 6)
+    spacing = _read_vector(dataset, "PixelSpacing", index, 2)
+    return Frame(
+        path,
+        index,
+        matrix=(int(get_number(dataset, "Rows") or 0), int(get_number(dataset, "Columns") or 0)),
+        pixel_mm=(float(spacing[0]), float(spacing[1])),
+        along_columns=directions[:3],
+        along_rows=directions[3:],
+        position=_read_vector(dataset, "ImagePositionPatient", index, 3),
+        thickness_mm=get_number(dataset, "SliceThickness", index) or np.nan,
+        order=tuple(get_number(dataset, keyword, index) or 0.0 for keyword in _TIME_FIELDS),
+    )
+
+
+def _make_mosaic_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
+    wrapper = wrap_mosaic(dataset)
+    rows, columns, count = wrapper.image_shape
+    along = [wrapper.affine[:3, axis] for axis in range(3)]
+    row_mm, column_mm, slice_mm = (float(np.linalg.norm(vector)) for vector in along)
+    order = tuple(get_number(dataset, keyword) or 0.0 for keyword in _TIME_FIELDS)
+    return [
+        Frame(
+            path,
+            index,
+            matrix=(int(rows), int(columns)),
+            pixel_mm=(row_mm, column_mm),
+            along_columns=along[1] / column_mm,
+            along_rows=along[0] / row_mm,
+            position=wrapper.affine[:3, 3] + index * along[2],
+            thickness_mm=slice_mm,
+            order=order,
+        )
+        for index in range(count)
+    ]
+
+
+def _read_vector(
+    dataset: pydicom.Dataset, keyword: str, frame: int, size: int
+) -> NDArray[np.float64]:
+    try:
+        vector = np.array(get_field(dataset, keyword, frame), np.float64)
+    except (TypeError, ValueError):
+        vector = np.empty(0)
+    if vector.shape != (size,) or not np.isfinite(vector).all():
+        raise UnusableVolume(f"an image without {keyword}, so nobody knows where it lies")
+    return vector

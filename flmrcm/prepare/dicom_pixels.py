@@ -1,0 +1,88 @@
+"""The pixels of DICOM files: decoded, rescaled, dark where there's no signal."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
+
+from flmrcm.prepare.dicom_fields import get_number, get_text, silence_pydicom
+from flmrcm.prepare.dicom_frames import Frame, is_mosaic, wrap_mosaic
+from flmrcm.prepare.scan import UnusableVolume
+
+INSTALL_HINT = "pip install 'flmrcm[dicom]'"
+_READ_ERRORS = (OSError, EOFError, ValueError, AttributeError, RuntimeError, NotImplementedError)
+
+
+def read_pixels(volume: Sequence[Frame]) -> NDArray[np.float32]:
+    """Gives the volume's values, (slice, row, column), slope and intercept applied.
+
+    Where the files count from white to black (MONOCHROME1), values are turned round, so that the
+    volume's darkest voxel is 0.
+
+    Args:
+        volume: frames in the order wanted; a file's frames are read in one go.
+
+    Raises:
+        Skipped: a file that's cut off, in colour, or compressed in a way that no installed decoder
+            reads; says which.
+    """
+    with silence_pydicom():
+        parts = [
+            _read_file_pixels(path, [frame.index for frame in frames])
+            for path, frames in groupby(volume, key=lambda frame: frame.path)
+        ]
+    image = np.concatenate([values for values, _ in parts])
+    if any(inverted for _, inverted in parts):
+        image = image.max() - image
+    return image
+
+
+def _read_file_pixels(path: Path, indices: list[int]) -> tuple[NDArray[np.float32], bool]:
+    try:
+        dataset = pydicom.dcmread(path)
+        _require_readable(dataset)
+        if is_mosaic(dataset):
+            values = np.moveaxis(wrap_mosaic(dataset).get_data(), -1, 0)[indices]
+        else:
+            values = np.stack(list(_rescale_frames(dataset, indices)))
+    except UnusableVolume as skipped:
+        raise UnusableVolume(f"{path.name}: {skipped}") from None
+    except (InvalidDicomError, *_READ_ERRORS) as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0].split(" - ")[0]
+        raise UnusableVolume(f"{path.name}: its pixels can't be read ({line})") from None
+    inverted = get_text(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+    return values.astype(np.float32), inverted
+
+
+def _rescale_frames(dataset: pydicom.Dataset, indices: list[int]) -> Iterator[NDArray[np.float64]]:
+    for index in indices:
+        raw = pixel_array(dataset, index=index)
+        slope, intercept = (
+            get_number(dataset, keyword, index) for keyword in ("RescaleSlope", "RescaleIntercept")
+        )
+        yield raw * (1.0 if slope is None else slope) + (intercept or 0.0)
+
+
+def _require_readable(dataset: pydicom.Dataset) -> None:
+    if "PixelData" not in dataset:
+        raise UnusableVolume("holds no pixels")
+    if (get_number(dataset, "SamplesPerPixel") or 1) != 1:
+        raise UnusableVolume("a picture in colour, no measured values")
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    if not syntax.is_encapsulated:
+        return
+    try:
+        decodable = get_decoder(syntax).is_available
+    except NotImplementedError:
+        decodable = False
+    if not decodable:
+        raise UnusableVolume(
+            f"compressed as {syntax.name}, which nothing here reads; {INSTALL_HINT}"
+        )

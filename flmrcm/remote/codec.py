@@ -1,0 +1,88 @@
+"""Calls and answers as any transport carries them: a line of text, and tensors by kind."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, NamedTuple
+
+from flmrcm import __version__
+from flmrcm.remote.call_header import CallHeader
+from flmrcm.remote.connection import Response
+from flmrcm.types import Broadcast, Reply, Weights
+
+_WEIGHTS, _EXTRAS = "weights", "extras/"
+
+
+class Envelope(NamedTuple):
+    """What travels.
+
+    Attributes:
+        head: everything but tensors, as JSON; numbers come back bit for bit.
+        tensors: by kind and name.
+    """
+
+    head: str
+    tensors: Mapping[str, Weights]
+
+
+def encode_call(call: CallHeader, message: Broadcast) -> Envelope:
+    """Gives a call and its message as they travel."""
+    return _pack({**asdict(call), "round": message.round}, message.weights, message.extras)
+
+
+def decode_call(letter: Envelope) -> tuple[CallHeader, Broadcast]:
+    """Gives the call and the message that a letter holds.
+
+    What only another version says is left out: whoever compares the versions has to get that far.
+    """
+    head, weights, extras = _unpack(letter)
+    known = {field.name for field in fields(CallHeader)}
+    call = CallHeader(**{name: value for name, value in head.items() if name in known})
+    return call, Broadcast(head["round"], weights, extras)
+
+
+def encode_response(
+    reply: Reply, kept: Mapping[str, int], facts: Mapping[str, Any] | None
+) -> Envelope:
+    """Gives a site's answer as it travels; its name isn't in it."""
+    head = {
+        "version": __version__,
+        "n_examples": reply.n_examples,
+        "metrics": {name: float(value) for name, value in reply.metrics.items()},
+        "error": reply.error,
+        "kept": kept.get(reply.site),
+        "facts": facts,
+    }
+    return _pack(head, reply.weights, reply.extras)
+
+
+def decode_response(site: str, letter: Envelope) -> Response:
+    """Gives what a site answered.
+
+    Args:
+        site: whose answer it is, as the transport knows.
+        letter: what came.
+
+    Raises:
+        KeyError, TypeError, ValueError: no answer of ours.
+    """
+    head, weights, extras = _unpack(letter)
+    if head["version"] != __version__:
+        why = f"it has flmrcm {head['version']}, the coordinator {__version__}; install the same."
+        return Response(Reply(site, error=f"site {site}: {why}"))
+    metrics = {str(name): float(value) for name, value in head["metrics"].items()}
+    error = None if head["error"] is None else str(head["error"])
+    reply = Reply(site, int(head["n_examples"]), weights, extras, metrics, error)
+    return Response(reply, head["kept"], head["facts"])
+
+
+def _pack(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weights]) -> Envelope:
+    kinds = {_WEIGHTS: weights, **{_EXTRAS + kind: t for kind, t in extras.items()}}
+    return Envelope(json.dumps(head), kinds)
+
+
+def _unpack(letter: Envelope) -> tuple[dict[str, Any], Weights, dict[str, Weights]]:
+    kinds = dict(letter.tensors)
+    weights = kinds.pop(_WEIGHTS)
+    extras = {kind.removeprefix(_EXTRAS): tensors for kind, tensors in kinds.items()}
+    return json.loads(letter.head), weights, extras

@@ -1,0 +1,63 @@
+"""At a site: every call goes to the installed package, with the house's own file."""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+
+from nvflare.collab import collab
+
+from flmrcm.logs import log_to_terminal
+from flmrcm.remote.codec import Envelope, decode_call, encode_response
+from flmrcm.remote.nvflare.session import SITE_FILE
+from flmrcm.remote.site_server import Response, SiteServer
+from flmrcm.remote.site_settings import read_site_settings
+from flmrcm.types import Reply, Weights
+
+log = logging.getLogger(__name__)
+
+_COORDINATOR = "server"
+"""What NVFlare calls it; it knows by certificate who calls."""
+
+
+class SiteEndpoint:
+    """Answers one call after the other as long as the job lives.
+
+    Args:
+        config: of the run, as it travelled.
+    """
+
+    def __init__(self, config: str) -> None:
+        self._config = json.loads(config)
+        self._hand = Lock()
+        self._server: SiteServer | None = None
+        log_to_terminal()
+
+    @collab.publish
+    def is_alive(self) -> bool:
+        """Says that this process lives, whatever it's at."""
+        return True
+
+    @collab.publish
+    def answer(
+        self, head: str, tensors: Mapping[str, Weights]
+    ) -> tuple[str, Mapping[str, Weights]]:
+        """Gives the site's answer; whatever goes wrong is a line, never NVFlare's traceback."""
+        name, caller = collab.site_name, collab.caller
+        try:
+            if caller != _COORDINATOR:
+                raise PermissionError(caller)
+            with self._hand:
+                self._server = self._server or _build_server(name)
+                given = self._server.handle(*decode_call(Envelope(head, tensors)), self._config)
+        except Exception as error:
+            log.exception("site %s: a call from %s", name, caller)
+            why = f"site {name}: {type(error).__name__}; its own log tells more."
+            given = Response(Reply(name, error=why), {})
+        return tuple(encode_response(given.reply, given.memory_round, given.facts))
+
+
+def _build_server(site: str) -> SiteServer:
+    return SiteServer(read_site_settings(Path(os.environ[SITE_FILE].replace("{site}", site))))

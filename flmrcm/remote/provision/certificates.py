@@ -1,0 +1,155 @@
+"""The coordinator's certificate and the sites' keys: small, standard, checked before use."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from flmrcm.errors import FlmrcmError
+
+_EARLY = timedelta(minutes=10)
+"""Clocks differ: a certificate is valid from a little before it was made."""
+
+
+class CoordinatorIdentity(NamedTuple):
+    """A coordinator's identity, PEM.
+
+    Attributes:
+        authority: the certificate that sites trust; its key is thrown away once it has signed.
+        certificate: the coordinator's, signed by the authority.
+        key: the coordinator's private key.
+    """
+
+    authority: bytes
+    certificate: bytes
+    key: bytes
+
+
+class KeyPair(NamedTuple):
+    """A site's identity, OpenSSH format.
+
+    Attributes:
+        private: stays at the site.
+        public: is registered at the coordinator.
+    """
+
+    private: bytes
+    public: bytes
+
+
+def make_certificates(addresses: list[str], days: int) -> CoordinatorIdentity:
+    """Makes a coordinator's identity.
+
+    Args:
+        addresses: names and IP addresses it's reached at.
+        days: how long it's valid.
+    """
+    authority, server = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "flmrcm federation")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, addresses[0])])
+    root = (
+        _start_certificate(issuer, issuer, authority.public_key(), days)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(authority, hashes.SHA384())
+    )
+    names = x509.SubjectAlternativeName([_build_name(address) for address in addresses])
+    leaf = (
+        _start_certificate(subject, issuer, server.public_key(), days)
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(authority, hashes.SHA384())
+    )
+    pem = Encoding.PEM
+    key = server.private_bytes(pem, PrivateFormat.PKCS8, NoEncryption())
+    return CoordinatorIdentity(root.public_bytes(pem), leaf.public_bytes(pem), key)
+
+
+def make_key_pair(site: str) -> KeyPair:
+    """Makes a site's P-384 key."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return KeyPair(private, public + f" {site}\n".encode())
+
+
+def check_certificate(certificate: Path, authority: Path) -> None:
+    """Refuses a certificate that sites would refuse.
+
+    Raises:
+        FlmrcmError: expired, not yet valid, or not signed by the authority; one line.
+    """
+    leaf, root = read_certificate(certificate), read_certificate(authority)
+    check_date(leaf, certificate)
+    check_date(root, authority)
+    try:
+        leaf.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        raise FlmrcmError(
+            f"{certificate}: not signed by {authority}; both come from one `flmrcm deploy`."
+        ) from None
+
+
+def check_date(certificate: x509.Certificate, path: Path) -> None:
+    """Refuses a certificate outside its dates.
+
+    Raises:
+        FlmrcmError: with the date.
+    """
+    first, last, now = certificate.not_valid_before_utc, certificate.not_valid_after_utc, _now()
+    if now > last:
+        raise FlmrcmError(
+            f"{path}: expired on {last:%Y-%m-%d}; make a new one with `flmrcm deploy flower`, and "
+            "give every site the new ca.crt."
+        )
+    if now < first:
+        raise FlmrcmError(f"{path}: valid from {first:%Y-%m-%d %H:%M} UTC; is the clock right?")
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """Gives the certificate a file holds.
+
+    Raises:
+        FlmrcmError: it isn't there, or holds none.
+    """
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except FileNotFoundError:
+        raise FlmrcmError(f"{path}: isn't there; it comes with the deployment.") from None
+    except ValueError:
+        raise FlmrcmError(f"{path}: holds no certificate.") from None
+
+
+def _start_certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_now() - _EARLY)
+        .not_valid_after(_now() + timedelta(days=days))
+    )
+
+
+def _build_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

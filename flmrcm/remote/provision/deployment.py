@@ -1,0 +1,161 @@
+"""What any deployment writes: a folder for each site to take home, and the coordinator's."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from flmrcm.errors import ConfigErrors, FlmrcmError, require
+from flmrcm.remote.provision.readme import README
+
+LOOPBACK = ("127.0.0.1", "localhost")
+_SETTINGS_HEAD = """\
+# What a federation may use at this site. Only this site reads it; nothing in it is ever sent.
+# Relative paths start at this file's folder. `data` takes `root: FOLDER` (a site made by
+# `flmrcm prepare`), and `files`, `slices`, `foreground` where they differ from the run's.
+"""
+_POLICY = """\
+# What this site allows, whatever a run asks; docs/site-policy.yaml shows every key.
+# FL-MRCM with exchanged latents also needs `latents` among the payloads of its target.
+operations: [survey, train, validate, test]
+payloads: [weights, metrics, latents, control_change]
+"""
+_START = """\
+#!/usr/bin/env bash
+# Run it in an environment that has flmrcm[{via}]; it stays until it's stopped (Ctrl-C).
+exec python3 -P -m flmrcm.remote.provision {role} "$(cd "$(dirname "$0")" && pwd)"
+"""
+
+
+@dataclass(frozen=True)
+class Deployment(ABC):
+    """Who takes part, and where they meet.
+
+    Args:
+        sites: name → where its data come from: `root`, or a `generator`.
+        address: name or IP address at which sites reach the coordinator.
+        port: the coordinator listens on, the only one that sites have to reach.
+        days: how long the coordinator's certificate is valid.
+
+    Attributes:
+        via: what carries the calls, as it's typed.
+        carrier: the same, as its makers write it.
+        secrets: what nobody but its owner may have, for the README.
+
+    Raises:
+        ConfigErrors: a value outside its range.
+    """
+
+    via: ClassVar[str]
+    carrier: ClassVar[str]
+    secrets: ClassVar[str]
+
+    sites: Mapping[str, Mapping[str, Any]]
+    address: str = "127.0.0.1"
+    port: int = 8000
+    days: int = 360
+
+    def __post_init__(self) -> None:
+        require(
+            {
+                "port": (0 < self.port < 2**16, f"1 to 65535; got {self.port}."),
+                "days": (self.days >= 1, f"at least 1; got {self.days}."),
+                "address": (bool(self.address.strip()), "a name or an IP address."),
+            }
+        )
+        if not self.sites:
+            raise ConfigErrors(["sites: name at least one."])
+
+    @property
+    def listens_on(self) -> str:
+        """Where the coordinator listens: loopback for a try-out, else every interface."""
+        return "127.0.0.1" if self.address in LOOPBACK else "0.0.0.0"  # noqa: S104
+
+    def write(self, folder: Path) -> None:
+        """Writes all folders.
+
+        Raises:
+            FlmrcmError: the folder isn't empty.
+        """
+        if folder.exists() and any(folder.iterdir()):
+            raise FlmrcmError(
+                f"{folder}: isn't empty, and keys are never overwritten; name another."
+            )
+        self.write_identities(folder / "coordinator", {n: folder / "sites" / n for n in self.sites})
+        write_party_file(
+            folder / "coordinator" / "coordinator.yaml", _format_yaml(self.coordinator_settings())
+        )
+        self._write_start(folder / "coordinator", "coordinator")
+        for count, name in enumerate(sorted(self.sites)):
+            site = folder / "sites" / name
+            write_party_file(
+                site / "site.yaml", _SETTINGS_HEAD + _format_yaml(self.site_settings(name, count))
+            )
+            write_party_file(site / "policy.yaml", _POLICY)
+            self._write_start(site, "site")
+        write_party_file(folder / "README.md", self._format_readme())
+
+    @abstractmethod
+    def write_identities(self, coordinator: Path, sites: Mapping[str, Path]) -> None:
+        """Writes what each party proves with who it is.
+
+        Args:
+            coordinator: its folder.
+            sites: theirs, by name.
+        """
+
+    def coordinator_settings(self) -> dict[str, Any]:
+        """Gives the coordinator's settings."""
+        return {
+            "via": self.via,
+            "address": self.address,
+            "listens_on": self.listens_on,
+            "port": self.port,
+        }
+
+    def site_settings(self, name: str, count: int) -> dict[str, Any]:
+        """Gives a site's own file.
+
+        Args:
+            name: of the site.
+            count: of the sites before it.
+        """
+        return {
+            "site": name,
+            "via": self.via,
+            "coordinator": f"{self.address}:{self.port}",
+            "data": dict(self.sites[name]),
+            "policy": "policy.yaml",
+            "memory": "memory",
+            "compute": {"accelerator": "auto", "device": 0, "workers": 0},
+            "threads": None,
+        }
+
+    def _write_start(self, folder: Path, role: str) -> None:
+        write_party_file(folder / "start.sh", _START.format(via=self.via, role=role))
+        (folder / "start.sh").chmod(0o755)
+
+    def _format_readme(self) -> str:
+        return README.format(
+            via=self.via,
+            carrier=self.carrier,
+            secrets=self.secrets,
+            address=f"{self.address}:{self.port}",
+            port=self.port,
+            days=self.days,
+            first=min(self.sites),
+        )
+
+
+def write_party_file(path: Path, content: str | bytes, secret: bool = False) -> None:
+    """Writes a file and the folders above it; a secret one is its owner's alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600 if secret else 0o644)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _format_yaml(values: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(values), sort_keys=False, default_flow_style=None)

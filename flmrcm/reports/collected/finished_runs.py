@@ -1,0 +1,194 @@
+"""Runs below outputs/ as reports see them: what was asked, what came out, how far they got."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from flmrcm.errors import DataLayoutError, FlmrcmError
+from flmrcm.federation.journal import Journal
+from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.types import Measurement
+
+# libyaml, where it is there, reads six times as fast
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+STEPS_METRIC = "steps"
+"""The journal's metric for a site's optimizer steps in a round."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: the run's.
+        config: resolved.
+        scores: `scores.csv`: method, site, volume, metric, convention, value, slices.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    scores: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """How tables call its method, whatever else it was run with."""
+        return str(self.config.get("method") or self.config["strategy"]["name"])
+
+    @property
+    def seed(self) -> int:
+        """Of weights and training order."""
+        return int(self.config.get("seed", 0))
+
+    @property
+    def scenario(self) -> str | None:
+        """`unseen`, `participating`, or None where the run belongs to no scenario."""
+        return self.config.get("scenario")
+
+    @property
+    def participants(self) -> list[str]:
+        """The sites that trained."""
+        return list(self.config.get("participants") or self.config.get("sites") or [])
+
+    @property
+    def aligned_with(self) -> str | None:
+        """The site whose features the others were aligned with; None where there's none."""
+        return self.environment.get("aligned_with")
+
+    @property
+    def accelerations(self) -> str:
+        """Of the run's mask: `4x`, or `4x+8x`."""
+        return "+".join(f"{rate:g}x" for rate in self.config["mask"]["accelerations"])
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """`environment.json`; empty where there's none."""
+        path = self.folder / "environment.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @cached_property
+    def journal(self) -> pd.DataFrame:
+        """`journal.csv`: round, split, site, metric, convention, value."""
+        rows = Journal(self.folder / "journal.csv").read()
+        return pd.DataFrame(rows, columns=list(Measurement._fields))
+
+    @property
+    def optimizer_steps(self) -> int:
+        """Steps taken by all sites over all rounds."""
+        journal = self.journal
+        taken = journal[(journal.split == "train") & (journal.metric == STEPS_METRIC)]
+        return int(sum(taken["value"]))
+
+
+@dataclass(frozen=True)
+class RunCollection:
+    """What lies below some folders.
+
+    Attributes:
+        runs: the finished ones, sorted by folder.
+        unfinished: folder → how far it got.
+        problems: one line for each run that can't be read.
+    """
+
+    runs: Sequence[Run]
+    unfinished: Mapping[Path, str]
+    problems: Sequence[str]
+
+
+def collect_runs(folders: Sequence[Path]) -> RunCollection:
+    """Gives all runs at or below the folders; a run found twice counts once.
+
+    Raises:
+        FlmrcmError: there's no run at all.
+    """
+    found = {path.resolve(): path for folder in folders for path in find_run_folders(folder)}
+    runs: list[Run] = []
+    unfinished, problems = dict[Path, str](), list[str]()
+    for folder in sorted(found.values()):
+        if not (folder / "done").exists():
+            unfinished[folder] = _describe_progress(folder)
+            continue
+        try:
+            runs.append(read_run(folder))
+        except FlmrcmError as error:
+            problems.append(str(error))
+    if not found:
+        where = ", ".join(map(str, folders))
+        raise FlmrcmError(f"{where}: no run below (a run's folder holds config.yaml).")
+    return RunCollection(runs, unfinished, problems)
+
+
+def read_run(folder: Path) -> Run:
+    """Gives one finished run.
+
+    Raises:
+        DataLayoutError: its config or scores are damaged.
+    """
+    return Run(folder, read_config(folder), read_scores(folder / "scores.csv"))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Gives a run's resolved config.
+
+    Raises:
+        DataLayoutError: it isn't one.
+    """
+    path = folder / "config.yaml"
+    try:
+        config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
+    except (OSError, yaml.YAMLError) as error:
+        raise DataLayoutError(f"{path}: not readable ({str(error).splitlines()[0]}).") from None
+    if not isinstance(config, dict) or "strategy" not in config:
+        raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
+    return config
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Gives one `scores.csv` after checking that it's whole.
+
+    Raises:
+        DataLayoutError: missing, cut short, or with other columns.
+    """
+    again = "The run is left out; judge it anew with flmrcm evaluate."
+    try:
+        whole = path.read_bytes().endswith(b"\n")
+        scores = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataLayoutError(f"{path}: not readable ({error}). {again}") from None
+    if tuple(scores.columns) != SCORE_COLUMNS:
+        raise DataLayoutError(f"{path}: its columns aren't {', '.join(SCORE_COLUMNS)}. {again}")
+    if not whole or scores.isna().any(axis=None) or scores.empty or _is_uneven(scores):
+        raise DataLayoutError(f"{path}: cut short after {len(scores)} rows. {again}")
+    return scores
+
+
+def _is_uneven(scores: pd.DataFrame) -> bool:
+    """Tells whether a site's zero-filled rows are missing or fewer: the file ends too early."""
+    counts = pd.crosstab(scores["site"], scores["method"])
+    return counts.shape[1] < 2 or bool(counts.nunique(axis=1).gt(1).any())
+
+
+def find_run_folders(folder: Path) -> Iterator[Path]:
+    """Gives a folder and those below it that hold a run; linked ones too, runs' insides not."""
+    if (folder / "config.yaml").exists():
+        yield folder
+    elif folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.is_dir():
+                yield from find_run_folders(path)
+
+
+def _describe_progress(folder: Path) -> str:
+    try:
+        rounds = read_config(folder).get("rounds", "?")
+        rows = Journal(folder / "journal.csv").read()
+    except (FlmrcmError, ValueError):
+        return "its files are damaged"
+    done = max((row.round for row in rows), default=-1) + 1
+    return f"{done} of {rounds} rounds, not judged yet"

@@ -1,0 +1,198 @@
+"""The site × method matrix: what each method reached at each site, and how steadily."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+
+from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.collected.comparison import Comparison
+
+ALL_SITES = "all sites"
+"""The last column: the mean of the sites' means, so that each site counts once."""
+
+BETTER: Mapping[str, Callable[[Iterable[float]], float]] = {"psnr": max, "ssim": max, "nmse": min}
+
+NAN = float("nan")
+_SEED_KEYS = ["method", "site", "volume", "seed"]
+
+
+class ScoreCell(NamedTuple):
+    """One method at one site.
+
+    Attributes:
+        mean: over volumes, each averaged over its seeds.
+        sd: over volumes, each averaged over its seeds (n − 1); not-a-number below two.
+        volumes: how many.
+        seed_sd: of the means of the single seeds (n − 1); not-a-number below two seeds, and for
+            zero-filled images, which no seed touches.
+        seeds: how many.
+        rank: 1 is the best of the site, 2 the second; 0 where nothing is ranked.
+    """
+
+    mean: float
+    sd: float
+    volumes: int
+    seed_sd: float
+    seeds: int
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class ScoreMatrix:
+    """One metric of one section.
+
+    Attributes:
+        section: of the comparison.
+        metric: psnr | ssim | nmse.
+        convention: of the metric.
+        sites: in the table's order, `ALL_SITES` last where there are several.
+        methods: in the table's order, zero-filled first.
+        cells: by method and site; what wasn't judged is missing.
+        notes: why sites aren't ranked, one line each.
+    """
+
+    section: str
+    metric: str
+    convention: str
+    sites: Sequence[str]
+    methods: Sequence[str]
+    cells: Mapping[tuple[str, str], ScoreCell]
+    notes: Sequence[str] = ()
+
+    def build_frame(self) -> pd.DataFrame:
+        """Gives a row per cell: section, metric, convention, method, site, and the cell's."""
+        about = {"section": self.section, "metric": self.metric, "convention": self.convention}
+        rows = [
+            {**about, "method": method, "site": site, **self.cells[method, site]._asdict()}
+            for method in self.methods
+            for site in self.sites
+            if (method, site) in self.cells
+        ]
+        return pd.DataFrame(rows)
+
+
+def build_score_matrix(
+    comparison: Comparison, section: str, metric: str, unranked: str = ""
+) -> ScoreMatrix:
+    """Gives one metric of a section of a comparison.
+
+    Args:
+        comparison: of runs.
+        section: one of its sections.
+        metric: psnr | ssim | nmse.
+        unranked: why no method may be called the best; empty where it may.
+    """
+    rows = comparison.select_scores(section, metric)
+    trained = {site for run in comparison.collection.runs for site in run.participants}
+    sites = sorted(set(rows["site"]), key=lambda site: (site not in trained, site))
+    cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
+    if not unranked:
+        unlike = dict(_find_incomparable(rows))
+        notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
+        rankable = [site for site in sites if site not in unlike]
+        # where one site can't be ranked, neither can the mean over all
+        cells = rank_cells(cells, rankable if unlike else [*rankable, ALL_SITES], metric)
+    columns = [*sites, ALL_SITES] if len(sites) > 1 else sites
+    methods = sort_methods(method for method, _ in cells)
+    return ScoreMatrix(section, metric, comparison.convention, columns, methods, cells, notes)
+
+
+def average_per_volume(rows: pd.DataFrame) -> pd.Series:
+    """Gives each volume's value, averaged over its seeds, by method, site and volume.
+
+    Several runs of one seed are averaged first, so that every seed counts once.
+
+    Args:
+        rows: of one metric and convention: method, site, volume, seed, value.
+    """
+    return _average_by(_average_per_seed(rows), ["method", "site", "volume"])
+
+
+def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, str], ScoreCell]:
+    """Gives the unranked cells; those of `ALL_SITES` for methods that were judged at every site.
+
+    Args:
+        rows: of one metric and convention: method, site, volume, seed, value.
+        sites: that make `ALL_SITES`.
+    """
+    by_seed = _average_by(_average_per_seed(rows), ["method", "site", "seed"]).unstack("seed")
+    cells: dict[tuple[str, str], ScoreCell] = {}
+    for key, values in average_per_volume(rows).groupby(["method", "site"]):
+        method, site = cast(tuple[str, str], key)
+        mean, sd = float(values.mean()), float(cast(float, values.std()))
+        seeds = by_seed.loc[key].dropna()
+        cells[method, site] = ScoreCell(mean, sd, len(values), *_compute_seed_spread(method, seeds))
+    for method in sort_methods(method for method, _ in cells) if len(sites) > 1 else ():
+        if own := [cells[method, site] for site in sites if (method, site) in cells]:
+            mean, n = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
+            # only seeds that ran for every site give a mean over all of them
+            seeds = by_seed.loc[method].dropna(axis=1).mean()
+            if len(own) == len(sites):
+                cells[method, ALL_SITES] = ScoreCell(
+                    mean, NAN, n, *_compute_seed_spread(method, seeds)
+                )
+    return cells
+
+
+def rank_cells(
+    cells: Mapping[tuple[str, str], ScoreCell], sites: Iterable[str], metric: str
+) -> dict[tuple[str, str], ScoreCell]:
+    """Gives the cells with the best and the second of each site marked; equals share a rank.
+
+    Args:
+        cells: by method and site.
+        sites: to rank; one with a single method has no best.
+        metric: says whether more or less is better.
+    """
+    marked = dict(cells)
+    for site in sites:
+        means = {key: cell.mean for key, cell in cells.items() if key[1] == site}
+        if len(means) < 2:
+            continue
+        best = BETTER[metric](means.values())
+        others = [mean for mean in means.values() if mean != best]
+        second = BETTER[metric](others) if others else NAN
+        for key, mean in means.items():
+            rank = 1 if mean == best else 2 if mean == second else 0
+            marked[key] = cells[key]._replace(rank=rank)
+    return marked
+
+
+def sort_methods(methods: Iterable[str]) -> list[str]:
+    """Gives methods as tables show them: zero-filled first, then by name."""
+    return sorted(set(methods), key=lambda name: (not is_zero_filled(name), name.casefold(), name))
+
+
+def is_zero_filled(method: str) -> bool:
+    """Tells whether a row's method is none: the image that reconstructions start from."""
+    return method.startswith(ZERO_FILLED)
+
+
+def _average_per_seed(rows: pd.DataFrame) -> pd.Series:
+    return _average_by(rows.set_index(_SEED_KEYS)["value"], _SEED_KEYS)
+
+
+def _average_by(values: Any, keys: list[str]) -> Any:
+    return values.groupby(keys).mean()
+
+
+def _compute_seed_spread(method: str, means: Any) -> tuple[float, int]:
+    return NAN if is_zero_filled(method) else float(means.std()), len(means)
+
+
+def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Gives the sites at which methods weren't judged on the same images, and why."""
+    volumes: dict[str, dict[str, frozenset[str]]] = {}
+    for key, found in rows.groupby(["site", "method"])["volume"]:
+        site, method = cast(tuple[str, str], key)
+        volumes.setdefault(site, {})[method] = frozenset(found)
+    for site, sets in volumes.items():
+        starts = [method for method in sets if is_zero_filled(method)]
+        if len(starts) > 1:
+            yield site, f"judged under different conditions: {' and '.join(starts)}"
+        elif len(set(sets.values())) > 1:
+            counts = " or ".join(map(str, sorted({len(found) for found in sets.values()})))
+            yield site, f"judged on different test volumes ({counts} of them)"

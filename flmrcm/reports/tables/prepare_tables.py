@@ -1,0 +1,102 @@
+"""What `flmrcm prepare` shows: progress with the time left, then a table."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from flmrcm.data.source import SPLITS
+from flmrcm.prepare.volume_task import VolumeOutcome, VolumeTask
+
+log = logging.getLogger(__name__)
+
+_MAX_LINES = 20
+"""Skipped files shown one by one; the others are counted."""
+
+
+def show_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[VolumeOutcome]:
+    """Hands outcomes on behind a progress bar; where there's no terminal, behind a few log lines.
+
+    Args:
+        outcomes: as they come.
+        total: how many there will be.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        yield from _log_progress(outcomes, total)
+        return
+    columns = (
+        TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TextColumn("volumes,"),
+        TimeRemainingColumn(), TextColumn("left"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=total)
+        for outcome in outcomes:
+            if outcome.problem:
+                progress.console.print(f"skipped: {outcome.line}", markup=False)
+            progress.advance(bar)
+            yield outcome
+
+
+def _log_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[VolumeOutcome]:
+    step = max(1, total // 10)
+    for count, outcome in enumerate(outcomes, 1):
+        if outcome.problem:
+            log.warning("skipped: %s", outcome.line)
+        if count % step == 0 or count == total:
+            log.info("prepared %d of %d volumes", count, total)
+        yield outcome
+
+
+def log_skipped(lines: Sequence[str]) -> None:
+    """Logs why files can't be used, the first ones one by one."""
+    for line in lines[:_MAX_LINES]:
+        log.warning("skipped: %s", line)
+    if len(lines) > _MAX_LINES:
+        log.warning("skipped: %d more of this kind", len(lines) - _MAX_LINES)
+
+
+def build_prepared_table(
+    tasks: Sequence[VolumeTask], rows: Mapping[str, Mapping[str, Any]]
+) -> Table:
+    """Gives volumes by split, and slices, of each site and contrast.
+
+    Args:
+        tasks: every volume that belongs in the output.
+        rows: of the journal, by volume; what has none counts as missing.
+    """
+    table = Table(title="volumes by split; slices kept, and empty ones dropped")
+    for head in ("site", "contrast"):
+        table.add_column(head)
+    for head in (*SPLITS, "missing", "slices", "dropped"):
+        table.add_column(head, justify="right")
+    for site, contrast in dict.fromkeys((t.site, t.found.contrast) for t in tasks):
+        own = [task for task in tasks if (task.site, task.found.contrast) == (site, contrast)]
+        there = [task for task in own if task.volume in rows]
+        splits = Counter(task.split for task in there)
+        kept = sum(rows[task.volume]["slices"] for task in there)
+        dropped = sum(sum(rows[task.volume]["dropped"].values()) for task in there)
+        counts = (*(splits[split] for split in SPLITS), len(own) - len(there), kept, dropped)
+        table.add_row(site, contrast, *map(str, counts))
+    return table
+
+
+def build_planned_table(tasks: Sequence[VolumeTask], done: Mapping[str, object]) -> Table:
+    """Gives what a call would do: volumes by split, and how many of them are done."""
+    table = Table(title="what would be prepared: volumes by split")
+    for head in ("site", "contrast"):
+        table.add_column(head)
+    for head in (*SPLITS, "subjects", "done before"):
+        table.add_column(head, justify="right")
+    for site, contrast in dict.fromkeys((t.site, t.found.contrast) for t in tasks):
+        own = [task for task in tasks if (task.site, task.found.contrast) == (site, contrast)]
+        splits = Counter(task.split for task in own)
+        subjects = len({task.patient for task in own})
+        before = sum(task.volume in done for task in own)
+        counts = (*(splits[split] for split in SPLITS), subjects, before)
+        table.add_row(site, contrast, *map(str, counts))
+    return table

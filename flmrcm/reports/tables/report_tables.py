@@ -1,0 +1,146 @@
+"""Numbers as words in cells: what terminal, page and paper then show, each in its own way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import NamedTuple
+
+from flmrcm.reports.numbers.reference_tests import ReferenceTests
+from flmrcm.reports.numbers.score_matrix import ALL_SITES, BETTER, ScoreMatrix
+
+METRIC_HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
+DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
+MISSING_CELL = "–"
+
+TESTS_LEGEND = (
+    "difference: method − reference, mean over the n volumes, each averaged over its seeds; "
+    "interval: of 95%, bootstrap (BCa); effect: matched-pairs rank-biserial correlation; p: "
+    "Wilcoxon signed-rank, two-sided; Holm: p corrected over the table; least: smallest p that n "
+    "volumes can give."
+)
+"""How to read a sheet of tests."""
+
+
+class ReportCell(NamedTuple):
+    """One cell.
+
+    Attributes:
+        text: what is read first.
+        small: what stands below or behind it; may be empty.
+        rank: 1 is the best, 2 the second, 0 neither.
+    """
+
+    text: str
+    small: str = ""
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table of words.
+
+    Attributes:
+        title: of the table.
+        heads: of the columns.
+        rows: as long as the heads each.
+        names: how many columns at the left hold names; the others hold numbers.
+        notes: to stand below, one line each.
+    """
+
+    title: str
+    heads: Sequence[ReportCell]
+    rows: Sequence[Sequence[ReportCell]]
+    names: int
+    notes: Sequence[str] = ()
+
+
+def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
+    """Gives the site × method matrix: means, and small the spreads, `±volumes (seeds)`."""
+    rows = [
+        [ReportCell(method), *(_build_matrix_cell(matrix, method, site) for site in matrix.sites)]
+        for method in matrix.methods
+    ]
+    heads = [
+        ReportCell("method"),
+        *(ReportCell(site, _format_volumes(matrix, site)) for site in matrix.sites),
+    ]
+    return ReportTable(_format_title(matrix.metric), heads, rows, 1, matrix.notes)
+
+
+def describe_matrix(matrix: ScoreMatrix) -> str:
+    """Gives the line that says how to read a matrix."""
+    cells = matrix.cells.values()
+    seeds = sorted({cell.seeds for cell in cells})
+    said = (
+        f"in brackets sd over {_format_range(seeds)} seeds"
+        if max(seeds, default=1) > 1
+        else "one seed"
+    )
+    marks = "; best bold, second underlined" if any(cell.rank for cell in cells) else ""
+    return f"mean over volumes ±sd over volumes, {said}; convention {matrix.convention}{marks}."
+
+
+def build_tests_table(tests: ReferenceTests) -> ReportTable:
+    """Gives every test against the reference: a row per site and method."""
+    digits = DIGITS[tests.metric]
+    rows = [
+        [
+            ReportCell(text)
+            for text in (
+                site, method, str(test.n),
+                _format_signed(test.difference, digits),
+                _format_interval(test.low, test.high, digits),
+                _format_signed(test.effect, 2), _format_p(test.p),
+                _format_p(tests.corrected[site, method]), _format_p(test.attainable),
+            )
+        ]
+        for (site, method), test in tests.tests.items()
+    ]  # fmt: skip
+    heads = ["site", "method", "n", "difference", "interval", "effect", "p", "Holm", "least"]
+    title = _format_title(tests.metric, f" against {tests.reference}")
+    return ReportTable(title, [*map(ReportCell, heads)], rows, 2, tests.notes)
+
+
+def _format_title(metric: str, told: str = "") -> str:
+    return (
+        f"{METRIC_HEADS[metric]}{told}, {'higher' if BETTER[metric] is max else 'lower'} is better"
+    )
+
+
+def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCell:
+    cell = matrix.cells.get((method, site))
+    if cell is None:
+        return ReportCell(MISSING_CELL)
+    digits = DIGITS[matrix.metric]
+    sd = "" if isnan(cell.sd) else f"±{cell.sd:.{digits}f}"
+    seeds = "" if isnan(cell.seed_sd) else f"({cell.seed_sd:.{digits}f})"
+    return ReportCell(f"{cell.mean:.{digits}f}", " ".join(filter(None, (sd, seeds))), cell.rank)
+
+
+def _format_volumes(matrix: ScoreMatrix, site: str) -> str:
+    """Gives `8 volumes`, or `7–8 volumes` where methods differ; nothing for the mean of sites."""
+    counts = sorted({cell.volumes for key, cell in matrix.cells.items() if key[1] == site})
+    if site == ALL_SITES or not counts:
+        return ""
+    return f"{_format_range(counts)} {'volume' if counts == [1] else 'volumes'}"
+
+
+def _format_range(numbers: Sequence[int]) -> str:
+    low, high = numbers[0], numbers[-1]
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _format_signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _format_interval(low: float, high: float, digits: int) -> str:
+    return (
+        MISSING_CELL
+        if isnan(low)
+        else f"[{_format_signed(low, digits)}, {_format_signed(high, digits)}]"
+    )
+
+
+def _format_p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.00095 else f"{p:.0e}"

@@ -1,0 +1,121 @@
+"""What the live view knows: the newest numbers of every site, and how the rounds get on."""
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from flmrcm.federation.engine import Progress
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
+from flmrcm.types import Measurement
+
+_NAN = float("nan")
+
+
+@dataclass
+class SiteLine:
+    """The newest numbers of a site; NaN where there are none yet.
+
+    Attributes:
+        loss: training loss.
+        psnr: dB, validation, fastMRI's convention.
+        ssim: validation, fastMRI's convention.
+        speed: training slices per second.
+        finished: whether it has trained in the round that runs.
+    """
+
+    loss: float = _NAN
+    psnr: float = _NAN
+    ssim: float = _NAN
+    speed: float = _NAN
+    finished: bool = False
+
+    def update(self, row: Measurement) -> None:
+        """Keeps a row's value if the table shows it."""
+        name = {"slices_per_second": "speed"}.get(row.metric, row.metric)
+        convention = DEFAULT_CONVENTION if row.split == "val" else ""
+        shown = {"train": ("loss", "speed"), "val": ("psnr", "ssim")}.get(row.split, ())
+        if name in shown and row.convention == convention:
+            setattr(self, name, row.value)
+
+
+@dataclass
+class LiveState:
+    """All that the view shows.
+
+    Attributes:
+        rounds: in all.
+        done: whole rounds so far, those before a resume too.
+        lines: by site, in the order shown.
+        now: what a site is doing; None between rounds.
+        seconds: of each round since this process began.
+        round_started: when the round that runs began, seconds on the monotonic clock.
+        work_started: slices done and time when `now`'s site was first heard of.
+    """
+
+    rounds: int
+    done: int
+    lines: dict[str, SiteLine]
+    activity: Progress | None = None
+    seconds: list[float] = field(default_factory=list[float])
+    round_started: float = field(default_factory=time.monotonic)
+    work_started: tuple[int, float] = (0, 0.0)
+
+    def find_line(self, site: str) -> SiteLine:
+        """Gives a site's line, a new one for a site not heard of before."""
+        return self.lines.setdefault(site, SiteLine())
+
+    def update_progress(self, progress: Progress, now: float) -> None:
+        """Takes in what a site is doing."""
+        before, line = self.activity, self.find_line(progress.site)
+        if before is None or (before.op, before.site) != (progress.op, progress.site):
+            self.work_started = progress.done, now
+        self.activity = progress
+        if progress.op != "train":
+            return
+        line.loss = progress.loss if math.isfinite(progress.loss) else line.loss
+        line.finished = 0 < progress.total <= progress.done
+        slices, seconds = progress.done - self.work_started[0], now - self.work_started[1]
+        if slices > 0 and seconds > 0:
+            line.speed = slices / seconds
+
+    def update(self, rows: Iterable[Measurement]) -> None:
+        """Takes in measurements."""
+        for row in rows:
+            if row.site:
+                self.find_line(row.site).update(row)
+
+    def end_round(self, number: int, now: float) -> None:
+        """Closes a round, counted from 0."""
+        self.seconds.append(now - self.round_started)
+        self.done, self.round_started, self.activity = number + 1, now, None
+        for line in self.lines.values():
+            line.finished = False
+
+    def compute_means(self) -> tuple[float, float, float]:
+        """Gives the means of newest loss, PSNR and SSIM over the sites that trained.
+
+        A pool trains but isn't judged: scores are then means over all sites.
+        """
+        lines = list(self.lines.values())
+        trained = [line for line in lines if not math.isnan(line.loss)]
+        scored = [line for line in trained if not math.isnan(line.psnr)] or lines
+        loss = _average([line.loss for line in trained])
+        return (
+            loss,
+            _average([line.psnr for line in scored]),
+            _average([line.ssim for line in scored]),
+        )
+
+    def estimate_seconds_left(self, now: float) -> float:
+        """Gives the time left by the mean of the rounds done here; NaN before the first."""
+        if not self.seconds:
+            return _NAN
+        missing = self.rounds - self.done
+        left = missing * _average(self.seconds) - (now - self.round_started)
+        return max(left, 0.0) if missing else 0.0
+
+
+def _average(values: Sequence[float]) -> float:
+    there = [value for value in values if not math.isnan(value)]
+    return sum(there) / len(there) if there else _NAN

@@ -1,0 +1,57 @@
+"""Objects from config nodes: what doesn't fit is said in words, and all of it at once."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from flmrcm.config.build import Builder, describe_hint, find_argument_problems, fits_hint
+from flmrcm.errors import ConfigErrors, require
+
+
+def function(count: int, rate: float = 1.0, names: Sequence[str] | None = None) -> int:
+    require({"count": (count > 0, f"above 0; got {count}.")})
+    return count
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "expected"),
+    [
+        (1, int, True), (True, int, False), (1.0, int, False), ("1", int, False),
+        (1, float, True), (1.5, float, True), (False, float, False),
+        (None, int | None, True), (None, int, False), ([1, 2], Sequence[float], True),
+        ([1, "2"], Sequence[float], False), (3, Sequence[float], False), ("x", str, True),
+    ],
+)  # fmt: skip
+def test_a_value_fits_its_hint_or_not(value, hint, expected):
+    assert fits_hint(value, hint) is expected
+
+
+def test_what_is_wanted_is_said_in_words():
+    assert describe_hint(int | None) == "a whole number or null"
+    assert describe_hint(Sequence[float]) == "a list, each a number"
+
+
+def test_unknown_names_and_wrong_types_are_told_by_their_keys():
+    keys = {"local.cuont": 1, "local.rate": "fast", "local.count": 2}
+    assert find_argument_problems(function, keys, {}) == [
+        "local.cuont: there is no such key. Did you mean 'count'?",
+        "local.rate=fast: a number.",
+    ]
+
+
+def test_problems_gather_and_are_raised_together_once_each():
+    found = Builder()
+    assert found.call(function, {"a.count": 0}) is None
+    assert found.call(function, {"a.count": 0}) is None
+    assert found.call(function, {"b.count": "x"}) is None
+    assert found.call(function, {"c.count": 3}) == 3
+    with pytest.raises(ConfigErrors) as caught:
+        found.raise_if_any()
+    assert caught.value.problems == ["count: above 0; got 0.", "b.count=x: a whole number."]
+
+
+def test_what_no_config_can_hold_is_given_besides():
+    clients = {"here": object()}
+    node = {"_target_": "flmrcm.engines.in_process.InProcess", "threads": 1}
+    engine = Builder().build("engine", node, clients=clients, store=None)
+    assert engine.clients["here"] is clients["here"]

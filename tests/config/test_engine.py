@@ -1,0 +1,85 @@
+"""Engines are checked before any data are touched; a crew is made anew from its config alone."""
+
+import pickle
+from functools import partial
+
+import pytest
+
+from flmrcm.config.check import check_config, rebuild_clients
+from flmrcm.config.compose import compose_config
+from flmrcm.config.identity import hash_config
+from flmrcm.engines import ray
+from flmrcm.errors import ConfigErrors
+from flmrcm.federation.wire import Wire
+
+BASE = ("sites=bfhi", "data_dir=/nowhere", "compute=cpu")
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    monkeypatch.setattr(ray, "find_spec", lambda name: name)
+
+
+def checked(*words):
+    return check_config(compose_config("train", [*BASE, *words]))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("strategy=fl_mrcm",), "engine: RayActors keeps sites apart, but FL-MRCM shows"),
+        (("strategy=fl_mr", "pooled=true"), "engine: RayActors keeps sites apart, but pooled=true"),
+        (("strategy=fl_mr", "engine.actors=0"), "engine.actors: at least 1; got 0."),
+        (("strategy=fl_mr", "engine.actors=two"), "engine.actors=two: a whole number."),
+        (("strategy=fl_mr", "engine.wire=fp8"), "engine.wire=fp8: use one of fp32"),
+    ],
+)
+def test_what_ray_cannot_do_is_told_without_data(installed, words, said):
+    with pytest.raises(ConfigErrors) as caught:
+        checked("engine=ray", *words)
+    (problem,) = caught.value.problems
+    assert problem.startswith(said)
+
+
+def test_what_an_engine_lacks_and_what_it_refuses_come_together(installed):
+    with pytest.raises(ConfigErrors) as caught:
+        checked("engine=ray", "engine.actors=0", "strategy=fl_mrcm", "budget=none")
+    assert len(caught.value.problems) == 3
+
+
+@pytest.mark.parametrize("strategy", ["fl_mr", "fl_mrcm_latent", "scaffold", "fedprox"])
+def test_ray_carries_what_keeps_images_at_home(installed, strategy):
+    assert checked("engine=ray", f"strategy={strategy}").config["engine"]["actors"] == 2
+
+
+def anew(folder, *words):
+    """Gives the clients that another process makes of a config, and the size of their recipe."""
+    config = checked("engine=ray", "strategy=fl_mr", "model.channels=2", *words).config
+    recipe = pickle.dumps(partial(rebuild_clients, config, folder))
+    return pickle.loads(recipe)(), len(recipe)
+
+
+def test_a_recipe_is_a_pickled_config_that_gives_equal_clients(installed, tmp_path):
+    clients, size = anew(tmp_path, "participants=BF", "robust.timeout=60", "robust.quorum=2")
+    assert sorted(clients) == ["brats", "fastmri", "hpks", "ixi"]
+    assert clients["ixi"].runtime.strategy.name == "FL-MR"
+    assert clients["ixi"].runtime.wire == Wire("fp32")
+    assert size < 20_000
+
+
+def test_a_client_made_anew_has_its_policy_and_its_own_book(installed, tmp_path):
+    policy = tmp_path / "house.yaml"
+    policy.write_text("most_calls: {train: 1}")
+    clients, _ = anew(tmp_path, f"sites.ixi.policy={policy}", "engine.wire=bf16")
+    assert clients["ixi"].gate.policy.most_calls == {"train": 1}
+    assert clients["brats"].gate.policy is None
+    assert clients["ixi"].gate.ledger.path == tmp_path / "sites" / "ixi" / "ledger.csv"
+    assert clients["ixi"].runtime.wire == Wire("bf16")
+
+
+def test_an_engine_changes_no_experiment_unless_it_rounds():
+    def hashed(*words):
+        return hash_config(_root_=compose_config("train", words))
+
+    assert hashed() == hashed("engine=ray") == hashed("engine=ray", "engine.actors=8")
+    assert hashed("engine=ray", "engine.wire=bf16") not in (hashed(), hashed("engine.threads=2"))

@@ -1,0 +1,64 @@
+"""Two configs are one experiment where nothing that changes numbers differs."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from flmrcm.config.compose import compose_config, compose_jobs
+from flmrcm.config.identity import hash_config
+
+
+def hashed(*words):
+    return hash_config(_root_=compose_config("train", words))
+
+
+def test_the_hash_follows_what_changes_numbers_and_nothing_else():
+    same = [hashed(), hashed("logger=csv"), hashed("compute.workers=2"), hashed("name=other")]
+    assert len(set(same)) == 1
+    assert len({hashed(), hashed("seed=2"), hashed("rounds=3"), hashed("mask=equispaced")}) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("participants=all",), ("participants=BFHI",), ("participants=[sim_i,sim_h,sim_f,sim_b]",)],
+)
+def test_sites_are_the_same_however_they_are_named(words):
+    assert hashed(*words, "target=H") == hashed("target=sim_h")
+
+
+def test_a_strategy_without_a_target_is_one_run_for_all_targets():
+    assert hashed("strategy=fl_mr", "target=B") == hashed("strategy=fl_mr", "target=I")
+    assert hashed("strategy=fl_mrcm", "target=B") != hashed("strategy=fl_mrcm", "target=I")
+
+
+def test_a_target_outside_still_tells_runs_apart():
+    words = "strategy=fl_mr", "participants=[sim_b,sim_f]"
+    assert hashed(*words, "target=H") != hashed(*words, "target=I")
+
+
+@pytest.mark.parametrize(
+    ("sweep", "runs"), [("scenario_unseen", 20), ("scenario_participating", 14)]
+)
+def test_a_scenario_makes_no_run_twice(sweep, runs):
+    planned = compose_jobs("train", [f"sweep={sweep}"], multirun=False)
+    assert len({job.folder for job in planned}) == runs
+
+
+def test_both_scenarios_share_the_sites_that_train_alone():
+    both = [
+        {job.folder.name for job in compose_jobs("train", [f"sweep=scenario_{name}"], False)}
+        for name in ("unseen", "participating")
+    ]
+    assert len(both[0] & both[1]) == 4
+
+
+def test_what_came_later_counts_only_where_it_is_used():
+    old = compose_config("train", [])
+    for key in ("robust", "strategy.aggregation", "strategy.faulty"):
+        OmegaConf.set_struct(old, False)
+        parent, _, last = key.rpartition(".")
+        del (OmegaConf.select(old, parent) if parent else old)[last]
+    for site in old.sites.values():
+        del site["policy"]
+    assert hash_config(_root_=old) == hashed()
+    used = [hashed("robust.quorum=3"), hashed("strategy.aggregation=median"), hashed()]
+    assert len(set(used)) == 3

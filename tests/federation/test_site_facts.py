@@ -1,0 +1,30 @@
+"""Facts are numbers, and survive the way through plain values."""
+
+import json
+from dataclasses import asdict
+
+from flmrcm.federation.site_facts import collect_facts, parse_facts
+
+
+def test_facts_count_what_the_site_counts(sites):
+    site = sites["east"]
+    facts = collect_facts(site, ["train", "val"])
+    assert (facts.n_examples, facts.n_batches) == (site.n_examples, site.n_batches)
+    assert facts.fingerprint == site.fingerprint()
+    assert facts.sizes == {"train": [(16, 16)], "val": [(16, 16)]}
+    assert facts.has("test")
+
+
+def test_facts_name_no_volume_and_no_folder(sites):
+    site = sites["east"]
+    told = json.dumps(asdict(collect_facts(site, ["train"])))
+    names = [volume.name for volume, _ in site.slices("train").examples]
+    assert not [name for name in names if name in told]
+    assert str(site.sources[0].folder) not in told
+
+
+def test_facts_that_came_as_plain_values_are_the_same(sites):
+    facts = collect_facts(sites["east"], ["train", "val"])
+    assert asdict(parse_facts(json.loads(json.dumps(asdict(facts))))) | {"splits": 0} == asdict(
+        facts
+    ) | {"splits": 0}

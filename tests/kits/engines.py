@@ -1,0 +1,102 @@
+"""What every engine must pass: four clinics behind it, and how each engine is made."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from kits.envelopes import by_letters
+from kits.laws import Setting, fl_mrcm, hospitals
+from kits.ledgers import keep_books
+
+from flmrcm.engines.in_process import InProcess
+from flmrcm.engines.ray import RayActors
+from flmrcm.federation.client import Client
+from flmrcm.federation.clients import Clients
+from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.participation import Tolerance
+from flmrcm.federation.rounds import Rounds
+from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.types import Broadcast
+
+CLINICS = ("east", "north", "south", "west")
+PLAN = {"validate_every": 9, "tolerance": Tolerance(quorum=3)}
+STRATEGIES: Mapping[str, Strategy] = {
+    "fl_mr": FedAvg(),
+    "fl_mrcm_latent": fl_mrcm(alignment="latents"),
+    "scaffold": Scaffold(),
+}
+
+
+def needs(library: str, extra: str) -> pytest.MarkDecorator:
+    """Gives what skips a test where an engine's library isn't installed."""
+    reason = f"{library} isn't installed: pip install 'flmrcm[{extra}]'"
+    return pytest.mark.skipif(find_spec(library) is None, reason=reason)
+
+
+def over(via: str, library: str) -> Any:
+    """Gives a transport's engine; what is its own is loaded only where it's installed."""
+    make = None
+    if find_spec(library):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it imports what others deprecate
+            make = import_module(f"kits.over_{via}").engine
+    return pytest.param(make, id=via, marks=needs(library, via))
+
+
+needs_ray = needs("ray", "ray")
+ENGINES = [
+    pytest.param(partial(InProcess, threads=1), id="in_process"),
+    pytest.param(partial(RayActors, actors=1, threads=1), id="ray", marks=needs_ray),
+    pytest.param(by_letters, id="letters"),
+    over("flower", "flwr"),
+    over("nvflare", "nvflare"),
+]
+"""An engine that joins this list has to pass the whole contract."""
+
+
+def setting(root: Path, folder: Path, **changes: Any) -> Setting:
+    """Gives a federation's setting over the sites that lie in a folder."""
+    here = {"rounds": 3, "participants": CLINICS, "plan": PLAN}
+    return Setting(hospitals(root), folder, **here | changes)
+
+
+def clients(root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> dict[str, Client]:
+    """Gives the clients of the sites below a folder, their books in another: a factory."""
+    here = setting(root, folder, wire=wire)
+    made = here.clients(here.runtime(strategy))
+    keep_books(made, folder)
+    return made
+
+
+def engine_of(make: Any, root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> Any:
+    """Gives an engine before the sites of a folder; `wire` is that of `make`."""
+    factory = partial(clients, root, strategy, folder, wire)
+    return make(Clients(factory(), factory), MemoryStore(folder / "checkpoints" / "memory"))
+
+
+def behind(engine: Any, begun: Rounds) -> Rounds:
+    """Gives a federation behind another engine, with the coordinator's book in its folder."""
+    ledger = Ledger(begun.journal.path.parent / LEDGER)
+    return replace(begun, engine=engine, ledger=ledger)
+
+
+def messages(sites: Sequence[str] = CLINICS, round_: int = 0) -> dict[str, Broadcast]:
+    """Gives each site the initial weights."""
+    weights = Setting({}, Path()).module().model.state_dict()
+    return {site: Broadcast(round_, {k: v.clone() for k, v in weights.items()}) for site in sites}
+
+
+def broken(message: Broadcast) -> Broadcast:
+    """Gives a message no site can train from: its loss isn't finite."""
+    nan = {name: torch.full_like(tensor, torch.nan) for name, tensor in message.weights.items()}
+    return Broadcast(message.round, nan)

@@ -1,0 +1,138 @@
+"""Small things that many tests need: a site on disk, its loaders, batches, a network."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+
+from flmrcm.data.h5 import TARGET_KEYS, Volume, read_header, write_volume
+from flmrcm.data.site import Loading, Site
+from flmrcm.data.source import Source
+from flmrcm.learning.module import ReconModule
+from flmrcm.models.discriminator import build_discriminator
+from flmrcm.models.unet import UNet
+from flmrcm.mri.coils import expand_coils, make_birdcage_maps
+from flmrcm.mri.fourier import fft2c
+from flmrcm.mri.masks import Random
+from flmrcm.seeding import seed_for, seeded
+from flmrcm.strategies.fl_mrcm import FLMRCM
+from flmrcm.types import Batch, Broadcast, Learner, Memory, SiteContext
+
+SPLITS = {"train": (4, 3), "val": (3,), "test": (3,)}
+"""Slices of each volume, by split."""
+
+Size = tuple[int, int]
+
+
+def smooth_images(n: int, size: Size, seed: int = 0) -> np.ndarray:
+    """Gives smooth complex images, complex64, (n, height, width)."""
+    noise = np.random.default_rng(seed).standard_normal((2, n, *size))
+    magnitude, phase = gaussian_filter(noise, (0, 0, 2, 2)) * 10
+    return (np.abs(magnitude) * np.exp(1j * phase)).astype(np.complex64)
+
+
+def scanned(n: int, size: Size, coils: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Gives k-space, (n, h, w) or (n, coils, h, w), and the magnitude image it stands for."""
+    image = torch.from_numpy(smooth_images(n, size, seed))
+    seen = image if coils == 1 else expand_coils(image, make_birdcage_maps(coils, *size))
+    return fft2c(seen).numpy(), image.abs().numpy()
+
+
+def write_scan(
+    path: Path, n: int = 3, size: Size = (16, 16), coils: int = 1, target: Size | None = None
+) -> Volume:
+    """Writes a volume; its images follow from the names of its file and folders."""
+    kspace, image = scanned(n, size, coils, seed_for(*path.parts[-4:]))
+    height, width = target or size
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    image = image[:, top : top + height, left : left + width]
+    write_volume(path, kspace, image, {"site": "here"})
+    return read_header(path, "here")
+
+
+def write_plain(path: Path, **data: np.ndarray) -> Path:
+    """Writes a file with these data sets and nothing else, as the published layout does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for key, array in data.items():
+            file.create_dataset(key, data=array)
+    return path
+
+
+def write_site(
+    root: Path,
+    splits: Mapping[str, Sequence[int]] = SPLITS,
+    size: Size = (16, 16),
+    coils: int = 1,
+    attributes: bool = True,
+) -> Path:
+    """Writes `<root>/T1/<split>/<split>_<i>.h5` and gives the root."""
+    for split, volumes in splits.items():
+        for i, n in enumerate(volumes):
+            path = root / "T1" / split / f"{split}_{i}.h5"
+            if attributes:
+                write_scan(path, n, size, coils)
+                continue
+            kspace, image = scanned(n, size, coils, seed_for(*path.parts[-4:]))
+            key = TARGET_KEYS["single" if coils == 1 else "multi"]
+            write_plain(path, **{"kspace": kspace, key: image})
+    return root
+
+
+def make_source(root: Path | None, **options: Any) -> Source:
+    """Gives the source of a written site, named like its folder."""
+    defaults = {"name": root.name if root else "here", "contrast": "T1", "mask": Random((4,))}
+    return Source(root=root, **(defaults | options))
+
+
+def make_site(root: Path, mask: Any = None, **loading: Any) -> Site:
+    """Gives the site of a written folder, named like it; `loading` as for `Loading`."""
+    source = make_source(root, mask=mask or Random((4,)))
+    return Site(root.name, [source], Loading(**({"batch_size": 2} | loading)))
+
+
+def make_batch(n: int = 2, size: Size = (16, 16), seed: int = 0) -> Batch:
+    """Gives a batch of random images."""
+    rng = torch.Generator().manual_seed(seed)
+    image, target = torch.randn(2, n, 1, *size, generator=rng)
+    return Batch(
+        image,
+        target,
+        mean=torch.full((n,), 3.0),
+        std=torch.ones(n),
+        mask=torch.ones(n, 1, 1, size[1], dtype=torch.bool),
+        volume=["here/volume"] * n,
+        slice=torch.arange(n),
+    )
+
+
+def make_unet(channels: int = 2, pools: int = 2, seed: int = 0) -> UNet:
+    """Gives a tiny network; equal seeds give equal weights."""
+    with seeded("network", seed):
+        return UNet(channels, pools)
+
+
+def make_learner(channels: int = 2, pools: int = 2, seed: int = 0, lr: float = 0.1) -> ReconModule:
+    """Gives a tiny network ready to learn with plain gradient descent."""
+    return ReconModule(make_unet(channels, pools, seed), partial(torch.optim.SGD, lr=lr))
+
+
+def make_context(module: Learner, **options: Any) -> SiteContext:
+    """Gives what a site's rule sees in round 0, where nothing else is said."""
+    defaults = {"message": Broadcast(0, {}), "memory": Memory(), "is_target": False, "seed": 1}
+    return SiteContext(module, **(defaults | {"learning_rate": 0.01} | options))
+
+
+def make_fl_mrcm(**options: Any) -> FLMRCM:
+    """Gives FL-MRCM with a narrow discriminator and the target `t`."""
+    makers = {
+        "discriminator": partial(build_discriminator, width=8),
+        "discriminator_optimizer": torch.optim.RMSprop,
+        "target": "t",
+    }
+    return FLMRCM(**(makers | options))

@@ -1,0 +1,13 @@
+"""A folder's volumes as inspection sees them."""
+
+from pathlib import Path
+
+from flmrcm.inspection.result_tables import InspectedVolume
+from flmrcm.inspection.suspicions import find_suspicions
+from flmrcm.inspection.volume_facts import examine
+from flmrcm.inspection.volume_places import find_volume_places
+
+
+def inspected(folder: Path) -> list[InspectedVolume]:
+    facts = [examine(place) for place in find_volume_places(folder)]
+    return [InspectedVolume(*pair) for pair in zip(facts, find_suspicions(facts), strict=True)]

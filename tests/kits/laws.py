@@ -1,0 +1,91 @@
+"""What the laws compare: federations over the three hospitals, and weights bit by bit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from kits.factories import make_site, make_unet
+
+from flmrcm.data.site import Site
+from flmrcm.engines.in_process import InProcess
+from flmrcm.federation.checkpoint import CheckpointFolder
+from flmrcm.federation.client import Client, ClientRuntime
+from flmrcm.federation.journal import Journal
+from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.rounds import Rounds, TrainingPlan
+from flmrcm.federation.wire import Wire
+from flmrcm.learning.compute import Compute
+from flmrcm.learning.module import ReconModule
+from flmrcm.learning.scoring import Evaluator
+from flmrcm.models.discriminator import build_discriminator
+from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.fl_mrcm import FLMRCM
+from flmrcm.types import ServerState, Weights
+
+SEED = 3
+TARGET = "south"
+
+
+def hospitals(root: Path) -> dict[str, Site]:
+    """Gives the sites that lie in a folder, named like their folders."""
+    return {path.name: make_site(path, seed=SEED) for path in sorted(root.iterdir())}
+
+
+@dataclass
+class Setting:
+    """A federation to run; the defaults are the smallest that shows something."""
+
+    sites: Mapping[str, Site]
+    folder: Path
+    rounds: int = 2
+    participants: Sequence[str] = ("east", "north", "south")
+    local: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    precision: str = "32-true"
+    wire: str = "fp32"
+
+    def module(self) -> ReconModule:
+        return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
+
+    def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Rounds:
+        clients = self.clients(self.runtime(strategy, module))
+        plan = TrainingPlan(
+            self.rounds, self.participants, self.participants, seed=SEED, **self.plan
+        )
+        checkpoints = CheckpointFolder(self.folder / "checkpoints", 0, {})
+        engine = InProcess(clients, MemoryStore(self.folder / "checkpoints" / "memory"), threads=1)
+        return Rounds(strategy, engine, plan, checkpoints, Journal(self.folder / "journal.csv"))
+
+    def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
+        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
+        local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
+        fabric, judge = compute.build_fabric(), Evaluator(compute)
+        wire = Wire(self.wire)
+        return ClientRuntime(module, strategy, local, fabric, judge, SEED, lambda _: None, wire)
+
+    def clients(self, shop: ClientRuntime) -> dict[str, Client]:
+        target = self.sites[TARGET] if shop.strategy.needs_target_images else None
+        return {name: Client(site, shop, target) for name, site in self.sites.items()}
+
+    def run(self, strategy: Strategy) -> ServerState:
+        return self.federation(strategy).run(self.module().model.state_dict())
+
+
+def fl_mrcm(**changes: Any) -> FLMRCM:
+    """Gives FL-MRCM with a small discriminator and the south as target."""
+    defaults: dict[str, Any] = {
+        "target": TARGET,
+        "discriminator": partial(build_discriminator, width=8),
+        "discriminator_optimizer": torch.optim.RMSprop,
+    }
+    return FLMRCM(**defaults | changes)
+
+
+def equal(one: Weights, other: Weights) -> bool:
+    """Tells whether two sets of weights have the same names and the same bits."""
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)

@@ -1,0 +1,59 @@
+"""What is booked and what is carried: ledgers on both sides of the border, and a scale between."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flmrcm.federation.client import Client
+from flmrcm.federation.engine import Engine, Op
+from flmrcm.federation.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
+from flmrcm.federation.policy import PolicyGate, SitePolicy
+from flmrcm.types import Broadcast, Reply
+
+
+class Scale:
+    """Weighs what an engine carries: tensors by their elements, 8 bytes for each number."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.n_bytes = engine, {TO_SITE: 0, FROM_SITE: 0}
+
+    def call(
+        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+    ) -> Iterator[Reply]:
+        for reply in self.engine.call(op, messages, timeout):
+            self.n_bytes[TO_SITE] += weight(messages[reply.site])
+            self.n_bytes[FROM_SITE] += weight(reply) if reply.error is None else 0
+            yield reply
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+
+def weight(held: Broadcast | Reply) -> int:
+    """Gives the bytes of a message or a reply."""
+    tensors = [t for part in (held.weights, *held.extras.values()) for t in part.values()]
+    numbers = 1 + len(held.metrics) if isinstance(held, Reply) else 0
+    return sum(t.numel() * t.element_size() for t in tensors) + 8 * numbers
+
+
+def keep_books(
+    clients: Mapping[str, Client], folder: Path, policy: SitePolicy | None = None
+) -> None:
+    """Gives each client a border whose book lies in a run's folder."""
+    for name, client in clients.items():
+        book = Ledger(folder / "sites" / name / LEDGER)
+        client.gate = PolicyGate(name, policy or client.gate.policy, book)
+
+
+def books(folder: Path) -> tuple[list[LedgerEntry], list[LedgerEntry]]:
+    """Gives the coordinator's entries, and those of all sites, sorted."""
+    paths = sorted(folder.glob(f"sites/*/{LEDGER}"))
+    sites = [entry for path in paths for entry in Ledger(path).read()]
+    return sorted(Ledger(folder / LEDGER).read()), sorted(sites)
+
+
+def booked_bytes(folder: Path) -> dict[str, int]:
+    """Gives the bytes in the coordinator's book, by their way."""
+    entries, _ = books(folder)
+    ways = (TO_SITE, FROM_SITE)
+    return {way: sum(entry.bytes for entry in entries if entry.way == way) for way in ways}

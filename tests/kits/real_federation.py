@@ -1,0 +1,219 @@
+"""A real federation on loopback: its processes, what is typed into it, and what befalls it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kits.deployed_sites import SITES, WORDS, write_site_files
+from kits.network_guard import HOOKS
+
+from flmrcm.app import main
+from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
+from flmrcm.federation.journal import Journal
+from flmrcm.remote.provision.try_out import list_running
+
+ROOT = Path(__file__).parents[2]
+_SECOND_PORT = {"flower": "node_port", "nvflare": "admin_port"}
+
+
+class RealFederation:
+    """Four sites and their coordinator, each a tree of processes.
+
+    Args:
+        place: a folder to live in.
+        via: what carries the calls.
+    """
+
+    def __init__(self, place: Path, via: str = "flower") -> None:
+        self.via = via
+        self.place, self.folder = place, place / "up"
+        self.coordinator, self.held = self.folder / "coordinator", place / "held"
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    @contextmanager
+    def up(self) -> Iterator["RealFederation"]:
+        """Deploys, brings it up, and ends whatever runs of it afterwards."""
+        self.held.mkdir(parents=True)
+        (self.place / "asked").touch()
+        write_site_files(self.place / "data")
+        roots = [f"sites.{n}.root={self.place / 'data' / folder}" for n, folder in SITES.items()]
+        ports = [f"port={free_port()}", f"{_SECOND_PORT[self.via]}={free_port()}"]
+        words = [self.via, "sites=bfhi", *roots, *ports, f"output={self.folder}"]
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._hooks().items():
+                patch.setenv(name, value)
+            main(["deploy", *words])
+            for house in self.folder.glob("sites/*/site.yaml"):
+                house.write_text(house.read_text().replace("threads: null", "threads: 1"))
+            main(["up", *words])
+            try:
+                yield self
+            finally:
+                for name in list(self._started):
+                    self.end(name)
+                main(["down", str(self.folder)])
+
+    def start(self, name: str, **environment: str) -> None:
+        """Starts a party by its start.sh."""
+        folder = self.party(name)
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        with (folder / "out.txt").open("wb") as out:
+            self._started[name] = subprocess.Popen(
+                [folder / "start.sh"], stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, **self._hooks(), "PATH": path, **environment},
+            )  # fmt: skip
+
+    def heard(self, name: str) -> str:
+        """Gives what a party has said in its terminal."""
+        return (self.party(name) / "out.txt").read_text()
+
+    def end(self, name: str) -> int:
+        """Stops a party as Ctrl-C would; gives its exit code, 0 where `up` had started it."""
+        own = self._started.pop(name, None)
+        pid = own.pid if own else list_running(self.folder)[name]
+        os.kill(pid, signal.SIGTERM)
+        if own:
+            return own.wait(60)
+        until(lambda: name not in list_running(self.folder), 60)
+        return 0
+
+    @contextmanager
+    def restarted(self, name: str, **environment: str) -> Iterator[None]:
+        """Has a party run in another environment while the block lasts."""
+        self.end(name)
+        self.start(name, **environment)
+        try:
+            yield
+        finally:
+            self.end(name)
+            self.start(name)
+
+    def start_coordinator(self) -> None:
+        """Starts the coordinator, and waits until it has every key that lies there."""
+        self.start("coordinator")
+        until(lambda: "coordinator ready" in self.heard("coordinator"), 120)
+
+    def exit_code(self, name: str, seconds: float) -> int:
+        """Waits for a party to end by itself."""
+        return self._started.pop(name).wait(seconds)
+
+    def party(self, name: str) -> Path:
+        """Gives a party's folder."""
+        return self.coordinator if name == "coordinator" else self.folder / "sites" / name
+
+    def processes(self, name: str, *whats: str) -> list[int]:
+        """Gives those of a party's processes whose command names one of some things."""
+        own = self._started.get(name)
+        mine = [own.pid if own else list_running(self.folder)[name]]
+        found = []
+        table = [line.split(maxsplit=3) for line in _ps("pid=,ppid=,stat=,args=")]
+        for pid in mine:  # grows as children are found
+            mine += [int(row[0]) for row in table if int(row[1]) == pid]
+            (words,) = [row[3] for row in table if int(row[0]) == pid]
+            found += [pid] * any(what in words for what in whats or [""])
+        return found
+
+    def kill(self, name: str, *whats: str) -> None:
+        """Kills processes of a party at one stroke, as a power cut would."""
+        pids = self.processes(name, *whats)
+        assert pids, f"{name} has no process of {whats}"
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def holding(self, site: str, round_: int = 0) -> Iterator[Callable[[], None]]:
+        """Keeps a site in its training of a round until the block ends.
+
+        Gives a function that waits until it's there.
+        """
+        order, waits = self.held / site, self.held / f"{site}.waits"
+        waits.unlink(missing_ok=True)
+        order.write_text(str(round_))
+        try:
+            yield lambda: until(waits.exists, 400)
+        finally:
+            order.unlink()
+
+    def train(self, *words: str) -> "Training":
+        """Types `flmrcm train` in a terminal of its own."""
+        return Training(self, self._hooks(), words)
+
+    def _hooks(self) -> dict[str, str]:
+        return {
+            "PYTHONPATH": os.pathsep.join([str(HOOKS), str(ROOT)]), "OMP_NUM_THREADS": "1",
+            "FLMRCM_HELD": str(self.held), "FLMRCM_ASKED": str(self.place / "asked"),
+            "COLUMNS": "200",
+        }  # fmt: skip
+
+
+class Training:
+    """A `flmrcm train` that somebody typed; `ends` tells how it went."""
+
+    def __init__(
+        self, federation: RealFederation, hooks: dict[str, str], words: Sequence[str]
+    ) -> None:
+        name, place = f"run_{time.time_ns()}", federation.place
+        self._place, self._said = place / "outputs" / name, place / f"{name}.txt"
+        resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
+        if resumed:
+            self._place = Path(resumed[0]).parent
+        else:
+            abroad = [f"engine={federation.via}", f"engine.federation={federation.coordinator}"]
+            abroad.append("engine.patience=200")
+            words = [*WORDS, *abroad, "test.saved_volumes=0", f"name={name}", *words]
+        with self._said.open("wb") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "flmrcm", "train", *words],
+                cwd=place, env={**os.environ, **hooks}, stdout=out, stderr=out,
+            )  # fmt: skip
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        (folder,) = self._place.iterdir()
+        return folder
+
+    @property
+    def said(self) -> str:
+        """Everything it has printed so far."""
+        return self._said.read_text()
+
+    def ends(self, seconds: float = 400) -> tuple[int, str]:
+        """Waits for its end; gives the exit code and the last line."""
+        code = self._process.wait(seconds)
+        return code, self.said.strip().splitlines()[-1]
+
+    def last(self) -> Checkpoint:
+        """Gives the state it ended in."""
+        return read_checkpoint(self.folder / "checkpoints" / "last.pt")
+
+    def attendance(self) -> set[tuple[int, str, str]]:
+        """Gives who was missed: round, site, how."""
+        rows = Journal(self.folder / "journal.csv").read()
+        return {(row.round, row.site, row.metric) for row in rows if row.split == "attendance"}
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    """Waits for something to become true."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not within {seconds:g} s"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """Gives a port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def _ps(columns: str) -> list[str]:
+    words = ["ps", "-ww", "-eo", columns]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -1,0 +1,93 @@
+"""What is booked is what crossed, and what a site forbids doesn't happen."""
+
+from dataclasses import replace
+
+import pytest
+from kits.faulty_engine import away, garbage, with_faults
+from kits.laws import TARGET, equal, fl_mrcm
+from kits.ledgers import Scale, booked_bytes, books, keep_books
+
+from flmrcm.errors import SiteFailed
+from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.federation.participation import Tolerance
+from flmrcm.federation.policy import PolicyGate, SitePolicy
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.scaffold import Scaffold
+
+TWO = {"tolerance": Tolerance(quorum=2)}
+
+
+def booked(here, federation):
+    """Gives the federation with a ledger on both sides of the border."""
+    keep_books(federation.engine.clients, here.folder)
+    return replace(federation, ledger=Ledger(here.folder / LEDGER))
+
+
+@pytest.mark.parametrize(
+    "strategy", [FedAvg(), fl_mrcm(alignment="latents"), Scaffold()], ids=lambda s: type(s).__name__
+)
+@pytest.mark.parametrize("faults", [{}, {("east", "train", 0): garbage}], ids=["good", "bad"])
+def test_the_ledgers_bytes_are_what_the_engine_carried(setting, strategy, faults):
+    here = setting(plan=TWO)
+    federation = with_faults(booked(here, here.federation(strategy)), faults)
+    scale = Scale(federation.engine)
+    replace(federation, engine=scale).run(here.module().model.state_dict())
+    coordinator, sites = books(here.folder)
+    assert booked_bytes(here.folder) == scale.n_bytes
+    assert coordinator == sites
+    assert len(coordinator) > 100
+
+
+def test_the_ledger_of_a_resumed_run_keeps_what_crossed_before(setting):
+    here = setting(plan=TWO)
+    federation = with_faults(
+        booked(here, here.federation(FedAvg())),
+        {(site, "validate", 1): away for site in ("east", "north", "south")},
+    )
+    strict = replace(federation, plan=replace(federation.plan, tolerance=Tolerance()))
+    with pytest.raises(SiteFailed):
+        strict.run(here.module().model.state_dict())
+    before, _ = books(here.folder)
+    booked(here, here.federation(FedAvg())).run(here.module().model.state_dict())
+    after, sites = books(here.folder)
+    trained_twice = [e for e in after if e[:4] == (1, "east", "train", "from_site")]
+    assert set(before) <= set(after)
+    assert len(trained_twice) == 2 * len(set(trained_twice))
+    assert [e for e in after if e.op == "train"] == [e for e in sites if e.op == "train"]
+
+
+def with_policy(federation, site, **policy):
+    federation.engine.clients[site].gate = PolicyGate(site, SitePolicy(**policy))
+    return federation
+
+
+def test_what_a_policy_forbids_ends_the_run_with_its_reason(setting):
+    here = setting()
+    federation = with_policy(here.federation(FedAvg()), "north", operations=["validate"])
+    with pytest.raises(SiteFailed, match="site north, round 0: refused by its house policy: train"):
+        federation.run(here.module().model.state_dict())
+
+
+def test_a_site_that_sends_no_weights_is_missed_and_forgets_its_training(setting):
+    here = setting(plan=TWO, rounds=1)
+    federation = with_policy(here.federation(FedAvg()), "north", payloads=["metrics"])
+    state = federation.run(here.module().model.state_dict())
+    others = setting(rounds=1, participants=("east", "south"))
+    assert equal(state.weights, others.run(FedAvg()).weights)
+    assert "north" not in federation.engine.snapshot()
+
+
+def test_a_target_may_keep_its_latents(setting):
+    here = setting()
+    federation = with_policy(here.federation(fl_mrcm(alignment="latents")), TARGET)
+    with pytest.raises(SiteFailed, match="latents isn't among its payloads"):
+        federation.run(here.module().model.state_dict())
+
+
+def test_a_policy_that_allows_all_that_is_asked_changes_no_bit(setting):
+    here, plain = setting(), setting()
+    federation = here.federation(FedAvg())
+    for site in federation.engine.clients:
+        with_policy(federation, site, strategies=["FedAvg"], most_calls={"train": 2, "survey": 0})
+    state = federation.run(here.module().model.state_dict())
+    assert equal(state.weights, plain.run(FedAvg()).weights)

@@ -1,0 +1,219 @@
+"""Laws of the sampling masks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flmrcm.errors import ConfigErrors, DataLayoutError
+from flmrcm.mri.masks import (
+    CENTER_SHARE,
+    Equispaced,
+    EquispacedOffset,
+    Mask,
+    Random,
+    RandomBernoulli,
+    get_center_columns,
+)
+
+EXACT = [Random, Equispaced]
+PUBLISHED = {RandomBernoulli: "RandomMaskFunc", EquispacedOffset: "EquispacedMaskFractionFunc"}
+KINDS = [*EXACT, *PUBLISHED]
+FILES = ["file_brain_AXT1_200_6002217", "IXI002-Guys-0828-T1", "BraTS20_Training_001", "å"]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[int, float, float]:
+    """(columns, acceleration, centre fraction), any that is legal."""
+    columns = draw(st.integers(1, 400))
+    acceleration = draw(st.floats(1, min(columns, 16)) | st.integers(1, min(columns, 16)))
+    share = draw(st.floats(0, 1) | st.just(CENTER_SHARE) | st.just(1.0))
+    return columns, acceleration, share / acceleration
+
+
+anywhere = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@given(case=cases(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_our_kinds_measure_exactly_the_columns_asked_for(
+    kind: type[Mask], case: tuple[int, float, float], seed: int
+) -> None:
+    columns, acceleration, fraction = case
+    mask = kind([acceleration], [fraction])(columns, seed)
+    assert mask.dtype == torch.bool
+    assert mask.shape == (columns,)
+    assert mask.sum() == max(round(columns * fraction), round(columns / acceleration))
+
+
+@anywhere
+@given(case=cases(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_the_centre_is_always_measured(
+    kind: type[Mask], case: tuple[int, float, float], seed: int
+) -> None:
+    columns, acceleration, fraction = case
+    n_center = round(columns * fraction)
+    mask = kind([acceleration], [fraction])(columns, seed)
+    start = (columns - n_center + 1) // 2
+    assert mask[start : start + n_center].all()
+
+
+@anywhere
+@given(case=cases(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_a_seed_names_a_mask(kind: type[Mask], case: tuple[int, float, float], seed: int) -> None:
+    columns, acceleration, fraction = case
+    mask = kind([acceleration], [fraction])
+    assert torch.equal(mask(columns, seed), mask(columns, seed))
+
+
+@anywhere
+def test_other_seeds_give_other_masks(kind: type[Mask]) -> None:
+    masks = {tuple(kind((4,))(128, seed).tolist()) for seed in range(50)}
+    assert len(masks) >= 5  # an equispaced mask has few offsets to choose from
+
+
+@anywhere
+@pytest.mark.parametrize(
+    ("columns", "r", "n_center"), [(64, 8, 8), (3, 2, 2), (6, 4, 2), (5, 1, 5)]
+)
+def test_a_centre_that_uses_up_the_columns_stands_alone(
+    kind: type[Mask], columns: int, r: int, n_center: int
+) -> None:
+    mask = kind([r], [1 / r])(columns, 3)
+    assert mask.sum() == n_center
+    assert mask[get_center_columns(columns, n_center)].all()
+
+
+def outer_places(mask: torch.Tensor, n_center: int) -> np.ndarray:
+    columns = len(mask)
+    return np.flatnonzero(np.delete(mask.numpy(), np.r_[get_center_columns(columns, n_center)]))
+
+
+@given(case=cases(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_equispaced_columns_are_evenly_spread(case: tuple[int, float, float], seed: int) -> None:
+    columns, acceleration, fraction = case
+    n_center = round(columns * fraction)
+    places = outer_places(Equispaced([acceleration], [fraction])(columns, seed), n_center)
+    if len(places):
+        spacing = (columns - n_center) / len(places)
+        gaps = np.diff(places)
+        assert np.isin(gaps, [np.floor(spacing), np.ceil(spacing)]).all()
+        assert places[0] <= spacing
+        assert places[-1] >= columns - n_center - spacing - 1
+
+
+def test_random_columns_are_drawn_alike() -> None:
+    mask, draws, n_center = Random((4,), (0.08,)), 2000, 10
+    drawn = torch.stack([mask(128, seed) for seed in range(draws)]).double().mean(0)
+    outer = np.delete(drawn.numpy(), np.r_[get_center_columns(128, n_center)])
+    share = (32 - n_center) / (128 - n_center)
+    assert np.abs(outer - share).max() < 5 * np.sqrt(share * (1 - share) / draws)
+
+
+def test_the_published_random_kind_meets_the_acceleration_on_average_only() -> None:
+    counts = [int(RandomBernoulli((8,))(256, seed).sum()) for seed in range(500)]
+    assert np.mean(counts) == pytest.approx(32, abs=1)
+    assert min(counts) < 26
+    assert max(counts) > 38
+
+
+@pytest.mark.filterwarnings("ignore")  # fastMRI's own imports
+@pytest.mark.parametrize("kind", PUBLISHED)
+@pytest.mark.parametrize("columns", [64, 181, 240, 256, 320])
+@pytest.mark.parametrize("name", FILES)
+def test_published_kinds_are_fastmri_draw_for_draw(
+    kind: type[Mask], columns: int, name: str
+) -> None:
+    subsample = pytest.importorskip("fastmri.data.subsample")
+    accelerations, fractions = (4, 8, 6), (0.08, 0.04, 0.06)
+    theirs = getattr(subsample, PUBLISHED[kind])(fractions, accelerations)
+    seed = tuple(map(ord, f"{name}.h5"))
+    expected, _ = theirs((1, columns, 2), seed=seed)
+    ours = kind(accelerations, fractions, seeding="file_name")
+    found = ours(columns, ours.get_fixed_seed("any site", name))
+    assert torch.equal(found, expected.flatten().bool())
+
+
+@anywhere
+@given(r=st.floats(1, 16), excess=st.floats(1e-6, 2))
+@settings(deadline=None)
+def test_a_centre_above_one_in_r_is_refused(kind: type[Mask], r: float, excess: float) -> None:
+    with pytest.raises(ConfigErrors, match=r"mask\.center_fractions=.*must lie in \[0, "):
+        kind([r], [1 / r * (1 + excess)])
+
+
+@anywhere
+@given(r=st.floats(1, 16))
+@settings(deadline=None)
+def test_a_centre_of_exactly_one_in_r_is_legal(kind: type[Mask], r: float) -> None:
+    kind([r], [1 / r])(64, 0)
+
+
+@pytest.mark.parametrize(
+    ("accelerations", "fractions", "line"),
+    [
+        ((), None, "at least one"),
+        ((0.5,), None, "at least 1"),
+        ((4, 8), (0.08,), "as many as"),
+        ((4,), (0.08, 0.04), "as many as"),
+        ((4,), (), "as many as"),
+        ((4,), (-0.1,), "must lie in"),
+    ],
+)
+def test_lists_that_make_no_sense_are_refused(
+    accelerations: tuple[float, ...], fractions: tuple[float, ...] | None, line: str
+) -> None:
+    with pytest.raises(ConfigErrors, match=line):
+        Random(accelerations, fractions)
+
+
+def test_every_wrong_pair_is_reported_at_once() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        Random((4, 8, 0.5), (0.3, 0.2, 0.1), seeding="by_moon")
+    assert len(caught.value.problems) == 4
+
+
+def test_lists_pair_one_to_one() -> None:
+    pairs = {(4, 0.2): 16, (8, 0.05): 8}
+    mask = Random([r for r, _ in pairs], [fraction for _, fraction in pairs])
+    assert mask.pairs == list(pairs)
+    drawn = [mask(64, seed) for seed in range(40)]
+    assert {int(m.sum()) for m in drawn} == {16, 8}
+    assert all(m[get_center_columns(64, 13 if m.sum() == 16 else 3)].all() for m in drawn)
+
+
+def test_no_fractions_means_a_third_of_the_measured_columns() -> None:
+    assert Random((4, 8)).pairs == [(4, 0.08), (8, 0.04)]
+
+
+@anywhere
+def test_too_few_columns_are_a_fault_of_the_data(kind: type[Mask]) -> None:
+    kind((8,))(8, 0)
+    with pytest.raises(DataLayoutError, match=r"mask\.accelerations=8 .* has 7"):
+        kind((8,))(7, 0)
+
+
+def addresses() -> Iterator[tuple[int, str, str]]:
+    yield from [(0, "a", "v"), (1, "a", "v"), (0, "b", "v"), (0, "a", "w")]
+
+
+def test_fixed_masks_depend_on_seed_site_and_volume() -> None:
+    seeds = {
+        Random((4,), seed=seed).get_fixed_seed(site, volume) for seed, site, volume in addresses()
+    }
+    assert len(seeds) == 4
+
+
+def test_published_seeding_is_the_file_name_alone() -> None:
+    seeds = {
+        Random((4,), seed=seed, seeding="file_name").get_fixed_seed(site, volume)
+        for seed, site, volume in addresses()
+    }
+    assert seeds == {(118, 46, 104, 53), (119, 46, 104, 53)}  # "v.h5", "w.h5"

@@ -1,0 +1,102 @@
+"""Where slices lie, in the files that nibabel and pydicom ship."""
+
+import gzip
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from kits.dicom_files import common
+from numpy.testing import assert_allclose, assert_array_equal
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import MRImageStorage
+
+from flmrcm.prepare.dicom import DicomSource
+from flmrcm.prepare.dicom_frames import is_mosaic, list_frames
+from flmrcm.prepare.dicom_pixels import read_pixels
+from flmrcm.prepare.dicom_stack import compute_affine, stack_frames
+from flmrcm.prepare.scan import FoundVolume, UnusableVolume
+
+SHIPPED = Path(nibabel.__file__).parent / "nicom" / "tests" / "data"
+
+
+def shipped(name: str, folder: Path) -> Path:
+    """Unpacks one of nibabel's own DICOM files."""
+    path = folder / name.removesuffix(".gz")
+    content = (SHIPPED / name).read_bytes()
+    path.write_bytes(gzip.decompress(content) if name.endswith(".gz") else content)
+    return path
+
+
+def tiled(slices: np.ndarray, across: int) -> np.ndarray:
+    """Lays slices side by side, `across` in a row, as Siemens' scanners do."""
+    n, rows, columns = slices.shape
+    page = np.zeros((across * across, rows, columns), slices.dtype)
+    page[:n] = slices
+    page = page.reshape(across, across, rows, columns).transpose(0, 2, 1, 3)
+    return page.reshape(across * rows, across * columns)
+
+
+def test_a_mosaic_comes_apart_into_its_slices(tmp_path: Path) -> None:
+    path = shipped("siemens_dwi_0.dcm.gz", tmp_path)
+    slices = np.random.default_rng(0).integers(0, 4000, (48, 128, 128)).astype(np.uint16)
+    dataset = dcmread(path)
+    dataset.PixelData = tiled(slices, 7).tobytes()
+    dataset.save_as(path)
+    volume = stack_frames(list_frames(path, dataset), None)
+    assert is_mosaic(dataset)
+    assert_array_equal(read_pixels(volume), slices)
+    assert_allclose(
+        np.linalg.norm(compute_affine(volume)[:3, :3], axis=0), (3, 1.796875, 1.796875), 1e-5
+    )
+    # a mosaic's own position is of the corner of the whole page, 3 slice widths off on each side
+    corner = np.array(dataset.ImagePositionPatient, float)
+    shift = np.array(dataset.ImageOrientationPatient, float).reshape(2, 3).sum(0)
+    assert_allclose(volume[0].position, corner + (896 - 128) / 2 * 1.796875 * shift, atol=0.01)
+
+
+def test_mosaics_are_time_points_to_choose_from(tmp_path: Path) -> None:
+    for name in ("siemens_dwi_0.dcm.gz", "siemens_dwi_1000.dcm.gz"):
+        shipped(name, tmp_path)
+    options = {"contrast_patterns": {"DTI": "dti"}, "subject_field": "StudyInstanceUID"}
+    (found,) = DicomSource(str(tmp_path), **options).find()
+    assert isinstance(found, FoundVolume)
+    with pytest.raises(UnusableVolume, match="2 images at each place"):
+        DicomSource(str(tmp_path), **options).read(found)
+    assert DicomSource(str(tmp_path), frame=1, **options).read(found).image.shape == (48, 128, 128)
+
+
+def test_an_enhanced_sagittal_scan_becomes_axial(tmp_path: Path) -> None:
+    shipped("philips_mprage.dcm.gz", tmp_path)
+    source = DicomSource(str(tmp_path), {"T1": "mprage"})
+    (found,) = source.find()
+    assert isinstance(found, FoundVolume)
+    scan = source.read(found)
+    assert (scan.image.shape, scan.native_shape) == ((256, 256, 176), (176, 256, 256))
+    assert (scan.orientation, scan.native_orientation) == ("SPL", "RIP")
+    assert_allclose(scan.voxel_mm, (1, 1, 1), rtol=1e-5)
+    assert scan.attributes["echo_time_ms"] == 3.513
+
+
+def test_a_classic_file_is_one_frame() -> None:
+    path = Path(str(get_testdata_file("MR_small.dcm")))
+    (frame,) = list_frames(path, dcmread(path))
+    assert (frame.matrix, frame.pixel_mm, frame.thickness_mm) == ((64, 64), (0.3125, 0.3125), 0.8)
+    assert_array_equal(frame.position, [-83.9063, -91.2, 6.6406])
+
+
+@pytest.mark.parametrize("missing", ["ImagePositionPatient", "PixelSpacing"])
+def test_a_slice_that_says_nowhere_where_it_lies_is_refused(missing: str) -> None:
+    path = Path(str(get_testdata_file("MR_small.dcm")))
+    dataset = dcmread(path)
+    delattr(dataset, missing)
+    with pytest.raises(UnusableVolume, match=f"without {missing}"):
+        list_frames(path, dataset)
+
+
+def test_a_mosaic_without_its_private_header_is_refused() -> None:
+    dataset: Dataset = common("one", MRImageStorage)
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+    with pytest.raises(UnusableVolume, match="Siemens' private header"):
+        list_frames(Path("x"), dataset)

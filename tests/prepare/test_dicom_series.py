@@ -1,0 +1,77 @@
+"""Which series are wanted, and how the others are told of."""
+
+from pathlib import Path
+
+import pytest
+
+from flmrcm.prepare.dicom_series import (
+    DicomHeader,
+    SkippedSeries,
+    drop_unwanted_images,
+    group_by_series,
+    match_contrast,
+    merge_skipped,
+)
+from flmrcm.prepare.scan import UnusableVolume
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+PLAIN = DicomHeader(
+    Path("a"), "1.1", "1.1.1", "3", "1", "P1", "MR", MR, ("ORIGINAL", "PRIMARY", "M"), "t1 tra"
+)
+PATTERNS = {"T1": "t1", "FLAIR": "flair", "T2": "t2"}
+
+
+def named(name: str) -> tuple[DicomHeader, ...]:
+    return (PLAIN._replace(name=name),)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("AX T1 SE", "T1"), ("t2_flair", "FLAIR"), ("T1 FLAIR", "T1"), ("t2 tse", "T2")],
+)
+def test_the_first_pattern_that_fits_is_the_contrast(name: str, expected: str) -> None:
+    assert match_contrast(named(name), PATTERNS) == expected
+
+
+def test_a_series_that_none_fits_is_left_alone_and_not_quoted() -> None:
+    with pytest.raises(SkippedSeries) as caught:
+        match_contrast(named("dwi Jane Doe"), PATTERNS)
+    assert "Jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Localizer", "3-plane loc", "AAHead_Scout", "survey", "loc_t1"])
+def test_localisers_go_by_many_names(name: str) -> None:
+    with pytest.raises(SkippedSeries, match="localisers"):
+        drop_unwanted_images(named(name), keep_derived=False)
+
+
+@pytest.mark.parametrize("name", ["T1 local shim", "t1 velocity", "t2 blocked"])
+def test_words_that_only_contain_loc_are_no_localisers(name: str) -> None:
+    assert drop_unwanted_images(named(name), keep_derived=False) == named(name)
+
+
+def test_only_the_unfit_files_of_a_series_go() -> None:
+    phase = PLAIN._replace(path=Path("b"), image_type=("ORIGINAL", "PRIMARY", "P"))
+    assert drop_unwanted_images((PLAIN, phase), keep_derived=False) == (PLAIN,)
+
+
+def test_an_emptied_class_is_no_reason_when_the_modality_is_there() -> None:
+    assert drop_unwanted_images((PLAIN._replace(kind=""),), keep_derived=False)
+
+
+def test_series_of_two_patients_with_one_uid_stay_apart() -> None:
+    other = PLAIN._replace(patient="P2", instance="1.1.2")
+    assert group_by_series([PLAIN, other, PLAIN]) == [(PLAIN,), (other,)]
+
+
+def test_what_shares_a_fate_shares_a_line() -> None:
+    unused: dict[UnusableVolume, tuple[DicomHeader, ...]] = {
+        SkippedSeries("localisers"): (PLAIN, PLAIN)
+    }
+    unused |= {SkippedSeries("localisers"): (PLAIN._replace(number=str(n)),) for n in range(10, 16)}
+    unused[UnusableVolume("no PatientID")] = (PLAIN,)
+    lines = [str(line) for line in merge_skipped(unused)]
+    assert lines == [
+        "7 series, 8 files (SeriesNumber 3, 10, 11, 12, 13, …): localisers",
+        "1 series, 1 file (SeriesNumber 3): no PatientID",
+    ]

@@ -1,0 +1,98 @@
+"""What makes one even volume, and what doesn't and says so."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from flmrcm.prepare.dicom_frames import Frame
+from flmrcm.prepare.dicom_stack import compute_affine, stack_frames
+from flmrcm.prepare.scan import UnusableVolume
+
+
+def frame(height: float, echo: float = 0.0) -> Frame:
+    """Gives an axial slice at a height in mm."""
+    return Frame(
+        Path(f"{height}_{echo}"),
+        0,
+        matrix=(8, 6),
+        pixel_mm=(1.5, 2.0),
+        along_columns=np.array([1.0, 0, 0]),
+        along_rows=np.array([0, 1.0, 0]),
+        position=np.array([-10.0, -20, height]),
+        thickness_mm=2.5,
+        order=(echo,),
+    )
+
+
+def heights(frames: list[Frame]) -> list[float]:
+    return [one.height_mm for one in frames]
+
+
+def refused(frames: list[Frame], choice: int | None = None) -> str:
+    with pytest.raises(UnusableVolume) as caught:
+        stack_frames(frames, choice)
+    return str(caught.value)
+
+
+def test_slices_go_up_along_their_normal() -> None:
+    assert heights(stack_frames([frame(h) for h in (3, 9, 0, 6)], None)) == [0, 3, 6, 9]
+
+
+def test_an_oblique_normal_orders_too() -> None:
+    tilt = np.array([0, np.cos(0.3), np.sin(0.3)])
+    normal = np.cross([1, 0, 0], tilt)
+    frames = [replace(frame(0), along_rows=tilt, position=4 * i * normal) for i in (2, 0, 1)]
+    assert_allclose(heights(stack_frames(frames, None)), [0, 4, 8], atol=1e-9)
+    assert_allclose(compute_affine(stack_frames(frames, None))[:3, 0], 4 * normal * [-1, -1, 1])
+
+
+def test_the_affine_leads_from_indices_to_millimetres_right_front_up() -> None:
+    matrix = compute_affine(stack_frames([frame(h) for h in (0, 3, 6)], None))
+    assert_allclose(matrix @ [0, 0, 0, 1], [10, 20, 0, 1])
+    assert_allclose(matrix @ [2, 1, 1, 1], [10 - 2, 20 - 1.5, 6, 1])
+
+
+def test_a_single_slice_is_as_thick_as_its_header_says() -> None:
+    assert_allclose(compute_affine([frame(0)])[:3, 0], [0, 0, 2.5])
+    with pytest.raises(UnusableVolume, match="unknown thickness"):
+        compute_affine([replace(frame(0), thickness_mm=np.nan)])
+
+
+@pytest.mark.parametrize("choice", [0, 1])
+def test_a_chosen_echo_gives_one_slice_a_place(choice: int) -> None:
+    frames = [frame(h, echo) for h in (0, 3, 6) for echo in (90.0, 10.0)]
+    assert [one.order[0] for one in stack_frames(frames, choice)] == [(10.0, 90.0)[choice]] * 3
+
+
+@pytest.mark.parametrize("choice", [None, 2, -1])
+def test_several_echoes_ask_for_a_choice(choice: int | None) -> None:
+    frames = [frame(h, echo) for h in (0, 3, 6) for echo in (90.0, 10.0)]
+    line = refused(frames, choice)
+    assert "2 images at each place (echoes or time points)" in line
+    assert "frame=0 to frame=1" in line
+
+
+def test_a_place_with_more_images_than_another_is_refused() -> None:
+    frames = [*(frame(h) for h in (0, 3, 6)), frame(3, 1.0)]
+    assert "1 to 2 images at a place, so some are missing" in refused(frames, 0)
+
+
+def test_a_gap_of_twice_the_spacing_is_a_missing_slice() -> None:
+    line = refused([frame(h) for h in (0, 3, 6, 12, 15)])
+    assert line == "slices are missing: a gap of 6 mm after slice 3 of 5, elsewhere 3 mm"
+
+
+def test_uneven_slices_are_refused_and_rounding_is_not() -> None:
+    assert refused([frame(h) for h in (0, 3, 6.3)]) == "uneven slices: from 3 to 3.3 mm apart"
+    assert len(stack_frames([frame(h) for h in (0, 3.001, 6)], None)) == 3
+
+
+def test_mixed_matrices_pixels_and_directions_are_refused() -> None:
+    first, second = frame(0), frame(3)
+    assert "8×6 and 8×7" in refused([first, replace(second, matrix=(8, 7))])
+    assert "1.5×2 and 1×1 mm" in refused([first, replace(second, pixel_mm=(1.0, 1.0))])
+    turned = replace(second, along_columns=np.array([0, 0, 1.0]))
+    assert "mixed slice directions" in refused([first, turned])

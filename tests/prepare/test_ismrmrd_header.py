@@ -1,0 +1,32 @@
+"""An ISMRMRD header gives numbers, or says what it lacks."""
+
+import pytest
+from kits.raw_files import header
+
+from flmrcm.prepare.ismrmrd_header import parse_header
+
+
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_sizes_come_from_the_fields_of_view(kind) -> None:
+    parsed = parse_header(kind(header(shown=165)))
+    assert parsed.encoded_mm == (440, 220)
+    assert parsed.recon_mm == (220, 165)
+    assert parsed.slice_mm == 5
+
+
+def test_nothing_but_numbers_is_read() -> None:
+    assert "XYZZY" not in repr(parse_header(header(name="XYZZY")))
+    assert "XYZZY" not in repr(parse_header(header().replace("<TE>9.8", "<TE>XYZZY")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("<x>220</x>", "", "no reconSpace fieldOfView_mm above 0"),
+        ("<x>440</x>", "<x>0</x>", "no encodedSpace fieldOfView_mm above 0"),
+        ("</ismrmrdHeader>", "", "no XML"),
+    ],
+)
+def test_what_is_missing_is_named(old: str, new: str, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        parse_header(header().replace(old, new))

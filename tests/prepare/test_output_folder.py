@@ -1,0 +1,112 @@
+"""Laws of the output folder: whose it is, and what counts as done."""
+
+import pytest
+
+from flmrcm.errors import DataLayoutError
+from flmrcm.prepare.output_folder import OutputFolder
+
+SPLITS = {"0a": "train", "0b": "test"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = OutputFolder(tmp_path / "out")
+    with made.lock({"size": 8}):
+        pass
+    return made
+
+
+def volume(folder, split="train", patient="0a", text="12345"):
+    path = folder.path / "T1" / split / f"sub-{patient}_T1.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def row(folder, path, size=5):
+    return {"volume": path.relative_to(folder.path).as_posix(), "bytes": size}
+
+
+def test_looking_makes_nothing(tmp_path):
+    folder = OutputFolder(tmp_path / "out")
+    folder.check({})
+    folder.salt()
+    assert folder.read_splits() == folder.done() == {}
+    assert not folder.path.exists()
+
+
+def test_a_volume_is_done_when_file_and_journal_agree(folder):
+    path = volume(folder)
+    assert folder.done() == {}
+    folder.add_row(row(folder, path))
+    assert list(folder.done()) == ["T1/train/sub-0a_T1.h5"]
+    path.write_text("123")
+    assert folder.done() == {}
+    path.unlink()
+    assert folder.done() == {}
+
+
+def test_half_a_line_of_the_journal_harms_no_other(folder):
+    one, other = volume(folder), volume(folder, "test", "0b")
+    folder.add_row(row(folder, one))
+    journal = folder.path / ".prepare" / "volumes.jsonl"
+    with journal.open("a") as file:
+        file.write('\n{"volume": "T1/te')
+    folder.add_row(row(folder, other))
+    assert len(folder.done()) == 2
+
+
+def test_half_written_files_are_swept_away(folder):
+    half = folder.path / "T1" / ".sub-0a_T1.h5.123"
+    half.parent.mkdir()
+    half.touch()
+    with folder.lock({"size": 8}):
+        assert not half.exists()
+
+
+def test_a_second_writer_is_refused(folder):
+    second = OutputFolder(folder.path).lock({"size": 8})
+    with folder.lock({"size": 8}), pytest.raises(DataLayoutError, match="another process"):
+        second.__enter__()
+
+
+def test_other_arguments_are_refused_and_named(folder):
+    with pytest.raises(DataLayoutError, match="size was 8, now 9"), folder.lock({"size": 9}):
+        pass
+
+
+def test_patterns_in_another_order_are_other_arguments(tmp_path):
+    folder, patterns = OutputFolder(tmp_path), {"T1": "t1", "T1c": "t1.*gd"}
+    with folder.lock({"patterns": patterns}):
+        folder.check({"patterns": patterns})
+        with pytest.raises(DataLayoutError, match="patterns was"):
+            folder.check({"patterns": dict(reversed(patterns.items()))})
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(DataLayoutError, match="isn't empty"):
+        OutputFolder(tmp_path).check({})
+    with pytest.raises(DataLayoutError, match="is a file"):
+        OutputFolder(tmp_path / "holiday.jpg").check({})
+
+
+def test_the_salt_is_kept_and_only_for_the_owner(folder):
+    salt = folder.salt()
+    folder.write_splits(salt, SPLITS)
+    assert folder.salt() == folder.salt(salt) == salt
+    assert (folder.path / ".prepare").stat().st_mode & 0o077 == 0
+    with pytest.raises(DataLayoutError, match="another salt"):
+        folder.salt("something else")
+
+
+def test_recorded_splits_are_read_back(folder):
+    folder.write_splits("salt", SPLITS)
+    assert folder.read_splits() == SPLITS
+
+
+def test_a_file_moved_to_another_split_by_hand_is_noticed(folder):
+    folder.write_splits("salt", SPLITS)
+    volume(folder, "test", "0a")
+    with pytest.raises(DataLayoutError, match="0a is in test and in train"):
+        folder.read_splits()

@@ -1,0 +1,127 @@
+"""Raw k-space: padding goes, oversampling goes, and what was measured stays."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from kits.factories import write_plain
+from kits.raw_files import MEASURED, head, header, raw_kspace, write_raw
+from numpy.testing import assert_allclose
+
+from flmrcm.mri.coils import rss
+from flmrcm.mri.fourier import fft2c
+from flmrcm.prepare.raw_kspace import find_measured_columns, open_raw
+from flmrcm.prepare.scan import UnusableVolume
+
+ALL = slice(0, 32)
+
+
+def combined(path: Path) -> torch.Tensor:
+    return rss(torch.stack(list(open_raw(path, None).reconstruct())))
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UnusableVolume) as caught:
+        list(open_raw(path, None).reconstruct())
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_zeros_tell_the_same_padding_as_the_header() -> None:
+    """In `header`: 32 encoded, centre 12, 24 lines, so 16 − 12 = 4 before and 4 behind."""
+    assert find_measured_columns(raw_kspace()) == MEASURED == slice(16 - 12, 16 - 12 + 24)
+
+
+@pytest.mark.parametrize("width", [31, 32])
+def test_full_kspace_keeps_all_columns(width: int) -> None:
+    assert find_measured_columns(np.ones((2, 3, width))) == slice(0, width)
+
+
+def test_partial_fourier_keeps_the_centre_in_the_centre() -> None:
+    kspace = np.zeros((1, 8, 32))
+    kspace[..., 10:28] = 1
+    assert find_measured_columns(kspace) == slice(4, 28)
+
+
+def test_a_black_slice_has_no_padding() -> None:
+    assert find_measured_columns(np.zeros((1, 8, 32))) == ALL
+
+
+def test_without_padding_the_head_comes_back(tmp_path: Path) -> None:
+    path = write_raw(tmp_path, kspace=raw_kspace(ALL))
+    assert_allclose(combined(path), head().abs(), atol=1e-5)
+    assert open_raw(path, None).geometry.voxel_mm == (5, 440 / 64, 220 / 32)
+
+
+def test_padding_goes_and_pixels_grow_with_it(tmp_path: Path) -> None:
+    raw = open_raw(write_raw(tmp_path), None)
+    (first, _) = raw.reconstruct()
+    assert first.shape == (4, 32, 24)
+    assert raw.geometry.voxel_mm == (5, 440 / 64, 220 / 24)
+    assert (fft2c(first).abs().amax((0, 1)) > 1e-3).all(), "every column is measured now"
+
+
+def test_oversampling_of_the_phase_goes_too(tmp_path: Path) -> None:
+    raw = open_raw(write_raw(tmp_path, kspace=raw_kspace(ALL), xml=header(shown=165)), None)
+    assert raw.geometry.size == (32, 24)
+    assert raw.geometry.voxel_mm == (5, 440 / 64, 220 / 32)
+
+
+def test_only_numbers_of_the_header_are_kept(tmp_path: Path) -> None:
+    attributes = open_raw(write_raw(tmp_path), None).attributes
+    assert attributes == {
+        "field_strength_t": 2.89,
+        "repetition_time_ms": 500,
+        "echo_time_ms": 9.8,
+        "flip_angle_deg": 70,
+    }
+
+
+def test_a_file_without_a_header_needs_the_size_of_its_voxels(tmp_path: Path) -> None:
+    path = write_plain(tmp_path / "own.h5", kspace=raw_kspace())
+    assert "give voxel_mm=[5,1,1]" in refused(path)
+    raw = open_raw(path, (5, 0.5, 0.75))
+    assert raw.geometry.size == (64, 24)
+    assert raw.geometry.voxel_mm == (5, 0.5, 0.75 * 32 / 24)
+    with h5py.File(path, "a") as file:
+        file.attrs["voxel_mm"] = [4.0, 1.0, 1.5]
+    assert open_raw(path, (5, 0.5, 0.75)).geometry.voxel_mm == (4, 1, 2)
+
+
+def test_one_coil_without_a_coil_axis_is_one_coil(tmp_path: Path) -> None:
+    path = write_plain(tmp_path / "own.h5", kspace=raw_kspace()[:, 0])
+    assert [image.shape for image in open_raw(path, (1, 1, 1)).reconstruct()] == [(1, 64, 24)] * 2
+
+
+def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
+    kspace = raw_kspace()
+    kspace[0, 2, 5, 16] = np.nan
+    assert refused(write_raw(tmp_path, kspace=kspace)) == "slice 0: 'kspace' holds NaN or infinity"
+
+
+def test_slices_of_different_lines_are_refused(tmp_path: Path) -> None:
+    kspace = raw_kspace()
+    kspace[0] = raw_kspace(ALL)[0]
+    assert "slice 0: its slices were measured with different lines" in refused(
+        write_raw(tmp_path, kspace=kspace)
+    )
+
+
+def test_undersampled_files_are_refused(tmp_path: Path) -> None:
+    path = write_raw(tmp_path)
+    with h5py.File(path, "a") as file:
+        file["mask"] = np.ones(32)
+    assert "undersampled" in refused(path)
+
+
+@pytest.mark.parametrize("xml", ["<no", "<ismrmrdHeader/>"])
+def test_a_broken_header_is_explained(tmp_path: Path, xml: str) -> None:
+    assert "its 'ismrmrd_header' can't be read" in refused(write_raw(tmp_path, xml=xml))
+
+
+def test_a_truncated_file_is_explained(tmp_path: Path) -> None:
+    path = write_raw(tmp_path)
+    path.write_bytes(path.read_bytes()[:3000])
+    assert "not a readable HDF5 file" in refused(path)

@@ -1,0 +1,33 @@
+"""A coordinator that's killed mid-round loses that round, and nothing else."""
+
+import pytest
+
+pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+
+from kits.deployed_sites import ended_here
+from kits.laws import equal
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_a_killed_resident_and_a_killed_coordinator_change_no_bit_of_the_end(federation, tmp_path):
+    with federation.holding("fastmri", 0) as wait:
+        run = federation.train("strategy=scaffold")
+        wait()
+        federation.kill("fastmri", "flower_app.resident")  # Flower's own process stands in
+    with federation.holding("ixi", 1) as wait:
+        wait()
+        federation.kill("coordinator")
+        assert run.ends(90) == (
+            1,
+            f"the coordinator's process ended; start it again ({federation.coordinator}/start.sh), "
+            f"and go on with resume={run.folder}.",
+        )
+    federation.start_coordinator()
+    again = federation.train(f"resume={run.folder}")
+    assert again.ends()[0] == 0
+    assert "round 1 of 3" not in again.said  # it was whole
+    assert run.attendance() == set()
+    here = ended_here(tmp_path / "here", federation.place / "data", "strategy=scaffold")
+    assert equal(run.last().weights, here.weights)
+    assert run.last().memory == here.memory

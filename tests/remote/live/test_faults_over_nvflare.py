@@ -1,0 +1,71 @@
+"""What befalls NVFlare's processes: nothing whole is lost, and the next job has everybody."""
+
+import pytest
+
+pytest.importorskip("flwr", reason="see `make test-deployment`")
+pytest.importorskip("nvflare", reason="see `make test-deployment`")
+
+from kits.deployed_sites import ended_here
+from kits.laws import equal
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, by which `up` looks around
+]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(over_nvflare, tmp_path_factory):
+    here = tmp_path_factory.mktemp("here") / "run"
+    return ended_here(here, over_nvflare.place / "data", "strategy=scaffold")
+
+
+def assert_resumed_to(federation, run, undisturbed):
+    again = federation.train(f"resume={run.folder}")
+    assert again.ends()[0] == 0
+    assert "round 1 of 3" not in again.said  # it was whole
+    assert run.attendance() == set()
+    assert equal(run.last().weights, undisturbed.weights)
+    assert run.last().memory == undisturbed.memory
+
+
+def test_a_killed_job_process_ends_the_run_in_one_line_and_the_next_goes_on(
+    over_nvflare, undisturbed
+):
+    with over_nvflare.holding("ixi", 1) as wait:
+        run = over_nvflare.train("strategy=scaffold")
+        wait()
+        over_nvflare.kill("ixi", "worker_process")
+        assert run.ends(120) == (
+            1,
+            "site ixi, round 1: its process is gone, or can't be reached any more.",
+        )
+    assert_resumed_to(over_nvflare, run, undisturbed)
+
+
+def test_a_killed_client_misses_the_rest_of_the_run_and_is_back_at_the_next(over_nvflare):
+    with over_nvflare.holding("ixi", 1) as wait:
+        run = over_nvflare.train("strategy=fl_mr", "robust.quorum=3")
+        wait()
+        over_nvflare.kill("ixi", "client_train", "worker_process")
+        assert run.ends()[0] == 0
+    assert run.attendance() == {(1, "ixi", "failed"), (2, "ixi", "failed")}
+    assert "site ixi: its client ended; again in 10 s" in over_nvflare.heard("ixi")
+    again = over_nvflare.train("strategy=fl_mr", "rounds=1")
+    assert again.ends()[0] == 0
+    assert again.attendance() == set()
+
+
+def test_a_killed_coordinator_loses_the_round_it_was_in_and_nothing_else(over_nvflare, undisturbed):
+    with over_nvflare.holding("ixi", 1) as wait:
+        run = over_nvflare.train("strategy=scaffold")
+        wait()
+        over_nvflare.kill("coordinator")
+        assert run.ends(120) == (
+            1,
+            f"the coordinator's process ended; start it again ({over_nvflare.coordinator}/start.sh)"
+            f", and go on with resume={run.folder}.",
+        )
+    over_nvflare.start_coordinator()
+    assert_resumed_to(over_nvflare, run, undisturbed)

@@ -1,0 +1,52 @@
+"""Whoever may start jobs over NVFlare still brings no code, and runs nothing but our doors."""
+
+import json
+import time
+
+import pytest
+
+pytest.importorskip("flwr", reason="see `make test-deployment`")
+pytest.importorskip("nvflare", reason="see `make test-deployment`")
+
+from flmrcm.remote.nvflare.session import open_session, write_job_folder
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, which lives in this process
+]
+
+
+def ended(federation, job):
+    """Submits a job; gives its last status, and what each party said when it came."""
+    with open_session(federation.coordinator) as opened:
+        number = opened.submit_job(str(job))
+        while True:
+            meta = opened.get_job_meta(number)
+            if meta["status"].startswith("FINISHED"):
+                return meta["status"], " ".join(meta.get("job_deploy_detail", []))
+            time.sleep(0.5)
+
+
+@pytest.fixture
+def job(tmp_path):
+    write_job_folder(tmp_path / "job", "none", "{}", ["brats", "ixi"])
+    return tmp_path / "job"
+
+
+def test_a_job_that_brings_code_is_refused(over_nvflare, job):
+    (job / "app" / "custom").mkdir()
+    (job / "app" / "custom" / "foreign.py").write_text("")
+    status, said = ended(over_nvflare, job)
+    assert status == "FINISHED:FAILED_TO_RUN"
+    assert "BYOC not permitted" in said
+
+
+def test_a_site_loads_no_class_but_our_door(over_nvflare, job):
+    path = job / "app" / "config" / "config_fed_client.json"
+    asked = json.loads(path.read_text())
+    asked["components"][0] = {"id": "site", "path": "pathlib.Path", "args": {}}
+    path.write_text(json.dumps(asked))
+    assert ended(over_nvflare, job)[0] == "FINISHED:ABNORMAL"
+    log = (over_nvflare.party("ixi") / "log.txt").read_text()
+    assert "Component 'pathlib.Path' at config path 'components.#1' is not in allow_list" in log

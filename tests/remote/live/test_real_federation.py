@@ -1,0 +1,41 @@
+"""Real processes on loopback: TLS, four sites, and the weights of a run in one process."""
+
+import pytest
+
+pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
+
+from kits.deployed_sites import SITES, ended_here
+from kits.laws import equal
+
+from flmrcm.federation.ledger import LEDGER, Ledger
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, by which `up` looks around
+]
+
+
+@pytest.mark.parametrize("name", ["fl_mr", "fl_mrcm_latent", "scaffold"])
+def test_three_rounds_end_bit_for_bit_where_in_process_ends(either, tmp_path, name):
+    run = either.train(f"strategy={name}")
+    assert run.ends()[0] == 0
+    here = ended_here(tmp_path / "here", either.place / "data", f"strategy={name}")
+    assert equal(run.last().weights, here.weights)
+    assert (either.place / "asked").read_text() == ""
+
+
+def test_both_books_hold_the_same_lines(either):
+    run = either.train("strategy=fl_mr", "rounds=1")
+    assert run.ends()[0] == 0
+    own = Ledger(run.folder / LEDGER).read()
+    books = [
+        max(
+            either.folder.glob(f"sites/{site}/runs/*/sites/{site}/{LEDGER}"),
+            key=lambda path: path.stat().st_mtime_ns,
+        )
+        for site in SITES
+    ]
+    theirs = [entry for book in books for entry in Ledger(book).read()]
+    assert sorted(theirs) == sorted(own)
+    assert len(own) > 100

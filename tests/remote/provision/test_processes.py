@@ -1,0 +1,51 @@
+"""Long-lived processes: they end with whoever started them, and their words are kept."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flmrcm.remote.provision.processes import ChildProcess
+
+STARTS = """
+import os, sys, time
+from pathlib import Path
+from flmrcm.remote.provision.processes import ChildProcess
+words = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
+with ChildProcess(words, Path(sys.argv[1]), dict(os.environ)) as child:
+    child.wait()
+"""
+
+
+def runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's own service")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_ends_with_its_parent_however_that_ends(tmp_path, how):
+    parent = subprocess.Popen([sys.executable, "-c", STARTS, str(tmp_path)])
+    end = time.monotonic() + 30
+    while not (log := tmp_path / "log.txt").exists() or not log.read_text().endswith("\n"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    child = int(log.read_text())
+    parent.send_signal(how)
+    parent.wait(20)
+    while runs(child):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_what_a_process_says_is_told_apart_from_what_was_said_before(tmp_path):
+    (tmp_path / "log.txt").write_text("long ago\n")
+    with ChildProcess([sys.executable, "-c", "print('now')"], tmp_path, {}) as child:
+        assert not child.wait_for(lambda: False)
+        assert child.output == "now"
+    assert (tmp_path / "log.txt").read_text() == "long ago\nnow\n"

@@ -1,0 +1,59 @@
+"""A house: its file says where things are, relative to itself; what can't be is one line each."""
+
+import pytest
+
+from flmrcm.errors import ConfigErrors
+from flmrcm.remote.site_settings import read_site_settings
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "site.yaml"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def test_paths_start_at_the_file(write, tmp_path):
+    house = read_site_settings(write("site: ixi\ndata: {root: mri}\nmemory: state\n"))
+    assert house.resolve_path(house.memory) == tmp_path / "state"
+    assert house._locate_data() == {"root": str(tmp_path / "mri")}
+    assert house.resolve_path("/elsewhere") == house.resolve_path("/elsewhere").absolute()
+
+
+def test_generated_data_lie_in_the_house(write, tmp_path):
+    house = read_site_settings(
+        write("site: sim_b\ndata: {generator: {_target_: x, cache: data}}\n")
+    )
+    assert house._locate_data()["generator"]["cache"] == str(tmp_path / "data")
+
+
+def test_keys_of_the_start_script_are_left_to_it(write):
+    text = "site: ixi\ndata: {root: mri}\ncoordinator: 'h:1'\nport: 9094\n"
+    assert read_site_settings(write(text)).site == "ixi"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("site: ixi\ndata: {root: null}\n", "give it `root: FOLDER`, where the site's data lie."),
+        ("data: {root: mri}\n", "site: is missing."),
+        ("site: ixi\ndata: {}\ntheads: 2\n", "there is no such key. Did you mean 'threads'?"),
+        ("site: ixi\ndata: {}\nthreads: two\n", "threads=two: a whole number or null."),
+        ("- just\n- words\n", "isn't lines of KEY: VALUE."),
+    ],
+)
+def test_what_cannot_be_is_one_line_that_names_the_file(write, text, said):
+    path = write(text)
+    with pytest.raises(ConfigErrors) as refused:
+        read_site_settings(path)
+    (problem,) = refused.value.problems
+    assert problem.startswith(str(path))
+    assert problem.endswith(said)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigErrors, match="No such file"):
+        read_site_settings(tmp_path / "none.yaml")

@@ -1,0 +1,113 @@
+"""What's asked for is found once; what can't be compared becomes a line, the rest is compared."""
+
+from pathlib import Path
+
+import pytest
+from kits.runs_on_disk import write_run
+
+from flmrcm.errors import FlmrcmError
+from flmrcm.reports.collected.comparable_runs import (
+    collect_comparable,
+    list_not_compared,
+    match_folders,
+)
+
+
+def folders(collection):
+    return [run.folder.name for run in collection.runs]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    write_run(tmp_path / "pair" / "one", "FL-MR")
+    write_run(tmp_path / "pair" / "two", "FL-MRCM")
+    return tmp_path / "pair"
+
+
+def test_a_folder_a_pattern_and_the_run_itself_give_the_run_once(two: Path) -> None:
+    found = collect_comparable([str(two), f"{two}/o*", str(two / "one")], "fastmri")
+    assert folders(found) == ["one", "two"]
+    assert list_not_compared(found) == []
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
+    write_run(tmp_path / "a[1]" / "one")
+    assert folders(collect_comparable([f"{tmp_path}/a[1]"], "fastmri")) == ["one"]
+
+
+def test_nothing_there_and_nothing_in_it_are_two_lines_and_the_rest_is_compared(
+    two: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    found = collect_comparable(
+        [str(tmp_path / "nowhere"), str(tmp_path / "empty"), str(two)], "fastmri"
+    )
+    assert folders(found) == ["one", "two"]
+    first, second = found.problems
+    assert first.endswith("nowhere: there's no such folder.")
+    assert "empty: no run below" in second
+
+
+def test_a_truncated_table_is_one_line(two: Path) -> None:
+    path = two / "one" / "scores.csv"
+    path.write_bytes(path.read_bytes()[:-20])
+    found = collect_comparable([str(two)], "fastmri")
+    assert folders(found) == ["two"]
+    assert len(found.problems) == 1
+    assert "scores.csv: cut short" in found.problems[0]
+
+
+@pytest.mark.parametrize("name", ["journal.csv", "environment.json"])
+def test_a_file_of_rubbish_is_one_line(two: Path, name: str) -> None:
+    (two / "one" / name).write_text("rub\nbish\n")
+    found = collect_comparable([str(two)], "fastmri")
+    assert folders(found) == ["two"]
+    assert "one: one of its files is damaged" in found.problems[0]
+
+
+def test_a_config_that_lacks_what_tables_tell_is_one_line(two: Path) -> None:
+    (two / "one" / "config.yaml").write_text("strategy: {name: FL-MR}\n")
+    found = collect_comparable([str(two)], "fastmri")
+    assert folders(found) == ["two"]
+    assert "config.yaml lacks 'mask'" in found.problems[0]
+
+
+def test_an_unfinished_run_is_told_apart_from_a_damaged_one(two: Path) -> None:
+    (two / "one" / "done").unlink()
+    found = collect_comparable([str(two)], "fastmri")
+    assert folders(found) == ["two"]
+    assert found.problems == []
+    assert "2 of 2 rounds" in list_not_compared(found)[0]
+
+
+def test_a_run_without_the_convention_is_left_out_and_said_how_to_see_it(two: Path) -> None:
+    write_run(two / "old", conventions=["slice_max", "published"])
+    found = collect_comparable([str(two)], "fastmri")
+    assert folders(found) == ["one", "two"]
+    assert "hold the conventions published, slice_max, not fastmri" in found.problems[0]
+    assert "--convention published" in found.problems[0]
+
+
+def test_where_nothing_is_left_every_reason_is_told(two: Path) -> None:
+    (two / "one" / "done").unlink()
+    (two / "two" / "scores.csv").unlink()
+    with pytest.raises(FlmrcmError) as error:
+        collect_comparable([str(two), "nowhere"], "fastmri")
+    text = str(error.value)
+    assert all(
+        word in text for word in ("not finished", "scores.csv", "nowhere", "no finished run")
+    )
+
+
+def test_matching_folders_come_in_the_order_asked(two: Path) -> None:
+    assert [path.name for path in match_folders([f"{two}/two", f"{two}/*"])] == [
+        "two",
+        "one",
+        "two",
+    ]
+
+
+def test_whoever_watches_sees_every_run(two: Path) -> None:
+    seen: list[Path] = []
+    collect_comparable([str(two)], "fastmri", lambda found: seen.extend(found) or found)
+    assert [path.name for path in seen] == ["one", "two"]

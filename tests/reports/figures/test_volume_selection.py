@@ -1,0 +1,67 @@
+"""Which volumes are shown."""
+
+import pytest
+
+from flmrcm.reports.figures.volume_selection import select_volumes
+
+
+def shown(comparison, site="east"):
+    rows = comparison.select_scores(comparison.sections[0], "psnr")
+    return select_volumes(rows[rows["site"] == site], comparison.runs, site)
+
+
+def test_median_best_and_worst_are_by_psnr(runs):
+    found = shown(runs({"volumes": 5, "saved": 5}))
+    assert found.chosen == {"median": "v2", "best": "v4", "worst": "v0"}
+    assert not found.note
+
+
+@pytest.mark.parametrize(
+    ("saved", "names"),
+    [(0, []), (1, ["only"]), (2, ["best", "worst"]), (4, ["median", "best", "worst"])],
+)
+def test_each_volume_is_shown_once(runs, saved, names):
+    found = shown(runs({"volumes": 4, "saved": saved})).chosen
+    assert list(found) == names
+    assert len(set(found.values())) == len(found)
+
+
+def test_volumes_are_saved_by_all_who_saved_any(runs):
+    found = shown(runs({"method": "A", "saved": 3}, {"method": "B", "saved": 2}, {"method": "C"}))
+    assert found.volumes == ["v1", "v0"]
+    assert set(found.shown) == {"zero-filled", "A", "B"}
+    assert (
+        found.note == "east: all shown methods saved only 2 of 3 volumes; not shown, saved none: C."
+    )
+
+
+def test_no_method_is_favoured(runs):
+    """Every method counts once, however many seeds it has."""
+    comparison = runs(*({"method": "A", "seed": n, "saved": 2, "volumes": 2} for n in range(9)),
+                      {"method": "B", "saved": 2, "volumes": 2})  # fmt: skip
+    rows = comparison.results
+    worse = (rows["name"] == "B") & (rows["volume"] == "east/v1") & (rows["metric"] == "psnr")
+    rows.loc[worse, "value"] = 0.0
+    assert shown(comparison).volumes == ["v0", "v1"], "one bad B outweighs nine slightly better As"
+
+
+def test_zero_filled_images_do_not_rank(runs):
+    comparison = runs({"saved": 2, "volumes": 2})
+    rows = comparison.results
+    rows.loc[(rows["name"] == "zero-filled") & (rows["volume"] == "east/v0"), "value"] = 99.0
+    assert shown(comparison).volumes == ["v1", "v0"]
+
+
+def test_the_first_seed_that_saved_is_shown_with_its_own_psnr(runs):
+    seeds = [{"seed": 1, "psnr": 30.0}, {"seed": 3, "psnr": 33.0, "saved": 1}]
+    found = shown(runs(*seeds, {"seed": 2, "psnr": 32.0, "saved": 1})).shown["FL-MR"]
+    assert found.psnr["v0"] == 32
+    assert "run_2" in str(found.files["v0"])
+
+
+def test_zero_filled_images_are_inputs(runs):
+    found = shown(runs({"saved": 1})).shown
+    assert {method: images.kind for method, images in found.items()} == {
+        "zero-filled": "input",
+        "FL-MR": "reconstruction",
+    }

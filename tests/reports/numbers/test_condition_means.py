@@ -1,0 +1,50 @@
+"""Conditions: a column for what differs, a row for each, every site beside its zero-filled."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.reports.collected.finished_runs import Run
+from flmrcm.reports.numbers.condition_means import average_by_condition, build_condition_table
+
+
+def judged(name, rates, values=(30.0, 32.0), **config):
+    rows = [
+        (method, "east", str(volume), "psnr", "fastmri", value - 10 * (method != "FL"), 3)
+        for method in ("FL", "zero-filled")
+        for volume, value in enumerate(values)
+    ]
+    config = {"strategy": {"name": "FL"}, "mask": {"_target_": "a.Random", "rates": rates}} | config
+    return Run(Path(name), config, pd.DataFrame(rows, columns=list(SCORE_COLUMNS)))
+
+
+def test_what_differs_is_a_column_and_nothing_else_is():
+    means = average_by_condition([judged("1", [2]), judged("2", [4])])
+    assert set(means.columns) - {"run", "model", "method", "site", "metric", "convention"} == {
+        "mask.rates", "value", "volumes",
+    }  # fmt: skip
+
+
+def test_a_mean_is_over_volumes():
+    means = average_by_condition([judged("1", [2], values=(30.0, 34.0))])
+    model = means[means["method"] == "FL"].iloc[0]
+    assert (model["value"], model["volumes"]) == (pytest.approx(32.0), 2)
+
+
+def test_the_table_shows_each_condition_beside_its_zero_filled():
+    console = Console(record=True, width=100)
+    console.print(
+        build_condition_table(
+            average_by_condition([judged("1", [2]), judged("2", [4], (20.0, 20.0))])
+        )
+    )
+    text = console.export_text()
+    assert all(value in text for value in ("31.00", "21.00", "20.00", "10.00"))
+
+
+def test_runs_alike_are_told_apart_by_their_folder():
+    means = average_by_condition([judged("1", [2]), judged("2", [2])])
+    assert list(means["run"].unique()) == ["1", "2"]
