@@ -17,7 +17,7 @@ FLOORS = {
     "mri": 2, "strategies": 2,
     "data": 3, "models": 3,
     "learning": 4, "inspection": 4, "prepare": 4, "simulation": 4,
-    "federation": 5,
+    "federation": 5, "middleware": 5,
     "engines": 6, "tracking": 6,
     "config": 7, "remote": 7,
     "reports": 8, "remote.flower": 8, "remote.nvflare": 8, "remote.provision": 8,

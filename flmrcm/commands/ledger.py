@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from flmrcm.errors import FlmrcmError
-from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.reports.ledger_tables import (
     build_objects_table,
     build_sums_table,

@@ -17,8 +17,13 @@ UNSCIENTIFIC = (
 _LATER: dict[str, Any] = {
     "robust": {
         "quorum": None, "timeout": None, "suspend_after": None, "suspend_for": 5,
+    },
+    "wire": {"_target_": "flmrcm.middleware.wire.Wire", "kind": "fp32"},
+    "reply_validation": {
+        "_target_": "flmrcm.middleware.reply_validation.ReplyValidation",
         "norm_factor": None, "largest_reply": None,
     },
+    "middleware": {}, "private": [],
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
@@ -36,8 +41,6 @@ def hash_config(*, _root_: DictConfig) -> str:
     kept = _drop_later_keys(kept)
     kept |= _list_roles(_root_)
     kept["precision"] = _root_.compute.precision
-    if (wire := _root_.engine.get("wire", "fp32")) != "fp32":  # it rounds
-        kept["wire"] = wire
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
 
 
@@ -56,11 +59,8 @@ def _drop_later_keys(node: Any) -> Any:
     """Drops what is as it was before there was a key for it, so that older runs stay the same."""
     if not isinstance(node, dict):
         return node
-    return {
-        key: _drop_later_keys(value)
-        for key, value in node.items()
-        if key not in _LATER or value != _LATER[key]
-    }
+    inner = {key: _drop_later_keys(value) for key, value in node.items()}
+    return {k: value for k, value in inner.items() if k not in _LATER or value != _LATER[k]}
 
 
 def _drop_paths(node: Any) -> Any:

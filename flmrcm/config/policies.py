@@ -10,8 +10,8 @@ from flmrcm.config.build import Builder
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.config.sites import list_site_nodes
 from flmrcm.federation.engine import Engine
-from flmrcm.federation.policy import SitePolicy
 from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.middleware.policy import SitePolicy
 from flmrcm.strategies.base import Strategy
 
 

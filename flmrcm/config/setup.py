@@ -6,11 +6,12 @@ from typing import Any
 
 from flmrcm.data.site import Site
 from flmrcm.federation.local_training import LocalTraining
-from flmrcm.federation.policy import SitePolicy
+from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.federation.workload import POOLED
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
+from flmrcm.middleware.policy import SitePolicy
 from flmrcm.strategies.base import Strategy
 
 
@@ -28,6 +29,7 @@ class Setup:
         module: the learner with the run's initial weights.
         pooled: a site that holds the data of all participants; None unless they're pooled.
         policies: what sites allow, by name; those without one allow everything.
+        middleware: members of the chain, by name.
     """
 
     config: Mapping[str, Any]
@@ -39,6 +41,7 @@ class Setup:
     module: ReconModule
     pooled: Site | None = None
     policies: Mapping[str, SitePolicy] = field(default_factory=dict[str, SitePolicy])
+    middleware: Mapping[str, Middleware] = field(default_factory=dict[str, Middleware])
 
     @property
     def clients(self) -> dict[str, Site]:

@@ -18,7 +18,7 @@ _AT_HOME = {"root": AT_THE_SITE, "generator": None, "policy": None, "folder": No
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
     "validate_every", "contrast", "coils", "val_sample_rate", "sites", "mask", "model",
-    "strategy", "local",
+    "strategy", "local", "middleware",
 )  # fmt: skip
 _DATA = ("seed", "resolution", "clamp_target", "skip_broken")
 
@@ -45,11 +45,12 @@ def remove_data_paths(cfg: DictConfig) -> DictConfig:
 
 def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Gives the part of a resolved config that sites are sent; it holds no path."""
-    part = {key: config[key] for key in _TRAVELS}
+    part = {key: config[key] for key in _TRAVELS if key in config}
     return part | {
         "sites": {name: {**node, **_AT_HOME} for name, node in config["sites"].items()},
         "data": {key: config["data"][key] for key in _DATA},
-        "engine": {"wire": config["engine"].get("wire", "fp32")},
+        "engine": {},
+        "test": {"saved_volumes": config["test"]["saved_volumes"]},
         "compute": {"precision": config["compute"]["precision"]},
     }
 

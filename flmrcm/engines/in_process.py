@@ -6,22 +6,25 @@ from typing import ClassVar
 
 import torch
 
-from flmrcm.engines.one_store import OneStore
-from flmrcm.errors import FlmrcmError
+from flmrcm.engines.local_sites import LocalSites
+from flmrcm.errors import require
 from flmrcm.federation.client import Client
-from flmrcm.federation.engine import Op
+from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.wire import FULL_PRECISION
+from flmrcm.federation.site_call import call_site
 from flmrcm.types import Broadcast, Reply
 
 
-class InProcess(OneStore):
+class InProcess(LocalSites):
     """Calls clients one after the other; messages are copied, so nothing is shared by accident.
 
     Args:
         clients: by site name.
         store: where their private memories live.
         threads: torch threads during a call, the same at every one; None takes torch's own choice.
+
+    Raises:
+        ConfigErrors: a number of threads below 1.
     """
 
     can_interrupt: ClassVar[bool] = False
@@ -30,23 +33,16 @@ class InProcess(OneStore):
     def __init__(
         self, clients: Mapping[str, Client], store: MemoryStore, threads: int | None = None
     ) -> None:
-        super().__init__(clients, store, FULL_PRECISION)
+        require(
+            {"engine.threads": (threads is None or threads >= 1, f"at least 1; got {threads}.")}
+        )
+        super().__init__(clients, store)
         self.threads = threads or torch.get_num_threads()
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
-        """Gives replies one at a time, in sorted site order; a time-out can't be kept here."""
+        """Return replies one at a time, in sorted site order; a time-out cannot be kept here."""
         for site in sorted(messages):
-            yield self._reply(op, site, deepcopy(messages[site]))
-
-    def _reply(self, op: Op, site: str, message: Broadcast) -> Reply:
-        torch.set_num_threads(self.threads)
-        memory = self.store.load(site)
-        try:
-            reply = self.clients[site].call(op, message, memory)
-        except FlmrcmError as error:
-            return Reply(site, error=f"site {site}, round {message.round}: {error}")
-        if op == "train":
-            self.store.save(site, memory, message.round)
-        return reply
+            message, workload = deepcopy(messages[site]), self.workloads.get(site)
+            yield call_site(self.clients[site], op, message, self.store, workload, self.threads)

@@ -10,21 +10,20 @@ from typing import Any, ClassVar
 import torch
 
 from flmrcm.engines.devices import share_gpus
-from flmrcm.engines.one_store import OneStore
+from flmrcm.engines.local_sites import LocalSites
 from flmrcm.engines.ray_start import start_ray
 from flmrcm.engines.ray_tasks import RayTask, wait_for_tasks
-from flmrcm.engines.worker import Worker
+from flmrcm.engines.ray_worker import RayWorker
 from flmrcm.errors import ConfigErrors, FlmrcmError, require
 from flmrcm.federation.clients import Clients
-from flmrcm.federation.engine import Op
+from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.wire import Wire
 from flmrcm.types import Broadcast, Reply
 
 log = logging.getLogger(__name__)
 
 
-class RayActors(OneStore):
+class RayActors(LocalSites):
     """Hands sites to a pool of actors; private memories stay on disk, replies stay in order.
 
     Args:
@@ -33,7 +32,6 @@ class RayActors(OneStore):
         actors: processes, each with a model, each at work for one site at a time.
         gpus_per_site: GPUs of each; 0.5 lets two share one. None shares out all there are.
         threads: torch threads of each; None shares out this process's.
-        wire: fp32 | bf16 | fp16: how tensors travel.
 
     Raises:
         ConfigErrors: Ray isn't installed, or a value is outside its range.
@@ -49,7 +47,6 @@ class RayActors(OneStore):
         actors: int = 2,
         gpus_per_site: float | None = None,
         threads: int | None = None,
-        wire: str = "fp32",
     ) -> None:
         if find_spec("ray") is None:
             raise ConfigErrors(["engine=ray: Ray isn't installed; pip install 'flmrcm[ray]'."])
@@ -59,14 +56,14 @@ class RayActors(OneStore):
                 "engine.threads": (threads is None or threads >= 1, f"at least 1; got {threads}."),
             }
         )
-        super().__init__(clients, store, Wire(wire))
+        super().__init__(clients, store)
         self.factory, self.actors = clients.factory, actors
         self.gpus_per_site = share_gpus(gpus_per_site, actors, torch.cuda.device_count())
         self.threads = threads or max(1, torch.get_num_threads() // actors)
         self._idle: list[Any] = []
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         """Gives replies in sorted site order; up to `actors` sites are at work at once.
 
@@ -94,23 +91,23 @@ class RayActors(OneStore):
         while self._idle:
             start_ray().kill(self._idle.pop())
 
-    def _submit(self, ray: Any, op: Op, site: str, message: Broadcast) -> RayTask:
-        travelling = self.wire.pack(message)
+    def _submit(self, ray: Any, op: Operation, site: str, message: Broadcast) -> RayTask:
         actor = self._idle.pop() if self._idle else self._start_actor(ray)
-        kept = {name: round_ for name, round_ in self.store.snapshot().items() if name == site}
-        ready = actor.ready.remote()
-        return RayTask(site, actor, ready, actor.answer.remote(op, site, travelling, kept))
+        memory_round, workload = self.store.snapshot().get(site), self.workloads.get(site)
+        ready = actor.ready.remote()  # an actor works in the order of its calls
+        reply = actor.answer.remote(op, site, message, memory_round, workload)
+        return RayTask(site, actor, ready, reply)
 
     def _start_actor(self, ray: Any) -> Any:
-        actor = ray.remote(num_cpus=0, num_gpus=self.gpus_per_site)(Worker)
+        actor = ray.remote(num_cpus=0, num_gpus=self.gpus_per_site)(RayWorker)
         return actor.remote(self.factory, self.store.folder, self.threads)
 
     def _reply(self, ray: Any, work: RayTask, messages: Mapping[str, Broadcast]) -> Reply:
         where = _locate(work, messages)
         try:
-            travelled, kept = ray.get(work.reply)
-            self.store.restore({**self.store.snapshot(), **kept})
-            reply = self.wire.unpack(travelled)
+            reply, memory_round = ray.get(work.reply)
+            if memory_round is not None:
+                self.store.restore({**self.store.snapshot(), work.site: memory_round})
         except ray.exceptions.RayTaskError as error:
             log.debug("site %s failed", work.site, exc_info=True)
             reply = Reply(work.site, error=f"{where}: {_explain(error.cause)}")

@@ -29,7 +29,7 @@ class Checkpoint:
         memory: for each site, the round its private memory was written in.
         best_score: best mean validation PSNR (dB) of the participants so far.
         best_round: the round it was reached in; -1 before any validation.
-        bench: the sites that failed of late; see `federation.attendance`.
+        suspensions: the sites that failed lately; see `federation.participation`.
         config: the run's resolved config, so that the file explains itself.
     """
 
@@ -56,6 +56,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     content = read_torch_file(path)
     try:
+        if "bench" in content:  # as version 0.1.0 calls it
+            content["suspensions"] = content.pop("bench")
         return Checkpoint(**content)
     except TypeError:
         raise CheckpointError(f"{path}: not a checkpoint of a run of ours.") from None

@@ -1,32 +1,29 @@
-"""One site of the federation: it trains, answers surveys and judges; its images stay with it."""
+"""One site of the federation: it answers surveys, trains and tests; its images stay with it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain, count, islice
-from typing import cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
-from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
-from flmrcm.data.slices import RawBatch
-from flmrcm.federation.engine import OnProgress, Op, Progress
+from flmrcm.federation.batches import SiteBatches
+from flmrcm.federation.engine import OnProgress, Operation, Progress
 from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
-from flmrcm.federation.policy import PolicyGate
-from flmrcm.federation.test_scores import number_scores
-from flmrcm.federation.wire import FULL_PRECISION, Wire
+from flmrcm.federation.middleware import SiteHalf
+from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import Workload
 from flmrcm.learning.metrics import average_scores
 from flmrcm.learning.module import ReconModule
+from flmrcm.learning.records import SAVED_BY_RUNS, save_volumes
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.seeding import seed_for, seeded
-from flmrcm.strategies.base import Strategy
-from flmrcm.types import Batch, Broadcast, Memory, Reply, SiteContext, Weights
+from flmrcm.strategies.base import PRIVATE, Strategy
+from flmrcm.types import Broadcast, Memory, Reply, SiteContext, Weights
 
 MODEL = "model"
-PRIVATE = "private"
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,9 @@ class ClientRuntime:
         fabric: the training toolbox.
         evaluator: scores images.
         seed: the run's seed.
-        watch: told how a call gets on.
-        wire: how messages arrive and replies leave.
+        on_progress: called with what a site is doing.
+        initial: the run's initial values of the weights that stay at the sites.
+        saved_volumes: test volumes a site keeps reconstructions of; None keeps all.
     """
 
     module: ReconModule
@@ -51,7 +49,8 @@ class ClientRuntime:
     evaluator: Evaluator
     seed: int
     on_progress: OnProgress
-    wire: Wire = FULL_PRECISION
+    initial: Weights = field(default_factory=dict[str, torch.Tensor])
+    saved_volumes: int | None = 0
 
 
 class Client:
@@ -59,94 +58,119 @@ class Client:
 
     Args:
         site: its data.
-        workshop: what it computes with.
+        runtime: what it computes with.
         target: the target site, only where the strategy needs its images.
-        share: what it trains in a round; `local.epochs` whole passes when None.
-        border: lets pass what the site allows; all of it when None.
+        chain: the site's halves of the middleware, from the transport inwards.
+        volumes: folder for reconstructions of test volumes; None keeps none.
     """
 
     def __init__(
         self,
         site: Site,
-        workshop: ClientRuntime,
+        runtime: ClientRuntime,
         target: Site | None = None,
-        share: Workload | None = None,
-        border: PolicyGate | None = None,
+        chain: Sequence[SiteHalf] = (),
+        volumes: Path | None = None,
     ) -> None:
-        self.site, self.runtime, self.target = site, workshop, target
-        self.gate = border or PolicyGate(site.name)
-        self.workload = share or Workload(workshop.local.epochs)
+        self.site, self.runtime, self.target = site, runtime, target
+        self.chain, self.volumes = chain, volumes
 
-    def call(self, op: Op, message: Broadcast, memory: Memory) -> Reply:
-        """Gives the reply to a message, both as they travel: the border books the very objects.
+    def call(
+        self, op: Operation, message: Broadcast, memory: Memory, workload: Workload | None = None
+    ) -> Reply:
+        """Return the reply to a message, both as they travel.
 
-        The memory is changed in place, and only by training.
+        Args:
+            op: what is asked.
+            message: from the server.
+            memory: the site's; changed in place, and only by training.
+            workload: what it trains in a round; `local.epochs` whole epochs when None.
 
         Raises:
             SiteRefuses: the site's policy forbids the call or the reply.
-            FlmrcmError: a value of the reply is too large for the wire.
+            FlmrcmError: the site cannot do what is asked; one line says why.
         """
-        self.gate.admit(op, self.runtime.strategy, message)
+        for half in self.chain:
+            message = half.before(op, message, memory)
         self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
-        works = {"train": self.train, "survey": self.survey, "validate": self.validate}
-        work = (works | {"test": self.test})[op]
+        workload = workload or Workload(self.runtime.local.epochs)
+        device = self.runtime.fabric.device
+        batches = SiteBatches(self.site, device, workload, message.round)
         with seeded(self.runtime.seed, self.site.name, message.round, op):
-            reply = self.runtime.wire.pack(work(self.runtime.wire.unpack(message), memory))
-        self.gate.release(op, message.round, reply)
+            reply = self._work(op, message, memory, batches)
+        for half in reversed(self.chain):
+            reply = half.after(op, message.round, reply, memory)
         return reply
 
-    def train(self, message: Broadcast, memory: Memory) -> Reply:
-        """Trains from the broadcast weights for a round."""
-        context, module, local = (
-            self._context(message, memory),
-            self.runtime.module,
-            self.runtime.local,
+    def _work(
+        self, op: Operation, message: Broadcast, memory: Memory, batches: SiteBatches
+    ) -> Reply:
+        if op == "train":
+            return self._train(message, memory, batches)
+        if op == "survey":
+            return self._survey(message, memory, batches)
+        personal = self.runtime.strategy.personal_weights(memory, message.weights)
+        self._load(personal)
+        return self._validate() if op == "validate" else self._test()
+
+    def _train(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
+        """Train from the broadcast weights for a round."""
+        module, local, strategy = self.runtime.module, self.runtime.local, self.runtime.strategy
+        self._load(message.weights, memory.tensors.get(PRIVATE))
+        optimizer = self._build_optimizer(message.round, memory)
+        shown = self.target is not None and self.target.name != self.site.name
+        target = batches.accompany(self.target, strategy.target_sampling) if shown else None  # pyright: ignore[reportArgumentType]
+        context = self._build_context(message, memory)
+        rule = strategy.local_rule(
+            replace(context, learning_rate=_read_base_rate(optimizer), target=target)
         )
-        optimizer = self._optimizer(message.round, memory)
-        seen = _CountedBatches(self._target_batches(message.round))
-        rule = self.runtime.strategy.local_rule(
-            replace(context, learning_rate=_read_base_rate(optimizer), target=seen.batches)
-        )
-        tally = TrainingMetrics(self._build_callback())
-        batches = self._batches(message.round)
-        for step in local.train(module, batches, rule, optimizer, self.runtime.fabric):
-            tally.add(*step)
+        total = self.site.n_examples * batches.workload.epochs
+        measured = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
+        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
+            measured.add(*step)
         extras = rule.finish(module)
         if local.keep_optimizer:
             memory.optimizers[MODEL] = optimizer.state_dict()
         shared = self._split_weights(memory)
-        metrics = {**tally.metrics(), **rule.metrics(), **seen.metrics()}
+        seen = {"bytes_seen/target_images": float(target.n_bytes)} if target else {}
+        metrics = {**measured.metrics(), **rule.metrics(), **seen}
         return Reply(self.site.name, self.site.n_examples, shared, extras, metrics)
 
     @torch.no_grad()
-    def survey(self, message: Broadcast, memory: Memory) -> Reply:
-        """Answers the strategy's question about the training inputs under broadcast weights."""
-        context = self._context(message, memory)
+    def _survey(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
+        """Answer the strategy's question about the training inputs under broadcast weights."""
+        self._load(message.weights, memory.tensors.get(PRIVATE))
         self.runtime.module.eval()
-        first = self.workload.list_epochs(message.round)[0]
-        batches = self._prepare(self._epoch_batches(first))
-        extras = self.runtime.strategy.answer_survey(context, batches)
+        context = self._build_context(message, memory)
+        extras = self.runtime.strategy.answer_survey(context, batches.survey())
         return Reply(self.site.name, self.site.n_examples, extras=extras)
 
-    def validate(self, message: Broadcast, memory: Memory) -> Reply:
-        """Judges the broadcast weights on the validation split: means over volumes."""
-        self._context(message, memory)
+    def _validate(self) -> Reply:
+        """Score the loaded weights on the validation split: means over volumes."""
         scores = self.runtime.evaluator.validate(self.runtime.module, self.site)
         metrics = {f"{m}/{convention}": v for (m, convention), v in average_scores(scores).items()}
         return Reply(self.site.name, self.site.n_examples, metrics=metrics)
 
-    def test(self, message: Broadcast, memory: Memory) -> Reply:
-        """Judges the broadcast weights on the test split: every volume, by number."""
-        self._context(message, memory)
-        scores = self.runtime.evaluator.test(self.runtime.module, self.site)
+    def _test(self) -> Reply:
+        """Score the loaded weights on the test split: every volume, by number."""
+        evaluator, module, most = (
+            self.runtime.evaluator, self.runtime.module, self.runtime.saved_volumes,
+        )  # fmt: skip
+        scores = evaluator.test(module, self.site)
+        if self.volumes is not None and most != 0:
+            predictions = evaluator.predict(module, self.site)
+            save_volumes(predictions, self.volumes, SAVED_BY_RUNS, most)
         return Reply(self.site.name, self.site.n_examples, metrics=number_scores(*scores))
 
-    def _context(self, message: Broadcast, memory: Memory) -> SiteContext:
+    def _load(self, shared: Mapping[str, torch.Tensor], private: Weights | None = None) -> None:
+        """Load weights; private ones win over shared ones, and the initial ones complete them."""
         module = self.runtime.module
-        module.model.load_state_dict({**memory.tensors.get(PRIVATE, {}), **message.weights})
+        module.model.load_state_dict({**self.runtime.initial, **shared, **(private or {})})
         self.runtime.fabric.to_device(module)
+
+    def _build_context(self, message: Broadcast, memory: Memory) -> SiteContext:
         return SiteContext(
-            module=module,
+            module=self.runtime.module,
             message=message,
             memory=memory,
             is_target=self.site.name == self.runtime.strategy.target,
@@ -154,7 +178,7 @@ class Client:
             learning_rate=0.0,
         )
 
-    def _optimizer(self, round_: int, memory: Memory) -> Optimizer:
+    def _build_optimizer(self, round_: int, memory: Memory) -> Optimizer:
         module, local = self.runtime.module, self.runtime.local
         optimizer = local.optimizer(module.model.parameters())
         base = _read_base_rate(optimizer)
@@ -165,61 +189,18 @@ class Client:
         return optimizer
 
     def _split_weights(self, memory: Memory) -> Weights:
-        """Keeps private weights in the memory and gives the shared ones."""
+        """Keep private weights in the memory and return the shared ones."""
         weights = {
             name: tensor.detach().to("cpu", copy=True)
             for name, tensor in self.runtime.module.model.state_dict().items()
         }
-        shared = self.runtime.strategy.is_shared
-        if private := {k: v for k, v in weights.items() if not shared(k)}:
+        is_shared = self.runtime.strategy.is_shared
+        if private := {k: v for k, v in weights.items() if not is_shared(k)}:
             memory.tensors[PRIVATE] = private
-        return {k: v for k, v in weights.items() if shared(k)}
+        return {k: v for k, v in weights.items() if is_shared(k)}
 
-    def _batches(self, round_: int) -> Iterator[Batch]:
-        passes = map(self._epoch_batches, self.workload.list_epochs(round_))
-        return self._prepare(islice(chain.from_iterable(passes), self.workload.steps))
-
-    def _epoch_batches(self, epoch: int) -> Iterator[RawBatch]:
-        loader = self.site.train_dataloader()
-        cast(BatchOrder, loader.sampler).set_epoch(epoch)
-        return iter(loader)
-
-    def _target_batches(self, round_: int) -> Iterator[Batch] | None:
-        target, strategy = self.target, self.runtime.strategy
-        if target is None or self.site.name == target.name:
-            return None
-        passes = (
-            target.target_batches(
-                self.site.n_examples, strategy.target_sampling, epoch, self.site.name
-            )
-            for epoch in count(self.workload.list_epochs(round_)[0])
-        )
-        device = self.runtime.fabric.device
-        return (target.prepare_batch(raw, device) for raw in chain.from_iterable(passes))
-
-    def _prepare(self, raws: Iterator[RawBatch]) -> Iterator[Batch]:
-        return (self.site.prepare_batch(raw, self.runtime.fabric.device) for raw in raws)
-
-    def _build_callback(self) -> Callable[[int, float], None]:
-        total = self.site.n_examples * self.workload.epochs
-        name, watch = self.site.name, self.runtime.on_progress
-        return lambda done, loss: watch(Progress("train", name, done, total, loss))
-
-
-class _CountedBatches:
-    """Counts the bytes of another site's images that training looked at."""
-
-    def __init__(self, batches: Iterator[Batch] | None) -> None:
-        self.n_bytes = 0
-        self.batches = None if batches is None else self._count(batches)
-
-    def metrics(self) -> dict[str, float]:
-        return {} if self.batches is None else {"bytes_seen/target_images": float(self.n_bytes)}
-
-    def _count(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            self.n_bytes += batch.image.nbytes
-            yield batch
+    def _report(self, done: int, total: int, loss: float) -> None:
+        self.runtime.on_progress(Progress("train", self.site.name, done, total, loss))
 
 
 def _read_base_rate(optimizer: Optimizer) -> float:

@@ -1,26 +1,30 @@
 """The port: how a message reaches its sites; all that a strategy's round may use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol, get_args
 
-from flmrcm.federation.wire import Wire
+from flmrcm.federation.site_facts import SiteFacts
+from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 
-Op = Literal["survey", "train", "validate", "test"]
+Operation = Literal["survey", "train", "validate", "test"]
+"""What a site may be asked to do once it has joined."""
+
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 
 class Progress(NamedTuple):
     """What a site is doing right now.
 
     Attributes:
-        op: survey | train | validate | test.
+        op: one of `OPERATIONS`.
         site: its name.
         done: slices so far.
         total: slices in all; 0 where unknown.
-        loss: newest training loss read; NaN where there's none.
+        loss: newest training loss read; NaN where there is none.
     """
 
-    op: Op
+    op: Operation
     site: str
     done: int
     total: int
@@ -30,52 +34,77 @@ class Progress(NamedTuple):
 OnProgress = Callable[[Progress], None]
 
 
+class Joined(NamedTuple):
+    """Who is there before the first round.
+
+    Attributes:
+        facts: of each site that joined.
+        reasons: for each site that did not, one line.
+    """
+
+    facts: Mapping[str, SiteFacts]
+    reasons: Mapping[str, str]
+
+
 class Engine(Protocol):
     """Carries messages to sites and replies back; starts nothing before its first call.
 
+    Messages and replies are as they travel: what rounds, compresses or masks them is middleware.
+
     Attributes:
-        can_interrupt: whether it keeps a time-out; one that can't isn't given any.
+        can_interrupt: whether it keeps a time-out; one that cannot is not given any.
         on_one_machine: whether it promises that all sites stay in one process of one trusted
             machine, so that a site may read another's images in place.
-        data_is_local: whether the coordinator's machine can read the sites' data; where it can't,
-            sites join with facts and judge their own test volumes.
-        wire: how tensors travel, and so what they weigh on the way.
+        data_is_local: whether the coordinator's machine can read the sites' data, and so the names
+            of their volumes.
+        workloads: what each site trains in a round; set once, after the sites have joined.
     """
 
     can_interrupt: ClassVar[bool]
     on_one_machine: ClassVar[bool]
     data_is_local: ClassVar[bool]
-    wire: Wire
+    workloads: Mapping[str, Workload]
 
     def sites(self) -> Sequence[str]:
-        """Gives the live sites, sorted: participants, target and any other that can be judged."""
+        """Return the sites that may be called, sorted: participants, target and any other."""
+        ...
+
+    def join(self, splits: Mapping[str, Sequence[str]]) -> Joined:
+        """Ask sites for facts about their data.
+
+        Args:
+            splits: for each site, the splits it has to have.
+
+        Raises:
+            DataLayoutError: local data are not as the contract asks; remote sites give a reason.
+        """
         ...
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
-        """Gives the sites' replies in sorted order; a failed site replies with `error`.
+        """Return the sites' replies in sorted order; a failed site replies with `error`.
 
         Args:
             op: what the sites are to do.
             messages: by site.
-            timeout: seconds until a site that was called and hasn't replied has failed; what it
-                would have remembered doesn't count. None waits for ever.
+            timeout: seconds until a site that was called and has not replied has failed; what it
+                would have remembered does not count. None waits for ever.
         """
         ...
 
     def snapshot(self) -> Mapping[str, int]:
-        """Gives, for each site with a private memory, the round it was last written in."""
+        """Return, for each site with a private memory, the round it was last written in."""
         ...
 
     def restore(self, snapshot: Mapping[str, int]) -> None:
-        """Goes back to the memories of a snapshot."""
+        """Go back to the memories of a snapshot."""
         ...
 
     def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
-        """Drops memories that no kept snapshot names."""
+        """Drop memories that no kept snapshot names."""
         ...
 
     def close(self) -> None:
-        """Lets go of what calls have started; a later call starts it again."""
+        """End what calls have started; a later call starts it again."""
         ...

@@ -10,7 +10,7 @@ from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
-from flmrcm.federation.ledger import Ledger
+from flmrcm.federation.middleware import ServerChain
 from flmrcm.federation.participation import Suspensions, Tolerance
 from flmrcm.seeding import seed_for
 from flmrcm.strategies.base import Strategy
@@ -27,13 +27,13 @@ class TrainingPlan:
     Args:
         rounds: in all.
         participants: the sites that train.
-        judged: the sites whose validation split is judged.
-        chosen_by: the sites whose mean validation score chooses `best.pt`; the participants, unless
-            their data are pooled.
+        validation_sites: the sites whose validation split is scored.
+        selection_sites: the sites whose mean validation score chooses `best.pt`; the participants,
+            unless their data are pooled.
         participation: share of the participants drawn each round, in (0, 1].
         validate_every: rounds between validations; the last round is always validated.
         seed: of the draw of participants.
-        tolerance: what a round bears.
+        tolerance: which failures a round tolerates.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -69,12 +69,12 @@ class TrainingPlan:
         return max(1, round(self.participation * len(self.participants)))
 
     def draw_participants(self, round_: int) -> list[str]:
-        """Gives the sites that are drawn to train in a round, sorted."""
+        """Return the sites that are drawn to train in a round, sorted."""
         rng = np.random.default_rng(seed_for("participation", self.seed, round_))
         return sorted(rng.permutation(sorted(self.participants))[: self.n_drawn].tolist())
 
     def validates(self, round_: int) -> bool:
-        """Tells whether a round ends with validation."""
+        """Return whether a round ends with validation."""
         return (round_ + 1) % self.validate_every == 0 or round_ + 1 == self.rounds
 
 
@@ -89,7 +89,7 @@ class Rounds:
         checkpoints: where whole rounds are kept.
         journal: where every measurement goes.
         trackers: shown what the journal gets.
-        ledger: books every object that crosses; keeps no book when not given.
+        chain: the server's halves of the middleware.
     """
 
     strategy: Strategy
@@ -98,28 +98,28 @@ class Rounds:
     checkpoints: CheckpointFolder
     journal: Journal
     trackers: Sequence[Tracker] = ()
-    ledger: Ledger = field(default_factory=Ledger)
+    chain: ServerChain = field(default_factory=ServerChain)
 
     def run(self, initial: Weights) -> ServerState:
-        """Runs the rounds that are still missing and gives the state after the last.
+        """Run the rounds that are still missing and return the state after the last.
 
         Args:
-            initial: the model's weights, used where there's no checkpoint to go on from.
+            initial: the model's weights, used where there is no checkpoint to go on from.
 
         Raises:
-            SiteFailed: a site couldn't answer and the plan doesn't bear it; every whole round
-                before is kept.
+            SiteFailed: a site failed and the plan does not tolerate it; every whole round before is
+                kept.
         """
-        state, bench, first, best = self._start(initial)
+        state, suspensions, first, best = self._start(initial)
         for tracker in self.trackers:
             tracker.start(self.journal.read())
         for round_ in range(first, self.plan.rounds):
-            state, calls = self._round(state, bench, round_)
-            bench = calls.suspensions
+            state, calls = self._round(state, suspensions, round_)
+            suspensions = calls.suspensions
             # of two equal scores the earlier one is the best
             best = max(best, (_score(calls.rows, self._selection), -round_))
             self._record(calls.rows)
-            self._keep(round_, state, bench, best)
+            self._keep(round_, state, suspensions, best)
         return state
 
     def _start(self, initial: Weights) -> tuple[ServerState, Suspensions, int, tuple[float, int]]:
@@ -135,19 +135,19 @@ class Rounds:
         return checkpoint.state, checkpoint.suspensions, checkpoint.round + 1, best
 
     def _round(
-        self, state: ServerState, bench: Suspensions, round_: int
+        self, state: ServerState, suspensions: Suspensions, round_: int
     ) -> tuple[ServerState, RoundCalls]:
-        strategy, drawn = self.strategy, self.plan.draw_participants(round_)
-        tolerance = self.plan.tolerance
-        calls = RoundCalls(self.engine, strategy, tolerance, self.ledger, bench, round_)
+        """Survey, broadcast, train, aggregate, and validate if due."""
+        strategy, plan, drawn = self.strategy, self.plan, self.plan.draw_participants(round_)
+        calls = RoundCalls(self.engine, strategy, plan.tolerance, self.chain, suspensions, round_)
+        self.chain.start_round(state)
         answers = calls.survey(strategy.survey(state, round_))
         state = strategy.on_survey_replies(state, answers)
         messages = strategy.broadcast(state, round_, calls.list_present(drawn), answers)
         state = strategy.aggregate(state, calls.train(messages, len(drawn)))
-        if self.plan.validates(round_):
-            calls.validate(
-                {site: Broadcast(round_, state.weights) for site in self.plan.validation_sites}
-            )
+        state = self.chain.finish_round(state)
+        if plan.validates(round_):
+            calls.validate(dict.fromkeys(plan.validation_sites, Broadcast(round_, state.weights)))
         return state, calls
 
     @property
@@ -162,10 +162,12 @@ class Rounds:
             tracker.log(rows)
 
     def _keep(
-        self, round_: int, state: ServerState, bench: Suspensions, best: tuple[float, int]
+        self, round_: int, state: ServerState, suspensions: Suspensions, best: tuple[float, int]
     ) -> None:
         memory, (score, last) = self.engine.snapshot(), best
-        checkpoint = Checkpoint(round_, state.weights, state.extras, memory, score, -last, bench)
+        checkpoint = Checkpoint(
+            round_, state.weights, state.extras, memory, score, -last, suspensions
+        )
         self.engine.forget_before(self.checkpoints.save(checkpoint))
 
 
@@ -175,5 +177,5 @@ def _score(rows: Iterable[Measurement], sites: Sequence[str]) -> float:
         for row in rows
         if row.split == "val" and row.site in sites and f"{row.metric}/{row.convention}" == BEST_BY
     ]
-    # means over different sites don't compare: where one is missing, the round can't be the best
+    # means over different sites do not compare: where one is missing, the round cannot be best
     return float(np.mean(values)) if values and len(values) == len(sites) else -float("inf")

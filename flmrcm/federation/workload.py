@@ -6,7 +6,7 @@ from math import ceil
 
 BUDGETS = ("epochs", "steps")
 POOLED = "pooled"
-"""The site that holds the data of all participants where they're pooled."""
+"""The site that holds the data of all participants where they are pooled."""
 
 
 @dataclass(frozen=True)
@@ -14,35 +14,35 @@ class Workload:
     """What one site trains in a round.
 
     Attributes:
-        passes: over its data, the last one perhaps cut short.
-        steps: optimizer steps; None means whole passes.
+        epochs: over its data, the last one perhaps cut short.
+        steps: optimizer steps; None means whole epochs.
     """
 
     epochs: int
     steps: int | None = None
 
     def list_epochs(self, round_: int) -> range:
-        """Gives the passes of a round, counted over the whole run."""
+        """Return the epochs of a round, counted over the whole run."""
         return range(round_ * self.epochs, (round_ + 1) * self.epochs)
 
 
 def divide_workload(
     budget: str, epochs: int, batches: Mapping[str, int], participants: Sequence[str]
 ) -> dict[str, Workload]:
-    """Gives what each participant trains in a round.
+    """Return what each site trains, or would train, in a round.
 
     Args:
-        budget: `epochs`: each passes over its own data; `steps`: together they take as many
-            optimizer steps as a federation of all institutions passing over their data would,
-            shared in proportion to their batches.
-        epochs: passes that an institution in a federation of all makes.
-        batches: in one pass, of each institution with training data and of each participant.
-        participants: the sites that train; one that's no institution holds pooled data.
+        budget: `epochs`: each participant trains its own epochs; `steps`: together they take as
+            many optimizer steps as a federation of all institutions would in that many epochs,
+            divided in proportion to their batches.
+        epochs: of an institution in a federation of all.
+        batches: in one epoch, of each site with training data, a pool of data among them.
+        participants: the sites that train.
     """
+    others = {site: Workload(epochs) for site in batches}
     if budget == "epochs":
-        return {site: Workload(epochs) for site in participants}
-    institutions = [site for site in batches if site != POOLED]
-    total = epochs * sum(batches[site] for site in institutions)
+        return others | {site: Workload(epochs) for site in participants}
+    total = epochs * sum(n for site, n in batches.items() if site != POOLED)
     own = sum(batches[site] for site in participants)
     steps = {site: max(1, round(total * batches[site] / own)) for site in participants}
-    return {site: Workload(ceil(n / batches[site]), n) for site, n in steps.items()}
+    return others | {site: Workload(ceil(n / batches[site]), n) for site, n in steps.items()}

@@ -1,30 +1,29 @@
-"""A call's head: what a site has to know besides the message, where it remembers nothing."""
+"""A call's header: what a site has to know besides the message, where it remembers nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from flmrcm.federation.engine import Op
+from flmrcm.federation.engine import Operation
 
 
 @dataclass(frozen=True)
 class CallHeader:
-    """What is asked of a site, and the state it's to answer from.
+    """What is asked of a site, and the state it is to answer from.
 
     Attributes:
-        op: an operation, or `join`: who are you?
+        op: an operation, or `join`: tell the facts of your data.
         version: of the coordinator's package.
         config_hash: of the travelling config, as the coordinator counts it.
-        experiment: under which the site keeps its private state.
-        kept: the round its memory was last written in; None before its first.
-        keep: rounds whose memory may be needed again.
-        passes: over its data, when it trains.
-        steps: optimizer steps; None means whole passes.
+        run_id: under which the site keeps its private state.
+        memory_round: the round its memory was last written in; None before its first.
+        kept_rounds: rounds whose memory may be needed again.
+        epochs: over its data, when it trains.
+        steps: optimizer steps; None means whole epochs.
         splits: it has to have, when it joins.
-        saved: volumes it's to keep, when it judges; None keeps all.
     """
 
-    op: Op | Literal["join"]
+    op: Operation | Literal["join"]
     version: str
     config_hash: str
     run_id: str
@@ -33,4 +32,3 @@ class CallHeader:
     epochs: int = 1
     steps: int | None = None
     splits: Sequence[str] = ()
-    saved: int | None = 0

@@ -41,17 +41,16 @@ def decode_call(letter: Envelope) -> tuple[CallHeader, Broadcast]:
     return call, Broadcast(head["round"], weights, extras)
 
 
-def encode_response(
-    reply: Reply, kept: Mapping[str, int], facts: Mapping[str, Any] | None
-) -> Envelope:
-    """Gives a site's answer as it travels; its name isn't in it."""
+def encode_response(response: Response) -> Envelope:
+    """Return a site's response as it travels; the site's name is not in it."""
+    reply = response.reply
     head = {
         "version": __version__,
         "n_examples": reply.n_examples,
         "metrics": {name: float(value) for name, value in reply.metrics.items()},
         "error": reply.error,
-        "kept": kept.get(reply.site),
-        "facts": facts,
+        "memory_round": response.memory_round,
+        "facts": response.facts,
     }
     return _pack(head, reply.weights, reply.extras)
 
@@ -73,7 +72,7 @@ def decode_response(site: str, letter: Envelope) -> Response:
     metrics = {str(name): float(value) for name, value in head["metrics"].items()}
     error = None if head["error"] is None else str(head["error"])
     reply = Reply(site, int(head["n_examples"]), weights, extras, metrics, error)
-    return Response(reply, head["kept"], head["facts"])
+    return Response(reply, head["memory_round"], head["facts"])
 
 
 def _pack(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weights]) -> Envelope:

@@ -1,7 +1,6 @@
-"""Sites in their own houses: whatever carries the calls, the coordinator asks them alike."""
+"""Sites elsewhere: whatever carries the calls, the coordinator calls them alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from math import inf
 from typing import Any, ClassVar
@@ -11,49 +10,32 @@ import torch
 from flmrcm import __version__
 from flmrcm.errors import ConfigErrors, SiteFailed, require
 from flmrcm.federation.clients import Clients
-from flmrcm.federation.engine import Op
+from flmrcm.federation.engine import Joined, Operation
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.site_facts import SiteFacts, parse_facts
-from flmrcm.federation.wire import Wire
 from flmrcm.federation.workload import Workload
 from flmrcm.remote.call_header import CallHeader
-from flmrcm.remote.connection import Response, Transport
+from flmrcm.remote.connection import Connection, Response
 from flmrcm.types import Broadcast, Reply
 
 
-@dataclass(frozen=True)
-class Connection:
-    """What the coordinator's process gives the engine that lives in it.
-
-    Attributes:
-        transport: the way to the sites.
-        config_hash: of the travelling config.
-        experiment: under which sites keep their private state.
-    """
-
-    transport: Transport
-    config_hash: str
-    run_id: str
-
-
 class RemoteEngine:
-    """Sends calls to sites in their houses; they keep their images and their private memory.
+    """Sends calls to sites elsewhere; they keep their images and their private memory.
 
     Args:
         clients: the sites' names; nobody stands behind them here.
         store: not used: memories lie at the sites.
         federation: the coordinator's folder, as `flmrcm deploy` made it.
-        patience: seconds to wait for a site that isn't connected.
-        threads: torch threads of the coordinator; each site says its own; None takes torch's
-        wire: fp32 | bf16 | fp16: how tensors travel.
-        reach: the way to the sites; only the coordinator's process has one.
+        patience: seconds to wait for a site that is not connected.
+        threads: torch threads of the coordinator, not of the sites; None takes torch's choice.
+        connection: to the sites; only the coordinator's process has one.
 
     Attributes:
         via: what carries the calls, as `engine=` and `flmrcm deploy` name it.
         package: that has to be installed for it.
 
     Raises:
-        ConfigErrors: the package isn't installed, or a value is outside its range.
+        ConfigErrors: the package is not installed, or a value is outside its range.
     """
 
     can_interrupt: ClassVar[bool] = True
@@ -69,8 +51,7 @@ class RemoteEngine:
         federation: str | None = None,
         patience: float = 120.0,
         threads: int | None = None,
-        wire: str = "fp32",
-        reach: Connection | None = None,
+        connection: Connection | None = None,
     ) -> None:
         if find_spec(self.package) is None:
             raise ConfigErrors(
@@ -86,97 +67,79 @@ class RemoteEngine:
                 "engine.patience": (patience >= 0, f"0 seconds or more; got {patience}."),
             }
         )
-        self.wire, self.patience, self.reach = Wire(wire), patience, reach
-        self._names = sorted(clients)
-        if reach is not None and threads is not None:
-            torch.set_num_threads(threads)
+        self.patience, self.connection = patience, connection
         self.workloads: Mapping[str, Workload] = {}
-        self._kept: dict[str, int] = {}
-        self._keep: Sequence[Mapping[str, int]] = ()
+        self._names = sorted(clients)
+        if connection is not None and threads is not None:
+            torch.set_num_threads(threads)
+        self._memory_rounds: dict[str, int] = {}
+        self._kept: Sequence[Mapping[str, int]] = ()
 
     def sites(self) -> Sequence[str]:
-        """Gives the sites, sorted."""
+        """Return the sites, sorted."""
         return self._names
 
-    def join(
-        self, splits: Mapping[str, Sequence[str]]
-    ) -> tuple[dict[str, SiteFacts], dict[str, str]]:
-        """Asks sites who they are: package and config are compared, facts come back.
-
-        Args:
-            splits: for each site, those it has to have.
-
-        Returns:
-            Facts by site, and for each site that didn't join the reason.
-        """
-        blank = Broadcast(0, {})
-        calls = {
-            name: self._build_header("join", name, splits=tuple(s)) for name, s in splits.items()
-        }
+    def join(self, splits: Mapping[str, Sequence[str]]) -> Joined:
+        """Ask sites for facts; package and config are compared on the way."""
+        headers = {name: self._build_header("join", name, tuple(s)) for name, s in splits.items()}
         facts: dict[str, SiteFacts] = {}
         reasons: dict[str, str] = {}
-        for answer in self._send(calls, dict.fromkeys(splits, blank), inf):
-            if answer.reply.error is not None or answer.facts is None:
-                site = answer.reply.site
-                reasons[site] = answer.reply.error or f"site {site}: no facts came."
+        for response in self._send(headers, dict.fromkeys(splits, Broadcast(0, {})), inf):
+            site = response.reply.site
+            if response.reply.error is None and response.facts is not None:
+                facts[site] = parse_facts(response.facts)
             else:
-                facts[answer.reply.site] = parse_facts(answer.facts)
-        return facts, reasons
+                reasons[site] = response.reply.error or f"site {site}: no facts came."
+        return Joined(facts, reasons)
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
-        """Gives the sites' replies in sorted order; a failed site replies with `error`."""
-        packed = {site: self.wire.pack(message) for site, message in messages.items()}
-        calls = {site: self._build_header(op, site) for site in messages}
-        for answer in self._send(calls, packed, timeout or inf):
-            if answer.memory_round is not None and answer.reply.error is None:
-                self._kept[answer.reply.site] = answer.memory_round
-            yield self.wire.unpack(answer.reply)
-
-    def test(self, messages: Mapping[str, Broadcast], saved: int | None) -> Iterator[Reply]:
-        """Has sites judge their test volumes.
-
-        Args:
-            messages: the weights to judge, by site.
-            saved: reconstructions each keeps at home; None keeps all.
-        """
-        packed = {site: self.wire.pack(message) for site, message in messages.items()}
-        calls = {site: self._build_header("test", site, saved=saved) for site in messages}
-        for answer in self._send(calls, packed, inf):
-            yield answer.reply
+        """Return the sites' replies in sorted order; a failed site replies with `error`."""
+        headers = {site: self._build_header(op, site) for site in messages}
+        for response in self._send(headers, messages, timeout or inf):
+            reply = response.reply
+            if response.memory_round is not None and reply.error is None:
+                self._memory_rounds[reply.site] = response.memory_round
+            yield reply
 
     def snapshot(self) -> Mapping[str, int]:
-        """Gives the round each site's memory was last written in."""
-        return dict(self._kept)
+        """Return the round each site's memory was last written in."""
+        return dict(self._memory_rounds)
 
     def restore(self, snapshot: Mapping[str, int]) -> None:
-        """Goes back to the memories of a snapshot: the next calls name them."""
-        self._kept = dict(snapshot)
+        """Go back to the memories of a snapshot: the next calls name them."""
+        self._memory_rounds = dict(snapshot)
 
     def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
-        """Notes what may be needed again; sites drop the rest at their next training."""
-        self._keep = list(kept)
+        """Note what may be needed again; sites drop the rest at their next training."""
+        self._kept = list(kept)
 
     def close(self) -> None:
-        """Has nothing to let go of: the sites run for themselves."""
+        """Do nothing: the sites run for themselves."""
 
     def _send(
-        self, calls: Mapping[str, CallHeader], messages: Mapping[str, Broadcast], timeout: float
+        self, headers: Mapping[str, CallHeader], messages: Mapping[str, Broadcast], timeout: float
     ) -> Iterator[Response]:
-        return self._connected.transport.send(calls, messages, timeout, self.patience)
+        return self._connected.transport.send(headers, messages, timeout, self.patience)
 
     @property
     def _connected(self) -> Connection:
-        if self.reach is None:
+        if self.connection is None:
             raise SiteFailed(f"engine={self.via}: sites can be called from the coordinator only.")
-        return self.reach
+        return self.connection
 
-    def _build_header(self, op: Any, site: str, **more: Any) -> CallHeader:
-        share, way = self.workloads.get(site, Workload(1)), self._connected
+    def _build_header(self, op: Any, site: str, splits: Sequence[str] = ()) -> CallHeader:
+        workload, connection = self.workloads.get(site, Workload(1)), self._connected
+        snapshots = (*self._kept, self._memory_rounds)
         return CallHeader(
-            op, __version__, way.config_hash, way.run_id,
-            memory_round=self._kept.get(site),
-            kept_rounds=sorted({s[site] for s in (*self._keep, self._kept) if site in s}),
-            epochs=share.epochs, steps=share.steps, **more,
-        )  # fmt: skip
+            op,
+            __version__,
+            connection.config_hash,
+            connection.run_id,
+            memory_round=self._memory_rounds.get(site),
+            kept_rounds=sorted({rounds[site] for rounds in snapshots if site in rounds}),
+            epochs=workload.epochs,
+            steps=workload.steps,
+            splits=splits,
+        )

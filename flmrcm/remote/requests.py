@@ -14,8 +14,7 @@ from flmrcm.config.travelling import build_run_id, hash_travelling_config, selec
 from flmrcm.errors import FlmrcmError
 from flmrcm.files import write_atomically
 from flmrcm.logs import log_to_terminal
-from flmrcm.remote.connection import Transport
-from flmrcm.remote.engine import Connection
+from flmrcm.remote.connection import Connection, Transport
 
 Train = Callable[[DictConfig, Path, bool, Callable[[Setup], Connection]], None]
 """Trains a config in a folder, perhaps from where an earlier try ended, over a connection."""

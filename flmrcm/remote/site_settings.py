@@ -8,13 +8,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from flmrcm.config.check import IN_PROCESS, check_config
+from flmrcm.config.check import check_config
 from flmrcm.config.clients import build_clients
+from flmrcm.config.federation import IN_PROCESS
 from flmrcm.config.policies import read_policy
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.errors import ConfigErrors, SiteRefuses, require
 from flmrcm.federation.client import Client
-from flmrcm.federation.policy import SitePolicy
+from flmrcm.middleware.policy import SitePolicy
 
 log = logging.getLogger(__name__)
 
@@ -59,34 +60,35 @@ class SiteSettings:
         """Gives a path that the file names."""
         return self.folder / Path(name).expanduser()
 
-    def build_client(self, config: Mapping[str, Any], experiment: str) -> Client:
-        """Gives the client of a run.
+    def build_folder(self, run_id: str) -> Path:
+        """Return where the site keeps what it notes about a run."""
+        return self.resolve_path("runs") / run_id / "sites" / self.site
+
+    def build_client(self, config: Mapping[str, Any], run_id: str) -> Client:
+        """Return the client of a run.
 
         Args:
             config: as it travelled.
-            experiment: the run's own books and reconstructions lie under it.
+            run_id: what the site notes and keeps of the run lies under it.
 
         Raises:
-            ConfigErrors: the run doesn't know the site, or the file says what can't be.
-            SiteRefuses: its policy can't be read.
+            ConfigErrors: the run does not know the site, or the file says what cannot be.
+            SiteRefuses: its policy cannot be read.
         """
         if self.site not in config["sites"]:
             known = ", ".join(sorted(config["sites"]))
             raise ConfigErrors([f"site {self.site}: the run has none of that name, but {known}."])
-        parts = check_config(OmegaConf.create(self._complete_config(config)))
+        setup = check_config(OmegaConf.create(self._complete_config(config)))
         policies = {self.site: self._read_policy()} if self.policy else {}
-        folder = self.resolve_path("runs") / experiment
-        parts = replace(
-            parts, policies=policies, config={**parts.config, "engine": config["engine"]}
-        )
-        return build_clients(parts, folder, lambda _: None)[self.site]
+        folder = self.resolve_path("runs") / run_id
+        return build_clients(replace(setup, policies=policies), folder, lambda _: None)[self.site]
 
     def _read_policy(self) -> SitePolicy:
         try:
             return read_policy(self.resolve_path(self.policy or ""))
         except ConfigErrors as error:
             log.error("%s", error)
-            why = "its house policy can't be read; its own log tells why."
+            why = "its site policy can't be read; its own log says why."
             raise SiteRefuses(why) from None  # the error names a path
 
     def _complete_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +103,7 @@ class SiteSettings:
             "data": {**config["data"], "cache": "off"},
             "data_dir": None,
             "scenario": None,
-            "test": {"checkpoint": "last"},
+            "test": {**config["test"], "checkpoint": "last"},
         }
 
     def _locate_data(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from flmrcm.federation.journal import Journal
-from flmrcm.federation.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
+from flmrcm.middleware.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
 
 
 def find_ledger_runs(folders: Iterable[Path]) -> list[Path]:

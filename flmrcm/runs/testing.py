@@ -1,15 +1,17 @@
-"""The end of a run: every site's test split judged, scores and reconstructions kept."""
+"""The end of a run and `flmrcm evaluate`: test splits scored, reconstructions kept."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from flmrcm.config.clients import RECONSTRUCTIONS
+from flmrcm.config.setup import Setup
 from flmrcm.data.site import Site
 from flmrcm.federation.checkpoint import Checkpoint
-from flmrcm.federation.ledger import LEDGER, Ledger, list_received, list_sent
-from flmrcm.federation.test_scores import RECONSTRUCTED, name_scores
+from flmrcm.federation.rounds import Rounds
+from flmrcm.federation.site_facts import SiteFacts
+from flmrcm.federation.volume_scores import RECONSTRUCTED, name_scores
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore, average_scores
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_BY_RUNS, ScoreTable, save_volumes
@@ -18,16 +20,21 @@ from flmrcm.types import Broadcast, Measurement
 
 log = logging.getLogger(__name__)
 
+SCORES = "scores.csv"
+
+Scored = tuple[str, str, list[VolumeScore]]
+"""Method, site, scores of its volumes."""
+
 
 @dataclass(frozen=True)
 class CheckpointTest:
-    """What to judge, and what to keep of it.
+    """What of a checkpoint is tested, and what is kept of it; no federation is needed.
 
     Attributes:
         method: what the reconstructions' rows are called.
         split: train | val | test.
         kinds: what is saved of each volume; none saves nothing.
-        most: volumes saved per site; None saves all.
+        max_volumes: volumes saved per site; None saves all.
     """
 
     method: str
@@ -36,50 +43,90 @@ class CheckpointTest:
     max_volumes: int | None = None
 
     def run(
-        self, judge: Evaluator, module: ReconModule, sites: Mapping[str, Site], folder: Path
-    ) -> Iterator[tuple[str, str, list[VolumeScore]]]:
-        """Judges each site that has the split; gives (method, site, scores) as they come."""
-        table = ScoreTable(folder / "scores.csv")
+        self, evaluator: Evaluator, module: ReconModule, sites: Mapping[str, Site], folder: Path
+    ) -> Iterator[Scored]:
+        """Score each site that has the split, and return the scores as they come."""
+        table = ScoreTable(folder / SCORES)
         for name, site in sites.items():
             if not site.has(self.split):
-                log.warning("site %s has no split '%s'; it isn't judged", name, self.split)
+                log.warning("site %s has no split '%s'; it is not scored", name, self.split)
                 continue
-            for method, scores in zip(
-                (self.method, ZERO_FILLED), judge.test(module, site, self.split), strict=True
-            ):
+            both = evaluator.test(module, site, self.split)
+            for method, scores in zip((self.method, ZERO_FILLED), both, strict=True):
                 table.add(method, name, scores)
                 yield method, name, scores
             if self.kinds and self.max_volumes != 0:
-                predictions = judge.predict(module, site, self.split)
-                save_volumes(
-                    predictions, folder / "reconstructions" / name, self.kinds, self.max_volumes
-                )
+                predictions = evaluator.predict(module, site, self.split)
+                place = folder / RECONSTRUCTIONS / name
+                save_volumes(predictions, place, self.kinds, self.max_volumes)
 
-    def run_at_sites(
-        self, engine: Any, checkpoint: Checkpoint, sites: Sequence[str], folder: Path
-    ) -> Iterator[tuple[str, str, list[VolumeScore]]]:
-        """Has each site judge its own test volumes, whose images and names stay with it."""
-        table, ledger = ScoreTable(folder / "scores.csv"), Ledger(folder / LEDGER)
-        messages = dict.fromkeys(sites, Broadcast(checkpoint.round, checkpoint.weights))
-        for reply in engine.judge(messages, self.max_volumes):
-            message, wire = messages[reply.site], engine.wire
-            ledger.write(list_sent("test", reply.site, message, wire))
-            ledger.write(list_received("test", message.round, reply, wire))
+
+def score_sites(
+    setup: Setup,
+    rounds: Rounds,
+    facts: Mapping[str, SiteFacts],
+    checkpoint: Checkpoint,
+    folder: Path,
+) -> Iterator[Scored]:
+    """Have every site score its own test volumes, and return the scores as they come.
+
+    Args:
+        setup: checked.
+        rounds: the federation, which has ended.
+        facts: of the sites that joined.
+        checkpoint: whose weights, and sites' memories, are tested.
+        folder: the run's.
+    """
+    table, engine = ScoreTable(folder / SCORES), rounds.engine
+    engine.restore(checkpoint.memory)
+    message = Broadcast(checkpoint.round, checkpoint.weights)
+    for sites in _group_sites(setup, facts):
+        for exchange in rounds.chain.call(engine, "test", dict.fromkeys(sites, message)):
+            reply = exchange.reply
             if reply.error is not None:
-                log.warning("%s It isn't judged.", reply.error)
+                log.warning("%s It is not tested.", reply.error)
                 continue
-            scores = name_scores(reply.site, reply.metrics)
-            for method, own in {self.method: RECONSTRUCTED, ZERO_FILLED: ZERO_FILLED}.items():
+            volumes = _list_volumes(setup.sites[reply.site]) if engine.data_is_local else ()
+            scores = name_scores(reply.site, reply.metrics, volumes)
+            names = {setup.strategy.name: RECONSTRUCTED, ZERO_FILLED: ZERO_FILLED}
+            for method, own in names.items():
                 table.add(method, reply.site, scores[own])
                 yield method, reply.site, scores[own]
+
+
+def describe_weights(setup: Setup, checkpoint: Checkpoint) -> dict[str, str]:
+    """Return, for each site, with which weights it is tested, where not all of them are shared."""
+    if not setup.strategy.private:
+        return {}
+    return {
+        name: "its private weights over the shared ones"
+        if name in checkpoint.memory
+        else "the shared weights, completed from the run's initial ones: it has no private weights"
+        for name in setup.sites
+    }
 
 
 def build_measurements(
     round_: int, split: str, method: str, site: str, scores: list[VolumeScore]
 ) -> list[Measurement]:
-    """Gives means over volumes as journal rows; zero-filled ones under their own metric names."""
+    """Return means over volumes as journal rows; zero-filled ones under their own metric names."""
     prefix = "zero_filled_" if method == ZERO_FILLED else ""
     return [
         Measurement(round_, split, site, f"{prefix}{metric}", convention, value)
         for (metric, convention), value in average_scores(scores).items()
     ]
+
+
+def _group_sites(setup: Setup, facts: Mapping[str, SiteFacts]) -> Iterator[list[str]]:
+    """Return the sites that took part, then the others; those without test volumes are named."""
+    first = set(setup.plan.validation_sites)
+    absent = [name for name in setup.sites if name in facts and not facts[name].has("test")]
+    for name in absent:
+        log.warning("site %s has no split 'test'; it is not scored", name)
+    present = [name for name in setup.sites if name not in absent]
+    yield [name for name in present if name in first]
+    yield [name for name in present if name not in first]
+
+
+def _list_volumes(site: Site) -> list[str]:
+    return sorted({f"{volume.site}/{volume.name}" for volume, _ in site.slices("test").examples})

@@ -1,8 +1,8 @@
-"""One run, from its first round to its judgement."""
+"""One run, from its first round to its test."""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,24 +11,24 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from flmrcm.config.build import Builder
-from flmrcm.config.check import build_engine, build_rounds, check_config, prepare_data
+from flmrcm.config.check import check_config
+from flmrcm.config.clients import RECONSTRUCTIONS
+from flmrcm.config.federation import build_engine, build_remote_engine, build_rounds, join_sites
 from flmrcm.config.setup import Setup
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import read_checkpoint
-from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
-from flmrcm.federation.ledger import LEDGER, Ledger
-from flmrcm.federation.rounds import BEST_BY
-from flmrcm.learning.scoring import Evaluator
+from flmrcm.federation.rounds import BEST_BY, Rounds
+from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.logs import log_to_file
-from flmrcm.remote.engine import Connection
-from flmrcm.remote.joining import join_sites
+from flmrcm.middleware.ledger import LEDGER, Ledger
+from flmrcm.remote.connection import Connection
 from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
 from flmrcm.reports.tables.terminal import build_score_table, read_score_file
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.testing import CheckpointTest, build_measurements
+from flmrcm.runs.testing import build_measurements, describe_weights, score_sites
 from flmrcm.tracking.live import LiveView
 from flmrcm.tracking.run_info import RunInfo, describe_training
 
@@ -91,58 +91,50 @@ def train_at_coordinator(
 
 
 def _train_and_test(
-    parts: Setup, folder: RunFolder, connect: Callable[[Setup], Connection] | None
+    setup: Setup, folder: RunFolder, connect: Callable[[Setup], Connection] | None
 ) -> None:
-    facts = {} if connect else prepare_data(parts)
-    journal = Journal(folder.path / "journal.csv")
-    info = describe_run(parts, folder.path)
-    with ExitStack() as stack:
-        live = stack.enter_context(LiveView(parts.plan.rounds, list(parts.plan.validation_sites)))
-        trackers = [live, *build_trackers(parts.config["logger"], info)]
-        if connect:
-            engine, facts = join_sites(parts, connect(parts), Ledger(folder.path / LEDGER))
-        else:
-            engine = build_engine(parts, folder.path, live)
-        federation = build_rounds(parts, engine, facts, folder.path, trackers)
-        prints = {name: fact.fingerprint for name, fact in facts.items() if name in parts.sites}
+    path = folder.path
+    live = LiveView(setup.plan.rounds, list(setup.plan.validation_sites))
+    if connect:
+        engine = build_remote_engine(setup, connect(setup))
+    else:
+        engine = build_engine(setup, path, live)
+    facts = join_sites(setup, engine, Ledger(path / LEDGER))
+    with live, closing(engine):
+        trackers = [live, *build_trackers(setup.config["logger"], describe_run(setup, path))]
+        rounds = build_rounds(setup, engine, facts, path, trackers)
+        prints = {name: fact.fingerprint for name, fact in facts.items() if name in setup.sites}
         folder.write_environment(
-            device="gpu" if parts.compute.on_gpu else "cpu",
+            device="gpu" if setup.compute.on_gpu else "cpu",
             site_fingerprints=prints,
-            aligned_with=parts.aligned_with,
+            aligned_with=setup.aligned_with,
         )
-        with closing(federation.engine):
-            federation.run(parts.module.model.state_dict())
-        panels = run_final_test(parts, folder, trackers, engine)
-        rows = journal.read()
+        rounds.run(setup.module.model.state_dict())
+        _test(setup, rounds, facts, path)
+        panels, rows = _draw_panels(setup.strategy.name, path), rounds.journal.read()
         for tracker in trackers:
             tracker.close(rows, panels)
 
 
-def run_final_test(
-    parts: Setup, folder: RunFolder, trackers: Sequence[Tracker], engine: Engine
-) -> dict[str, Path]:
-    """Judges the chosen checkpoint on every site's test split, and draws a panel for each."""
-    settings = parts.config["test"]
-    checkpoint = read_checkpoint(folder.path / "checkpoints" / f"{settings['checkpoint']}.pt")
-    parts.module.model.load_state_dict(dict(checkpoint.weights))
-    judgement = CheckpointTest(parts.strategy.name, max_volumes=settings["saved_volumes"])
-    journal, panels = Journal(folder.path / "journal.csv"), dict[str, Path]()
-    training_first = sorted(parts.sites, key=lambda name: name not in parts.plan.validation_sites)
-    sites = {name: parts.sites[name] for name in training_first}
-    if engine.data_is_local:
-        judged = judgement.run(Evaluator(parts.compute), parts.module, sites, folder.path)
-    else:
-        judged = judgement.run_at_sites(engine, checkpoint, list(sites), folder.path)
-    for method, site, scores in judged:
+def _test(setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path) -> None:
+    """Test the chosen checkpoint on every site's test split."""
+    name = setup.config["test"]["checkpoint"]
+    checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.pt")
+    for site, weights in describe_weights(setup, checkpoint).items():
+        log.info("site %s is tested with %s", site, weights)
+    for method, site, scores in score_sites(setup, rounds, facts, checkpoint, folder):
         rows = build_measurements(checkpoint.round, "test", method, site, scores)
-        journal.write(rows)
-        for tracker in trackers:
+        rounds.journal.write(rows)
+        for tracker in rounds.trackers:
             tracker.log(rows)
-    for volume_folder in sorted((folder.path / "reconstructions").glob("*/")):
-        path = folder.path / "panels" / f"{volume_folder.name}.png"
-        volumes = sorted(volume_folder.rglob("*.h5"))
-        draw_panel({parts.strategy.name: volumes[0]}, path)
-        panels[volume_folder.name] = path
+
+
+def _draw_panels(method: str, folder: Path) -> dict[str, Path]:
+    """Draw the first saved volume of each site; return the pictures by site."""
+    panels: dict[str, Path] = {}
+    for place in sorted((folder / RECONSTRUCTIONS).glob("*/")):
+        panels[place.name] = folder / "panels" / f"{place.name}.png"
+        draw_panel({method: min(place.rglob("*.h5"))}, panels[place.name])
     return panels
 
 

@@ -3,13 +3,27 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from torch import Tensor
 
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.strategies.aggregation import WEIGHTINGS
-from flmrcm.types import Batch, Broadcast, Learner, Reply, ServerState, SiteContext, Step, Weights
+from flmrcm.types import (
+    Batch,
+    Broadcast,
+    Learner,
+    Memory,
+    Reply,
+    ServerState,
+    SiteContext,
+    Step,
+    Weights,
+)
+
+PRIVATE = "private"
+"""The kind under which a site's memory keeps the weights that never leave it."""
 
 
 class LocalRule:
@@ -46,16 +60,20 @@ class Strategy(ABC):
         name: how results call it.
         target: the site the others align with or are judged on; it may take no part in training.
         weighting: `uniform` averages the sites alike (published), `examples` by training slices.
+        private: patterns of weights that stay at each site, such as `up_conv.*`; `*` stands for any
+            text. Every site starts them from the run's initial weights.
 
     Raises:
         ConfigErrors: an unknown weighting.
     """
 
     needs_target: ClassVar[bool] = False
+    needs_latents: ClassVar[bool] = False
 
     name: str = ""
     target: str | None = None
     weighting: str = "uniform"
+    private: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if problems := check_choice("strategy.weighting", self.weighting, WEIGHTINGS):
@@ -87,8 +105,15 @@ class Strategy(ABC):
         return False
 
     def is_shared(self, name: str) -> bool:
-        """Tells whether a weight travels; the others stay private."""
-        return True
+        """Return whether a weight travels; the others stay private."""
+        return not any(fnmatchcase(name, pattern) for pattern in self.private)
+
+    def personal_weights(self, memory: Memory, shared: Weights) -> Weights:
+        """Return what a site is validated and tested with: its private weights over the shared.
+
+        What neither holds is taken from the run's initial weights.
+        """
+        return {**shared, **memory.tensors.get(PRIVATE, {})}
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Gives the state before the first round."""

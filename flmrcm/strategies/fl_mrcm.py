@@ -53,6 +53,7 @@ class FLMRCM(FedAvg):
     """
 
     needs_target: ClassVar[bool] = True
+    needs_latents: ClassVar[bool] = True
 
     weight: float = 1.0
     alignment: str = "images"

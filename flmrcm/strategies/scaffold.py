@@ -88,7 +88,7 @@ class ControlledTraining(LocalRule):
         """Corrects the gradients in place."""
         self.n_steps += 1
         for name, parameter in module.model.named_parameters():
-            if parameter.grad is None:
+            if parameter.grad is None or name not in self.correction:  # a private weight
                 continue
             raw = parameter.grad.detach().double()
             self.sums[name] = self.sums[name] + raw if name in self.sums else raw

@@ -1,182 +1,188 @@
 """(a) what the framework adds to a round; (b) what our arithmetic saves against the published."""
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from typing import NamedTuple
+from unittest.mock import patch
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from benchmarks.bare import Share, bare_round, shares_of
-from benchmarks.bed import TRAINING, Bed, Ran, fl_mr, fl_mrcm
-from benchmarks.results import Pair, Result, clocked, in_turn, page_faults
-from flmrcm.strategies.base import LocalRule, Strategy
-from flmrcm.strategies.fl_mrcm import FLMRCM, Alignment
-from flmrcm.types import Batch, SiteContext, Step, Weights
+from benchmarks.fixtures import SEED, TARGET, TINY, Fixture, Size, make_federation, make_fixture
+from benchmarks.measurement import Figure, count_flops, make_ratio, measure_in_turn, time_once
+from flmrcm.federation.checkpoint import CheckpointFolder
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.learning.module import ReconModule
+from flmrcm.models.discriminator import build_discriminator
+from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.seeding import seed_for, seeded
+from flmrcm.types import Batch, Weights
 
-TARGET = "target"
-OVERHEAD_AT_MOST = 1.05
-DECODER_AT_LEAST, LATENTS_AT_LEAST = 1.2, 1.5
-
-
-class Size(NamedTuple):
-    """How big the measured rounds are."""
-
-    image: int
-    channels: int
-    slices: int
-    repeats: int
+CPU = torch.device("cpu")
+OVERHEAD, ARITHMETIC = Size(128, 32, 16, 7), Size(128, 32, 4, 5)
+RATE, CODES = 1e-4, torch.tensor([[0.0, 1.0], [1.0, 0.0]])  # a source's code, a target's
 
 
-TINY = Size(32, 4, 4, 2)
-OVERHEAD = Size(128, 32, 16, 7)
-ARITHMETIC = Size(128, 32, 4, 5)
+class Run(NamedTuple):
+    """What a round took, and a fingerprint of all bits of the weights it ended with."""
+
+    seconds: float
+    page_faults: int
+    fingerprint: str
 
 
-def overhead(folder: Path, quick: bool) -> list[Result]:
-    """(a) One round over a source and the target through the framework, and bare."""
+def measure_round_overhead(folder: Path, quick: bool) -> list[Figure]:
+    """Return framework / bare loop for a round over a source and the target."""
     size = TINY if quick else OVERHEAD
-    bed = overhead_bed(folder, size)
-    return [
-        row
-        for strategy in (fl_mr(TARGET), fl_mrcm(TARGET))
-        for row in _overhead_of(Compared(bed, strategy), size.repeats)
-    ]
-
-
-def overhead_bed(folder: Path, size: Size) -> Bed:
-    """Gives a source and a target that both train, their slices in RAM."""
     slices = {"source": size.slices, TARGET: size.slices}
-    return Bed(folder, slices, tuple(slices), size.image, size.channels)
+    words = (f"model.channels={size.channels}", "data.cache=ram")
+    figures: list[Figure] = []
+    for word in ("strategy=fl_mr", "strategy=fl_mrcm"):
+        fixture = make_fixture(folder, slices, size.image, *words, word)
+        runs = measure_in_turn(
+            {
+                "whole": partial(measure_round, fixture),
+                "lean": partial(measure_lean_round, fixture),
+                "bare": partial(measure_run, make_bare_round(fixture)),
+            },
+            1 + size.repeats,
+        )
+        require_equal(*runs.values())
+        whole, lean, bare = ([run.seconds for run in each[1:]] for each in runs.values())
+        faults = {way: median(run.page_faults for run in each[1:]) for way, each in runs.items()}
+        note = f"no files; page faults {faults['lean']:,.0f} against {faults['bare']:,.0f}"
+        files = median(a - b for a, b in zip(whole, lean, strict=True))
+        name = f"{fixture.parts.strategy.name} round / bare loop"
+        figures += [
+            make_ratio(name, lean, bare, "≤ 1.05", note),
+            make_ratio(f"{name}, files included", whole, bare, note=f"files take {files:.2f} s"),
+        ]
+    return figures
 
 
-class Compared:
-    """The same round twice: through the framework, and bare.
-
-    Args:
-        bed: the sites.
-        strategy: FL-MR, or FL-MRCM on images.
-    """
-
-    def __init__(self, bed: Bed, strategy: Strategy) -> None:
-        self.bed, self.strategy = bed, strategy
-        self.shares = self.prepared()
-        self.model = bed.module().model
-        self.start = {name: t.clone() for name, t in self.model.state_dict().items()}
-        self.rounds: list[Ran] = []
-        self.bare_faults = 0
-
-    def framework(self) -> float:
-        """Runs the framework's round, notes how it went and gives its seconds."""
-        self.rounds.append(self.bed.one_round(self.strategy))
-        return self.rounds[-1].seconds
-
-    def bare(self) -> Weights:
-        """Gives the weights after the bare round."""
-        faults = page_faults()
-        weights = bare_round(self.model, self.start, self.shares)
-        self.bare_faults = page_faults() - faults
-        return weights
-
-    def prepared(self) -> list[Share]:
-        """Gives what the bare loop finds in memory."""
-        return shares_of(self.bed, TARGET if self.strategy.needs_target_images else None)
-
-    def check_equal(self) -> None:
-        """Makes sure that both do the same: their weights end equal, bit for bit.
-
-        Raises:
-            ValueError: they don't, so that their times can't be compared.
-        """
-        ours, bare = self.bed.one_round(self.strategy).weights, self.bare()
-        wrong = [name for name in bare if not torch.equal(ours[name], bare[name])]
-        if wrong:
-            raise ValueError(f"{self.strategy.name}: framework and bare loop differ in {wrong}")
+def measure_round(fixture: Fixture) -> Run:
+    """Return what the first round takes in the framework."""
+    federation = make_federation(fixture)
+    return measure_run(lambda: federation.run(fixture.initial).weights)
 
 
-def _overhead_of(compared: Compared, repeats: int) -> list[Result]:
-    compared.check_equal()
-    whole = in_turn(compared.framework, clocked(compared.bare), repeats)
-    files = [ran.files for ran in compared.rounds[-repeats:]]
-    lean = Pair([a - f for a, f in zip(whole.first, files, strict=True)], whole.second)
-    extra = median(a - b for a, b in zip(lean.first, lean.second, strict=True))
-    batches = median(clocked(compared.prepared)() for _ in range(repeats))
-    label = f"{compared.strategy.name} round / bare loop"
-    note = (
-        f"weights end equal, bit for bit; files not counted; {1e3 * extra:+.0f} ms on "
-        f"{median(lean.second):.2f} s, of which making batches takes {1e3 * batches:.0f} ms; "
-        f"page faults {median(ran.faults for ran in compared.rounds[-repeats:]):,.0f} against "
-        f"{compared.bare_faults:,}"
-    )
-    files_note = f"checkpoint and memories take {median(files):.2f} s a round, however long it is"
-    raw = {"framework": whole.first, "bare": whole.second, "files": files}
-    return [
-        Result("a", label, lean.ratio, "×", at_most=OVERHEAD_AT_MOST, note=note, raw=raw),
-        Result("a", f"{label}, files included", whole.ratio, "×", note=files_note),
-    ]
+def measure_run(work: Callable[[], Weights]) -> Run:
+    """Return what the work takes."""
+    faults = getrusage(RUSAGE_SELF).ru_minflt
+    weights, seconds = time_once(work)
+    faults = getrusage(RUSAGE_SELF).ru_minflt - faults
+    bits = b"".join(weights[name].numpy().tobytes() for name in sorted(weights))
+    return Run(seconds, faults, blake2b(bits).hexdigest())
 
 
-class PublishedFLMRCM(FLMRCM):
-    """FL-MRCM as the published code computes it: the target's images go through the decoder."""
-
-    def local_rule(self, site: SiteContext) -> LocalRule:
-        """Gives alignment that decodes in vain."""
-        return LocalRule() if site.is_target else _Decoding(self, site)
+def measure_lean_round(fixture: Fixture) -> Run:
+    """Return what the first round takes where neither checkpoint nor memories are written."""
+    with patch.object(CheckpointFolder, "save", return_value=[]), patch.object(MemoryStore, "save"):
+        return measure_round(fixture)
 
 
-class _Decoding(Alignment):
-    def extend(self, step: Step, batch: Batch) -> Step:
-        """Takes the target's latents from the whole network."""
-        companion = next(self.site.target or iter(()))
-        return {**step, "target_latent": self.site.module.model(companion).latent}
+def require_equal(*ways: Sequence[Run]) -> None:
+    """Raise a ValueError unless all runs end with the same weights, bit for bit."""
+    if len({run.fingerprint for runs in ways for run in runs}) > 1:
+        raise ValueError("the weights of two ways differ: their times can't be compared.")
 
 
-def published() -> PublishedFLMRCM:
-    """Gives the published arithmetic with the numbers of ours."""
-    return PublishedFLMRCM(**vars(fl_mrcm(TARGET)))
+def make_bare_round(fixture: Fixture) -> Callable[[], Weights]:
+    """Return round 0 as one would write it without a framework: plain PyTorch, data in memory."""
+    model, start = fixture.parts.module.model, fixture.initial
+    trainings = [make_training(fixture, name) for name in fixture.parts.plan.participants]
+
+    def run() -> Weights:
+        ends: list[Weights] = []
+        for train in trainings:
+            model.load_state_dict(start)
+            train(model)
+            ends.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return {k: torch.stack([end[k].double() for end in ends]).mean(0).float() for k in start}
+
+    return run
 
 
-def arithmetic(folder: Path, quick: bool) -> list[Result]:
-    """(b) The published arithmetic over ours, at three sources, a target and two local epochs."""
+def make_training(fixture: Fixture, name: str) -> Callable[[Reconstructor], None]:
+    """Return a site's training in round 0; sources are aligned where the strategy shows images."""
+    strategy, sites = fixture.parts.strategy, fixture.parts.sites
+    site, target = sites[name], sites[TARGET]
+    batches = [site.prepare_batch(raw, CPU) for raw in site.train_dataloader()]
+    companions, critic = list[Batch | None]([None] * len(batches)), None
+    if strategy.needs_target_images and site is not target:
+        raws = target.target_batches(site.n_examples, strategy.target_sampling, 0, name)
+        companions = [target.prepare_batch(raw, CPU) for raw in raws]
+        with seeded(seed_for(SEED, name, 0), "discriminator"):
+            critic = build_discriminator(fixture.parts.module.latent_size)
+
+    def train(model: Reconstructor) -> None:
+        model.train()
+        optimizer = torch.optim.RMSprop(model.parameters(), lr=RATE)
+        align = make_alignment(deepcopy(critic)) if critic else None
+        for batch, companion in zip(batches, companions, strict=True):
+            image, latent = model(batch)
+            loss = F.l1_loss(image, batch.target)
+            if align and companion:
+                loss = loss + align(latent, model.encode(companion))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return train
+
+
+def make_alignment(critic: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what trains the critic on a source's and a target's latents, then returns a loss."""
+    optimizer = torch.optim.RMSprop(critic.parameters(), lr=10 * RATE)
+
+    def discriminate(source: Tensor, target: Tensor, codes: Tensor) -> Tensor:
+        logits = [critic(source), critic(target)]
+        pairs = ((each, code.expand_as(each)) for each, code in zip(logits, codes, strict=True))
+        return torch.stack([F.binary_cross_entropy_with_logits(*pair) for pair in pairs]).mean()
+
+    def align(source: Tensor, target: Tensor) -> Tensor:
+        critic.requires_grad_(True)
+        loss = discriminate(source.detach(), target.detach(), CODES)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        critic.requires_grad_(False)
+        return discriminate(source, target, CODES.flip(0))
+
+    return align
+
+
+def measure_arithmetic(folder: Path, quick: bool) -> list[Figure]:
+    """Return published arithmetic / ours for three sources, a target and two local epochs."""
     size = TINY if quick else ARITHMETIC
-    sources = ("source_1", "source_2", "source_3")
-    slices: dict[str, int] = dict.fromkeys((*sources, TARGET), size.slices)
-    training = replace(TRAINING, epochs=2)
-    bed = Bed(folder, slices, sources, size.image, size.channels, training=training)
-    flops = _flops(bed, published())
-    return [
-        _against_published(bed, flops, alignment, at_least, size.repeats)
-        for alignment, at_least in (("images", DECODER_AT_LEAST), ("latents", LATENTS_AT_LEAST))
-    ]
+    slices = {**{f"source_{number}": size.slices for number in (1, 2, 3)}, TARGET: size.slices}
+    words = (f"model.channels={size.channels}", "data.cache=ram", "participants=others")
+    words = (*words, "local.epochs=2", "strategy=fl_mrcm")
+    ours = {
+        name: make_fixture(folder, slices, size.image, *words, f"strategy.alignment={name}")
+        for name in ("images", "latents")
+    }
+    ways = {name: partial(measure_lean_round, fixture) for name, fixture in ours.items()}
+    ways["published"] = partial(measure_published_round, ours["images"])
+    flops = {name: count_flops(way) for name, way in ways.items()}
+    runs = measure_in_turn(ways, size.repeats)
+    require_equal(runs["published"], runs["images"])
+    seconds = {name: [run.seconds for run in each] for name, each in runs.items()}
+    figures: list[Figure] = []
+    for way, target in (("images", "≥ 1.2"), ("latents", "≥ 1.5")):
+        name = f"published FL-MRCM / ours, {way}"
+        note = f"counted operations allow {flops['published'] / flops[way]:.2f} ×"
+        figures.append(make_ratio(name, seconds["published"], seconds[way], target, note))
+    return figures
 
 
-def _against_published(
-    bed: Bed, flops: float, alignment: str, at_least: float, repeats: int
-) -> Result:
-    ours = fl_mrcm(TARGET, alignment)
-    theirs = partial(_without_files, bed, published())
-    pair = in_turn(theirs, partial(_without_files, bed, ours), repeats)
-    saved = flops / _flops(bed, ours)
-    survey = ", survey included, the target doesn't train" if alignment == "latents" else ""
-    return Result(
-        "b",
-        f"published FL-MRCM / ours ({alignment})",
-        pair.ratio,
-        "×",
-        at_least=at_least,
-        note=f"files not counted{survey}; counted operations allow {saved:.2f} ×",
-        raw=pair.raw,
-    )
-
-
-def _without_files(bed: Bed, strategy: Strategy) -> float:
-    ran = bed.one_round(strategy)
-    return ran.seconds - ran.files
-
-
-def _flops(bed: Bed, strategy: Strategy) -> float:
-    with FlopCounterMode(display=False) as counter:
-        bed.one_round(strategy)
-    return float(counter.get_total_flops())
+def measure_published_round(fixture: Fixture) -> Run:
+    """Return what a round takes as the published code computes it: it decodes in vain."""
+    with patch.object(ReconModule, "encode", lambda module, batch: module.model(batch).latent):
+        return measure_lean_round(fixture)

@@ -1,163 +1,135 @@
-"""(g) what more sites cost, of equal total data; each count in a process of its own.
+"""(g) what more sites cost; (engines) what an engine costs; (coordinator) what it does itself."""
 
-`python -m benchmarks.scaling '<json of a Trial>'` runs one of them and prints what it took.
-"""
-
-import json
-import sys
+import os
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from itertools import chain, product
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
-from benchmarks import fresh
-from benchmarks.bed import LOADING, ONE_ROUND, Bed, fl_mrcm
-from benchmarks.results import Result
-from flmrcm.types import Measurement
+from benchmarks.fixtures import TARGET, make_federation, make_fixture
+from benchmarks.measurement import (
+    ONE_THREAD,
+    Figure,
+    K,
+    make_median,
+    make_ratio,
+    measure_in_turn,
+    read_held_memory,
+    read_peak_memory,
+    read_rounds,
+    run_alone,
+)
+from flmrcm.engines.in_process import InProcess
+from flmrcm.federation.engine import Operation
+from flmrcm.strategies.robust import AGGREGATIONS
+from flmrcm.types import Broadcast, Reply
 
-COUNTS = (4, 16, 64)
-AT_MOST = 1.1
-REPEATS = 2
-TARGET = "target"
-BUDGETS = {"disk": 0.0, "ram": float("inf")}
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One count of sites.
-
-    Args:
-        sites: that train; the target only lends its images.
-        store: `disk` or `ram`, where private memories wait.
-        slices: of all training sites together.
-        image: height and width, pixels.
-        channels: of the U-Net's first level.
-        rounds: the first isn't timed.
-    """
-
-    sites: int = 4
-    store: str = "disk"
-    slices: int = 2048
-    image: int = 128
-    channels: int = 8
-    rounds: int = 2
+COUNTS, ON_DISK = (4, 16, 64), "compute.memory_budget=0"
+ENGINES: dict[str, tuple[str, ...]] = {"in process": ("engine=in_process",)}
+if find_spec("ray"):
+    ENGINES["Ray, 1 actor"] = ("engine=ray", "engine.actors=1")
+    ENGINES["Ray, 2 actors"] = ("engine=ray", "engine.actors=2")
 
 
-FULL, TINY = Trial(), Trial(slices=8, image=32, rounds=2)
-ONE_STEP_EACH = Trial(slices=256, image=32, rounds=2)
-"""Enough to fill the RAM store; memory doesn't depend on how long training takes."""
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What a trial took.
-
-    Attributes:
-        seconds: of each round after the first.
-        peak: resident memory at its highest, MiB.
-        files: seconds a round spends on files.
-    """
+class Taken(NamedTuple):
+    """Seconds of each round but the first; MiB held at most, held at the end, moved in a round."""
 
     seconds: list[float]
     peak: float
-    files: float
+    held: float
+    moved: float
 
 
-class Rounds:
-    """A tracker that notes when each round ends."""
+class Echo(InProcess):
+    """An engine whose sites reply at once: the weights they were sent, each a little larger."""
 
-    def __init__(self) -> None:
-        self.ends: list[float] = []
-
-    def start(self, rows: Sequence[Measurement]) -> None:
-        """Has nothing to begin with."""
-
-    def log(self, rows: Sequence[Measurement]) -> None:
-        """Notes the time."""
-        self.ends.append(time.perf_counter())
-
-    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Has nothing to close."""
+    def call(
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
+    ) -> Iterator[Reply]:
+        """Return replies with tensors of their own."""
+        for number, site in enumerate(sorted(messages)):
+            weights = messages[site].weights
+            yield Reply(site, 1, {k: v * (1 + number * 1e-4) for k, v in weights.items()})
 
 
-def scaling(_: Path, quick: bool) -> list[Result]:
-    """(g) Seconds per round and peak memory at 4, 16 and 64 sites of equal total data."""
+def measure_scaling(_: Path, quick: bool) -> list[Figure]:
+    """Return the seconds and memory of a round at more sites of equal total data."""
+    total, image, repeats = (8, 32, 1) if quick else (2048, 128, 2)
     counts = (2, 4) if quick else COUNTS
-    trial, short = (TINY, TINY) if quick else (FULL, ONE_STEP_EACH)
-    disk = in_turn_in_fresh_processes(trial, counts, 1 if quick else REPEATS)
-    ends = (counts[0], counts[-1])
-    ram = {n: in_fresh_process(replace(short, sites=n, store="ram")) for n in ends}
-    rows = [row for n in counts[1:] for row in _against_fewest(disk, n, counts[0])]
-    per_site = (ram[ends[1]].peak - ram[ends[0]].peak) / (ends[1] - ends[0])
-    peaks = ", ".join(f"{ram[n].peak:.0f} MiB at {n}" for n in ends)
-    note = f"model's and discriminator's optimizers, discriminator; peak {peaks} sites"
-    return [*rows, Result("g", "memory per site, RAM store", per_site, "MiB", note=note)]
-
-
-def _against_fewest(taken: Mapping[int, Taken], n: int, fewest: int) -> list[Result]:
-    ours, base = taken[n], taken[fewest]
-    seconds, base_seconds = median(ours.seconds), median(base.seconds)
-    ratios = [one / other for one, other in zip(ours.seconds, base.seconds, strict=True)]
-    per_site = 1e3 * (seconds - base_seconds) / (n - fewest)
-    files = 1e3 * (ours.files - base.files) / (n - fewest)
-    time_note = (
-        f"{base_seconds:.2f} → {seconds:.2f} s a round; beside its steps each site adds "
-        f"{per_site:.0f} ms, {files:.0f} ms of it for writing its memory"
-    )
-    peak_note = f"{base.peak:.0f} → {ours.peak:.0f} MiB, disk store"
-    raw = {f"{fewest} sites": base.seconds, f"{n} sites": ours.seconds}
-    ratio, label = median(ratios), f"{n} sites / {fewest}"
+    few, many = counts[0], counts[-1]
+    words = ("strategy=fl_mrcm", "model.channels=8", "rounds=2")
+    disk = run_in_turn({n: (n, total // n, image, (*words, ON_DISK)) for n in counts}, repeats)
+    # little data: what memories hold doesn't depend on how long training takes
+    total = min(total, 256)
+    ram = run_in_turn({n: (n, total // n, 32, words) for n in (few, many)}, 1)
+    note = f"{median(disk[few].seconds):.2f} s a round at {few} sites"
+    peaks = disk[many].peak / disk[few].peak
+    per_site = (ram[many].peak - ram[few].peak) / (many - few)
     return [
-        Result("g", f"time, {label}", ratio, "×", at_most=AT_MOST, note=time_note, raw=raw),
-        Result(
-            "g",
-            f"peak memory, {label}",
-            ours.peak / base.peak,
-            "×",
-            at_most=AT_MOST,
-            note=peak_note,
-        ),
-    ]
+        *(make_ratio(f"time, {n} sites / {few}", disk[n].seconds, disk[few].seconds, "≤ 1.1", note)
+          for n in counts[1:]),
+        Figure(f"peak memory, {many} sites / {few}", peaks, target="≤ 1.1"),
+        Figure("memory per site, RAM store", per_site, "MiB"),
+    ]  # fmt: skip
 
 
-def in_turn_in_fresh_processes(
-    trial: Trial, counts: Sequence[int], repeats: int
-) -> dict[int, Taken]:
-    """Runs each count in turn, several times: the machine's speed drifts over minutes."""
-    taken = [{n: in_fresh_process(replace(trial, sites=n)) for n in counts} for _ in range(repeats)]
-    return {
-        n: Taken(
-            [seconds for each in taken for seconds in each[n].seconds],
-            max(each[n].peak for each in taken),
-            median(each[n].files for each in taken),
-        )
-        for n in counts
+def measure_engines(_: Path, quick: bool) -> list[Figure]:
+    """Return the seconds, memory and bytes of a round at more sites on each engine."""
+    counts, repeats, channels, rounds = ((2,), 1, 4, 2) if quick else (COUNTS, 2, 16, 3)
+    words = ("strategy=fl_mr", f"model.channels={channels}", f"rounds={rounds}", ON_DISK)
+    figures: list[Figure] = []
+    for n in counts:
+        trials = {name: (n, 4, 32, (*words, *own)) for name, own in ENGINES.items()}
+        with ONE_THREAD:
+            taken = run_in_turn(trials, repeats)
+        base = taken["in process"]
+        for name, t in taken.items():
+            note = f"{t.held:.0f} MiB held, {t.moved:.1f} MiB moved"
+            figures.append(make_median(f"{n} sites, {name}", t.seconds, note))
+            if t is not base:
+                name = f"{n} sites, {name} / in process"
+                figures.append(make_ratio(name, t.seconds, base.seconds))
+    return figures
+
+
+def measure_coordinator(_: Path, quick: bool) -> list[Figure]:
+    """Return the seconds and memory of a round at the coordinator, whose sites take no time."""
+    counts, channels = ((5,), 4) if quick else ((10, 100), 32)
+    words = ("strategy=fl_mr", f"model.channels={channels}", "rounds=2")
+    words = (*words, "engine._target_=benchmarks.scaling.Echo")
+    trials = {
+        f"{n} sites, {rule}": (n, 1, 32, (*words, f"strategy.aggregation={rule}"))
+        for rule, n in product(AGGREGATIONS, counts)
     }
+    with ONE_THREAD:
+        taken = run_in_turn(trials, 1)
+    return [make_median(n, t.seconds, f"{t.peak:.0f} MiB at most") for n, t in taken.items()]
 
 
-def in_fresh_process(trial: Trial) -> Taken:
-    """Runs a trial where nothing ran before, so that the peak is its own."""
-    return Taken(**fresh.in_fresh_process("benchmarks.scaling", json.dumps(asdict(trial))))
+def run_in_turn(
+    trials: Mapping[K, tuple[int, int, int, Sequence[str]]], repeats: int
+) -> dict[K, Taken]:
+    """Return all seconds and the highest memory of each trial, run in processes of its own."""
+    works = {key: partial(run_alone, run_trial, *t) for key, t in trials.items()}
+    merged: dict[K, Taken] = {}
+    for key, runs in measure_in_turn(works, repeats).items():
+        seconds, *memory = zip(*runs, strict=True)
+        merged[key] = Taken([*chain(*seconds)], *map(max, memory))
+    return merged
 
 
-def run(trial: Trial) -> Taken:
-    """Trains FL-MRCM over the trial's sites, optimizers kept, in this process."""
-    each, rounds = trial.slices // trial.sites, Rounds()
-    sources = {f"site_{i:02}": each for i in range(trial.sites)}
-    slices = {**sources, TARGET: 8}
-    with tempfile.TemporaryDirectory() as folder:
-        home, loading = Path(folder), replace(LOADING, cache="off")
-        bed = Bed(home, slices, tuple(sources), trial.image, trial.channels, loading)
-        plan, budget = replace(ONE_ROUND, rounds=trial.rounds), BUDGETS[trial.store]
-        strategy = fl_mrcm(TARGET)
-        federation, files = bed.federation(strategy, home / "run", plan, budget, [rounds])
-        federation.run(bed.module().model.state_dict())
-    seconds = [b - a for a, b in pairwise(rounds.ends)]
-    return Taken(seconds, fresh.peak_mib(), files.seconds / trial.rounds)
-
-
-if __name__ == "__main__":
-    print(json.dumps(asdict(run(Trial(**json.loads(sys.argv[1]))))))
+def run_trial(n: int, n_slices: int, image: int, words: Sequence[str]) -> Taken:
+    """Return what a federation of n sites, of so many slices each, takes in this process."""
+    slices = {**{f"site_{i:03}": n_slices for i in range(n)}, TARGET: 8}
+    with tempfile.TemporaryDirectory() as place:
+        fixture = make_fixture(Path(place), slices, image, "participants=others", *words)
+        federation = make_federation(fixture)
+        federation.run(fixture.initial)
+        moved = sum(row.value for row in federation.journal.read() if row.split == "wire")
+        seconds, held = read_rounds(fixture.folder / "run"), read_held_memory(os.getpid())
+        federation.engine.close()
+    return Taken(seconds, read_peak_memory(), held, moved / federation.plan.rounds / 2**20)

@@ -51,7 +51,7 @@ def expired(monkeypatch):
         (["pooled=true"], "pooled=true puts sites' images together; use pooled=false"),
         (["robust.quorum=9"], "robust.quorum=9: only 4 sites train in a round."),
         (["engine.patience=-1"], "engine.patience: 0 seconds or more; got -1."),
-        (["engine.wire=fp8"], "engine.wire=fp8: use one of fp32, bf16, fp16."),
+        (["middleware.wire.kind=fp8"], "middleware.wire.kind=fp8: use one of fp32, bf16, fp16."),
         (["engine.federation=null"], "engine.federation: name the coordinator's folder, made by"),
     ],
 )

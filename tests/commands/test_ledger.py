@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flmrcm.app import main
-from flmrcm.federation.ledger import Ledger
+from flmrcm.middleware.ledger import Ledger
 
 TINY = ["train", "debug=tiny", "logger=csv", "name=small"]
 

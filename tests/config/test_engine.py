@@ -5,12 +5,14 @@ from functools import partial
 
 import pytest
 
-from flmrcm.config.check import check_config, rebuild_clients
+from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
+from flmrcm.config.federation import rebuild_clients
 from flmrcm.config.identity import hash_config
 from flmrcm.engines import ray
 from flmrcm.errors import ConfigErrors
-from flmrcm.federation.wire import Wire
+from flmrcm.federation.middleware import SiteHalf
+from flmrcm.middleware.wire import Wire
 
 BASE = ("sites=bfhi", "data_dir=/nowhere", "compute=cpu")
 
@@ -31,7 +33,10 @@ def checked(*words):
         (("strategy=fl_mr", "pooled=true"), "engine: RayActors keeps sites apart, but pooled=true"),
         (("strategy=fl_mr", "engine.actors=0"), "engine.actors: at least 1; got 0."),
         (("strategy=fl_mr", "engine.actors=two"), "engine.actors=two: a whole number."),
-        (("strategy=fl_mr", "engine.wire=fp8"), "engine.wire=fp8: use one of fp32"),
+        (
+            ("strategy=fl_mr", "middleware.wire.kind=fp8"),
+            "middleware.wire.kind=fp8: use one of fp32",
+        ),
     ],
 )
 def test_what_ray_cannot_do_is_told_without_data(installed, words, said):
@@ -63,18 +68,18 @@ def test_a_recipe_is_a_pickled_config_that_gives_equal_clients(installed, tmp_pa
     clients, size = anew(tmp_path, "participants=BF", "robust.timeout=60", "robust.quorum=2")
     assert sorted(clients) == ["brats", "fastmri", "hpks", "ixi"]
     assert clients["ixi"].runtime.strategy.name == "FL-MR"
-    assert clients["ixi"].runtime.wire == Wire("fp32")
     assert size < 20_000
 
 
 def test_a_client_made_anew_has_its_policy_and_its_own_book(installed, tmp_path):
     policy = tmp_path / "house.yaml"
     policy.write_text("most_calls: {train: 1}")
-    clients, _ = anew(tmp_path, f"sites.ixi.policy={policy}", "engine.wire=bf16")
-    assert clients["ixi"].gate.policy.most_calls == {"train": 1}
-    assert clients["brats"].gate.policy is None
-    assert clients["ixi"].gate.ledger.path == tmp_path / "sites" / "ixi" / "ledger.csv"
-    assert clients["ixi"].runtime.wire == Wire("bf16")
+    clients, _ = anew(tmp_path, f"sites.ixi.policy={policy}", "middleware.wire.kind=bf16")
+    books, gate, wire = clients["ixi"].chain[:3]
+    assert books.ledger.path == tmp_path / "sites" / "ixi" / "ledger.csv"
+    assert gate.policy.most_calls == {"train": 1}
+    assert wire.wire == Wire("bf16")
+    assert type(clients["brats"].chain[1]) is SiteHalf
 
 
 def test_an_engine_changes_no_experiment_unless_it_rounds():
@@ -82,4 +87,5 @@ def test_an_engine_changes_no_experiment_unless_it_rounds():
         return hash_config(_root_=compose_config("train", words))
 
     assert hashed() == hashed("engine=ray") == hashed("engine=ray", "engine.actors=8")
-    assert hashed("engine=ray", "engine.wire=bf16") not in (hashed(), hashed("engine.threads=2"))
+    rounded = hashed("engine=ray", "middleware.wire.kind=bf16")
+    assert rounded not in (hashed(), hashed("engine.threads=2"))

@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_one_line(words, said):
 @pytest.mark.parametrize(
     "words",
     [
-        ["robust.quorum=3", "robust.suspend_after=2", "robust.norm_factor=10"],
+        ["robust.quorum=3", "robust.suspend_after=2", "middleware.reply_validation.norm_factor=10"],
         [FL_MR, "strategy.aggregation=median", "robust.quorum=2"],
         [FL_MR, "strategy.aggregation=krum", "strategy.faulty=0", "robust.quorum=3"],
         ["strategy=fl_mrcm_latent", "strategy.target_failure=reuse"],

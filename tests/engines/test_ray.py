@@ -2,22 +2,20 @@
 
 import os
 import time
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from kits.engines import behind, clients, engine_of, messages, needs_ray, setting
-from kits.ledgers import booked_bytes, books, weight
+from kits.ledgers import Scale, booked_bytes, books, weight
 
 from flmrcm.engines import ray
 from flmrcm.engines.ray import RayActors
 from flmrcm.errors import ConfigErrors
 from flmrcm.federation.clients import Clients
-from flmrcm.federation.ledger import LEDGER
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.wire import Wire
+from flmrcm.middleware.ledger import LEDGER
 from flmrcm.strategies.fedavg import FedAvg
 
 NOBODY = Clients({}, dict)
@@ -39,7 +37,6 @@ def test_without_ray_one_line_names_the_extra(monkeypatch):
     [
         ({"actors": 0}, "engine.actors: at least 1; got 0."),
         ({"threads": 0}, "engine.threads: at least 1; got 0."),
-        ({"wire": "bf61"}, "engine.wire=bf61: use one of fp32, bf16, fp16. Did you mean 'bf16'?"),
     ],
 )
 def test_a_value_outside_its_range_is_refused(installed, options, said):
@@ -58,41 +55,22 @@ def test_an_engine_that_is_not_called_starts_nothing(installed, monkeypatch):
     RayActors(NOBODY, MemoryStore()).close()
 
 
-class Spy(Wire):
-    """Weighs what is handed to Ray and what Ray hands back."""
-
-    def pack(self, message):
-        return self._weighed("to_site", super().pack(message))
-
-    def unpack(self, message):
-        return super().unpack(self._weighed("from_site", message))
-
-    def _weighed(self, way, travelling):
-        if getattr(travelling, "error", None) is None:
-            CARRIED[way] += weight(travelling)
-        return travelling
-
-
-CARRIED = Counter()
-
-
 def unlucky(root, folder, mine):
     """Gives clients whose south meets a bug; in other processes west dies and north hangs."""
-    crew = clients(root, FedAvg(), folder, "bf16")
-    crew["south"].call = lambda *_: [][1]
+    made = clients(root, FedAvg(), folder, "bf16")
+    made["south"].call = lambda *_: [][1]
     if os.getpid() != mine:
-        crew["west"].call = lambda *_: os._exit(1)
-        crew["north"].call = lambda *_: time.sleep(600)
-    return crew
+        made["west"].call = lambda *_: os._exit(1)
+        made["north"].call = lambda *_: time.sleep(600)
+    return made
 
 
 @pytest.fixture(scope="module")
 def engine(clinics, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ray")
-    make = partial(RayActors, actors=1, threads=1, wire="bf16")
+    make = partial(RayActors, actors=1, threads=1)
     engine = engine_of(make, clinics, FedAvg(), folder, "bf16")
     engine.factory = partial(unlucky, clinics, folder, os.getpid())
-    engine.wire = Spy("bf16")
     yield engine
     engine.close()
 
@@ -123,13 +101,13 @@ def test_half_the_bytes_travel_and_both_books_say_so(engine, clinics, tmp_path_f
     here = setting(clinics, engine.store.folder.parents[1], rounds=1, participants=["east"])
     for book in here.folder.rglob(LEDGER):
         book.unlink()
-    CARRIED.clear()
+    scale = Scale(engine)
     plan = {"plan": {"validate_every": 9}}
     begun = replace(here, **plan).federation(FedAvg())
-    state = behind(engine, begun).run(messages()["east"].weights)
+    state = behind(scale, begun, "bf16").run(messages()["east"].weights)
     assert {tensor.dtype for tensor in state.weights.values()} == {torch.float32}
     coordinator, sites = books(here.folder)
-    assert booked_bytes(here.folder) == CARRIED
+    assert booked_bytes(here.folder) == scale.n_bytes
     assert coordinator == sites
     assert {e.dtype for e in coordinator if e.kind == "weights"} == {"bfloat16"}
     moved = [row.value for row in begun.journal.read() if row.split == "wire"]

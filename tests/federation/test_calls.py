@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from kits.laws import server_chain
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.calls import RoundCalls
-from flmrcm.federation.ledger import Ledger
 from flmrcm.federation.participation import Tolerance
-from flmrcm.federation.wire import FULL_PRECISION
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import CONTROL, CONTROL_CHANGE, Scaffold
 from flmrcm.types import Broadcast, Reply
@@ -21,8 +20,6 @@ MESSAGES = dict.fromkeys(("east", "north"), SENT)
 
 class Canned:
     """Answers every call with the same replies."""
-
-    wire = FULL_PRECISION
 
     def __init__(self, *replies):
         self.replies = replies
@@ -38,9 +35,11 @@ def good(site, **extras):
     return Reply(site, 1, {"w": torch.ones(2)}, extras)
 
 
-def calls(*replies, strategy=None, quorum=1, **bench):
+def calls(*replies, strategy=None, quorum=1, **suspensions):
     tolerance = Tolerance(quorum=quorum, suspend_after=1)
-    return RoundCalls(Canned(*replies), strategy or FedAvg(), tolerance, Ledger(), bench, 0)
+    strategy = strategy or FedAvg()
+    chain = server_chain(strategy)
+    return RoundCalls(Canned(*replies), strategy, tolerance, chain, suspensions, 0)
 
 
 def sites_of(round_calls):
@@ -51,7 +50,7 @@ def test_a_reply_that_nobody_asked_for_and_a_second_one_are_left_out(caplog):
     uninvited = calls(good("east"), good("east"), good("south"), good("north"))
     with caplog.at_level(logging.WARNING):
         assert sites_of(uninvited) == ["east", "north"]
-    assert "a reply of south that nobody asked for" in caplog.text
+    assert "a reply of south that nobody expects" in caplog.text
 
 
 def test_a_mean_gets_one_reply_at_a_time_and_a_robust_rule_all():
@@ -61,10 +60,10 @@ def test_a_mean_gets_one_reply_at_a_time_and_a_robust_rule_all():
     assert isinstance(median.train(MESSAGES, 2), list)
 
 
-def test_a_benched_site_is_noted_and_not_present():
+def test_a_suspended_site_is_noted_and_not_present():
     here = calls(east=(0, 3), north=(1, 0))
     assert here.list_present(["east", "north"]) == ["north"]
-    assert [(row.site, row.metric) for row in here.rows] == [("east", "benched")]
+    assert [(row.site, row.metric) for row in here.rows] == [("east", "suspended")]
 
 
 def test_too_few_to_begin_with_ask_nobody():

@@ -9,23 +9,26 @@ from typing import Any, ClassVar
 import pandas as pd
 import pytest
 from golden.record import RUNS, TOLERANCE, Runs, recorded
-from kits.envelopes import ByLetters, Desk, Handed, reached
+from kits.envelopes import Delivery, Desk, EnvelopeEngine, connected
+
+from flmrcm.engines.local_sites import LocalSites
 
 
-class Letters(ByLetters):
-    """Sites abroad for a config: their letters are answered at a desk of this process."""
+class Envelopes(EnvelopeEngine):
+    """Remote sites for a config, answered at a desk of this process."""
 
     data_is_local: ClassVar[bool] = True
 
     def __init__(self, clients: Any, store: Any, threads: int | None = None) -> None:
-        reach = reached(Handed(Desk(clients, store)))
-        super().__init__(clients, store, federation="here", threads=threads, reach=reach)
+        connection = connected(Delivery(Desk(clients, store)))
+        super().__init__(clients, store, federation="here", threads=threads, connection=connection)
+        self.join = LocalSites(clients, store).join
 
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray isn't installed")
 ENGINES = [
     pytest.param(["engine=ray", "engine.actors=1", "engine.threads=1"], id="ray", marks=needs_ray),
-    pytest.param([f"engine._target_={__name__}.Letters"], id="letters"),
+    pytest.param([f"engine._target_={__name__}.Envelopes"], id="envelopes"),
 ]
 
 

@@ -12,7 +12,7 @@ from kits.factories import write_site
 from flmrcm.config.compose import compose_config
 from flmrcm.config.travelling import build_run_id, hash_travelling_config, select_travelling_config
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
-from flmrcm.remote.engine import Connection
+from flmrcm.remote.connection import Connection
 from flmrcm.remote.flower.connection import FlowerTransport
 from flmrcm.remote.flower.daemon import build_handler
 from flmrcm.runs.folder import RunFolder

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 import torch
-from kits.envelopes import by_letters
-from kits.laws import Setting, fl_mrcm, hospitals
+from kits.envelopes import by_envelopes
+from kits.laws import Setting, fl_mrcm, hospitals, server_chain
 from kits.ledgers import keep_books
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.ray import RayActors
 from flmrcm.federation.client import Client
 from flmrcm.federation.clients import Clients
-from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import Rounds
 from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.fedper import FedPer
 from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.types import Broadcast
 
@@ -34,6 +34,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "fl_mr": FedAvg(),
     "fl_mrcm_latent": fl_mrcm(alignment="latents"),
     "scaffold": Scaffold(),
+    "fedper": FedPer(),
 }
 
 
@@ -57,7 +58,7 @@ needs_ray = needs("ray", "ray")
 ENGINES = [
     pytest.param(partial(InProcess, threads=1), id="in_process"),
     pytest.param(partial(RayActors, actors=1, threads=1), id="ray", marks=needs_ray),
-    pytest.param(by_letters, id="letters"),
+    pytest.param(by_envelopes, id="envelopes"),
     over("flower", "flwr"),
     over("nvflare", "nvflare"),
 ]
@@ -74,20 +75,20 @@ def clients(root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") ->
     """Gives the clients of the sites below a folder, their books in another: a factory."""
     here = setting(root, folder, wire=wire)
     made = here.clients(here.runtime(strategy))
-    keep_books(made, folder)
+    keep_books(made, folder, wire=wire)
     return made
 
 
 def engine_of(make: Any, root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> Any:
-    """Gives an engine before the sites of a folder; `wire` is that of `make`."""
+    """Return an engine before the sites of a folder."""
     factory = partial(clients, root, strategy, folder, wire)
     return make(Clients(factory(), factory), MemoryStore(folder / "checkpoints" / "memory"))
 
 
-def behind(engine: Any, begun: Rounds) -> Rounds:
-    """Gives a federation behind another engine, with the coordinator's book in its folder."""
-    ledger = Ledger(begun.journal.path.parent / LEDGER)
-    return replace(begun, engine=engine, ledger=ledger)
+def behind(engine: Any, begun: Rounds, wire: str = "fp32") -> Rounds:
+    """Return a federation behind another engine, with the coordinator's ledger in its folder."""
+    chain = server_chain(begun.strategy, begun.journal.path.parent, wire)
+    return replace(begun, engine=engine, chain=chain)
 
 
 def messages(sites: Sequence[str] = CLINICS, round_: int = 0) -> dict[str, Broadcast]:

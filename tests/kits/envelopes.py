@@ -1,42 +1,54 @@
-"""Sites abroad whose letters are answered at a desk of this process."""
+"""Remote sites whose envelopes are answered at a desk of this process."""
 
 from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, ClassVar
 
-from flmrcm.engines.worker import Worker
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.site_call import call_site
+from flmrcm.federation.workload import Workload
 from flmrcm.remote.call_header import CallHeader
-from flmrcm.remote.codec import Envelope, decode_call, decode_response, encode_call, encode_response
-from flmrcm.remote.connection import Response, Transport
-from flmrcm.remote.engine import Connection, RemoteEngine
+from flmrcm.remote.codec import (
+    Envelope,
+    decode_call,
+    decode_response,
+    encode_call,
+    encode_response,
+)
+from flmrcm.remote.connection import Connection, Response, Transport
+from flmrcm.remote.engine import RemoteEngine
 from flmrcm.types import Broadcast
 
 
 class Desk:
-    """Answers every letter as its site would, one at a time, from the memory that the call names.
+    """Answers every envelope as its site would, one at a time, from the memory the call names.
 
     Args:
-        clients: with the recipe of those who answer.
+        clients: with the factory of those who answer.
         store: whose folder is the sites'.
     """
 
     def __init__(self, clients: Clients, store: MemoryStore) -> None:
         self.sites = sorted(clients)
-        self._worker, self._hand = Worker(clients.factory, store.folder, threads=1), Lock()
+        self._factory, self._folder, self._turn = clients.factory, store.folder, Lock()
+        self._clients: Mapping[str, Any] = {}
 
-    def answer(self, site: str, letter: Envelope) -> Envelope:
-        """Gives a site's answer."""
-        call, message = decode_call(letter)
-        kept = {} if call.memory_round is None else {site: call.memory_round}
-        with self._hand:
-            reply, kept = self._worker.answer(call.op, site, message, kept)
-        return encode_response(reply, kept, None)
+    def answer(self, site: str, envelope: Envelope) -> Envelope:
+        """Return a site's response."""
+        call, message = decode_call(envelope)
+        with self._turn:
+            self._clients = self._clients or self._factory()
+            store = MemoryStore(self._folder, budget=0)
+            if call.memory_round is not None:
+                store.restore({site: call.memory_round})
+            workload = Workload(call.epochs, call.steps)
+            reply = call_site(self._clients[site], call.op, message, store, workload, threads=1)
+        return encode_response(Response(reply, store.snapshot().get(site)))
 
 
-class Handed:
-    """A way to sites that is none: letters are handed over."""
+class Delivery:
+    """A transport that is none: envelopes are handed over."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -45,23 +57,24 @@ class Handed:
         self, calls: Mapping[str, CallHeader], messages: Mapping[str, Broadcast], *_: float
     ) -> Iterator[Response]:
         for site in sorted(messages):
-            letter = encode_call(calls[site], messages[site])
-            yield decode_response(site, self.desk.answer(site, letter))
+            envelope = encode_call(calls[site], messages[site])
+            yield decode_response(site, self.desk.answer(site, envelope))
 
 
-class ByLetters(RemoteEngine):
-    """An engine whose sites get letters; what carries them is left out."""
+class EnvelopeEngine(RemoteEngine):
+    """An engine whose sites get envelopes; what carries them is left out."""
 
-    via: ClassVar[str] = "letters"
+    via: ClassVar[str] = "envelopes"
     package: ClassVar[str] = "flmrcm"
 
 
-def by_letters(clients: Clients, store: MemoryStore, **options: Any) -> ByLetters:
-    """Gives an engine whose letters are handed over."""
-    reach = reached(Handed(Desk(clients, store)))
-    return ByLetters(clients, store, federation="deploy/coordinator", reach=reach, **options)
+def by_envelopes(clients: Clients, store: MemoryStore, **options: Any) -> EnvelopeEngine:
+    """Return an engine whose envelopes are handed over."""
+    connection = connected(Delivery(Desk(clients, store)))
+    options = {"federation": "deploy/coordinator", "connection": connection} | options
+    return EnvelopeEngine(clients, store, **options)
 
 
-def reached(transport: Transport) -> Connection:
-    """Gives a way to sites that compare nothing."""
-    return Connection(transport, "hash", "experiment")
+def connected(transport: Transport) -> Connection:
+    """Return a connection to sites that compare nothing."""
+    return Connection(transport, "hash", "run")

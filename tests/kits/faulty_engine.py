@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from flmrcm.federation.engine import Engine, Op
+from flmrcm.federation.engine import Engine, Operation
 from flmrcm.federation.rounds import Rounds
 from flmrcm.types import Broadcast, Reply, ServerState
 
 Fault = Callable[[Reply], Reply | None]
-When = tuple[str, Op, int]
+When = tuple[str, Operation, int]
 """Site, operation, round."""
 
 
@@ -32,7 +32,7 @@ class FaultyEngine:
     timeouts: set[float | None] = field(default_factory=set)
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         self.timeouts.add(timeout)
         for site, message in sorted(messages.items()):
@@ -62,7 +62,7 @@ def run_with(setting: Any, strategy: Any, faults: Mapping[When, Fault]) -> Serve
 
 
 def away(reply: Reply) -> Reply:
-    """The site can't be reached."""
+    """The site can't be connected."""
     return Reply(reply.site, error=f"site {reply.site} is away")
 
 

@@ -16,11 +16,15 @@ from flmrcm.federation.client import Client, ClientRuntime
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.middleware import ServerChain, ServerSide, SiteHalf, SiteSide, sort_members
 from flmrcm.federation.rounds import Rounds, TrainingPlan
-from flmrcm.federation.wire import Wire
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
+from flmrcm.middleware.ledger import LedgerWriter
+from flmrcm.middleware.policy import PolicyGate, SitePolicy
+from flmrcm.middleware.reply_validation import ReplyValidation
+from flmrcm.middleware.wire import Wire
 from flmrcm.models.discriminator import build_discriminator
 from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.fl_mrcm import FLMRCM
@@ -48,6 +52,7 @@ class Setting:
     learning_rate: float = 1e-3
     precision: str = "32-true"
     wire: str = "fp32"
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
     def module(self) -> ReconModule:
         return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
@@ -59,21 +64,51 @@ class Setting:
         )
         checkpoints = CheckpointFolder(self.folder / "checkpoints", 0, {})
         engine = InProcess(clients, MemoryStore(self.folder / "checkpoints" / "memory"), threads=1)
-        return Rounds(strategy, engine, plan, checkpoints, Journal(self.folder / "journal.csv"))
+        journal, chain = Journal(self.folder / "journal.csv"), self.server_chain(strategy)
+        return Rounds(strategy, engine, plan, checkpoints, journal, chain=chain)
+
+    def server_chain(self, strategy: Strategy, folder: Path | None = None) -> ServerChain:
+        return server_chain(strategy, folder, self.wire, **self.limits)
 
     def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
         module, compute = module or self.module(), Compute("cpu", precision=self.precision)
         local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
         fabric, judge = compute.build_fabric(), Evaluator(compute)
-        wire = Wire(self.wire)
-        return ClientRuntime(module, strategy, local, fabric, judge, SEED, lambda _: None, wire)
+        initial = {k: v for k, v in module.model.state_dict().items() if not strategy.is_shared(k)}
+        initial = {name: tensor.clone() for name, tensor in initial.items()}
+        return ClientRuntime(module, strategy, local, fabric, judge, SEED, lambda _: None, initial)
 
     def clients(self, shop: ClientRuntime) -> dict[str, Client]:
         target = self.sites[TARGET] if shop.strategy.needs_target_images else None
-        return {name: Client(site, shop, target) for name, site in self.sites.items()}
+        return {
+            name: Client(site, shop, target, site_chain(name, shop.strategy, wire=self.wire))
+            for name, site in self.sites.items()
+        }
 
     def run(self, strategy: Strategy) -> ServerState:
         return self.federation(strategy).run(self.module().model.state_dict())
+
+
+def site_chain(
+    site: str,
+    strategy: Strategy,
+    folder: Path | None = None,
+    policy: SitePolicy | None = None,
+    wire: str = "fp32",
+) -> list[SiteHalf]:
+    """Return a site's halves; its ledger lies in a folder."""
+    members = {"ledger": LedgerWriter(), "policy": PolicyGate(policy), "wire": Wire(wire)}
+    side = SiteSide(site, strategy, SEED, folder)
+    return [member.build_site_half(side) for member in sort_members(members)]
+
+
+def server_chain(
+    strategy: Strategy, folder: Path | None = None, wire: str = "fp32", **limits: Any
+) -> ServerChain:
+    """Return the server's halves; its ledger lies in a folder."""
+    members = {"ledger": LedgerWriter(), "wire": Wire(wire), "valid": ReplyValidation(**limits)}
+    side = ServerSide(strategy, folder)
+    return ServerChain([member.build_server_half(side) for member in sort_members(members)])
 
 
 def fl_mrcm(**changes: Any) -> FLMRCM:

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kits.laws import site_chain
+
 from flmrcm.federation.client import Client
-from flmrcm.federation.engine import Engine, Op
-from flmrcm.federation.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
-from flmrcm.federation.policy import PolicyGate, SitePolicy
+from flmrcm.federation.engine import Engine, Operation
+from flmrcm.middleware.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
+from flmrcm.middleware.policy import SitePolicy
 from flmrcm.types import Broadcast, Reply
 
 
@@ -18,7 +20,7 @@ class Scale:
         self.engine, self.n_bytes = engine, {TO_SITE: 0, FROM_SITE: 0}
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         for reply in self.engine.call(op, messages, timeout):
             self.n_bytes[TO_SITE] += weight(messages[reply.site])
@@ -37,12 +39,15 @@ def weight(held: Broadcast | Reply) -> int:
 
 
 def keep_books(
-    clients: Mapping[str, Client], folder: Path, policy: SitePolicy | None = None
+    clients: Mapping[str, Client],
+    folder: Path,
+    policy: SitePolicy | None = None,
+    wire: str = "fp32",
 ) -> None:
-    """Gives each client a border whose book lies in a run's folder."""
+    """Give each client a chain whose ledger lies in a run's folder."""
     for name, client in clients.items():
-        book = Ledger(folder / "sites" / name / LEDGER)
-        client.gate = PolicyGate(name, policy or client.gate.policy, book)
+        place = folder / "sites" / name
+        client.chain = site_chain(name, client.runtime.strategy, place, policy, wire)
 
 
 def books(folder: Path) -> tuple[list[LedgerEntry], list[LedgerEntry]]:

@@ -19,7 +19,7 @@ from flmrcm.config.travelling import (
     hash_travelling_config,
     select_travelling_config,
 )
-from flmrcm.remote.engine import Connection
+from flmrcm.remote.connection import Connection
 from flmrcm.remote.nvflare.app.site import SiteEndpoint
 from flmrcm.remote.nvflare.connection import NVFlareTransport
 from flmrcm.remote.site_server import SiteServer
@@ -81,9 +81,9 @@ class Proxy:
         self.job.timeouts.append(timeout)
         return self
 
-    def here(self) -> bool:
+    def is_alive(self) -> bool:
         if self.name in self.job.gone:
-            raise CollabCallError(f"{self.name}.client", "here", "unreachable")
+            raise CollabCallError(f"{self.name}.client", "is_alive", "unreachable")
         return True
 
     def answer(self, **asked: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from flwr.app import Message
 from kits.deployed_sites import OneProcessGrid
-from kits.envelopes import Desk, reached
+from kits.envelopes import Desk, connected
 
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
@@ -27,5 +27,5 @@ class Grid(OneProcessGrid):
 def engine(clients: Clients, store: MemoryStore) -> FlowerEngine:
     """Gives an engine whose letters are Flower's messages."""
     grid = Grid(Desk(clients, store))
-    reach = reached(FlowerTransport(grid, grid.nodes))
-    return FlowerEngine(clients, store, federation="deploy/coordinator", reach=reach)
+    connection = connected(FlowerTransport(grid, grid.nodes))
+    return FlowerEngine(clients, store, federation="deploy/coordinator", connection=connection)

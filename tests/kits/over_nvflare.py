@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kits.envelopes import Desk, reached
+from kits.envelopes import Desk, connected
 from kits.nvflare import carried
 
 from flmrcm.federation.clients import Clients
@@ -28,5 +28,5 @@ class Proxy:
 def engine(clients: Clients, store: MemoryStore) -> NVFlareEngine:
     """Gives an engine whose letters NVFlare packs."""
     desk = Desk(clients, store)
-    reach = reached(NVFlareTransport({site: Proxy(desk, site) for site in desk.sites}))
-    return NVFlareEngine(clients, store, federation="deploy/coordinator", reach=reach)
+    connection = connected(NVFlareTransport({site: Proxy(desk, site) for site in desk.sites}))
+    return NVFlareEngine(clients, store, federation="deploy/coordinator", connection=connection)

@@ -194,10 +194,10 @@ class Training:
         """Gives the state it ended in."""
         return read_checkpoint(self.folder / "checkpoints" / "last.pt")
 
-    def attendance(self) -> set[tuple[int, str, str]]:
+    def absences(self) -> set[tuple[int, str, str]]:
         """Gives who was missed: round, site, how."""
         rows = Journal(self.folder / "journal.csv").read()
-        return {(row.round, row.site, row.metric) for row in rows if row.split == "attendance"}
+        return {(row.round, row.site, row.metric) for row in rows if row.split == "participation"}
 
 
 def until(holds: Callable[[], bool], seconds: float) -> None:

@@ -10,7 +10,7 @@ import torch
 from kits.laws import Setting, equal, fl_mrcm, hospitals
 
 from flmrcm.engines.in_process import InProcess
-from flmrcm.federation.engine import Op
+from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.types import Broadcast, Reply
 
@@ -25,7 +25,7 @@ class FreshProcess(InProcess):
         self.root = root
 
     def call(
-        self, op: Op, messages: Mapping[str, Broadcast], timeout: float | None = None
+        self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         for site in sorted(messages):
             snapshot = self.store.snapshot()
@@ -39,7 +39,12 @@ class FreshProcess(InProcess):
 
 
 def answer(
-    root: Path, memory: Path, snapshot: Mapping[str, int], op: Op, site: str, message: Broadcast
+    root: Path,
+    memory: Path,
+    snapshot: Mapping[str, int],
+    op: Operation,
+    site: str,
+    message: Broadcast,
 ) -> tuple[Reply, Mapping[str, int]]:
     torch.set_num_threads(1)
     setting = Setting(hospitals(root), memory.parent, **PLAN)

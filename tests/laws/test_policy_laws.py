@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 from kits.faulty_engine import away, garbage, with_faults
-from kits.laws import TARGET, equal, fl_mrcm
+from kits.laws import TARGET, equal, fl_mrcm, server_chain, site_chain
 from kits.ledgers import Scale, booked_bytes, books, keep_books
 
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.participation import Tolerance
-from flmrcm.federation.policy import PolicyGate, SitePolicy
+from flmrcm.middleware.policy import SitePolicy
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
 
@@ -20,7 +19,7 @@ TWO = {"tolerance": Tolerance(quorum=2)}
 def booked(here, federation):
     """Gives the federation with a ledger on both sides of the border."""
     keep_books(federation.engine.clients, here.folder)
-    return replace(federation, ledger=Ledger(here.folder / LEDGER))
+    return replace(federation, chain=server_chain(federation.strategy, here.folder))
 
 
 @pytest.mark.parametrize(
@@ -57,14 +56,15 @@ def test_the_ledger_of_a_resumed_run_keeps_what_crossed_before(setting):
 
 
 def with_policy(federation, site, **policy):
-    federation.engine.clients[site].gate = PolicyGate(site, SitePolicy(**policy))
+    halves = site_chain(site, federation.strategy, policy=SitePolicy(**policy))
+    federation.engine.clients[site].chain = halves
     return federation
 
 
 def test_what_a_policy_forbids_ends_the_run_with_its_reason(setting):
     here = setting()
     federation = with_policy(here.federation(FedAvg()), "north", operations=["validate"])
-    with pytest.raises(SiteFailed, match="site north, round 0: refused by its house policy: train"):
+    with pytest.raises(SiteFailed, match="site north, round 0: refused by its site policy: train"):
         federation.run(here.module().model.state_dict())
 
 

@@ -5,8 +5,10 @@ import logging
 import pytest
 from kits.laws import TARGET, equal, fl_mrcm
 
+from flmrcm.engines import in_process
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
 
@@ -40,16 +42,16 @@ class Crash(Exception):
 def test_a_crash_between_any_two_calls_costs_no_whole_round(setting, calls_survived, monkeypatch):
     strategy, straight, crashed = fl_mrcm(), setting(), setting()
     federation, count = crashed.federation(strategy), iter(range(100))
-    reply = federation.engine._reply
 
     def until_the_crash(*arguments):
         if next(count) == calls_survived:
             raise Crash
-        return reply(*arguments)
+        return call_site(*arguments)
 
-    monkeypatch.setattr(federation.engine, "_reply", until_the_crash)
+    monkeypatch.setattr(in_process, "call_site", until_the_crash)
     with pytest.raises(Crash):
         federation.run(crashed.module().model.state_dict())
+    monkeypatch.undo()
     assert equal(crashed.run(strategy).weights, straight.run(strategy).weights)
     assert measured(crashed) == measured(straight)
 

@@ -1,10 +1,10 @@
 """Sites abroad, whatever carries the letters: what is asked of whom, and what is told in time."""
 
-from functools import partial
+from dataclasses import replace
 
 import pytest
 from kits.engines import CLINICS, behind, engine_of, messages, setting
-from kits.envelopes import ByLetters, by_letters
+from kits.envelopes import EnvelopeEngine, by_envelopes
 from kits.ledgers import Scale, booked_bytes, books
 
 from flmrcm.errors import ConfigErrors, SiteFailed
@@ -30,40 +30,39 @@ class Listening:
 
 @pytest.fixture
 def engine(clinics, tmp_path):
-    return engine_of(by_letters, clinics, Scaffold(), tmp_path)
+    return engine_of(by_envelopes, clinics, Scaffold(), tmp_path)
 
 
 def overheard(engine):
-    listening = Listening(engine.reach.transport)
-    engine.reach = remote_engine.Connection(
-        listening, engine.reach.config_hash, engine.reach.run_id
-    )
+    listening = Listening(engine.connection.transport)
+    engine.connection = replace(engine.connection, transport=listening)
     return listening.heads
 
 
 def test_without_the_library_one_line_names_the_extra(monkeypatch):
     monkeypatch.setattr(remote_engine, "find_spec", lambda _: None)
-    with pytest.raises(ConfigErrors, match=r"^engine=letters: .* pip install 'flmrcm\[letters\]'"):
-        ByLetters(NOBODY, MemoryStore(), federation="deploy")
+    with pytest.raises(
+        ConfigErrors, match=r"^engine=envelopes: .* pip install 'flmrcm\[envelopes\]'"
+    ):
+        EnvelopeEngine(NOBODY, MemoryStore(), federation="deploy")
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"federation": None}, "made by `flmrcm deploy letters`"),
+        ({"federation": None}, "made by `flmrcm deploy envelopes`"),
         ({"patience": -1.0}, "engine.patience: 0 seconds or more; got -1"),
         ({"threads": 0}, "engine.threads: at least 1; got 0"),
-        ({"wire": "bf61"}, "Did you mean 'bf16'?"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, said):
     with pytest.raises(ConfigErrors) as refused:
-        ByLetters(NOBODY, MemoryStore(), **{"federation": "deploy"} | options)
+        EnvelopeEngine(NOBODY, MemoryStore(), **{"federation": "deploy"} | options)
     assert said in str(refused.value)
 
 
 def test_a_process_that_is_not_the_coordinators_has_no_way_to_sites():
-    engine = ByLetters(NOBODY, MemoryStore(), federation="deploy")
+    engine = EnvelopeEngine(NOBODY, MemoryStore(), federation="deploy")
     with pytest.raises(SiteFailed, match="from the coordinator only"):
         list(engine.call("train", messages(("east",))))
 
@@ -86,10 +85,10 @@ def test_a_call_names_the_round_its_memory_belongs_to_and_those_that_may_be_need
 @pytest.mark.parametrize("wire", ["bf16", "fp16"])
 def test_a_narrow_wire_halves_what_both_books_hold(clinics, tmp_path, wire):
     here = setting(clinics, tmp_path, rounds=1)
-    engine = engine_of(partial(by_letters, wire=wire), clinics, FedAvg(), tmp_path, wire)
+    engine = engine_of(by_envelopes, clinics, FedAvg(), tmp_path, wire)
     scale = Scale(engine)
     initial = messages()["east"].weights
-    behind(scale, here.federation(FedAvg())).run(initial)
+    behind(scale, here.federation(FedAvg()), wire).run(initial)
     coordinator, sites = books(tmp_path)
     assert coordinator == sites
     floats = sum(t.numel() for t in initial.values() if t.is_floating_point())

@@ -13,8 +13,8 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import build_learner
 from flmrcm.config.travelling import dump_config, hash_travelling_config, select_travelling_config
-from flmrcm.federation.ledger import LEDGER, Ledger
 from flmrcm.federation.site_facts import parse_facts
+from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.call_header import CallHeader
 from flmrcm.remote.site_server import SiteServer
 from flmrcm.remote.site_settings import read_site_settings
@@ -32,6 +32,7 @@ CONFIG = json.loads(
         )
     )
 )
+SAVING = {**CONFIG, "test": {"saved_volumes": 1}}
 JOIN = CallHeader("join", __version__, hash_travelling_config(CONFIG), "e" * 16, splits=("train",))
 TRAIN = replace(JOIN, op="train")
 NOTHING = Broadcast(0, {})
@@ -104,7 +105,7 @@ def test_a_failure_of_its_data_names_no_file_abroad_and_all_of_it_at_home(host, 
     volume.write_bytes(b"torn")
     answer = host.handle(JOIN, NOTHING, CONFIG)
     assert answer.reply.error == (
-        "site ixi, round 0: its data aren't as the run needs them; its own log tells which."
+        "site ixi, round 0: its data aren't as the run needs them; its own log says which."
     )
     assert volume.name in caplog.text
 
@@ -115,7 +116,7 @@ def test_an_unforeseen_failure_says_its_kind_and_nothing_it_says(host, monkeypat
 
     monkeypatch.setattr("flmrcm.remote.site_server.collect_facts", fails)
     answer = host.handle(JOIN, NOTHING, CONFIG)
-    assert answer.reply.error == "site ixi, round 0: OSError; its own log tells more."
+    assert answer.reply.error == "site ixi, round 0: OSError; its own log says more."
     assert "/secret/folder" in caplog.text
 
 
@@ -123,13 +124,13 @@ def test_what_the_house_forbids_is_refused_with_its_reason(house, tmp_path):
     (tmp_path / "policy.yaml").write_text("operations: [validate]\n")
     house.write_text(house.read_text() + "policy: policy.yaml\n")
     answer = SiteServer(read_site_settings(house)).handle(TRAIN, weights(), CONFIG)
-    assert "refused by its house policy: train isn't among its operations" in answer.reply.error
+    assert "refused by its site policy: train isn't among its operations" in answer.reply.error
 
 
 def test_its_memory_stays_and_a_new_process_goes_on_with_it(host, house, tmp_path):
     first = host.handle(TRAIN, weights(), CONFIG)
     assert first.reply.error is None
-    assert first.memory_round == {"ixi": 0}
+    assert first.memory_round == 0
     assert [*(tmp_path / "memory" / TRAIN.run_id).rglob("*.pt")]
     again = replace(TRAIN, memory_round=0, kept_rounds=(0,))
     next_round = replace(weights(), round=1)
@@ -141,8 +142,8 @@ def test_its_memory_stays_and_a_new_process_goes_on_with_it(host, house, tmp_pat
     assert any(not torch.equal(t, forgetful.weights[name]) for name, t in here.weights.items())
 
 
-def test_what_is_kept_of_the_judged_stays_at_home_by_number(host, tmp_path):
-    judge = replace(JOIN, op="test", saved=1)
-    reply = host.handle(judge, replace(weights(), extras={}), CONFIG).reply
+def test_reconstructions_stay_at_the_site_and_scores_go_by_number(host, tmp_path):
+    test = replace(JOIN, op="test", config_hash=hash_travelling_config(SAVING))
+    reply = host.handle(test, replace(weights(), extras={}), SAVING).reply
     assert {name.split("/")[1] for name in reply.metrics} == {"0000", "0001"}
-    assert len([*(tmp_path / "runs").rglob("reconstructions/*.h5")]) == 1
+    assert len([*(tmp_path / "runs").rglob("reconstructions/ixi/*.h5")]) == 1

@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from flmrcm.federation.ledger import LedgerEntry
+from flmrcm.middleware.ledger import LedgerEntry
 from flmrcm.reports.ledger_tables import build_sums_table
 
 N_BYTES = 62_048_776

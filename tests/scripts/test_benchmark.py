@@ -2,17 +2,21 @@
 
 import json
 import math
+import os
+import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
-from flmrcm.learning.compute import Compute
 from flmrcm.reports.collected.comparison import compare_runs
 from flmrcm.reports.collected.finished_runs import collect_runs
 from flmrcm.reports.numbers.summary import summarise_sections
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS, DOCS = (Path(__file__).parents[2] / name for name in ("scripts", "docs"))
 
 
 @pytest.fixture(autouse=True)
@@ -26,104 +30,139 @@ def rounds():
 
 
 @pytest.fixture
-def results():
-    return import_module("benchmarks.results")
+def measurement():
+    return import_module("benchmarks.measurement")
 
 
-@pytest.mark.parametrize("name", ["fl_mr", "fl_mrcm"])
-def test_bare_loop_and_framework_end_with_equal_weights(rounds, tmp_path, name):
-    bed = rounds.overhead_bed(tmp_path, rounds.TINY)
-    strategy = getattr(rounds, name)(rounds.TARGET)
-    rounds.Compared(bed, strategy).check_equal()
+@pytest.fixture
+def pair(tmp_path):
+    """A source and a target that both train by FL-MRCM."""
+    make = import_module("benchmarks.fixtures").make_fixture
+    words = ("strategy=fl_mrcm", "model.channels=4", "data.cache=ram")
+    return make(tmp_path, {"source": 4, "target": 4}, 32, *words)
 
 
-def test_unequal_weights_stop_the_comparison(rounds, tmp_path):
-    bed = rounds.overhead_bed(tmp_path, rounds.TINY)
-    compared = rounds.Compared(bed, rounds.fl_mr(rounds.TARGET))
-    compared.shares.pop()
+def test_bare_loop_and_framework_end_with_equal_weights(rounds, pair):
+    bare = rounds.measure_run(rounds.make_bare_round(pair))
+    rounds.require_equal([rounds.measure_round(pair), bare], [rounds.measure_lean_round(pair)])
+
+
+def test_unequal_weights_stop_the_comparison(rounds, pair):
+    bare = rounds.make_bare_round(pair)
+    run = rounds.measure_run(bare)
+    rounds.require_equal([run], [rounds.measure_run(bare)])
+    weights = bare()
+    next(iter(weights.values())).view(-1)[0] += 1e-6
     with pytest.raises(ValueError, match="differ"):
-        compared.check_equal()
+        rounds.require_equal([run], [rounds.measure_run(lambda: weights)])
 
 
-def test_published_arithmetic_ends_where_ours_does(rounds, tmp_path):
-    bed = rounds.overhead_bed(tmp_path, rounds.TINY)
-    ours = bed.one_round(rounds.fl_mrcm(rounds.TARGET)).weights
-    published = bed.one_round(rounds.published()).weights
-    assert all((published[name] == ours[name]).all() for name in ours)
+def test_published_arithmetic_ends_where_ours_does_and_takes_more_operations(rounds, pair):
+    count = import_module("benchmarks.measurement").count_flops
+    ours, published = rounds.measure_lean_round, rounds.measure_published_round
+    rounds.require_equal([ours(pair)], [published(pair)])
+    assert count(lambda: published(pair)) > count(lambda: ours(pair))
 
 
-def test_ratio_is_the_median_of_neighbours(results):
-    seconds = iter([9.0, 9.0, 4.0, 2.0, 9.0, 3.0, 5.0, 5.0])
-    pair = results.in_turn(lambda: next(seconds), lambda: next(seconds), 3)
-    assert (pair.first, pair.second) == ([4.0, 9.0, 5.0], [2.0, 3.0, 5.0])
-    assert pair.ratio == 2.0
+def test_a_round_without_files_writes_none(rounds, pair):
+    rounds.measure_lean_round(pair)
+    assert not (pair.folder / "run" / "checkpoints").exists()
+    rounds.measure_round(pair)
+    assert len(list(pair.folder.glob("run/checkpoints/round_*.pt"))) == 1
+
+
+def test_works_are_timed_in_turn_after_a_warm_up(measurement):
+    calls = []
+    works = {name: lambda name=name: calls.append(name) for name in "ab"}
+    taken = measurement.time_in_turn(works, 3)
+    assert "".join(calls) == "abababab"
+    assert [len(seconds) for seconds in taken.values()] == [3, 3]
+
+
+def test_ratio_is_the_median_of_neighbours(measurement):
+    figure = measurement.make_ratio("what", [9.0, 4.0, 5.0], [3.0, 2.0, 5.0])
+    assert (figure.value, figure.unit) == (2.0, "×")
+    assert "1.00 to 3.00" in figure.note
 
 
 @pytest.mark.parametrize(
-    ("value", "target", "reached", "shown"),
+    ("value", "target", "reached"),
     [
-        (1.05, {"at_most": 1.05}, True, "≤ 1.05"),
-        (1.06, {"at_most": 1.05}, False, "≤ 1.05"),
-        (1.7, {"at_least": 1.7}, True, "≥ 1.7"),
-        (1.6, {"at_least": 1.7}, False, "≥ 1.7"),
-        (1.0, {}, None, ""),
+        (1.05, "≤ 1.05", True),
+        (1.06, "≤ 1.05", False),
+        (1.7, "≥ 1.7", True),
+        (1.6, "≥ 1.7", False),
+        (1.0, "", None),
     ],
 )
-def test_target_is_reached_on_its_side(results, value, target, reached, shown):
-    result = results.Result("a", "what", value, "×", **target)
-    assert (result.reached, result.target) == (reached, shown)
+def test_target_is_reached_on_its_side(measurement, value, target, reached):
+    assert measurement.Figure("what", value, target=target).reached == reached
 
 
-def test_shares_of_a_step_sum_to_one():
-    steps = import_module("benchmarks.steps")
-    shares = steps.shares_by_kind(steps.training_step(steps.TINY, Compute(accelerator="cpu")))
-    assert {*steps.KINDS, "optimizer", "other"} == set(shares)
+def test_held_memory_is_that_of_children_too(measurement):
+    before = measurement.read_held_memory(os.getpid())
+    code = "held = b'x' * 2**26; print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE) as child:
+        child.stdout.readline()
+        held = measurement.read_held_memory(os.getpid())
+        child.communicate(b"\n")
+    assert held - before > 60
+    assert measurement.read_peak_memory() >= before
+
+
+def test_shares_of_a_step_sum_to_one(tmp_path):
+    work = import_module("benchmarks.work")
+    shares = work.share_time_by_kind(work.make_step(tmp_path, work.TINY))
+    assert {*work.KINDS, "other"} == set(shares)
     assert math.isclose(sum(shares.values()), 1)
-    assert shares["convolution"] > 0 < shares["optimizer"]
+    assert shares["convolution"] > 0 < shares["other"]
 
 
-def test_sites_share_equal_data_and_each_round_is_timed():
+@pytest.mark.parametrize("engine", ["in_process.InProcess", "Echo"])
+def test_each_round_but_the_first_is_timed_and_moves_the_weights_there_and_back(pair, engine):
     scaling = import_module("benchmarks.scaling")
-    taken = scaling.run(scaling.Trial(2, slices=8, image=32, rounds=3))
+    target = "benchmarks.scaling.Echo" if engine == "Echo" else f"flmrcm.engines.{engine}"
+    words = ("strategy=fl_mr", "model.channels=4", "rounds=3", f"engine._target_={target}")
+    taken = scaling.run_trial(2, 4, 32, words)
+    n_bytes = sum(tensor.nbytes for tensor in pair.initial.values())
+    assert math.isclose(taken.moved * 2**20, 2 * 2 * n_bytes)
     assert len(taken.seconds) == 2
-    assert min(taken.seconds) > taken.files > 0 < taken.peak
+    assert min(taken.seconds) > 0
+    assert taken.held > 50 < taken.peak
 
 
 def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
-    comparison = import_module("benchmarks.comparison")
-    comparison.write_outputs(tmp_path, comparison.TINY)
+    compare = import_module("benchmarks.compare")
+    compare.write_outputs(tmp_path, 2, 8, 2)
     (found,) = summarise_sections(compare_runs(collect_runs([tmp_path])))
     assert {cell.volumes for cell in found.matrices[0].cells.values()} == {2, 8}
-    assert len(found.tests[0].tests) == len(comparison.SITES)
+    assert len(found.tests[0].tests) == len(compare.SITES)
+    assert len(list(tmp_path.glob("*/reconstructions/*/000.h5"))) == 4 * len(compare.SITES)
 
 
-def test_a_round_moves_the_weights_to_each_site_and_back():
-    engines = import_module("benchmarks.engines")
-    trial = engines.Trial(sites=2, channels=4, rounds=2)
-    taken, weights = engines.run(trial), import_module("benchmarks.bed").make_module(4)
-    n_bytes = sum(tensor.nbytes for tensor in weights.model.state_dict().values())
-    assert len(taken.seconds) == 1
-    assert math.isclose(taken.moved * 2**20, 2 * 2 * n_bytes)
-    assert taken.memory > 50
-
-
-def test_door_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
+def test_cli_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
     path = tmp_path / "deep" / "benchmark.json"
-    import_module("benchmarks.door").main(["e", "--quick", "--json", str(path)])
+    import_module("benchmarks.cli").main(["c", "e", "--quick", "--json", str(path)])
     written = json.loads(path.read_text())
     assert written["quick"] is True
-    assert {"cpu", "cores", "torch", "bf16"} <= set(written["machine"])
-    assert [row["name"] for row in written["results"]] == [
-        "disk to batch, cache=off",
-        "disk to batch, cache=ram",
-    ]
+    assert {"cpu", "threads", "torch", "bf16"} <= set(written["machine"])
+    names = [row["name"] for row in written["results"] if row["section"] == "e"]
+    assert names == ["disk to batch, cache=off", "disk to batch, cache=ram"]
     assert all(
         row["raw"] and row["value"] > 0 and row["reached"] is None for row in written["results"]
     )
     assert "cache=ram" in capsys.readouterr().out
 
 
-def test_unknown_section_is_refused(capsys):
+def test_unknown_figure_is_refused(capsys):
     with pytest.raises(SystemExit):
-        import_module("benchmarks.door").main(["z"])
-    assert "z" in capsys.readouterr().err
+        import_module("benchmarks.cli").main(["z"])
+    assert "'z'" in capsys.readouterr().err
+
+
+def test_what_pages_quote_is_what_is_measured():
+    figures = import_module("benchmarks.cli").FIGURES
+    pages = [path.read_text() for path in DOCS.glob("*.md")]
+    words = {w for page in pages for w in re.findall(r"scripts/benchmark\.py (\w+)`", page)}
+    letters = set(re.findall(r"^\| ([a-z]) \|", (DOCS / "benchmarks.md").read_text(), re.MULTILINE))
+    assert words | letters == set(figures)

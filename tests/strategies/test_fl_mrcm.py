@@ -112,7 +112,7 @@ def gradient(learner: ReconModule) -> Tensor:
 
 @forms
 def test_the_penalty_reaches_the_encoder_through_every_latent_made_here(form: str) -> None:
-    """For over a year the published code's adversarial term reached nothing."""
+    """For over a year the published code's adversarial term connected nothing."""
     learner = make_learner()
     rule = rule_for(learner, form)
     step, batch = step_of(learner, rule)

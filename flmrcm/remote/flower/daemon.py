@@ -55,7 +55,7 @@ def build_handler(house: Path) -> Any:
 
     def answer(record: RecordDict, config: Mapping[str, Any]) -> RecordDict:
         given = host.handle(*decode_call(decode_record(record)), config)
-        return encode_record(encode_response(given.reply, given.memory_round, given.facts))
+        return encode_record(encode_response(given))
 
     return answer
 

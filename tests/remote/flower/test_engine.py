@@ -12,7 +12,7 @@ from kits.laws import equal
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.journal import Journal
-from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote import codec
 from flmrcm.reports.tables.terminal import read_score_file
 
@@ -64,7 +64,7 @@ def test_sites_judge_themselves_and_name_no_volume(root, site_files, tmp_path):
         f"{site}/{number}" for site in site_files for number in ("0000", "0001")
     }
     assert not (abroad.path / "reconstructions").exists()
-    kept = [*site_files["ixi"].parent.glob("runs/*/reconstructions/*.h5")]
+    kept = [*site_files["ixi"].parent.glob("runs/*/reconstructions/ixi/*.h5")]
     assert kept
 
 
@@ -114,7 +114,7 @@ def test_with_a_quorum_the_run_goes_on_without_it(site_files, tmp_path):
     words = ["strategy=fl_mr", "rounds=1", "robust.quorum=3"]
     run = run_abroad(tmp_path / "run", grid, *words)
     rows = Journal(run.path / "journal.csv").read()
-    assert {row.site for row in rows if row.split == "attendance"} == {"ixi"}
+    assert {row.site for row in rows if row.split == "participation"} == {"ixi"}
     assert set(read_score_file(run.scores_path)["site"]) == {"brats", "fastmri", "hpks"}
 
 
@@ -144,10 +144,10 @@ def test_another_version_is_refused_with_both_shown(site_files, tmp_path, monkey
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
-        ("strategies: [Scaffold]", "refused by its house policy: FedAvg isn't among its strat"),
-        ("payloads: [metrics]", "refused by its house policy: weights isn't among its payloads"),
-        ("operations: [train", "its house policy can't be read; its own log tells why."),
-        ("operation: [train]", "its house policy can't be read; its own log tells why."),
+        ("strategies: [Scaffold]", "refused by its site policy: FedAvg isn't among its strat"),
+        ("payloads: [metrics]", "refused by its site policy: weights isn't among its payloads"),
+        ("operations: [train", "its site policy can't be read; its own log says why."),
+        ("operation: [train]", "its site policy can't be read; its own log says why."),
     ],
 )
 def test_what_a_house_forbids_is_refused_there_and_told_without_a_path(
@@ -163,7 +163,7 @@ def test_what_a_house_forbids_is_refused_there_and_told_without_a_path(
 
 
 def test_a_house_that_forbids_judging_is_left_out_of_the_table(site_files, tmp_path):
-    (tmp_path / "policy.yaml").write_text("operations: [survey, train, evaluate]")
+    (tmp_path / "policy.yaml").write_text("operations: [survey, train, validate]")
     house = tmp_path / "site.yaml"
     house.write_text(f"{site_files['ixi'].read_text()}\npolicy: policy.yaml\n")
     grid = OneProcessGrid({**site_files, "ixi": house})

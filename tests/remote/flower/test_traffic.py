@@ -11,7 +11,7 @@ import torch
 from kits.deployed_sites import OneProcessGrid, run_abroad
 
 from flmrcm.federation.journal import Journal
-from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.middleware.ledger import LEDGER, Ledger
 
 pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
 
@@ -78,7 +78,7 @@ class Weighed(OneProcessGrid):
 def test_the_books_hold_what_was_carried(site_files, tmp_path, wire, dtype):
     grid, words = (
         Weighed(site_files),
-        ["strategy=fl_mrcm_latent", "rounds=2", f"engine.wire={wire}"],
+        ["strategy=fl_mrcm_latent", "rounds=2", f"middleware.wire.kind={wire}"],
     )
     run = run_abroad(tmp_path / "run", grid, *words, "test.saved_volumes=0")
     entries = Ledger(run.path / LEDGER).read()

@@ -32,7 +32,7 @@ def test_a_killed_client_process_and_a_killed_node_miss_that_round_only(
         until(lambda: "site brats, round 1: Error: Node Unavailable" in run.said, 75)
         until(lambda: "site hpks, round 1: ClientApp stopped responding." in run.said, 75)
     assert run.ends()[0] == 0
-    assert run.attendance() == {(1, "brats", "failed"), (1, "hpks", "failed")}
+    assert run.absences() == {(1, "brats", "failed"), (1, "hpks", "failed")}
     assert "site brats: its SuperNode ended; again in 60 s" in federation.heard("brats")
     missed = {(name, "train", 1): away for name in ("brats", "hpks")}
     build = training.build_federation

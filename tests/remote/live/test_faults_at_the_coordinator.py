@@ -27,7 +27,7 @@ def test_a_killed_resident_and_a_killed_coordinator_change_no_bit_of_the_end(fed
     again = federation.train(f"resume={run.folder}")
     assert again.ends()[0] == 0
     assert "round 1 of 3" not in again.said  # it was whole
-    assert run.attendance() == set()
+    assert run.absences() == set()
     here = ended_here(tmp_path / "here", federation.place / "data", "strategy=scaffold")
     assert equal(run.last().weights, here.weights)
     assert run.last().memory == here.memory

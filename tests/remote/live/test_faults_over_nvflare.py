@@ -25,7 +25,7 @@ def assert_resumed_to(federation, run, undisturbed):
     again = federation.train(f"resume={run.folder}")
     assert again.ends()[0] == 0
     assert "round 1 of 3" not in again.said  # it was whole
-    assert run.attendance() == set()
+    assert run.absences() == set()
     assert equal(run.last().weights, undisturbed.weights)
     assert run.last().memory == undisturbed.memory
 
@@ -50,11 +50,11 @@ def test_a_killed_client_misses_the_rest_of_the_run_and_is_back_at_the_next(over
         wait()
         over_nvflare.kill("ixi", "client_train", "worker_process")
         assert run.ends()[0] == 0
-    assert run.attendance() == {(1, "ixi", "failed"), (2, "ixi", "failed")}
+    assert run.absences() == {(1, "ixi", "failed"), (2, "ixi", "failed")}
     assert "site ixi: its client ended; again in 10 s" in over_nvflare.heard("ixi")
     again = over_nvflare.train("strategy=fl_mr", "rounds=1")
     assert again.ends()[0] == 0
-    assert again.attendance() == set()
+    assert again.absences() == set()
 
 
 def test_a_killed_coordinator_loses_the_round_it_was_in_and_nothing_else(over_nvflare, undisturbed):

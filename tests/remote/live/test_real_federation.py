@@ -7,7 +7,7 @@ pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[
 from kits.deployed_sites import SITES, ended_here
 from kits.laws import equal
 
-from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.middleware.ledger import LEDGER, Ledger
 
 pytestmark = [
     pytest.mark.slow,

@@ -56,7 +56,7 @@ def test_no_key_a_foreign_certificate_an_old_one_and_another_version(
         assert run.ends()[0] == 0
     why = f"site ixi: it has flmrcm 0.0.7, the coordinator {__version__}; install the same"
     assert f"{why}. The run begins without it." in run.said
-    assert run.attendance() == {(0, "ixi", "failed")}
+    assert run.absences() == {(0, "ixi", "failed")}
     assert f"site stranger: {TURNED_AWAY} 60 s" in federation.heard("stranger")
     federation.end("stranger")
 
@@ -80,4 +80,4 @@ def test_a_struck_key_is_turned_away_and_a_new_one_let_in(federation):
     federation.start("ixi")
     run = federation.train("strategy=fl_mr", "rounds=1")
     assert run.ends()[0] == 0
-    assert run.attendance() == set()
+    assert run.absences() == set()

@@ -18,8 +18,9 @@ from nvflare.collab.api.exceptions import CollabCallError, RunAborted
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.journal import Journal
-from flmrcm.federation.ledger import LEDGER, Ledger
+from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.codec import Envelope, decode_response, encode_response
+from flmrcm.remote.connection import Response
 from flmrcm.remote.nvflare import connection
 from flmrcm.remote.nvflare.app.site import SiteEndpoint
 from flmrcm.types import Reply
@@ -47,7 +48,7 @@ def test_three_rounds_cut_after_one_end_bit_for_bit_where_in_process_ends(
 def test_both_books_hold_the_same_lines_and_halves_weigh_half(site_files, tmp_path):
     sizes = {}
     for wire in ("fp32", "bf16"):
-        words = [*ONE, f"engine.wire={wire}"]
+        words = [*ONE, f"middleware.wire.kind={wire}"]
         run = run_abroad(tmp_path / wire, OneProcess(site_files), *words)
         book = max(
             site_files["ixi"].parent.glob(f"runs/*/sites/ixi/{LEDGER}"),
@@ -63,7 +64,7 @@ def test_both_books_hold_the_same_lines_and_halves_weigh_half(site_files, tmp_pa
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int64])
 def test_nvflare_carries_every_kind_of_tensor_bit_for_bit(dtype):
     tensors = {"a": torch.randn(3, 2).to(dtype), "b": torch.tensor(3).to(dtype)}
-    head, came = carried(tuple(encode_response(Reply("ixi", 1, tensors), {}, None)))
+    head, came = carried(tuple(encode_response(Response(Reply("ixi", 1, tensors)))))
     assert equal(decode_response("ixi", Envelope(head, came)).reply.weights, tensors)
 
 
@@ -122,7 +123,7 @@ def test_with_a_quorum_the_run_goes_on_without_who_is_not_connected(site_files, 
     job.away = {"ixi"}
     run = run_abroad(tmp_path / "run", job, *ONE, "robust.quorum=3")
     rows = Journal(run.path / "journal.csv").read()
-    assert {row.site for row in rows if row.split == "attendance"} == {"ixi"}
+    assert {row.site for row in rows if row.split == "participation"} == {"ixi"}
 
 
 def test_another_version_is_refused_with_both_shown(site_files, tmp_path, monkeypatch):

@@ -95,7 +95,7 @@ def test_a_try_out_stays_on_loopback(tmp_path):
 
 def test_the_settings_are_what_the_processes_read(folder):
     node = read_node_settings(folder / "sites" / "north", NVFlareNode)
-    assert (node.site, node.coordinator_settings) == ("north", "hospital.example:8123")
+    assert (node.site, node.coordinator) == ("north", "hospital.example:8123")
     coordinator = yaml.safe_load((folder / "coordinator" / "coordinator.yaml").read_text())
     assert coordinator["sites"] == ["north", "south"]
 

@@ -13,8 +13,8 @@ GOOD = {"north": (START + 3, START + 5), "south": (START + 2, START + 2)}
 def test_gain_is_taken_on_each_runs_own_images():
     frames = [
         rows_of(name, {"north": values}).assign(run=run)
-        for run, start, reached in (("1", (10, 12), (13, 15)), ("2", (20, 20), (21, 21)))
-        for name, values in ((ZERO_FILLED, start), ("FL", reached))
+        for run, start, connected in (("1", (10, 12), (13, 15)), ("2", (20, 20), (21, 21)))
+        for name, values in ((ZERO_FILLED, start), ("FL", connected))
     ]
     assert compute_gains(pd.concat(frames)).to_dict() == {("FL", "north"): 2.0}
 

@@ -11,8 +11,9 @@ from nvflare.collab import collab
 
 from flmrcm.logs import log_to_terminal
 from flmrcm.remote.codec import Envelope, decode_call, encode_response
+from flmrcm.remote.connection import Response
 from flmrcm.remote.nvflare.session import SITE_FILE
-from flmrcm.remote.site_server import Response, SiteServer
+from flmrcm.remote.site_server import SiteServer
 from flmrcm.remote.site_settings import read_site_settings
 from flmrcm.types import Reply, Weights
 
@@ -55,8 +56,8 @@ class SiteEndpoint:
         except Exception as error:
             log.exception("site %s: a call from %s", name, caller)
             why = f"site {name}: {type(error).__name__}; its own log tells more."
-            given = Response(Reply(name, error=why), {})
-        return tuple(encode_response(given.reply, given.memory_round, given.facts))
+            given = Response(Reply(name, error=why))
+        return tuple(encode_response(given))
 
 
 def _build_server(site: str) -> SiteServer:

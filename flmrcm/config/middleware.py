@@ -1,0 +1,55 @@
+"""From the config's middleware to the chain at each site and at the server."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.setup import Setup
+from flmrcm.federation.middleware import (
+    Middleware,
+    ServerChain,
+    ServerSide,
+    SiteHalf,
+    SiteSide,
+    sort_members,
+)
+from flmrcm.middleware.ledger import LedgerWriter
+from flmrcm.middleware.policy import PolicyGate
+from flmrcm.middleware.reply_validation import ReplyValidation
+from flmrcm.middleware.wire import Wire
+
+
+def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
+    """Return the members a config names, and the defaults of those it leaves out."""
+    members: dict[str, Middleware] = {"wire": Wire(), "reply_validation": ReplyValidation()}
+    nodes = to_plain(cfg.get("middleware")) or {}
+    for name, node in nodes.items():
+        member = builder.build(f"middleware.{name}", node)
+        if isinstance(member, Middleware):
+            members[name] = member
+        elif member is not None:
+            builder.problems.append(f"middleware.{name}: {node['_target_']} is no Middleware.")
+    return members
+
+
+def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
+    """Return a site's halves, from the transport inwards.
+
+    Args:
+        setup: checked.
+        site: its name.
+        folder: the run's; what the site notes lies below it.
+    """
+    own = {"ledger": LedgerWriter(), "policy": PolicyGate(setup.policies.get(site))}
+    members: Mapping[str, Middleware] = {**setup.middleware, **own}
+    side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site)
+    return [member.build_site_half(side) for member in sort_members(members)]
+
+
+def build_server_chain(setup: Setup, folder: Path) -> ServerChain:
+    """Return the server's halves; the ledger lies in the run's folder."""
+    members: Mapping[str, Middleware] = {**setup.middleware, "ledger": LedgerWriter()}
+    side = ServerSide(setup.strategy, folder)
+    return ServerChain([member.build_server_half(side) for member in sort_members(members)])

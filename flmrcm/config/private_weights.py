@@ -1,0 +1,36 @@
+"""Whether a strategy's demands on the weights and the latents suit the model."""
+
+from fnmatch import filter as match_names
+
+from omegaconf import DictConfig
+
+from flmrcm.config.travelling import has_remote_sites
+from flmrcm.learning.module import ReconModule
+from flmrcm.strategies.base import Strategy
+
+
+def find_weight_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
+    """Return a line for each way in which the strategy's private weights cannot work.
+
+    Args:
+        strategy: built.
+        module: with the run's model.
+        cfg: the run's.
+    """
+    names = list(module.model.state_dict())
+    problems = [
+        f"strategy.private={pattern}: fits no weight of the model, whose weights are called "
+        f"{names[0]}, …, {names[-1]}."
+        for pattern in strategy.private
+        if not match_names(names, pattern)
+    ]
+    if not any(map(strategy.is_shared, names)):
+        problems.append(
+            "strategy.private: keeps every weight at its site; nothing is left to share."
+        )
+    if strategy.private and cfg.get("init_from") and has_remote_sites(cfg):
+        problems.append(
+            "init_from: sites elsewhere start their private weights from the run's seed and cannot "
+            "read this file; leave it null, or use strategy.private=[]."
+        )
+    return problems

@@ -1,0 +1,70 @@
+"""The batches a site trains on, epoch after epoch, and those of the target beside them."""
+
+from collections.abc import Iterator
+from itertools import chain, count, islice
+from typing import cast
+
+import torch
+
+from flmrcm.data.order import BatchOrder
+from flmrcm.data.site import Site
+from flmrcm.data.slices import RawBatch
+from flmrcm.federation.workload import Workload
+from flmrcm.types import Batch
+
+
+class SiteBatches:
+    """One site's training batches in one round.
+
+    Args:
+        site: its data.
+        device: where batches are prepared.
+        workload: how much is trained.
+        round_: counted from 0.
+    """
+
+    def __init__(self, site: Site, device: torch.device, workload: Workload, round_: int) -> None:
+        self.site, self.device, self.workload, self.round = site, device, workload, round_
+
+    def train(self) -> Iterator[Batch]:
+        """Return the round's batches."""
+        epochs = map(self._read_epoch, self.workload.list_epochs(self.round))
+        steps = islice(chain.from_iterable(epochs), self.workload.steps)
+        return (self.site.prepare_batch(raw, self.device) for raw in steps)
+
+    def survey(self) -> Iterator[Batch]:
+        """Return the batches of the round's first epoch, in the order training would read them."""
+        first = self.workload.list_epochs(self.round)[0]
+        return (self.site.prepare_batch(raw, self.device) for raw in self._read_epoch(first))
+
+    def accompany(self, target: Site, sampling: str) -> "TargetBatches":
+        """Return endless batches of the target's images that go with this site's.
+
+        Args:
+            target: the target site.
+            sampling: shuffled | published; see `data.order.draw_target_order`.
+        """
+        first = self.workload.list_epochs(self.round)[0]
+        epochs = (
+            target.target_batches(self.site.n_examples, sampling, epoch, self.site.name)
+            for epoch in count(first)
+        )
+        raws = chain.from_iterable(epochs)
+        return TargetBatches(target.prepare_batch(raw, self.device) for raw in raws)
+
+    def _read_epoch(self, epoch: int) -> Iterator[RawBatch]:
+        loader = self.site.train_dataloader()
+        cast(BatchOrder, loader.sampler).set_epoch(epoch)
+        return iter(loader)
+
+
+class TargetBatches(Iterator[Batch]):
+    """Another site's batches; counts the bytes of its images that training looked at."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches, self.n_bytes = batches, 0
+
+    def __next__(self) -> Batch:
+        batch = next(self._batches)
+        self.n_bytes += batch.image.nbytes
+        return batch

@@ -1,0 +1,43 @@
+"""Test scores as they travel: every volume by its number, none by its name."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
+
+RECONSTRUCTED = "reconstruction"
+
+
+def number_scores(
+    reconstructed: Iterable[VolumeScore], zero_filled: Iterable[VolumeScore]
+) -> dict[str, float]:
+    """Return scores by `method/number/slices/metric/convention`.
+
+    A volume's number is its place among the site's test volumes, the same in every run.
+    """
+    scores = {RECONSTRUCTED: list(reconstructed), ZERO_FILLED: list(zero_filled)}
+    names = sorted({score.volume for kind in scores.values() for score in kind})
+    number = {name: f"{count:04}" for count, name in enumerate(names)}
+    return {
+        f"{method}/{number[s.volume]}/{s.slices}/{s.metric}/{s.convention}": s.value
+        for method, kind in scores.items()
+        for s in kind
+    }
+
+
+def name_scores(
+    site: str, metrics: Mapping[str, float], volumes: Sequence[str] = ()
+) -> dict[str, list[VolumeScore]]:
+    """Return the scores that came from a site, by method.
+
+    Args:
+        site: its name.
+        metrics: as `number_scores` returns them.
+        volumes: the names of its test volumes, sorted, where they are known here; otherwise they
+            are called `site/number`.
+    """
+    scores: dict[str, list[VolumeScore]] = {RECONSTRUCTED: [], ZERO_FILLED: []}
+    for name, value in metrics.items():
+        method, number, slices, metric, convention = name.split("/")
+        volume = volumes[int(number)] if volumes else f"{site}/{number}"
+        scores[method].append(VolumeScore(volume, metric, convention, value, int(slices)))
+    return scores

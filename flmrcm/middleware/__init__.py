@@ -1,0 +1,1 @@
+"""Middleware: what happens to messages between strategy and transport, one member a file."""

@@ -1,0 +1,170 @@
+"""The ledger: every object that crossed between coordinator and site, as it crossed."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from io import SEEK_END, TextIOWrapper
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, NamedTuple
+
+from flmrcm.federation.engine import Operation
+from flmrcm.federation.middleware import (
+    Middleware,
+    ServerHalf,
+    ServerSide,
+    SiteHalf,
+    SiteSide,
+    Stage,
+)
+from flmrcm.types import Broadcast, Memory, Reply, Weights
+
+LEDGER = "ledger.csv"
+TO_SITE, FROM_SITE = "to_site", "from_site"
+METRICS, CONFIG, FACTS = "metrics", "config", "facts"
+_NUMBER_BYTES = 8
+
+
+class LedgerEntry(NamedTuple):
+    """One object that crossed.
+
+    Attributes:
+        round: counted from 0.
+        site: on the other side of the coordinator.
+        op: join | survey | train | validate | test.
+        way: to_site | from_site.
+        kind: `weights`, `metrics`, or what the strategy calls it (`latents`, `control`); where a
+            site joins, the `config` it is sent and the `facts` it sends.
+        name: within its kind.
+        shape: `64x32x3x3`; empty for a single number.
+        dtype: as in torch; `json` for a plain value.
+        bytes: of its values; names, addresses and wrapping come on top.
+    """
+
+    round: int
+    site: str
+    op: str
+    way: str
+    kind: str
+    name: str
+    shape: str
+    dtype: str
+    bytes: int
+
+
+def list_sent(op: Operation, site: str, message: Broadcast) -> Iterator[LedgerEntry]:
+    """Return an entry for each object of a message as it travels."""
+    where = message.round, site, op, TO_SITE
+    return (LedgerEntry(*where, *what) for what in _list_tensors(message.weights, message.extras))
+
+
+def list_received(op: Operation, round_: int, reply: Reply) -> Iterator[LedgerEntry]:
+    """Return an entry for each object of a reply as it travels; none for a line of error."""
+    where = round_, reply.site, op, FROM_SITE
+    if reply.error is not None:
+        return
+    for what in _list_tensors(reply.weights, reply.extras):
+        yield LedgerEntry(*where, *what)
+    yield LedgerEntry(*where, METRICS, "n_examples", "", "int64", _NUMBER_BYTES)
+    for name in reply.metrics:
+        yield LedgerEntry(*where, METRICS, name, "", "float64", _NUMBER_BYTES)
+
+
+def list_values(site: str, way: str, kind: str, values: Mapping[str, Any]) -> Iterator[LedgerEntry]:
+    """Return an entry for each plain value that crosses when a site joins."""
+    for name, value in values.items():
+        text = json.dumps(value, ensure_ascii=False)
+        yield LedgerEntry(0, site, "join", way, kind, name, "", "json", len(text.encode()))
+
+
+class Ledger:
+    """A file of crossings, `ledger.csv`; lines are only ever added.
+
+    Args:
+        path: the file; None writes nothing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+
+    def write(self, entries: Iterable[LedgerEntry]) -> None:
+        """Append entries and hand them to the operating system at once."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+") as book:
+            end = _find_end(book)
+            book.truncate(end)  # a crash may have cut the last line short
+            file = TextIOWrapper(book, newline="")
+            writer = csv.writer(file, lineterminator="\n")
+            if end == 0:
+                writer.writerow(LedgerEntry._fields)
+            writer.writerows(entries)
+            file.flush()
+
+    def read(self) -> list[LedgerEntry]:
+        """Return all whole entries."""
+        if self.path is None or not self.path.exists():
+            return []
+        with self.path.open("rb") as book:
+            end = _find_end(book)
+            book.seek(0)
+            lines = book.read(end).decode().split("\n")[1:-1]
+        return [LedgerEntry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines)]
+
+
+class LedgerWriter(Middleware):
+    """Books everything that travels, once at the site and once at the coordinator."""
+
+    stage: ClassVar[Stage] = Stage.LEDGER
+
+    def build_site_half(self, side: SiteSide) -> SiteHalf:
+        """Return the site's book-keeper."""
+        return _SiteBooks(side.site, Ledger(side.folder / LEDGER if side.folder else None))
+
+    def build_server_half(self, side: ServerSide) -> ServerHalf:
+        """Return the coordinator's book-keeper."""
+        return _ServerBooks(Ledger(side.folder / LEDGER if side.folder else None))
+
+
+class _SiteBooks(SiteHalf):
+    def __init__(self, site: str, ledger: Ledger) -> None:
+        self.site, self.ledger = site, ledger
+
+    def before(self, op: Operation, message: Broadcast, memory: Memory) -> Broadcast:
+        self.ledger.write(list_sent(op, self.site, message))
+        return message
+
+    def after(self, op: Operation, round_: int, reply: Reply, memory: Memory) -> Reply:
+        self.ledger.write(list_received(op, round_, reply))
+        return reply
+
+
+class _ServerBooks(ServerHalf):
+    """A message is booked when its reply, or its failure, comes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def after(self, op: Operation, message: Broadcast, reply: Reply) -> Reply:
+        sent = list_sent(op, reply.site, message)
+        self.ledger.write([*sent, *list_received(op, message.round, reply)])
+        return reply
+
+
+def _list_tensors(
+    weights: Weights, extras: Mapping[str, Weights]
+) -> Iterator[tuple[str, str, str, str, int]]:
+    for kind, tensors in {"weights": weights, **extras}.items():
+        for name, tensor in tensors.items():
+            shape, dtype = "x".join(map(str, tensor.shape)), str(tensor.dtype)
+            yield kind, name, shape, dtype.removeprefix("torch."), tensor.nbytes
+
+
+def _find_end(book: BinaryIO) -> int:
+    """Return the number of bytes up to the end of the last whole line."""
+    size = book.seek(0, SEEK_END)
+    book.seek(max(size - 1, 0))
+    if book.read(1) in (b"", b"\n"):
+        return size
+    book.seek(0)
+    return book.read().rfind(b"\n") + 1

@@ -1,0 +1,33 @@
+"""Private weights that cannot work with the model or the engine are refused before any work."""
+
+import pytest
+
+from flmrcm.config.check import check_config
+from flmrcm.config.compose import compose_config
+from flmrcm.errors import ConfigErrors
+
+WORDS = ["sites=simulated_pair", "model.channels=2", "model.pools=2", "compute=cpu"]
+
+
+def problems_of(*words):
+    with pytest.raises(ConfigErrors) as caught:
+        check_config(compose_config("train", [*WORDS, *words]))
+    return caught.value.problems
+
+
+def test_a_pattern_that_fits_nothing_is_refused_with_names_that_would():
+    (problem,) = problems_of("strategy=fedper", "strategy.private=[decoder.*]")
+    assert problem.startswith("strategy.private=decoder.*: fits no weight of the model")
+    assert "down_sample_layers.0.layers.0.weight" in problem
+
+
+def test_something_has_to_be_shared():
+    (problem,) = problems_of("strategy=fl_mr", "strategy.private=['*']")
+    assert "nothing is left to share" in problem
+
+
+@pytest.mark.parametrize("strategy", ["fl_mr", "fedprox", "scaffold", "fl_mrcm", "fl_mrcm_latent"])
+def test_every_strategy_takes_private_weights(strategy):
+    words = [f"strategy={strategy}", "strategy.private=['up_*']"]
+    setup = check_config(compose_config("train", [*WORDS, *words]))
+    assert not setup.strategy.is_shared("up_conv.0.layers.0.weight")

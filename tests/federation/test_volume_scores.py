@@ -1,0 +1,26 @@
+"""Scores that cross the border: every number arrives, no name does."""
+
+from flmrcm.federation.volume_scores import RECONSTRUCTED, name_scores, number_scores
+from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
+
+OURS = [
+    VolumeScore("ixi/smith", "psnr", "fastmri", 31.25, 8),
+    VolumeScore("ixi/jones", "psnr", "fastmri", 30.5, 7),
+    VolumeScore("ixi/jones", "ssim", "slice_max", 0.1 + 0.2, 7),
+]
+ZERO = [VolumeScore("ixi/smith", "psnr", "fastmri", 20.0, 8)]
+
+
+def test_no_name_crosses():
+    assert not [name for name in number_scores(OURS, ZERO) if "smith" in name or "jones" in name]
+
+
+def test_every_score_arrives_under_its_volumes_number():
+    number = {"ixi/jones": "ixi/0000", "ixi/smith": "ixi/0001"}
+    arrived = name_scores("ixi", number_scores(OURS, ZERO))
+    assert arrived[RECONSTRUCTED] == [s._replace(volume=number[s.volume]) for s in OURS]
+    assert arrived[ZERO_FILLED] == [s._replace(volume="ixi/0001") for s in ZERO]
+
+
+def test_a_volume_has_the_same_number_whatever_the_order_it_was_judged_in():
+    assert number_scores(OURS, ZERO) == number_scores(OURS[::-1], ZERO)

@@ -1,0 +1,73 @@
+"""Which replies may count."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kits.faulty_engine import misshapen, torn
+
+from flmrcm.errors import ConfigErrors
+from flmrcm.middleware.reply_validation import ReplyValidation, find_outliers, validate_reply
+from flmrcm.types import Broadcast, Reply
+
+WEIGHTS = {"a": torch.ones(2, 3), "b": torch.tensor(4)}  # b is a counter
+SENT = Broadcast(0, WEIGHTS)
+GOOD = Reply("north", 5, WEIGHTS)
+
+
+def test_a_reply_as_asked_has_no_flaw():
+    assert validate_reply("train", SENT, GOOD, largest=1.0) is None
+    assert validate_reply("validate", SENT, Reply("north", 5, metrics={"psnr": 30.0})) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (replace(GOOD, weights=WEIGHTS | {"a": torch.full((2, 3), torch.nan)}), "a isn't finite"),
+        (torn(GOOD), "its weights aren't those sent: a is missing"),
+        (replace(GOOD, weights=WEIGHTS | {"c": torch.ones(1)}), "c is new"),
+        (misshapen(GOOD), "a is (1,) float32, (2, 3) float32 was sent"),
+        (replace(GOOD, weights=WEIGHTS | {"a": torch.ones(2, 3).half()}), "(2, 3) float16"),
+        (replace(GOOD, n_examples=0), "0 training slices"),
+        (replace(GOOD, n_examples=-7), "-7 training slices"),
+        (replace(GOOD, extras={"x": {"y": torch.tensor(torch.inf)}}), "x/y isn't finite"),
+        (replace(GOOD, extras={"x": {"y": torch.ones(2**18)}}), "holds 1.0 MiB, 0.5 are allowed"),
+    ],
+)  # fmt: skip
+def test_a_flaw_is_named(reply, said):
+    assert said in validate_reply("train", SENT, reply, largest=0.5)
+
+
+def moved(site, by):
+    return Reply(site, 1, {"a": WEIGHTS["a"] + by / 6**0.5, "b": WEIGHTS["b"]})
+
+
+def test_an_update_longer_than_the_others_by_the_factor_is_named():
+    replies = [moved("east", 1.0), moved("north", 30.0), moved("south", -2.0)]
+    messages = dict.fromkeys(["east", "north", "south"], SENT)
+    assert find_outliers(messages, replies, factor=16.0) == {}
+    assert find_outliers(messages, replies, factor=14.0) == {
+        "north": "its update is 30 long, 2 is the others' median"
+    }
+
+
+@given(st.lists(st.floats(0.1, 9.0), min_size=1, max_size=6), st.floats(1.0, 4.0))
+@settings(deadline=None)
+def test_most_sites_are_never_outliers(lengths, factor):
+    replies = [moved(f"s{i}", length) for i, length in enumerate(lengths)]
+    odd = find_outliers(dict.fromkeys([r.site for r in replies], SENT), replies, factor)
+    assert len(odd) <= len(lengths) / 2
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"norm_factor": 0.5}, "reply_validation.norm_factor: at least 1, or null; got 0.5."),
+        ({"largest_reply": -1.0}, "reply_validation.largest_reply: above 0, or null; got -1.0."),
+    ],
+)
+def test_a_limit_outside_its_range_is_refused(values, said):
+    with pytest.raises(ConfigErrors, match=said):
+        ReplyValidation(**values)
