@@ -23,6 +23,11 @@ class Batch(NamedTuple):
         slice: (batch,), index within the volume.
         kspace: complex, (batch, coils, rows, columns), undersampled and uncropped; None unless
             the model asks for it.
+        maps: complex, (batch, coils, rows, columns), coil sensitivities; None unless the model asks
+            for them.
+        center: int, (batch, 2), rows and columns of the fully sampled centre of k-space.
+        peak: (batch,), the largest value of each slice's whole target volume, in the data's own
+            units; None unless the loss asks for it.
     """
 
     image: Tensor
@@ -33,6 +38,9 @@ class Batch(NamedTuple):
     volume: list[str]
     slice: Tensor
     kspace: Tensor | None = None
+    maps: Tensor | None = None
+    center: Tensor | None = None
+    peak: Tensor | None = None
 
 
 class Reconstruction(NamedTuple):
@@ -40,23 +48,24 @@ class Reconstruction(NamedTuple):
 
     Attributes:
         image: (batch, 1, height, width), normalised magnitude.
-        latent: (batch, latent_size), the features sites can be aligned by.
+        latent: (batch, latent_size), the features sites can be aligned by; None where a model has
+            none.
     """
 
     image: Tensor
-    latent: Tensor
+    latent: Tensor | None = None
 
 
 class Step(TypedDict):
     """One step's values before the strategy has its say.
 
-    `image` and `latent` are those of `Reconstruction`; a local rule may add `target_latent`,
-    (batch, latent_size), the target site's features.
+    `image` and `latent` are those of `Reconstruction`, `latent` only where the model has one; a
+    local rule may add `target_latent`, (batch, latent_size), the target site's features.
     """
 
     loss: Tensor
     image: Tensor
-    latent: Tensor
+    latent: NotRequired[Tensor]
     target_latent: NotRequired[Tensor]
 
 
@@ -145,7 +154,10 @@ class Measurement(NamedTuple):
 class Learner(Protocol):
     """What a strategy's client half may know of the module that is trained."""
 
-    latent_size: int
+    @property
+    def latent_size(self) -> int:
+        """The width of the model's latent; 0 where it has none."""
+        ...
 
     @property
     def model(self) -> nn.Module:

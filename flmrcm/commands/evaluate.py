@@ -19,7 +19,7 @@ from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
-from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
 from flmrcm.learning.records import SAVED_KINDS
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.learning.weights import read_torch_file
@@ -97,6 +97,7 @@ def run_checkpoint_test(words: Sequence[str], path: Path) -> None:
             log.info("judged: %s", name)
     prints = {name: site.fingerprint() for name, site in chosen.items()}
     folder.write_environment(site_fingerprints=prints)
+    folder.write_metrics(describe_metrics(module.metrics))
     folder.mark_done()
 
 
@@ -114,7 +115,7 @@ def _build_parts(cfg: DictConfig, asked: DictConfig) -> tuple[Evaluator, Any, di
     for kind in asked.save:
         found.problems += check_choice("save", kind, SAVED_KINDS)
     compute, module, _ = build_learner(cfg, found)
-    sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))
+    sites = build_sites(cfg, found, module)
     found.raise_if_any()
     return Evaluator(compute), module, sites  # pyright: ignore[reportArgumentType]
 

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.learner import build_learner
 from flmrcm.config.middleware import build_members
+from flmrcm.config.model_fit import find_model_problems
 from flmrcm.config.policies import build_policies, find_crossing_problems
-from flmrcm.config.private_weights import find_weight_problems
 from flmrcm.config.setup import Setup
 from flmrcm.config.sites import build_sources, choose_participants, choose_target
 from flmrcm.config.travelling import find_split_problems, has_remote_sites, remove_data_paths
@@ -20,6 +20,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.federation.workload import BUDGETS, POOLED
+from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
 
 SCENARIOS = ("unseen", "participating")
@@ -36,26 +37,18 @@ def check_config(cfg: DictConfig) -> Setup:
         found.problems += find_split_problems(cfg)
         cfg = remove_data_paths(cfg)
     compute, module, local = build_learner(cfg, found)
-    sites = build_sites(cfg, found, bool(module and module.model.needs_kspace))
+    sites = build_sites(cfg, found, module)
     participants = found.attempt("participants", lambda: choose_participants(cfg)) or []
     target = found.attempt("target", lambda: choose_target(cfg.target, cfg))
     strategy = found.build("strategy", cfg.strategy, target=target)
-    tolerance = found.call(Tolerance, {f"robust.{k}": v for k, v in _read_tolerance(cfg).items()})
-    plan = found.call(
-        TrainingPlan,
-        {key: cfg[key] for key in ("rounds", "participation", "validate_every", "seed")},
-        tolerance=tolerance or Tolerance(),
-        participants=[POOLED] if cfg.pooled else participants,
-        validation_sites=sorted({*participants, *([target] if target else [])}),
-        selection_sites=participants,
-    )
+    plan = _build_plan(cfg, found, participants, target)
     found.problems += _find_word_problems(cfg)
     if POOLED in sites:
         found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
     if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     if isinstance(strategy, Strategy) and module is not None:
-        found.problems += find_weight_problems(strategy, module, cfg)
+        found.problems += find_model_problems(strategy, module, cfg)
     policies, members = build_policies(cfg, found), build_members(cfg, found)
     if plan and isinstance(strategy, Strategy):
         found.problems += find_crossing_problems(cfg, strategy, plan, policies)
@@ -69,6 +62,20 @@ def check_config(cfg: DictConfig) -> Setup:
     return Setup(*parts)  # whatever is missing was a problem
 
 
+def _build_plan(
+    cfg: DictConfig, found: Builder, participants: list[str], target: str | None
+) -> TrainingPlan | None:
+    tolerance = found.call(Tolerance, {f"robust.{k}": v for k, v in _read_tolerance(cfg).items()})
+    return found.call(
+        TrainingPlan,
+        {key: cfg[key] for key in ("rounds", "participation", "validate_every", "seed")},
+        tolerance=tolerance or Tolerance(),
+        participants=[POOLED] if cfg.pooled else participants,
+        validation_sites=sorted({*participants, *([target] if target else [])}),
+        selection_sites=participants,
+    )
+
+
 def _find_word_problems(cfg: DictConfig) -> list[str]:
     problems = check_choice("budget", cfg.budget, BUDGETS)
     problems += check_choice("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
@@ -78,11 +85,21 @@ def _find_word_problems(cfg: DictConfig) -> list[str]:
     )
 
 
-def build_sites(cfg: DictConfig, found: Builder, needs_kspace: bool) -> dict[str, Site]:
-    """Gives the sites a config describes by name, sorted; their data aren't touched."""
+def build_sites(cfg: DictConfig, found: Builder, module: ReconModule | None) -> dict[str, Site]:
+    """Return the sites a config describes by name, sorted; their data are not touched.
+
+    Args:
+        cfg: the run's.
+        found: collects problems.
+        module: says what of a batch its model and its loss read.
+    """
     keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
     keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
-    loading = found.call(Loading, keys, needs_kspace=needs_kspace, seed=cfg.seed)
+    needs = {
+        "needs_kspace": module is not None and module.model.needs_kspace,
+        "needs_peak": module is not None and module.loss.needs_peak,
+    }
+    loading = found.call(Loading, keys, seed=cfg.seed, **needs)
     sources = build_sources(cfg, found)
     if loading is None:
         return {}

@@ -5,13 +5,18 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm.config.build import Builder
+from flmrcm.config.build import Builder, to_plain
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.learning.compute import Compute
+from flmrcm.learning.losses import Loss
+from flmrcm.learning.metrics import DEFAULT_METRICS, Metric
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.weights import check_weights, find_weights, read_torch_file
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.seeding import seeded
+
+CHOOSING = "psnr"
+"""The metric by which the best round is chosen."""
 
 
 def build_learner(
@@ -26,7 +31,28 @@ def build_learner(
         return compute, None, local
     if cfg.get("init_from"):
         found.attempt("init_from", lambda: load_weights(model, Path(cfg.init_from).expanduser()))
-    return compute, ReconModule(model, local.optimizer), local
+    loss, metrics = _build_loss(cfg, found), build_metrics(cfg, found)
+    return compute, ReconModule(model, local.optimizer, loss, metrics), local
+
+
+def build_metrics(cfg: DictConfig, found: Builder) -> dict[str, Metric]:
+    """Return the metrics a config names; those of a run from before there was such a key."""
+    nodes = to_plain(cfg.get("metrics")) or {}
+    built = {name: found.build(f"metrics.{name}", node) for name, node in nodes.items()}
+    for name, metric in built.items():
+        if metric is not None and not isinstance(metric, Metric):
+            found.problems.append(f"metrics.{name}: {nodes[name]['_target_']} is no Metric.")
+    if built and CHOOSING not in built:
+        found.problems.append(f"metrics: keep {CHOOSING} among them; best.pt is chosen by it.")
+    return {name: m for name, m in built.items() if isinstance(m, Metric)} or {**DEFAULT_METRICS}
+
+
+def _build_loss(cfg: DictConfig, found: Builder) -> Loss | None:
+    loss = found.build("loss", cfg.loss) if cfg.get("loss") else None
+    if loss is not None and not isinstance(loss, Loss):
+        found.problems.append(f"loss: {cfg.loss['_target_']} is no Loss.")
+        return None
+    return loss
 
 
 def load_weights(model: Reconstructor, path: Path, content: Any = None) -> None:

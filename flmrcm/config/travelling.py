@@ -18,7 +18,7 @@ _AT_HOME = {"root": AT_THE_SITE, "generator": None, "policy": None, "folder": No
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
     "validate_every", "contrast", "coils", "val_sample_rate", "sites", "mask", "model",
-    "strategy", "local", "middleware",
+    "strategy", "local", "loss", "metrics", "middleware",
 )  # fmt: skip
 _DATA = ("seed", "resolution", "clamp_target", "skip_broken")
 

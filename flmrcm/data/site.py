@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
-from flmrcm.data.transforms import choose_crop_size, prepare_images, stack_masks
+from flmrcm.data.transforms import choose_crop_size, prepare_images
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
+from flmrcm.mri.acquisition import Cartesian, stack_masks
+from flmrcm.mri.masks import Sampling
 from flmrcm.seeding import seed_for
 from flmrcm.types import Batch
 
@@ -32,6 +33,7 @@ class Loading:
         cache: `off` reads slices when they're needed, `ram` reads a split once.
         workers: loader processes; 0 loads in the main one.
         needs_kspace: also hand the undersampled k-space to the model.
+        needs_peak: also hand each volume's largest target value to the loss.
         seed: the run's seed, of training order and training masks.
 
     Raises:
@@ -44,6 +46,7 @@ class Loading:
     cache: str = "off"
     workers: int = 0
     needs_kspace: bool = False
+    needs_peak: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -117,7 +120,7 @@ class Site(LightningDataModule):
         """
         for volume, _ in self.slices(split).examples:
             try:
-                self._masks[volume.site].check(volume.shape[-1])
+                self._masks[volume.site].check(volume.shape[2:])
             except DataLayoutError as error:
                 raise DataLayoutError(f"{volume.path}: {error}") from None
 
@@ -175,32 +178,35 @@ class Site(LightningDataModule):
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""
-        mask = stack_masks([self._draw_mask(raw, i) for i in range(len(raw.volume))], device)
+        samplings = [self._draw_mask(raw, i) for i in range(len(raw.volume))]
+        mask = stack_masks([sampling.mask for sampling in samplings], device)
+        acquisition = Cartesian(mask)
         kspace = raw.kspace.to(device, non_blocking=True)
         target = raw.target.to(device, non_blocking=True)
         # scores are taken against the true target; only training may see a clamped one
         clamp = self.loading.clamp_target and raw.epoch is not None
-        prepared = prepare_images(kspace, mask, target, self.loading.resolution, clamp)
+        prepared = prepare_images(kspace, acquisition, target, self.loading.resolution, clamp)
         return Batch(
             *prepared,
             mask=mask,
             volume=[f"{site}/{name}" for site, name in zip(raw.site, raw.volume, strict=True)],
             slice=raw.slice,
-            kspace=kspace * mask if self.loading.needs_kspace else None,
+            kspace=acquisition.undersample(kspace) if self.loading.needs_kspace else None,
+            center=torch.tensor([sampling.center for sampling in samplings], device=device),
+            peak=None if raw.peak is None else raw.peak.to(device, non_blocking=True),
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """Lets Lightning's Trainer make batches the same way the local loop does."""
         return self.prepare_batch(batch, batch.kspace.device)
 
-    def _draw_mask(self, raw: RawBatch, i: int) -> Tensor:
-        site, volume, n_columns = raw.site[i], raw.volume[i], raw.kspace.shape[-1]
-        mask = self._masks[site]
+    def _draw_mask(self, raw: RawBatch, i: int) -> Sampling:
+        site, volume = raw.site[i], raw.volume[i]
+        mask, shape = self._masks[site], (raw.kspace.shape[-2], raw.kspace.shape[-1])
         if raw.epoch is None:
-            return mask(n_columns, mask.get_fixed_seed(site, volume))
-        return mask(
-            n_columns, seed_for(self.loading.seed, site, volume, int(raw.slice[i]), raw.epoch)
-        )
+            return mask(shape, mask.get_fixed_seed(site, volume))
+        address = self.loading.seed, site, volume, int(raw.slice[i]), raw.epoch
+        return mask(shape, seed_for(*address))
 
     def _collect_slices(self, split: str) -> Slices:
         examples = [
@@ -215,7 +221,7 @@ class Site(LightningDataModule):
                 f"site {self.name}: no slice of split '{split}' is left; check its slices and "
                 "foreground settings."
             )
-        return Slices(examples, in_memory=self.loading.cache == "ram")
+        return Slices(examples, self.loading.cache == "ram", self.loading.needs_peak)
 
     def _make_loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
         slices = self.slices(split).load()

@@ -1,6 +1,7 @@
 """The slices of a site's split as a data set of whole batches."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from flmrcm.data.h5 import Volume, read_slice
+from flmrcm.data.h5 import Volume, read_slice, read_targets
 from flmrcm.data.order import BatchIndices
 
 _KSPACE_BYTES, _TARGET_BYTES = 8, 4
@@ -24,6 +25,7 @@ class RawBatch(NamedTuple):
         volume: the volume name of each slice.
         slice: (batch,), index within the volume.
         epoch: which pass over the training data; None for validation and test.
+        peak: (batch,), the largest target value of each slice's volume; None unless asked for.
     """
 
     kspace: Tensor
@@ -32,6 +34,7 @@ class RawBatch(NamedTuple):
     volume: list[str]
     slice: Tensor
     epoch: int | None
+    peak: Tensor | None = None
 
 
 class Slices(Dataset[RawBatch]):
@@ -40,10 +43,17 @@ class Slices(Dataset[RawBatch]):
     Args:
         examples: (volume, slice index) in file order.
         in_memory: keep everything once `load` was called.
+        with_peak: also read the largest value of each volume's target.
     """
 
-    def __init__(self, examples: Sequence[tuple[Volume, int]], in_memory: bool = False) -> None:
-        self.examples, self.in_memory = examples, in_memory
+    def __init__(
+        self,
+        examples: Sequence[tuple[Volume, int]],
+        in_memory: bool = False,
+        with_peak: bool = False,
+    ) -> None:
+        self.examples, self.in_memory, self.with_peak = examples, in_memory, with_peak
+        self._peaks: dict[Path, float] = {}
         self._kept: list[tuple[np.ndarray, np.ndarray | None]] = []
 
     def load(self) -> "Slices":
@@ -65,6 +75,9 @@ class Slices(Dataset[RawBatch]):
             [volume.name for volume in volumes],
             torch.tensor([self.examples[index][1] for index in pick.indices]),
             pick.epoch,
+            torch.tensor([self._find_peak(volume) for volume in volumes])
+            if self.with_peak
+            else None,
         )
 
     @property
@@ -80,6 +93,11 @@ class Slices(Dataset[RawBatch]):
             + _TARGET_BYTES * int(np.prod(volume.target_shape or (0,)))
             for volume, _ in self.examples
         )
+
+    def _find_peak(self, volume: Volume) -> float:
+        if volume.path not in self._peaks:
+            self._peaks[volume.path] = float(read_targets(volume).max())
+        return self._peaks[volume.path]
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         return self._kept[index] if self._kept else read_slice(*self.examples[index])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from flmrcm.data.transforms import center_crop
+from flmrcm.mri.acquisition import center_crop
 from flmrcm.mri.coils import rss
 from flmrcm.mri.fourier import ifft2c
 

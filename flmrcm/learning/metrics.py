@@ -1,4 +1,4 @@
-"""NMSE, PSNR and SSIM of magnitude volumes, under the four conventions papers use.
+"""Metrics of magnitude volumes, under the four conventions papers use.
 
 Conventions alone move the numbers of the same images by several dB, so the convention is part of
 every result:
@@ -7,30 +7,51 @@ every result:
 - `published`: the same against the target clamped to ±6 σ, the peak being the clamped maximum;
 - `slice_volume_max`: PSNR and SSIM per slice, the peak being the volume's maximum;
 - `slice_max`: PSNR and SSIM per slice, the peak being the slice's own maximum; black slices, which
-  have none, don't count.
+  have none, do not count.
 
-NMSE is per volume in all of them.
+NMSE is per volume in all of them. A metric is one class here or elsewhere and one line in
+`conf/metrics/`; every report shows it by what the class says of itself.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple, cast
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple, cast
 
 import numpy as np
 from skimage.metrics import structural_similarity
-from torch import Tensor
-from torchmetrics import Metric
 
-from flmrcm.data.transforms import CLAMP, denormalise, normalise
-from flmrcm.errors import DataLayoutError
-from flmrcm.types import Batch
-
-CONVENTIONS = ("fastmri", "published", "slice_volume_max", "slice_max")
-METRICS = ("psnr", "ssim", "nmse")
 ZERO_FILLED = "zero-filled"
 """How tables call the images that reconstructions start from."""
 
 SSIM_WINDOW = 7
-"""Height and width of SSIM's window: the smallest image that can be judged."""
+"""Height and width of SSIM's window: the smallest image that can be scored."""
+
+SLICES, VOLUME = "slices", "volume"
+
+
+class Convention(NamedTuple):
+    """How a paper takes its numbers.
+
+    Attributes:
+        name: stands beside every number.
+        clamped: whether the reference is the target clamped to ±6 σ.
+        own_peak: whether each slice has its own peak; otherwise the volume's maximum is taken.
+        over: `volume` or `slices`: over what a metric that leaves it open is taken.
+    """
+
+    name: str
+    clamped: bool = False
+    own_peak: bool = False
+    over: str = VOLUME
+
+
+ALL_CONVENTIONS = (
+    Convention("fastmri"),
+    Convention("published", clamped=True),
+    Convention("slice_volume_max", over=SLICES),
+    Convention("slice_max", own_peak=True, over=SLICES),
+)
+CONVENTIONS = tuple(convention.name for convention in ALL_CONVENTIONS)
 
 
 class VolumeScore(NamedTuple):
@@ -38,7 +59,7 @@ class VolumeScore(NamedTuple):
 
     Attributes:
         volume: `site/volume`.
-        metric: nmse | psnr (dB) | ssim.
+        metric: the metric's name.
         convention: one of `CONVENTIONS`.
         value: the number.
         slices: how many slices it was taken over.
@@ -51,19 +72,87 @@ class VolumeScore(NamedTuple):
     slices: int
 
 
+class Metric(ABC):
+    """A number for how near an image is to its target, and how reports show it.
+
+    Attributes:
+        title: how tables and figures call it.
+        unit: empty where it has none.
+        digits: after the point.
+        higher_is_better: which way tables rank.
+        over: `volume` takes whole volumes, `slices` the mean over slices, None as the convention.
+    """
+
+    title: ClassVar[str]
+    unit: ClassVar[str] = ""
+    digits: ClassVar[int] = 4
+    higher_is_better: ClassVar[bool] = True
+    over: ClassVar[str | None] = None
+
+    @abstractmethod
+    def __call__(self, image: np.ndarray, target: np.ndarray, peak: float) -> float:
+        """Return the number.
+
+        Args:
+            image: magnitude, (slices, height, width), or one slice, (height, width).
+            target: same shape.
+            peak: the largest value of the target, > 0, as the convention takes it.
+        """
+
+
+class NMSE(Metric):
+    """Normalised mean squared error."""
+
+    title, higher_is_better, over = "NMSE", False, VOLUME
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, peak: float) -> float:
+        """Return ‖image − target‖² / ‖target‖², ≥ 0."""
+        return nmse(image, target)
+
+
+class PSNR(Metric):
+    """Peak signal-to-noise ratio."""
+
+    title, unit, digits = "PSNR", "dB", 2
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, peak: float) -> float:
+        """Return 20·log10(peak) − 10·log10(mean squared error), dB."""
+        return psnr(image, target, peak)
+
+
+class SSIM(Metric):
+    """Structural similarity, slice by slice (Wang et al. 2004)."""
+
+    title, over = "SSIM", SLICES
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, peak: float) -> float:
+        """Return the structural similarity of one slice, at most 1."""
+        return ssim(image, target, peak)
+
+
+DEFAULT_METRICS: Mapping[str, Metric] = {"psnr": PSNR(), "ssim": SSIM(), "nmse": NMSE()}
+METRICS = tuple(DEFAULT_METRICS)
+
+
+def describe_metrics(metrics: Mapping[str, Metric]) -> dict[str, dict[str, str | int | bool]]:
+    """Return what reports have to know of each metric, as plain values."""
+    keys = ("title", "unit", "digits", "higher_is_better")
+    return {name: {key: getattr(m, key) for key in keys} for name, m in metrics.items()}
+
+
 def nmse(image: np.ndarray, target: np.ndarray) -> float:
-    """Gives ‖image − target‖² / ‖target‖², ≥ 0; any equal shapes."""
+    """Return ‖image − target‖² / ‖target‖², ≥ 0; any equal shapes."""
     return float(np.sum((image - target) ** 2) / np.sum(target**2))
 
 
 def psnr(image: np.ndarray, target: np.ndarray, peak: float) -> float:
-    """Gives 20·log10(peak) − 10·log10(mean squared error), in dB; any equal shapes."""
+    """Return 20·log10(peak) − 10·log10(mean squared error), in dB; any equal shapes."""
     error = np.mean((image - target) ** 2, dtype=np.float64)
     return float(20 * np.log10(peak) - 10 * np.log10(max(error, np.finfo(np.float64).tiny)))
 
 
 def ssim(image: np.ndarray, target: np.ndarray, peak: float) -> float:
-    """Gives the structural similarity of one slice, at most 1.
+    """Return the structural similarity of one slice, at most 1.
 
     7×7 uniform window, sample covariance, data range `peak` (Wang et al. 2004, as fastMRI sets it).
 
@@ -76,104 +165,45 @@ def ssim(image: np.ndarray, target: np.ndarray, peak: float) -> float:
 
 
 def score_volume(
-    image: np.ndarray, target: np.ndarray, clamped: np.ndarray
+    image: np.ndarray,
+    target: np.ndarray,
+    clamped: np.ndarray,
+    metrics: Mapping[str, Metric] = DEFAULT_METRICS,
 ) -> Iterator[tuple[str, str, float, int]]:
-    """Gives (metric, convention, value, slices) for a volume under every convention.
+    """Return (metric, convention, value, slices) for a volume under every convention.
 
     Args:
         image: reconstruction, magnitude, (slices, height, width).
         target: fully sampled magnitude, same shape.
         clamped: the target clamped to ±6 σ of its input, same shape.
+        metrics: by name.
     """
-    n, peak = len(target), float(target.max())
-    lit = [i for i in range(n) if target[i].max() > 0]
-    slice_ssim = [ssim(image[i], target[i], peak) for i in range(n)]
-    peaks = [float(target[i].max()) for i in lit]
-    own = list(zip(lit, peaks, strict=True))
-    per_convention = {
-        "fastmri": (psnr(image, target, peak), float(np.mean(slice_ssim)), n),
-        "published": _score_published(image, target, clamped, slice_ssim),
-        "slice_volume_max": (
-            float(np.mean([psnr(image[i], target[i], peak) for i in range(n)])),
-            float(np.mean(slice_ssim)),
-            n,
-        ),
-        "slice_max": (
-            float(np.mean([psnr(image[i], target[i], p) for i, p in own])),
-            float(np.mean([ssim(image[i], target[i], p) for i, p in own])),
-            len(lit),
-        ),
-    }
-    for convention, (volume_psnr, volume_ssim, slices) in per_convention.items():
-        reference = clamped if convention == "published" else target
-        yield "nmse", convention, nmse(image, reference), n
-        yield "psnr", convention, volume_psnr, slices
-        yield "ssim", convention, volume_ssim, slices
-
-
-def _score_published(
-    image: np.ndarray, target: np.ndarray, clamped: np.ndarray, slice_ssim: list[float]
-) -> tuple[float, float, int]:
-    peak, n = float(clamped.max()), len(clamped)
+    known: dict[tuple[object, ...], tuple[float, int]] = {}
     same = np.array_equal(clamped, target)
-    scores = slice_ssim if same else [ssim(image[i], clamped[i], peak) for i in range(n)]
-    return psnr(image, clamped, peak), float(np.mean(scores)), n
+    for convention in ALL_CONVENTIONS:
+        reference = clamped if convention.clamped and not same else target
+        for name, metric in metrics.items():
+            over = metric.over or convention.over
+            own_peak = convention.own_peak and over == SLICES
+            key = name, over, own_peak, reference is target  # SSIM takes most of the time
+            if key not in known:
+                known[key] = _score(metric, image, reference, over, own_peak)
+            yield name, convention.name, *known[key]
 
 
-class VolumeScores(Metric):
-    """Gathers slices until a volume is whole, scores it, and keeps the scores only.
-
-    Expects the slices of each image size in volume order, as a site's loaders give them.
-    """
-
-    full_state_update = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._unfinished: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
-        self._scores: list[VolumeScore] = []
-
-    def update(self, image: Tensor, batch: Batch) -> None:
-        """Adds reconstructions, (batch, 1, height, width), normalised as the batch is."""
-        mean, std = batch.mean.float(), batch.std.float()
-        target = denormalise(batch.target.float(), mean, std)
-        clamped = normalise(target, mean, std).clamp(-CLAMP, CLAMP)
-        arrays = [
-            x.squeeze(1).cpu().numpy()
-            for x in (
-                denormalise(image.float(), mean, std),
-                target,
-                denormalise(clamped, mean, std),
-            )
-        ]
-        self._score_finished(arrays[0].shape[1:], set(batch.volume))
-        for volume, *slices in zip(batch.volume, *arrays, strict=True):
-            self._unfinished.setdefault(volume, []).append(tuple(slices))
-
-    def compute(self) -> list[VolumeScore]:
-        """Gives every volume's scores."""
-        self._score_finished(None, set())
-        return list(self._scores)
-
-    def reset(self) -> None:
-        """Forgets everything."""
-        super().reset()
-        self._unfinished, self._scores = {}, []
-
-    def _score_finished(self, size: tuple[int, ...] | None, still_open: set[str]) -> None:
-        for volume in [name for name in self._unfinished if name not in still_open]:
-            slices = self._unfinished[volume]
-            if size in (None, slices[0][0].shape):
-                image, target, clamped = (np.stack(part) for part in zip(*slices, strict=True))
-                if target.max() <= 0:
-                    raise DataLayoutError(f"{volume}: the target is black throughout; remove it.")
-                rows = score_volume(image, target, clamped)
-                self._scores += [VolumeScore(volume, *row) for row in rows]
-                del self._unfinished[volume]
+def _score(
+    metric: Metric, image: np.ndarray, reference: np.ndarray, over: str, own_peak: bool
+) -> tuple[float, int]:
+    if over == VOLUME:
+        return metric(image, reference, float(reference.max())), len(reference)
+    peaks = reference.max((1, 2)) if own_peak else np.full(len(reference), reference.max())
+    lit: Sequence[int] = np.flatnonzero(peaks > 0).tolist()
+    values = [metric(image[i], reference[i], float(peaks[i])) for i in lit]
+    return float(np.mean(values)), len(lit)
 
 
 def average_scores(scores: list[VolumeScore]) -> dict[tuple[str, str], float]:
-    """Gives the mean over volumes of each (metric, convention)."""
+    """Return the mean over volumes of each (metric, convention)."""
     groups: dict[tuple[str, str], list[float]] = {}
     for score in scores:
         groups.setdefault((score.metric, score.convention), []).append(score.value)

@@ -64,9 +64,10 @@ def save_volumes(
 
 def _split_slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
     for batch in predictions:
-        images = (batch.reconstruction, batch.target, batch.input, batch.latent)
-        for name, *values in zip(batch.volume, *(x.numpy() for x in images), strict=True):
-            arrays = dict(zip(("reconstruction", "target", "input", "latent"), values, strict=True))
+        parts = {kind: getattr(batch, kind) for kind in SAVED_BY_RUNS}
+        parts = {kind: x.numpy() for kind, x in parts.items() if x is not None}
+        for name, *values in zip(batch.volume, *parts.values(), strict=True):
+            arrays = dict(zip(parts, values, strict=True))
             yield name, arrays | {"error": np.abs(arrays["reconstruction"] - arrays["target"])}
 
 
@@ -78,5 +79,5 @@ def _write_volume(
     path = folder / f"{volume.rsplit('/', 1)[-1]}.h5"
     folder.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
-        for kind in kinds:
+        for kind in (kind for kind in kinds if kind in parts[0]):
             file.create_dataset(kind, data=np.stack([arrays[kind] for arrays in parts]))

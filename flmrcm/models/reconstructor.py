@@ -1,6 +1,7 @@
-"""What every reconstruction network offers."""
+"""What every reconstruction network offers, and what those with a latent offer beside it."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -8,24 +9,34 @@ from flmrcm.types import Batch, Reconstruction
 
 
 class Reconstructor(nn.Module, ABC):
-    """A network from an undersampled batch to an image and the latent sites are aligned by.
+    """A network from an undersampled batch to an image.
 
     Attributes:
-        latent_size: width of the latent.
         needs_kspace: whether it reads `batch.kspace`.
+        needs_maps: whether it reads `batch.maps`.
     """
 
-    latent_size: int
-    needs_kspace: bool = False
+    needs_kspace: ClassVar[bool] = False
+    needs_maps: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, batch: Batch) -> Reconstruction:
-        """Gives image, (batch, 1, height, width), and latent, (batch, latent_size)."""
+        """Return the image, (batch, 1, height, width), normalised, and the latent if it has one."""
+
+    def find_size_problem(self, height: int, width: int) -> str | None:
+        """Return what is wrong with an image size and how to mend it; None where it fits."""
+        return None
+
+
+class HasLatent(ABC):
+    """A reconstructor with features that sites can be aligned by; FL-MRCM asks for it.
+
+    Attributes:
+        latent_size: width of the latent.
+    """
+
+    latent_size: int
 
     @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
-        """Gives the latent alone, without running what comes after it."""
-
-    def find_size_problem(self, height: int, width: int) -> str | None:
-        """Gives what is wrong with an image size and how to mend it; None where it fits."""
-        return None
+        """Return the latent, (batch, latent_size), without running what comes after it."""

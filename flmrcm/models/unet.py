@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flmrcm.errors import require
-from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.models.reconstructor import HasLatent, Reconstructor
 from flmrcm.types import Batch, Reconstruction
 
 _SLOPE = 0.2
 _LATENT_GRID = 2
 
 
-class UNet(Reconstructor):
+class UNet(Reconstructor, HasLatent):
     """Encoder, bottleneck, decoder with skip connections; one channel in, one out.
 
     Args:

@@ -109,6 +109,10 @@ class RunFolder:
         config = OmegaConf.load(self.config_path)
         return cast(DictConfig, config)
 
+    def write_metrics(self, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write what reports have to know of each metric: title, unit, digits, direction."""
+        write_atomically(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
     def write_environment(self, **facts: Any) -> None:
         """Writes on what the run ran: code, packages, machine, and facts such as its data's."""
         installed = {d.name.lower(): d.version for d in distributions()}

@@ -21,6 +21,7 @@ from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.rounds import BEST_BY, Rounds
 from flmrcm.federation.site_facts import SiteFacts
+from flmrcm.learning.metrics import describe_metrics
 from flmrcm.logs import log_to_file
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.connection import Connection
@@ -109,6 +110,7 @@ def _train_and_test(
             site_fingerprints=prints,
             aligned_with=setup.aligned_with,
         )
+        folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
         _test(setup, rounds, facts, path)
         panels, rows = _draw_panels(setup.strategy.name, path), rounds.journal.read()

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from unittest.mock import patch
 
 import torch
@@ -20,7 +20,7 @@ from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.discriminator import build_discriminator
-from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.models.reconstructor import HasLatent, Reconstructor
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.types import Batch, Weights
 
@@ -129,7 +129,7 @@ def make_training(fixture: Fixture, name: str) -> Callable[[Reconstructor], None
             image, latent = model(batch)
             loss = F.l1_loss(image, batch.target)
             if align and companion:
-                loss = loss + align(latent, model.encode(companion))
+                loss = loss + align(latent, cast(HasLatent, model).encode(companion))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -33,7 +33,7 @@ def test_a_batch_is_the_methods_word_for_word(tmp_path: Path, coils: int) -> Non
     site = make_site(root, mask, resolution=12, clamp_target=True, needs_kspace=True)
     batches = [site.prepare_batch(raw, torch.device("cpu")) for raw in site.dataloader("val")]
     volume = read_header(root / "T1" / "val" / "val_0.h5", "here")
-    columns = mask(20, seed_for("mask", 5, "here", "val_0")).numpy()
+    columns = mask((24, 20), seed_for("mask", 5, "here", "val_0")).mask[0].numpy()
     slices = [(batch, row) for batch in batches for row in range(len(batch.volume))]
     assert len(slices) == 3
     for index, (batch, row) in enumerate(slices):

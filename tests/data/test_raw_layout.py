@@ -12,8 +12,10 @@ from numpy.testing import assert_allclose
 from flmrcm.data.h5 import read_header, read_slice
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
-from flmrcm.data.transforms import denormalise, prepare_images
+from flmrcm.data.transforms import prepare_images
 from flmrcm.errors import ConfigErrors, DataLayoutError
+from flmrcm.mri.acquisition import Cartesian
+from flmrcm.mri.normalisation import denormalise
 
 FILES = "multicoil_{split}/file_brain_AX{contrast}_*.h5"
 
@@ -46,7 +48,7 @@ def test_the_oversampled_kspace_and_its_smaller_target_go_together(downloaded: P
     kspace, target = read_slice(volume, 1)
     assert target is not None
     pair = torch.from_numpy(kspace)[None], torch.from_numpy(target)[None]
-    full = torch.ones(1, 1, 1, 32, dtype=torch.bool)
+    full = Cartesian(torch.ones(1, 1, 1, 32, dtype=torch.bool))
     seen = prepare_images(pair[0], full, pair[1], 320, clamp_target=False)
     image = denormalise(seen.target, seen.mean, seen.std)
     assert_allclose(image[0, 0], target, rtol=1e-4, atol=1e-5)

@@ -13,18 +13,20 @@ from numpy.lib.stride_tricks import sliding_window_view
 from skimage import metrics as skimage
 from torch import Tensor
 
-from flmrcm.data.transforms import CLAMP, normalise
 from flmrcm.learning.metrics import (
     CONVENTIONS,
     METRICS,
+    Metric,
     VolumeScore,
-    VolumeScores,
     average_scores,
+    describe_metrics,
     nmse,
     psnr,
     score_volume,
     ssim,
 )
+from flmrcm.learning.score_state import VolumeScores
+from flmrcm.mri.normalisation import CLAMP, normalise
 from flmrcm.types import Batch
 
 Key = tuple[str, str]
@@ -235,3 +237,26 @@ def test_means_are_over_volumes_not_slices() -> None:
     ]
     assert average_scores(rows) == {("psnr", "fastmri"): 25.0, ("ssim", "fastmri"): 0.5}
     assert average_scores([]) == {}
+
+
+class Bias(Metric):
+    """A metric of somebody's own: the mean error as a share of the peak."""
+
+    title, unit, digits, higher_is_better, over = "Bias", "%", 1, False, None
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, peak: float) -> float:
+        return 100 * float((image - target).mean()) / peak
+
+
+def test_a_metric_of_ones_own_is_taken_as_each_convention_says() -> None:
+    image, target = volume()
+    found = {c: v for m, c, v, _ in score_volume(image, target, target, {"bias": Bias()})}
+    errors, top, own = (image - target).mean((1, 2)), target.max(), target.max((1, 2))
+    assert found["fastmri"] == pytest.approx(100 * errors.mean() / top, rel=1e-4)
+    assert found["slice_max"] == pytest.approx(100 * (errors / own).mean(), rel=1e-4)
+
+
+def test_what_reports_show_of_a_metric_is_what_it_says() -> None:
+    assert describe_metrics({"bias": Bias()}) == {
+        "bias": {"title": "Bias", "unit": "%", "digits": 1, "higher_is_better": False}
+    }

@@ -4,7 +4,7 @@ import torch
 from kits.factories import make_batch, make_learner
 from torch.testing import assert_close
 
-from flmrcm.data.transforms import denormalise
+from flmrcm.mri.normalisation import denormalise
 
 
 def test_a_step_gives_the_mean_absolute_error_image_and_latent() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flmrcm.data.site import Site
 from flmrcm.learning.compute import Compute
-from flmrcm.learning.metrics import VolumeScores
+from flmrcm.learning.score_state import VolumeScores
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.types import Batch
 

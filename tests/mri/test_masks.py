@@ -16,6 +16,7 @@ from flmrcm.mri.masks import (
     Mask,
     Random,
     RandomBernoulli,
+    Seed,
     get_center_columns,
 )
 
@@ -36,6 +37,13 @@ def cases(draw: st.DrawFn) -> tuple[int, float, float]:
 
 anywhere = pytest.mark.parametrize("kind", KINDS)
 
+ROWS = 5
+
+
+def draw(mask: Mask, columns: int, seed: Seed) -> torch.Tensor:
+    """The columns a mask measures of k-space with some rows, (columns,)."""
+    return mask((ROWS, columns), seed).mask[0]
+
 
 @pytest.mark.parametrize("kind", EXACT)
 @given(case=cases(), seed=st.integers(0, 2**32 - 1))
@@ -44,7 +52,7 @@ def test_our_kinds_measure_exactly_the_columns_asked_for(
     kind: type[Mask], case: tuple[int, float, float], seed: int
 ) -> None:
     columns, acceleration, fraction = case
-    mask = kind([acceleration], [fraction])(columns, seed)
+    mask = draw(kind([acceleration], [fraction]), columns, seed)
     assert mask.dtype == torch.bool
     assert mask.shape == (columns,)
     assert mask.sum() == max(round(columns * fraction), round(columns / acceleration))
@@ -58,7 +66,7 @@ def test_the_centre_is_always_measured(
 ) -> None:
     columns, acceleration, fraction = case
     n_center = round(columns * fraction)
-    mask = kind([acceleration], [fraction])(columns, seed)
+    mask = draw(kind([acceleration], [fraction]), columns, seed)
     start = (columns - n_center + 1) // 2
     assert mask[start : start + n_center].all()
 
@@ -69,12 +77,12 @@ def test_the_centre_is_always_measured(
 def test_a_seed_names_a_mask(kind: type[Mask], case: tuple[int, float, float], seed: int) -> None:
     columns, acceleration, fraction = case
     mask = kind([acceleration], [fraction])
-    assert torch.equal(mask(columns, seed), mask(columns, seed))
+    assert torch.equal(draw(mask, columns, seed), draw(mask, columns, seed))
 
 
 @anywhere
 def test_other_seeds_give_other_masks(kind: type[Mask]) -> None:
-    masks = {tuple(kind((4,))(128, seed).tolist()) for seed in range(50)}
+    masks = {tuple(draw(kind((4,)), 128, seed).tolist()) for seed in range(50)}
     assert len(masks) >= 5  # an equispaced mask has few offsets to choose from
 
 
@@ -85,9 +93,29 @@ def test_other_seeds_give_other_masks(kind: type[Mask]) -> None:
 def test_a_centre_that_uses_up_the_columns_stands_alone(
     kind: type[Mask], columns: int, r: int, n_center: int
 ) -> None:
-    mask = kind([r], [1 / r])(columns, 3)
+    mask = draw(kind([r], [1 / r]), columns, 3)
     assert mask.sum() == n_center
     assert mask[get_center_columns(columns, n_center)].all()
+
+
+@anywhere
+@given(case=cases(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_a_sampling_knows_its_shape_and_its_fully_sampled_centre(
+    kind: type[Mask], case: tuple[int, float, float], seed: int
+) -> None:
+    columns, acceleration, fraction = case
+    mask, (rows, center) = kind([acceleration], [fraction])((ROWS, columns), seed)
+    assert mask.shape == (1, columns)
+    assert center == round(columns * fraction)
+    assert rows == (ROWS if center else 0)
+    assert mask.expand(ROWS, columns)[:, get_center_columns(columns, center)].all()
+
+
+@anywhere
+def test_rows_change_no_column(kind: type[Mask]) -> None:
+    mask = kind((4,))
+    assert torch.equal(mask((3, 64), 7).mask, mask((300, 64), 7).mask)
 
 
 def outer_places(mask: torch.Tensor, n_center: int) -> np.ndarray:
@@ -100,7 +128,7 @@ def outer_places(mask: torch.Tensor, n_center: int) -> np.ndarray:
 def test_equispaced_columns_are_evenly_spread(case: tuple[int, float, float], seed: int) -> None:
     columns, acceleration, fraction = case
     n_center = round(columns * fraction)
-    places = outer_places(Equispaced([acceleration], [fraction])(columns, seed), n_center)
+    places = outer_places(draw(Equispaced([acceleration], [fraction]), columns, seed), n_center)
     if len(places):
         spacing = (columns - n_center) / len(places)
         gaps = np.diff(places)
@@ -111,14 +139,14 @@ def test_equispaced_columns_are_evenly_spread(case: tuple[int, float, float], se
 
 def test_random_columns_are_drawn_alike() -> None:
     mask, draws, n_center = Random((4,), (0.08,)), 2000, 10
-    drawn = torch.stack([mask(128, seed) for seed in range(draws)]).double().mean(0)
+    drawn = torch.stack([draw(mask, 128, seed) for seed in range(draws)]).double().mean(0)
     outer = np.delete(drawn.numpy(), np.r_[get_center_columns(128, n_center)])
     share = (32 - n_center) / (128 - n_center)
     assert np.abs(outer - share).max() < 5 * np.sqrt(share * (1 - share) / draws)
 
 
 def test_the_published_random_kind_meets_the_acceleration_on_average_only() -> None:
-    counts = [int(RandomBernoulli((8,))(256, seed).sum()) for seed in range(500)]
+    counts = [int(draw(RandomBernoulli((8,)), 256, seed).sum()) for seed in range(500)]
     assert np.mean(counts) == pytest.approx(32, abs=1)
     assert min(counts) < 26
     assert max(counts) > 38
@@ -137,7 +165,7 @@ def test_published_kinds_are_fastmri_draw_for_draw(
     seed = tuple(map(ord, f"{name}.h5"))
     expected, _ = theirs((1, columns, 2), seed=seed)
     ours = kind(accelerations, fractions, seeding="file_name")
-    found = ours(columns, ours.get_fixed_seed("any site", name))
+    found = draw(ours, columns, ours.get_fixed_seed("any site", name))
     assert torch.equal(found, expected.flatten().bool())
 
 
@@ -153,7 +181,7 @@ def test_a_centre_above_one_in_r_is_refused(kind: type[Mask], r: float, excess: 
 @given(r=st.floats(1, 16))
 @settings(deadline=None)
 def test_a_centre_of_exactly_one_in_r_is_legal(kind: type[Mask], r: float) -> None:
-    kind([r], [1 / r])(64, 0)
+    draw(kind([r], [1 / r]), 64, 0)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +212,7 @@ def test_lists_pair_one_to_one() -> None:
     pairs = {(4, 0.2): 16, (8, 0.05): 8}
     mask = Random([r for r, _ in pairs], [fraction for _, fraction in pairs])
     assert mask.pairs == list(pairs)
-    drawn = [mask(64, seed) for seed in range(40)]
+    drawn = [draw(mask, 64, seed) for seed in range(40)]
     assert {int(m.sum()) for m in drawn} == {16, 8}
     assert all(m[get_center_columns(64, 13 if m.sum() == 16 else 3)].all() for m in drawn)
 
@@ -195,9 +223,9 @@ def test_no_fractions_means_a_third_of_the_measured_columns() -> None:
 
 @anywhere
 def test_too_few_columns_are_a_fault_of_the_data(kind: type[Mask]) -> None:
-    kind((8,))(8, 0)
+    draw(kind((8,)), 8, 0)
     with pytest.raises(DataLayoutError, match=r"mask\.accelerations=8 .* has 7"):
-        kind((8,))(7, 0)
+        draw(kind((8,)), 7, 0)
 
 
 def addresses() -> Iterator[tuple[int, str, str]]:

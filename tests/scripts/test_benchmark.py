@@ -107,7 +107,7 @@ def test_held_memory_is_that_of_children_too(measurement):
         held = measurement.read_held_memory(os.getpid())
         child.communicate(b"\n")
     assert held - before > 60
-    assert measurement.read_peak_memory() >= before
+    assert measurement.read_peak_memory() > 60  # torch alone takes more
 
 
 def test_shares_of_a_step_sum_to_one(tmp_path):

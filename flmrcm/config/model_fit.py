@@ -1,4 +1,4 @@
-"""Whether a strategy's demands on the weights and the latents suit the model."""
+"""Whether what a strategy needs of weights and latents suits the model."""
 
 from fnmatch import filter as match_names
 
@@ -6,11 +6,12 @@ from omegaconf import DictConfig
 
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.learning.module import ReconModule
+from flmrcm.models.reconstructor import HasLatent
 from flmrcm.strategies.base import Strategy
 
 
-def find_weight_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
-    """Return a line for each way in which the strategy's private weights cannot work.
+def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
+    """Return a line for each way in which the strategy does not work with the model.
 
     Args:
         strategy: built.
@@ -24,10 +25,13 @@ def find_weight_problems(strategy: Strategy, module: ReconModule, cfg: DictConfi
         for pattern in strategy.private
         if not match_names(names, pattern)
     ]
-    if not any(map(strategy.is_shared, names)):
+    if strategy.needs_latents and not isinstance(module.model, HasLatent):
         problems.append(
-            "strategy.private: keeps every weight at its site; nothing is left to share."
+            f"strategy: {strategy.name} aligns latents, and {type(module.model).__name__} has "
+            "none; use a model with `encode`, such as model=unet, or another strategy."
         )
+    if not any(map(strategy.is_shared, names)):
+        problems.append("strategy.private: keeps every weight at its site; leave some to share.")
     if strategy.private and cfg.get("init_from") and has_remote_sites(cfg):
         problems.append(
             "init_from: sites elsewhere start their private weights from the run's seed and cannot "

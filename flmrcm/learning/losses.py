@@ -1,0 +1,109 @@
+"""What local training minimises: one class a loss, one file in `conf/loss/`."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from flmrcm.errors import ConfigErrors, require
+from flmrcm.mri.normalisation import denormalise
+from flmrcm.types import Batch
+
+_WINDOW, _K1, _K2 = 7, 0.01, 0.03
+
+
+class Loss(ABC):
+    """A scalar that is small where a reconstruction is near its target.
+
+    Attributes:
+        needs_peak: whether it reads `batch.peak`.
+    """
+
+    needs_peak: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return the loss, a scalar, in float32.
+
+        Args:
+            image: reconstruction, (batch, 1, height, width), normalised as the batch is.
+            batch: with its target.
+        """
+
+
+class L1(Loss):
+    """Mean absolute error of normalised magnitude (Guo et al., CVPR 2021, equation 2)."""
+
+    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return mean |image − target|."""
+        return F.l1_loss(image.float(), batch.target)
+
+
+class L2(Loss):
+    """Mean squared error of normalised magnitude."""
+
+    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return mean (image − target)²."""
+        return F.mse_loss(image.float(), batch.target)
+
+
+class SSIMLoss(Loss):
+    """1 − SSIM in the data's own units, the data range being each volume's maximum.
+
+    7×7 uniform window, sample covariance, no padding (Wang et al. 2004; E2E-VarNet, Sriram et al.,
+    arXiv 2004.06688, section 3.3).
+    """
+
+    needs_peak: ClassVar[bool] = True
+
+    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return 1 − the mean over windows and slices, in [0, 2]."""
+        x, y = (denormalise(z.float(), batch.mean, batch.std) for z in (image, batch.target))
+        if batch.peak is None:
+            raise ConfigErrors(["loss: SSIM needs each volume's maximum, which the data lack."])
+        return 1 - compute_ssim(x, y, batch.peak.to(x)).mean()
+
+
+class L1SSIM(Loss):
+    """A weighted sum: (1 − w)·L1 + w·(1 − SSIM).
+
+    Args:
+        ssim_weight: w in [0, 1].
+
+    Raises:
+        ConfigErrors: a weight outside its range.
+    """
+
+    needs_peak: ClassVar[bool] = True
+
+    def __init__(self, ssim_weight: float = 0.9) -> None:
+        require({"loss.ssim_weight": (0 <= ssim_weight <= 1, f"in [0, 1]; got {ssim_weight}.")})
+        self.ssim_weight, self.l1, self.ssim = ssim_weight, L1(), SSIMLoss()
+
+    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return the weighted sum."""
+        w = self.ssim_weight
+        return (1 - w) * self.l1(image, batch) + w * self.ssim(image, batch)
+
+
+def compute_ssim(x: Tensor, y: Tensor, data_range: Tensor) -> Tensor:
+    """Return the structural similarity of every 7×7 window.
+
+    Args:
+        x: (batch, 1, height, width).
+        y: same shape.
+        data_range: (batch,), > 0.
+
+    Returns:
+        (batch, 1, height − 6, width − 6), each at most 1.
+    """
+    c1, c2 = ((k * data_range.view(-1, 1, 1, 1)) ** 2 for k in (_K1, _K2))
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
+        F.avg_pool2d(z, _WINDOW, stride=1) for z in (x, y, x * x, y * y, x * y)
+    )
+    sample = _WINDOW**2 / (_WINDOW**2 - 1)  # the covariance of a sample, not of a population
+    var_x, var_y = sample * (mean_xx - mean_x**2), sample * (mean_yy - mean_y**2)
+    covariance = sample * (mean_xy - mean_x * mean_y)
+    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    return numerator / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
