@@ -1,5 +1,92 @@
-"""Config-driven federated MRI reconstruction."""
+"""Federated MRI reconstruction: as experiments from a config, and as a library.
 
+The names below are loaded when they are first used, so that `import flmrcm` costs nothing.
+"""
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flmrcm import library
+    from flmrcm.data.site import Site
+    from flmrcm.federation.local_training import LocalTraining
+    from flmrcm.federation.middleware import Middleware
+    from flmrcm.learning.compute import Compute
+    from flmrcm.learning.losses import Loss
+    from flmrcm.learning.metrics import Metric
+    from flmrcm.library import Federation, open_site
+    from flmrcm.models.reconstructor import HasLatent, Reconstructor
+    from flmrcm.models.unet import UNet
+    from flmrcm.mri.masks import Equispaced, Mask, Random
+    from flmrcm.strategies.base import LocalRule, Strategy
+    from flmrcm.strategies.fedavg import FedAvg
+    from flmrcm.strategies.fedper import FedPer
+    from flmrcm.strategies.fedprox import FedProx
+    from flmrcm.strategies.fl_mrcm import FLMRCM
+    from flmrcm.strategies.scaffold import Scaffold
 
 __version__ = version("flmrcm")
+
+_MODULES = {
+    "Compute": "learning.compute",
+    "Equispaced": "mri.masks",
+    "FLMRCM": "strategies.fl_mrcm",
+    "FedAvg": "strategies.fedavg",
+    "FedPer": "strategies.fedper",
+    "FedProx": "strategies.fedprox",
+    "Federation": "library",
+    "HasLatent": "models.reconstructor",
+    "LocalRule": "strategies.base",
+    "LocalTraining": "federation.local_training",
+    "Loss": "learning.losses",
+    "Mask": "mri.masks",
+    "Metric": "learning.metrics",
+    "Middleware": "federation.middleware",
+    "Random": "mri.masks",
+    "Reconstructor": "models.reconstructor",
+    "Scaffold": "strategies.scaffold",
+    "Site": "data.site",
+    "Strategy": "strategies.base",
+    "UNet": "models.unet",
+    "open_site": "library",
+}
+"""Where each public name lies."""
+
+__all__ = [
+    "FLMRCM",
+    "Compute",
+    "Equispaced",
+    "FedAvg",
+    "FedPer",
+    "FedProx",
+    "Federation",
+    "HasLatent",
+    "LocalRule",
+    "LocalTraining",
+    "Loss",
+    "Mask",
+    "Metric",
+    "Middleware",
+    "Random",
+    "Reconstructor",
+    "Scaffold",
+    "Site",
+    "Strategy",
+    "UNet",
+    "library",
+    "open_site",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name, loading the module it lies in."""
+    if name == "library":
+        return import_module("flmrcm.library")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'flmrcm' has no attribute '{name}'")
+    return getattr(import_module(f"flmrcm.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -23,7 +23,7 @@ FLOORS = {
     "reports": 8, "remote.flower": 8, "remote.nvflare": 8, "remote.provision": 8,
     "remote.launch": 8,
     "runs": 9,
-    "commands": 10, "app": 10, "__main__": 10, "scripts": 10,
+    "commands": 10, "app": 10, "library": 10, "__main__": 10, "scripts": 10,
     "remote.flower.app": 10, "remote.nvflare.app": 10, "remote.__main__": 10,
 }  # fmt: skip
 """The longest name that a module begins with counts. What a transport starts stands above runs."""
@@ -57,7 +57,7 @@ def room(module: str) -> str:
 def floor(module: str) -> int:
     """The floor of the longest name in `FLOORS` that the module begins with."""
     if module == "flmrcm":
-        return 1
+        return FLOORS["library"]  # it only names, lazily, what others hold
     parts = module.split(".")[0 if module.startswith("scripts") else 1 :]
     names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
     return next(FLOORS[name] for name in names if name in FLOORS)

@@ -1,0 +1,110 @@
+"""A federation in Python: no config, no Hydra, as few lines as the page shows."""
+
+from functools import partial
+
+import pandas as pd
+import pytest
+import torch
+from kits.factories import write_site
+from kits.laws import fl_mrcm
+
+import flmrcm
+from flmrcm import (
+    FedAvg,
+    Federation,
+    FedProx,
+    LocalTraining,
+    Reconstructor,
+    Scaffold,
+    UNet,
+    open_site,
+)
+from flmrcm.errors import ConfigErrors, SiteFailed
+from flmrcm.learning.losses import SSIMLoss
+from flmrcm.types import Reconstruction
+
+
+@pytest.fixture
+def sites(tmp_path):
+    names = ("north", "south")
+    return [open_site(write_site(tmp_path / name), batch_size=2) for name in names]
+
+
+def make_federation(sites, folder, **options):
+    torch.manual_seed(0)
+    local = LocalTraining(partial(torch.optim.Adam, lr=1e-3), epochs=1, batch_size=2)
+    options = {"rounds": 2, "local": local} | options
+    return Federation(sites, UNet(2, 2), FedAvg(), folder, **options)
+
+
+def test_it_trains_validates_and_tests(sites, tmp_path):
+    federation = make_federation(sites, tmp_path / "run")
+    state = federation.run()
+    scores = federation.test()
+    assert set(scores["site"]) == {"north", "south"}
+    assert set(scores["metric"]) == {"psnr", "ssim", "nmse"}
+    assert (tmp_path / "run" / "journal.csv").exists()
+    saved = pd.read_csv(tmp_path / "run" / "scores.csv")
+    pd.testing.assert_frame_equal(saved.replace("", None), scores.replace("", None))
+    assert state.weights.keys() == UNet(2, 2).state_dict().keys()
+
+
+def test_a_begun_folder_is_resumed_bit_for_bit(sites, tmp_path):
+    whole = make_federation(sites, tmp_path / "whole").run()
+    make_federation(sites, tmp_path / "parts", rounds=1).run()
+    resumed = make_federation(sites, tmp_path / "parts").run()
+    assert all(torch.equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)
+
+
+def test_participants_are_those_named(sites, tmp_path):
+    make_federation(sites, tmp_path / "run", participants=["south"]).run()
+    journal = pd.read_csv(tmp_path / "run" / "journal.csv")
+    assert set(journal.query("split == 'train'")["site"]) == {"south"}
+
+
+def test_the_page_of_the_library_is_short():
+    lines = flmrcm.library.__doc__.strip().splitlines()
+    assert len([line for line in lines[1:] if line.strip()]) <= 15
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in flmrcm.__all__:
+        assert getattr(flmrcm, name).__doc__, name
+
+
+def test_a_failing_site_ends_the_run_with_its_name(sites, tmp_path):
+    federation = make_federation(sites, tmp_path / "run")
+    federation._initial = {k: v * float("nan") for k, v in federation._initial.items()}
+    with pytest.raises(SiteFailed, match="site north, round 0"):
+        federation.run()
+
+
+def test_a_loss_gets_what_it_reads_of_the_data(sites, tmp_path):
+    state = make_federation(sites, tmp_path / "run", loss=SSIMLoss(), rounds=1).run()
+    assert all(tensor.isfinite().all() for tensor in state.weights.values())
+
+
+class Halving(Reconstructor):
+    """A model of somebody's own, without a latent: it learns to scale its input."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, batch):
+        return Reconstruction(self.scale * batch.image)
+
+
+@pytest.mark.parametrize("strategy", [FedAvg(), FedProx(), Scaffold()])
+def test_a_model_without_a_latent_works_with_every_strategy_that_asks_for_none(
+    sites, tmp_path, strategy
+):
+    federation = Federation(sites, Halving(), strategy, tmp_path / "run", rounds=1)
+    assert federation.run().weights["scale"] != 0.5
+    assert len(federation.test())
+
+
+def test_a_strategy_that_needs_a_latent_refuses_it_in_words(sites, tmp_path):
+    strategy = fl_mrcm(alignment="latents")
+    with pytest.raises(ConfigErrors, match="aligns latents, and Halving has none"):
+        Federation(sites, Halving(), strategy, tmp_path / "run")
