@@ -113,11 +113,9 @@ class Federation:
         module = ReconModule(model, local.optimizer, loss, metrics)
         if problems := find_model_problems(strategy, module, DictConfig({})):
             raise ConfigErrors(problems)
-        for site in sites:
-            needs = {"needs_kspace": model.needs_kspace, "needs_peak": module.loss.needs_peak}
-            site.loading = replace(site.loading, seed=seed, **needs)
+        _prepare_loading(sites, module, seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
-        shown = sorted({*names, *([strategy.target] if strategy.target else [])})
+        shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
         plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
         members = {"wire": Wire(), "reply_validation": ReplyValidation(), **(middleware or {})}
         self.setup = Setup(
@@ -167,6 +165,13 @@ class Federation:
     @cached_property
     def _rounds(self) -> Any:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
+
+
+def _prepare_loading(sites: Sequence[Site], module: ReconModule, seed: int) -> None:
+    """Have sites load what model and loss read, in the order that the seed gives."""
+    needs = {"needs_kspace": module.model.needs_kspace, "needs_peak": module.loss.needs_peak}
+    for site in sites:
+        site.loading = replace(site.loading, seed=seed, **needs)
 
 
 _CONFIG: Mapping[str, Any] = {
