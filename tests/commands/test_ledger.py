@@ -33,7 +33,7 @@ def test_what_crossed_is_summed_and_both_books_agree(trained, capsys):
     total = f"{len(entries):,} objects, {sum(entry.bytes for entry in entries):,} bytes"
     said = shown(capsys, trained / "latents")
     assert f"Both books agree: {total}." in said
-    assert {"survey", "train", "validate"} == {entry.op for entry in entries}
+    assert {"survey", "train", "validate", "test"} == {entry.op for entry in entries}
     assert all(word in said for word in ("sim_b", "latents", "weights", "metrics", "from it"))
     assert "images" not in said
 
