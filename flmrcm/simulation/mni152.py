@@ -57,8 +57,8 @@ class Mni152:
         shape = f"size {self.size}, slices {self.slices}"
         return f"MNI152 T1, format {MNI152_FORMAT}: {self.name}, {shape}"
 
-    def root(self) -> Path:
-        """Gives the folder where the data (will) lie; does no work."""
+    def locate(self) -> Path:
+        """Return the root folder of the data, whether they exist or not."""
         return Path(self.cache).expanduser() / f"{self.name}-{hash_text(self.about)}"
 
     def ensure(self, contrast: str) -> Path:
@@ -72,15 +72,15 @@ class Mni152:
                 f"site {self.name}: the MNI152 image is T1, there is no {contrast}; "
                 "use contrast=T1 or leave this site out."
             )
-        generate_once(self.root() / contrast, self._make, self.about)
-        return self.root()
+        generate_once(self.locate() / contrast, self._make, self.about)
+        return self.locate()
 
     def _make(self) -> None:
         image, spacing_mm = _load_axial_slices(self.slices)
         if self.size != FIELD_MM:
             image = F.interpolate(image, (self.size, self.size), mode="bicubic", antialias=True)
         kspace = fft2c(image[:, 0].clamp(min=0).to(torch.complex64))
-        path = self.root() / "T1" / "test" / f"{self.name}.h5"
+        path = self.locate() / "T1" / "test" / f"{self.name}.h5"
         write_volume(
             path, kspace.numpy(), ifft2c(kspace).abs().numpy(), self._make_attributes(spacing_mm)
         )

@@ -90,8 +90,8 @@ class SimulatedSite:
         fields = (self.name, self.protocol, self.size, self.counts, self.slices, self.coils)
         return f"simulated, format {SIMULATED_FORMAT}: {fields}, seed {self.seed}"
 
-    def root(self) -> Path:
-        """Gives the folder where the data (will) lie; does no work."""
+    def locate(self) -> Path:
+        """Return the root folder of the data, whether they exist or not."""
         return Path(self.cache).expanduser() / f"{self.name}-{hash_text(self.about)}"
 
     def ensure(self, contrast: str) -> Path:
@@ -102,14 +102,14 @@ class SimulatedSite:
         """
         if problems := check_choice("contrast", contrast, list(self.protocol.sequences)):
             raise DataLayoutError(f"site {self.name} (simulated): {problems[0]}")
-        generate_once(self.root() / contrast, partial(self._make, contrast), self.about)
-        return self.root()
+        generate_once(self.locate() / contrast, partial(self._make, contrast), self.about)
+        return self.locate()
 
     def _make(self, contrast: str) -> None:
         people = [(split, number) for split in self.counts for number in range(self.counts[split])]
         with _use_one_thread():
             for split, number in track_progress(people, f"{self.name} {contrast} (simulated)"):
-                path = self.root() / contrast / split / f"{self.name}_{split}_{number:03d}.h5"
+                path = self.locate() / contrast / split / f"{self.name}_{split}_{number:03d}.h5"
                 if not path.exists():
                     self._write(path, contrast, (self.seed, self.name, split, number))
 

@@ -17,7 +17,7 @@ from flmrcm.simulation.mni152 import Mni152
 def test_it_is_one_test_volume_of_a_real_magnitude(tmp_path: Path) -> None:
     site = Mni152(tmp_path, size=32, slices=3)
     files = list(site.ensure("T1").rglob("*.h5"))
-    assert files == [site.root() / "T1" / "test" / "mni152.h5"]
+    assert files == [site.locate() / "T1" / "test" / "mni152.h5"]
     volume = read_header(files[0], site.name)
     assert volume.shape == (3, 1, 32, 32)
     for index in range(3):

@@ -38,9 +38,9 @@ def kspace(site: SimulatedSite, name: str, contrast: str = "T1") -> np.ndarray:
 
 
 def test_it_makes_the_people_asked_for_in_the_contrast_asked_for(site: SimulatedSite) -> None:
-    assert not site.root().exists()
+    assert not site.locate().exists()
     assert set(volumes(site)) == {"here_train_000", "here_test_000"}
-    assert [folder.name for folder in site.root().iterdir()] == ["T1"]
+    assert [folder.name for folder in site.locate().iterdir()] == ["T1"]
 
 
 @pytest.mark.parametrize("coils", [1, 4])
@@ -54,13 +54,13 @@ def test_the_target_is_the_image_of_the_kspace_written(site: SimulatedSite, coil
 
 def test_equal_fields_give_equal_bits(site: SimulatedSite, tmp_path: Path) -> None:
     again = replace(site, cache=tmp_path / "elsewhere")
-    assert site.root().name == again.root().name
+    assert site.locate().name == again.locate().name
     assert_array_equal(kspace(site, "here_test_000"), kspace(again, "here_test_000"))
 
 
 def test_a_person_does_not_depend_on_how_many_others_there_are(site: SimulatedSite) -> None:
     crowd = replace(site, subjects={"test": 2, "train": 2, "val": 1})
-    assert site.root() != crowd.root()
+    assert site.locate() != crowd.locate()
     assert_array_equal(kspace(site, "here_test_000"), kspace(crowd, "here_test_000"))
 
 
@@ -83,7 +83,7 @@ def test_both_contrasts_show_one_head(site: SimulatedSite) -> None:
 
 def test_an_interrupted_set_is_finished_not_redone(site: SimulatedSite) -> None:
     site.ensure("T1")
-    folder = site.root() / "T1"
+    folder = site.locate() / "T1"
     kept, lost = folder / "train/here_train_000.h5", folder / "test/here_test_000.h5"
     before = kept.stat().st_mtime_ns
     lost.unlink()
@@ -95,7 +95,7 @@ def test_an_interrupted_set_is_finished_not_redone(site: SimulatedSite) -> None:
 
 def test_a_finished_set_is_left_alone(site: SimulatedSite) -> None:
     site.ensure("T1")
-    volume = site.root() / "T1/test/here_test_000.h5"
+    volume = site.locate() / "T1/test/here_test_000.h5"
     volume.unlink()
     site.ensure("T1")
     assert not volume.exists()
