@@ -9,6 +9,10 @@ import numpy as np
 
 from flmrcm.data.h5 import read_attributes
 
+CANONICAL_ORIENTATION = "SPL"
+"""Directions of slices, rows and columns in simulated and prepared axial volumes: superior,
+posterior, left. The patient's right is on the left of the picture, as radiologists view it."""
+
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 

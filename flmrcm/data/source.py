@@ -11,6 +11,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
+from flmrcm.data.targets import compute_foreground_shares
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
 from flmrcm.mri.masks import Mask
 from flmrcm.seeding import seed_for
@@ -20,9 +21,6 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 LAYOUT = "{contrast}/{split}/*.h5"
 """Default pattern of the files below the root folder of a site."""
-
-FOREGROUND_LEVEL = 0.1
-"""A pixel is foreground if it is above this fraction of the maximum of its volume."""
 
 
 class DataGenerator(Protocol):
@@ -155,7 +153,7 @@ class Source:
         indices = range(first, min(end, volume.shape[0]))
         if self.foreground is None:
             return list(indices)
-        shares = compute_foreground_shares(volume)
+        shares = compute_foreground_shares(read_targets(volume))
         return [index for index in indices if shares[index] >= self.foreground]
 
     def _list_files(self, split: str) -> list[Path]:
@@ -223,9 +221,3 @@ def _find_placeholders(pattern: str) -> set[str] | None:
         return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
     except ValueError:
         return None
-
-
-def compute_foreground_shares(volume: Volume) -> np.ndarray:
-    """Return the fraction of foreground pixels in each slice, (slices,), in [0, 1]."""
-    target = read_targets(volume)
-    return (target > FOREGROUND_LEVEL * target.max()).mean((1, 2))

@@ -1,18 +1,40 @@
-"""The targets that scores are computed against: found unusable before a training, not after it."""
+"""Targets: which of them no score can be computed against, and how much they show."""
 
 from collections.abc import Iterable
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flmrcm.data.h5 import Volume, get_dataset, open_h5
 from flmrcm.errors import DataLayoutError
+
+_FOREGROUND_LEVEL = 0.1
+
+
+def find_foreground(magnitude: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return which pixels are above a tenth of the volume's maximum, in the volume's shape.
+
+    Args:
+        magnitude: all slices of a volume, (slices, height, width).
+    """
+    return magnitude > _FOREGROUND_LEVEL * magnitude.max()
+
+
+def compute_foreground_shares(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the fraction of foreground pixels in each slice, (slices,), in [0, 1].
+
+    Args:
+        magnitude: all slices of a volume, (slices, height, width).
+    """
+    return find_foreground(magnitude).mean((1, 2))
 
 
 def check_targets(examples: Iterable[tuple[Volume, int]]) -> None:
     """Raise an error if scores can't be computed against the targets of these slices.
 
-    Read the targets alone, slice by slice: a small part of what the k-space would take.
+    Only targets are read, slice by slice: before a training this takes seconds, and no score would
+    be found impossible after it.
 
     Args:
         examples: (volume, slice index) of every slice that will be scored, volume by volume, as

@@ -2,16 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from flmrcm.data.source import FOREGROUND_LEVEL
+from flmrcm.data.targets import compute_foreground_shares
 from flmrcm.prepare.scan import Scan, UnusableVolume
-
-
-def find_foreground(magnitude: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tells which voxels lie above a tenth of their volume's maximum, as `sites.X.foreground`."""
-    return magnitude > FOREGROUND_LEVEL * magnitude.max()
 
 
 def trim_empty_ends(scan: Scan, least: float) -> tuple[Scan, range]:
@@ -26,7 +18,7 @@ def trim_empty_ends(scan: Scan, least: float) -> tuple[Scan, range]:
     Raises:
         Skipped: no slice has as much.
     """
-    shares = find_foreground(scan.magnitude).mean((1, 2))
+    shares = compute_foreground_shares(scan.magnitude)
     kept = find_kept_range(shares.tolist(), least)
     if not kept:
         raise UnusableVolume(

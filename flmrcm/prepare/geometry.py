@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from flmrcm.prepare.foreground import find_foreground
+from flmrcm.data.targets import find_foreground
 from flmrcm.prepare.scan import Scan
 
 _SQUARE_TOLERANCE = 0.01

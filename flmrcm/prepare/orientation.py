@@ -13,7 +13,8 @@ from nibabel.orientations import (
 )
 from numpy.typing import NDArray
 
-from flmrcm.prepare.scan import CANONICAL_ORIENTATION, UnusableVolume
+from flmrcm.data.provenance import CANONICAL_ORIENTATION
+from flmrcm.prepare.scan import UnusableVolume
 
 PLANES = {"axial": CANONICAL_ORIENTATION, "coronal": "PIL", "sagittal": "LIP"}
 """Where slices, rows and columns lead to, for each plane a volume may be sliced in."""

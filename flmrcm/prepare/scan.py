@@ -8,10 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flmrcm.data.provenance import CANONICAL_ORIENTATION
 from flmrcm.errors import DataLayoutError
-
-CANONICAL_ORIENTATION = "SPL"
-"""Where slices, rows and columns of every prepared axial volume lead to."""
 
 
 class UnusableVolume(DataLayoutError):

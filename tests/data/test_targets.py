@@ -9,8 +9,14 @@ import pytest
 from kits.factories import make_site, write_scan, write_site
 
 from flmrcm.data.h5 import Volume
-from flmrcm.data.targets import check_targets
+from flmrcm.data.targets import check_targets, compute_foreground_shares
 from flmrcm.errors import DataLayoutError
+
+
+def test_foreground_is_above_a_tenth_of_the_volumes_maximum() -> None:
+    image = np.zeros((4, 8, 8), np.float32)
+    image[1], image[2, :4], image[3] = 100, 11, 9
+    assert compute_foreground_shares(image).tolist() == [0, 1, 0.5, 0]
 
 
 def change_target(volume: Volume, place: Any, value: float) -> Volume:
