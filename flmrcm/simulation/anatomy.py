@@ -125,7 +125,7 @@ def _make_rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sample_map(volume: "_TissueMap", points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a map's values, linearly interpolated, at MNI coordinates (3, planes, rows, columns)."""
+    """Return the values of a map at MNI coordinates (3, planes, rows, columns), interpolated."""
     voxels = points - volume.origin_mm.astype(np.float32)[:, None, None, None]
     values = np.empty(voxels.shape[1:], np.float32)
     ndimage.map_coordinates(volume.values, voxels, values, order=1, mode="nearest")
