@@ -68,7 +68,8 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
     """
     with open_h5(path) as file:
         kspace = get_dataset(file, path, "kspace")
-        if kspace.ndim not in (3, 4) or not np.issubdtype(kspace.dtype, np.complexfloating):
+        is_complex = np.issubdtype(kspace.dtype, np.complexfloating)
+        if kspace.ndim not in (3, 4) or not is_complex or 0 in kspace.shape[1:]:
             raise DataLayoutError(
                 f"{path}: 'kspace' is {kspace.dtype} {kspace.shape}; it must be complex, "
                 "(slices, rows, columns) or (slices, coils, rows, columns)."
@@ -226,7 +227,7 @@ def _check_target_shape(
 ) -> tuple[int, int]:
     slices, _, rows, columns = shape
     real = np.issubdtype(target.dtype, np.floating)
-    if not real or target.ndim != 3 or target.shape[0] != slices:
+    if not real or target.ndim != 3 or target.shape[0] != slices or 0 in target.shape[1:]:
         raise DataLayoutError(
             f"{path}: the target is {target.dtype} {target.shape}; it must be real, "
             f"(slices, rows, columns) with {slices} slices."

@@ -84,6 +84,11 @@ BROKEN = {
     "no data set 'kspace'; the file holds mask": {"mask": IMAGE},
     "'kspace' is complex64 (3, 16); it must be complex": {"kspace": KSPACE[..., 0]},
     "'kspace' is float32 (3, 16, 12); it must be complex": {"kspace": IMAGE},
+    "'kspace' is complex64 (3, 0, 12); it must be complex": {"kspace": KSPACE[:, :0]},
+    "target is float32 (3, 16, 0); it must be": {
+        "kspace": KSPACE,
+        "reconstruction_esc": IMAGE[..., :0],
+    },
     "target is float32 (2, 16, 12); it must be real, (slices, rows, columns) with 3": {
         "kspace": KSPACE,
         "reconstruction_esc": IMAGE[:2],
