@@ -72,13 +72,13 @@ def find_duplicates(volumes: Sequence[VolumeFacts]) -> Iterator[Finding]:
         for index, others in _pair_with_others(members):
             copies = [volumes[other] for other in others]
             other_split = any(copy.place.split != volumes[index].place.split for copy in copies)
-            what = (
+            start = (
                 "the same images as"
                 if volumes[index].is_whole
                 else "the slices that were read are the same as in"
             )
             ending = ": another split!" if other_split else ""
-            yield index, f"{what} {_name_volumes(copies)}{ending}"
+            yield index, f"{start} {_name_volumes(copies)}{ending}"
 
 
 def find_split_patients(volumes: Sequence[VolumeFacts]) -> Iterator[Finding]:

@@ -71,8 +71,8 @@ def _draw_sample(entries: Sequence[VolumeEntry]) -> list[VolumeEntry]:
     return [entries[index] for index in sorted(order[:MOST_THUMBNAILS])]
 
 
-def _describe_sample(shown: int, n: int) -> str:
-    return "" if shown == n else f"A random sample: {shown} of {n} volumes."
+def _describe_sample(n_shown: int, n: int) -> str:
+    return "" if n_shown == n else f"A random sample: {n_shown} of {n} volumes."
 
 
 def _group_thumbnails(entries: Sequence[VolumeEntry]) -> dict[str, list[dict[str, str]]]:

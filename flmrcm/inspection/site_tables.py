@@ -123,8 +123,8 @@ def _format_most_common(words: Iterable[str], most: int = 3) -> str:
     counts = Counter(word or "unknown" for word in words)
     if len(counts) == 1:
         return next(iter(counts))
-    shown = [f"{word} ({n})" for word, n in counts.most_common(most)]
-    return ", ".join(shown) + (f", {len(counts) - most} more" if len(counts) > most else "")
+    frequent = [f"{word} ({n})" for word, n in counts.most_common(most)]
+    return ", ".join(frequent) + (f", {len(counts) - most} more" if len(counts) > most else "")
 
 
 def _format_sizes(numbers: Iterable[float]) -> str:

@@ -109,12 +109,12 @@ def _draw_letters(axes: Axes, provenance: Provenance, tile: tuple[int, ...]) -> 
 def _make_caption(header: Volume, provenance: Provenance, n_shown: int) -> str:
     n_slices, _, rows, columns = header.shape
     height, width = header.target_shape or (rows, columns)
-    shown = "" if n_shown == n_slices else f" ({n_shown} shown)"
+    part = "" if n_shown == n_slices else f" ({n_shown} shown)"
     towards = f" towards {provenance.orientation[0]}" if provenance.edges else ""
     voxel_mm = provenance.voxel_mm
     parts = [
         provenance.contrast,
-        f"{n_slices} slices{towards}{shown}",
+        f"{n_slices} slices{towards}{part}",
         f"{height} × {width}",
         f"{' × '.join(f'{mm:.3g}' for mm in voxel_mm)} mm" if voxel_mm else "",
         f"k-space: {provenance.kspace_origin}" if provenance.kspace_origin else "",

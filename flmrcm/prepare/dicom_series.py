@@ -135,10 +135,10 @@ def merge_skipped(unused: Mapping[UnusableVolume, DicomSeries]) -> Iterator[Unus
     for (kind, reason), members in groups.items():
         files = sum(map(len, members))
         numbers = sorted({series[0].number for series in members}, key=lambda n: (len(n), n))
-        shown = ", ".join(number or "none" for number in numbers[:_MOST_SHOWN])
+        first = ", ".join(number or "none" for number in numbers[:_MOST_SHOWN])
         more = ", …" if len(numbers) > _MOST_SHOWN else ""
         size = f"{len(members)} series, {files} file{'s' if files > 1 else ''}"
-        yield kind(f"{size} (SeriesNumber {shown}{more}): {reason}")
+        yield kind(f"{size} (SeriesNumber {first}{more}): {reason}")
 
 
 def _read_listing(path: Path) -> DicomHeader:

@@ -19,13 +19,13 @@ def trim_empty_ends(scan: Scan, least: float) -> tuple[Scan, range]:
         UnusableVolume: no slice has so much foreground.
     """
     shares = compute_foreground_shares(scan.magnitude)
-    kept = find_kept_range(shares.tolist(), least)
-    if not kept:
+    slices = find_kept_range(shares.tolist(), least)
+    if not slices:
         raise UnusableVolume(
             f"no slice has a foreground of {least:g} or more, the largest is {shares.max():.3g}; "
             "lower foreground"
         )
-    return scan.with_image(scan.image[kept.start : kept.stop]), kept
+    return scan.with_image(scan.image[slices.start : slices.stop]), slices
 
 
 def find_kept_range(shares: Sequence[float], least: float) -> range:

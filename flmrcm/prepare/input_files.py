@@ -23,8 +23,8 @@ def list_files(input_: str, endings: tuple[str, ...]) -> tuple[Path, list[Path]]
     root = _find_fixed_part(text) if is_pattern else Path(text)
     if not root.exists():
         raise DataLayoutError(f"input={input_}: {root} doesn't exist; give the folder of the data.")
-    whole = f"{escape(text)}/**" if root.is_dir() else escape(text)
-    pattern = text if is_pattern else whole
+    own = f"{escape(text)}/**" if root.is_dir() else escape(text)
+    pattern = text if is_pattern else own
     # not Path.glob: before Python 3.13 it doesn't enter linked folders
     paths = map(Path, iglob(pattern, recursive=True))  # noqa: PTH207
     files = sorted(

@@ -80,9 +80,9 @@ class Preparation:
         salt = self.folder.choose_salt(self.salt)
         subjects = {hash_subject(volume.subject, salt): volume.subject for volume in volumes}
         splits = self.split_rule.assign(subjects, self.folder.read_splits())
-        listed = [volume for volume in volumes if hash_subject(volume.subject, salt) in splits]
+        assigned = [volume for volume in volumes if hash_subject(volume.subject, salt) in splits]
         tasks, duplicates = _drop_duplicates(
-            [self._make_task(volume, salt, splits) for volume in listed]
+            [self._make_task(volume, salt, splits) for volume in assigned]
         )
         unlisted = len(subjects.keys() - splits.keys())
         if not tasks:
@@ -129,15 +129,15 @@ def _separate_skipped(
     for item in items:
         if isinstance(item, UnusableVolume):
             skipped.append(str(item))
-        elif unsafe := [w for w in (item.site or "-", item.contrast) if not _is_safe(w)]:
+        elif unsafe := [n for n in (item.site or "-", item.contrast) if not _is_safe(n)]:
             skipped.append(f"{item.paths[0]}: '{unsafe[0]}' can't be the name of a folder")
         else:
             volumes.append(item)
     return volumes, skipped
 
 
-def _is_safe(word: str) -> bool:
-    return word == "-" or _SAFE.fullmatch(word) is not None
+def _is_safe(name: str) -> bool:
+    return name == "-" or _SAFE.fullmatch(name) is not None
 
 
 def _drop_duplicates(tasks: Sequence[VolumeTask]) -> tuple[list[VolumeTask], list[str]]:

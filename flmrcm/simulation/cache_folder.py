@@ -58,18 +58,18 @@ def hash_text(about: str) -> str:
     return blake2b(about.encode(), digest_size=6).hexdigest()
 
 
-def track_progress(items: Collection[Item], what: str) -> Iterable[Item]:
+def track_progress(items: Collection[Item], about: str) -> Iterable[Item]:
     """Return the items, with a progress bar if stderr is a terminal, else after one log line.
 
     Args:
         items: the volumes to create.
-        what: their description, e.g. `sim_b T1 (simulated)`.
+        about: their description, e.g. `sim_b T1 (simulated)`.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        log.info("making %s: %d volumes", what, len(items))
+        log.info("making %s: %d volumes", about, len(items))
         return items
-    return track(items, f"making {what}", total=len(items), console=console)
+    return track(items, f"making {about}", total=len(items), console=console)
 
 
 @contextmanager

@@ -43,9 +43,9 @@ def test_sizes_never_mix_and_nothing_is_lost(case: tuple[list[int], int]) -> Non
 def test_examples_of_one_size_keep_their_order(case: tuple[list[int], int]) -> None:
     sizes, batch_size = case
     order = shuffle_indices(len(sizes), "any")
-    seen = list(chain.from_iterable(batch_by_size(order, sizes, batch_size)))
+    batched = list(chain.from_iterable(batch_by_size(order, sizes, batch_size)))
     for size in set(sizes):
-        assert [i for i in seen if sizes[i] == size] == [i for i in order if sizes[i] == size]
+        assert [i for i in batched if sizes[i] == size] == [i for i in order if sizes[i] == size]
 
 
 def test_a_shuffle_is_a_permutation_that_follows_its_address() -> None:

@@ -47,11 +47,11 @@ def test_a_line_per_site_and_contrast(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "shown"),
+    ("level", "text"),
     [(1.2345e-6, "1.23 (1.23–1.25) e-6"), (0.5, "0.5 (0.5–0.505)"), (3e4, "3 (3–3.03) e4")],
 )
 def test_very_large_and_small_intensities_leave_room_for_the_name_of_the_site(
-    tmp_path: Path, level: float, shown: str
+    tmp_path: Path, level: float, text: str
 ) -> None:
     write_site(tmp_path / "st_marys", {"train": (2, 2), "val": (2,)})
     levels = (level, level, level * 1.01)
@@ -61,7 +61,7 @@ def test_very_large_and_small_intensities_leave_room_for_the_name_of_the_site(
         if (facts := volume.facts).measures
     ]
     lines = print_table(build_summary_table(volumes))
-    assert shown in lines
+    assert text in lines
     assert "st_marys" in lines
 
 

@@ -55,8 +55,8 @@ def test_a_data_uri_is_the_image() -> None:
     image = np.linspace(0, 2, 256, dtype=np.float32).reshape(16, 16)
     head, content = encode_data_uri(image, 1.0).split(",")
     assert head == "data:image/jpeg;base64"
-    shown = np.asarray(Image.open(BytesIO(b64decode(content))), float) / 255
-    assert np.abs(shown - image.clip(0, 1)).max() < 0.1
+    decoded = np.asarray(Image.open(BytesIO(b64decode(content))), float) / 255
+    assert np.abs(decoded - image.clip(0, 1)).max() < 0.1
 
 
 def test_a_missing_target_or_slice_is_one_clear_line(tmp_path) -> None:

@@ -51,8 +51,8 @@ def test_quick_sees_nothing_of_the_other_slices(tmp_path: Path) -> None:
 
 
 def test_broken_files_are_facts(tmp_path: Path) -> None:
-    whole = write_scan(tmp_path / "whole.h5").path.read_bytes()
-    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    content = write_scan(tmp_path / "whole.h5").path.read_bytes()
+    (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
     kspace, _ = scanned(3, (16, 16))
     write_plain(tmp_path / "flat.h5", kspace=kspace[0])
     write_plain(tmp_path / "none.h5", kspace=kspace[:0])

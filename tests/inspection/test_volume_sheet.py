@@ -35,9 +35,9 @@ def test_tiles_are_in_reading_order_and_unused_ones_are_black() -> None:
 
 def test_at_most_24_slices_are_shown(tmp_path: Path) -> None:
     tile = 192 * round(192 * 16 / 20)
-    for n, shown in ((6, 6), (24, 24), (100, 24)):
+    for n, n_shown in ((6, 6), (24, 24), (100, 24)):
         whites = count_pixels(sheet(tmp_path, n), (1, 1, 1))
-        assert whites == pytest.approx(shown * tile, rel=0.01)
+        assert whites == pytest.approx(n_shown * tile, rel=0.01)
 
 
 def test_the_first_slice_has_letters_if_the_orientation_is_known(tmp_path: Path) -> None:

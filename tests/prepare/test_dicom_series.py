@@ -21,7 +21,7 @@ PLAIN = DicomHeader(
 PATTERNS = {"T1": "t1", "FLAIR": "flair", "T2": "t2"}
 
 
-def named(name: str) -> tuple[DicomHeader, ...]:
+def with_name(name: str) -> tuple[DicomHeader, ...]:
     return (PLAIN._replace(name=name),)
 
 
@@ -30,24 +30,24 @@ def named(name: str) -> tuple[DicomHeader, ...]:
     [("AX T1 SE", "T1"), ("t2_flair", "FLAIR"), ("T1 FLAIR", "T1"), ("t2 tse", "T2")],
 )
 def test_the_first_pattern_that_fits_is_the_contrast(name: str, expected: str) -> None:
-    assert match_contrast(named(name), PATTERNS) == expected
+    assert match_contrast(with_name(name), PATTERNS) == expected
 
 
 def test_the_description_of_a_series_without_match_is_not_quoted() -> None:
     with pytest.raises(SkippedSeries) as caught:
-        match_contrast(named("dwi Jane Doe"), PATTERNS)
+        match_contrast(with_name("dwi Jane Doe"), PATTERNS)
     assert "Jane" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["Localizer", "3-plane loc", "AAHead_Scout", "survey", "loc_t1"])
 def test_localisers_have_many_names(name: str) -> None:
     with pytest.raises(SkippedSeries, match="localisers"):
-        drop_unwanted_images(named(name), keep_derived=False)
+        drop_unwanted_images(with_name(name), keep_derived=False)
 
 
 @pytest.mark.parametrize("name", ["T1 local shim", "t1 velocity", "t2 blocked"])
 def test_words_that_only_contain_loc_are_no_localisers(name: str) -> None:
-    assert drop_unwanted_images(named(name), keep_derived=False) == named(name)
+    assert drop_unwanted_images(with_name(name), keep_derived=False) == with_name(name)
 
 
 def test_only_the_unwanted_files_of_a_series_are_dropped() -> None:

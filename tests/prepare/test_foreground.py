@@ -11,8 +11,8 @@ from flmrcm.prepare.scan import UnusableVolume
 def test_black_slices_at_the_ends_are_dropped_and_one_in_the_middle_stays():
     image = np.zeros((10, 8, 8), np.float32)
     image[[3, 4, 6]] = 1
-    scan, kept = trim_empty_ends(make_scan(image), 0.02)
-    assert kept == range(3, 7)
+    scan, slices = trim_empty_ends(make_scan(image), 0.02)
+    assert slices == range(3, 7)
     np.testing.assert_array_equal(scan.image, image[3:7])
 
 
@@ -41,8 +41,8 @@ def test_the_scale_does_not_matter():
 def test_the_foreground_of_several_coils_is_that_of_their_combination():
     image = np.zeros((4, 2, 8, 8), np.complex64)
     image[1, 0], image[2, 1] = 1, 1j
-    scan, kept = trim_empty_ends(make_scan(image), 0.5)
-    assert (kept, scan.image.shape) == (range(1, 3), (2, 2, 8, 8))
+    scan, slices = trim_empty_ends(make_scan(image), 0.5)
+    assert (slices, scan.image.shape) == (range(1, 3), (2, 2, 8, 8))
 
 
 def test_the_error_about_too_little_foreground_gives_the_largest_share():
