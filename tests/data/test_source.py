@@ -120,13 +120,15 @@ def test_slices_with_too_little_foreground_are_left_out(tmp_path: Path) -> None:
 
 
 def broken_site(root: Path) -> Path:
-    """Write three good volumes, a truncated one, one with NaN in a slice, one without target."""
+    """Write three good volumes and four broken ones, whose names say what is wrong."""
     write_site(root, {"train": (2, 2, 2)})
     folder = root / "T1" / "train"
     (folder / "a_truncated.h5").write_bytes((folder / "train_0.h5").read_bytes()[:900])
     with h5py.File(write_scan(folder / "b_nan.h5", n=3).path, "a") as file:
         file["kspace"][2, 0, 0] = np.nan
     write_plain(folder / "c_no_target.h5", kspace=scanned(2, (16, 16))[0])
+    with h5py.File(folder / "d_declares_too_much.h5", "w") as file:
+        file.create_dataset("kspace", (10**9, 16, 16), np.complex64)
     return root
 
 
@@ -136,8 +138,8 @@ def test_broken_volumes_and_only_they_are_left_out(
     source = make_source(broken_site(tmp_path / "site"), skip_broken=True)
     with caplog.at_level(logging.WARNING):
         assert names(source) == ["train_0", "train_1", "train_2"]
-    assert len(caplog.messages) == 3
-    broken = ("a_truncated", "b_nan", "c_no_target")
+    assert len(caplog.messages) == 4
+    broken = ("a_truncated", "b_nan", "c_no_target", "d_declares_too_much")
     for message, name in zip(caplog.messages, broken, strict=True):
         assert message.startswith("skipped: ")
         assert f"{name}.h5" in message
