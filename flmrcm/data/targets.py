@@ -1,4 +1,4 @@
-"""Targets: which of them no score can be computed against, and how much they show."""
+"""Targets: checks before scores are computed against them, and their foreground."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -33,8 +33,8 @@ def compute_foreground_shares(magnitude: NDArray[np.floating]) -> NDArray[np.flo
 def check_targets(examples: Iterable[tuple[Volume, int]]) -> None:
     """Raise an error if scores can't be computed against the targets of these slices.
 
-    Only targets are read, slice by slice: before a training this takes seconds, and no score would
-    be found impossible after it.
+    Call it before a training: a network is scored only after it. Of the files only targets are
+    read, slice by slice.
 
     Args:
         examples: (volume, slice index) of every slice that will be scored, volume by volume, as
