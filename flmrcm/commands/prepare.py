@@ -110,7 +110,7 @@ def _prepare_missing(job: PreparationJob, plan: PreparationPlan) -> list[VolumeO
             if job.options.strict:
                 raise UnusableVolume(outcome.line)
     folder = job.preparation.folder
-    rows = folder.done().values()
+    rows = folder.read_journal().values()
     unusable = anonymise_outcomes(skipped)
     write_manifest(
         folder.path, build_manifest(job.arguments, rows, plan.splits, unusable, len(plan.skipped))
@@ -138,7 +138,7 @@ def _list_roots(job: PreparationJob, plan: PreparationPlan) -> dict[str, Path]:
 
 def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[Path, str]) -> None:
     folder, console = job.preparation.folder, Console(soft_wrap=True, highlight=False)
-    rows = folder.done()
+    rows = folder.read_journal()
     console.print(build_prepared_table(plan.tasks, rows))
     _warn_of_crops(rows)
     _warn_of_empty_splits(plan, rows)

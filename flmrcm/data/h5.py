@@ -1,8 +1,8 @@
-"""The on-disk contract: one HDF5 file per volume, as fastMRI's loader and the published code read.
+"""The file format: one HDF5 file per volume, as fastMRI's loader and the published code read it.
 
-`<root>/<contrast>/<split>/<volume>.h5` holds `kspace`, complex, (slice, h, w) or
-(slice, coil, h, w), centred and orthonormal, and a magnitude target: `reconstruction_esc`
-(single-coil) or `reconstruction_rss` (multi-coil). Attributes are informative, never required.
+`<root>/<contrast>/<split>/<volume>.h5` holds `kspace`, complex, (slices, rows, columns) or
+(slices, coils, rows, columns), from a centred orthonormal FFT, and a magnitude target:
+`reconstruction_esc` (single-coil) or `reconstruction_rss` (multi-coil). Attributes are optional.
 """
 
 from collections.abc import Generator, Mapping
@@ -20,17 +20,24 @@ from flmrcm.files import write_atomically
 
 TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
 
+_MAX_AXIS = 2**16
+"""Slices, coils, rows or columns beyond this number come from a damaged header."""
+
+_MAX_COMPRESSION = 1032
+"""Bytes of data per stored byte: gzip, the usual filter of HDF5, can't reach more."""
+
 
 @dataclass(frozen=True)
 class Volume:
-    """One file's header: what can be known without reading its images.
+    """The header of one file: what is known without reading its images.
 
     Attributes:
         path: the file.
-        site: the institution it came from; part of the address of its masks.
-        shape: of the k-space, (slices, coils, rows, columns); coils is 1 for single-coil files.
-        target_key: the target's data set, None where the file has no target.
-        target_shape: (height, width) of the target, None without one.
+        site: name of the institution that the file belongs to; the seed of its masks depends on it.
+        shape: shape of the k-space, (slices, coils, rows, columns); coils is 1 in single-coil
+            files.
+        target_key: name of the target's data set; None if the file has no target.
+        target_shape: (height, width) of the target in pixels; None if the file has no target.
     """
 
     path: Path
@@ -46,50 +53,61 @@ class Volume:
 
 
 def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
-    """Gives a file's header after checking it against the contract.
+    """Return the header of a file after checking it against the file format. Read no images.
 
     Args:
         path: an HDF5 file.
-        site: the institution it belongs to.
-        coils: single | multi | auto; which rank the k-space must have and which target counts.
+        site: name of the institution that the file belongs to.
+        coils: single | multi | auto: the number of axes that the k-space must have, and the target
+            that is read.
 
     Raises:
-        DataLayoutError: unreadable or truncated file, no `kspace`, wrong rank or type, a target
-            larger than the k-space or with another number of slices.
+        DataLayoutError: the file can't be read or is truncated; there is no `kspace`; its type or
+            number of axes is wrong; it declares far more values than the file stores; the target
+            is larger than the k-space or has another number of slices.
     """
-    with _open_h5(path) as file:
-        kspace = _get_dataset(file, path, "kspace")
-        if kspace.ndim not in (3, 4) or not np.issubdtype(kspace.dtype, np.complexfloating):
+    with open_h5(path) as file:
+        kspace = get_dataset(file, path, "kspace")
+        is_complex = np.issubdtype(kspace.dtype, np.complexfloating)
+        if kspace.ndim not in (3, 4) or not is_complex or 0 in kspace.shape[1:]:
             raise DataLayoutError(
                 f"{path}: 'kspace' is {kspace.dtype} {kspace.shape}; it must be complex, "
-                "(slice, h, w) or (slice, coil, h, w)."
+                "(slices, rows, columns) or (slices, coils, rows, columns)."
             )
+        _check_declared_shape(path, kspace)
         kind = "multi" if kspace.ndim == 4 else "single"
         if coils not in (kind, "auto"):
-            raise DataLayoutError(f"{path}: 'kspace' is {kind}-coil, but coils={coils} is asked.")
+            raise DataLayoutError(
+                f"{path}: 'kspace' is {kind}-coil, but the config says coils={coils}; "
+                f"set coils={kind} or coils=auto."
+            )
         shape = kspace.shape if kind == "multi" else (kspace.shape[0], 1, *kspace.shape[1:])
         key = _find_target_key(file, kind if coils == "auto" else coils)
         target_shape = (
-            _check_target_shape(path, _get_dataset(file, path, key), shape) if key else None
+            _check_target_shape(path, get_dataset(file, path, key), shape) if key else None
         )
     return Volume(path, site, shape, key, target_shape)
 
 
 def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Gives one slice.
+    """Return the k-space and the target of one slice.
+
+    Args:
+        volume: header of the file.
+        index: number of the slice, from 0.
 
     Returns:
-        k-space, complex64, (coils, rows, columns), and the target, float32, (height, width), or
-        None where the file has none.
+        k-space, complex64, (coils, rows, columns), and target, float32, (height, width), in the
+        units of the file; the target is None if the file has none.
 
     Raises:
         DataLayoutError: the slice can't be read, or holds NaN or infinity.
     """
-    with _open_h5(volume.path) as file:
+    with open_h5(volume.path) as file:
         try:
-            kspace = np.asarray(_get_dataset(file, volume.path, "kspace")[index], np.complex64)
+            kspace = np.asarray(get_dataset(file, volume.path, "kspace")[index], np.complex64)
             key = volume.target_key
-            target = _get_dataset(file, volume.path, key)[index] if key else None
+            target = get_dataset(file, volume.path, key)[index] if key else None
         except (OSError, IndexError) as error:
             raise DataLayoutError(
                 f"{volume.path}: slice {index} can't be read ({error})."
@@ -98,41 +116,43 @@ def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | Non
         if array is not None and not np.isfinite(array).all():
             raise DataLayoutError(
                 f"{volume.path}: slice {index} of '{name}' holds NaN or infinity; "
-                "mend the file, or leave it out with data.skip_broken=true."
+                "repair the file, or leave it out with data.skip_broken=true."
             )
     return kspace.reshape(volume.shape[1:]), None if target is None else target.astype(np.float32)
 
 
 def read_targets(volume: Volume) -> np.ndarray:
-    """Gives a volume's targets, (slices, height, width), magnitude.
+    """Return all targets of a volume: magnitude, (slices, height, width), in the file's own type.
 
     Raises:
         DataLayoutError: the file can't be read or holds no target.
     """
-    with _open_h5(volume.path) as file:
-        return _get_dataset(file, volume.path, volume.target_key or "target")[()]
+    with open_h5(volume.path) as file:
+        return get_dataset(file, volume.path, volume.target_key or "target")[()]
 
 
 def write_volume(
     path: Path, kspace: np.ndarray, target: np.ndarray, attributes: Mapping[str, Any]
 ) -> None:
-    """Writes one volume, whole or not at all: under a temporary name first, then renamed.
+    """Write one volume, complete or not at all: under a temporary name first, then renamed.
 
     Args:
-        path: where to, with the suffix `.h5`; parent folders are made.
-        kspace: complex, (slice, h, w) or (slice, coil, h, w), centred, orthonormal.
-        target: magnitude, (slice, h', w'), computed from this very k-space.
-        attributes: provenance; `max` and `norm` of the target are added.
+        path: the new file, with the suffix `.h5`; parent folders are created.
+        kspace: complex, (slices, rows, columns) or (slices, coils, rows, columns), from a centred
+            orthonormal FFT.
+        target: magnitude, (slices, height, width), computed from this k-space.
+        attributes: where the volume comes from and how; `max` and `norm` of the target are added.
 
     Raises:
-        OSError: the device is full or refuses.
+        OSError: the disk is full or can't be written to.
     """
     target = np.asarray(target, np.float32)
     key = TARGET_KEYS["multi" if kspace.ndim == 4 else "single"]
-    # HDF5 crashes on a full device; a buffer's write says it as any file does
+    # HDF5 crashes on a full disk; a buffer that is written as bytes raises an ordinary OSError
     buffer = BytesIO()
     with h5py.File(buffer, "w") as file:
         for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
+            # training reads single slices, so each is a chunk of its own
             file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
         file.attrs.update(attributes)
         file.attrs.update(max=float(target.max()), norm=float(np.linalg.norm(target)))
@@ -140,12 +160,12 @@ def write_volume(
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
-    """Gives a file's attributes as they are, texts decoded.
+    """Return the attributes of a file as they are stored; bytes are decoded to text.
 
     Raises:
         DataLayoutError: the file can't be opened.
     """
-    with _open_h5(path) as file:
+    with open_h5(path) as file:
         return {
             key: value.decode(errors="replace") if isinstance(value, bytes) else value
             for key, value in file.attrs.items()
@@ -153,10 +173,16 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _open_h5(path: Path) -> Generator[h5py.File]:
+def open_h5(path: Path) -> Generator[h5py.File]:
+    """Open an HDF5 file for reading; errors inside the block become one clear line.
+
+    Raises:
+        DataLayoutError: the file can't be opened, or what the block reads is damaged.
+    """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        # h5py writes "Unable to …(file signature not found)": only the end helps a reader
         reason = str(error).split("(")[-1].rstrip(")")
         raise DataLayoutError(f"{path}: not a readable HDF5 file ({reason}).") from None
     with file:
@@ -166,12 +192,29 @@ def _open_h5(path: Path) -> Generator[h5py.File]:
             raise DataLayoutError(f"{path}: damaged inside ({error}).") from None
 
 
-def _get_dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
-    found = file.get(key)
-    if not isinstance(found, h5py.Dataset):
+def get_dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
+    """Return a data set of an open file.
+
+    Raises:
+        DataLayoutError: the file holds no data set of this name.
+    """
+    dataset = file.get(key)
+    if not isinstance(dataset, h5py.Dataset):
         keys = ", ".join(file) or "nothing"
         raise DataLayoutError(f"{path}: no data set '{key}'; the file holds {keys}.")
-    return found
+    return dataset
+
+
+def _check_declared_shape(path: Path, kspace: h5py.Dataset) -> None:
+    """A damaged file of 2 KB may declare terabytes: whoever reads them fills the memory."""
+    declared = kspace.nbytes
+    # a virtual data set stores its values in other files
+    stored = declared if kspace.is_virtual else kspace.id.get_storage_size()
+    if max(kspace.shape) > _MAX_AXIS or declared > _MAX_COMPRESSION * stored:
+        raise DataLayoutError(
+            f"{path}: 'kspace' declares the shape {kspace.shape}, more values than such a file "
+            "holds; it is damaged or was never filled: write it again, or remove it."
+        )
 
 
 def _find_target_key(file: h5py.File, kind: str) -> str | None:
@@ -184,14 +227,15 @@ def _check_target_shape(
 ) -> tuple[int, int]:
     slices, _, rows, columns = shape
     real = np.issubdtype(target.dtype, np.floating)
-    if not real or target.ndim != 3 or target.shape[0] != slices:
+    if not real or target.ndim != 3 or target.shape[0] != slices or 0 in target.shape[1:]:
         raise DataLayoutError(
             f"{path}: the target is {target.dtype} {target.shape}; it must be real, "
-            f"(slice, h, w) with {slices} slices."
+            f"(slices, rows, columns) with {slices} slices."
         )
     height, width = target.shape[1:]
     if height > rows or width > columns:
         raise DataLayoutError(
-            f"{path}: the target is {height}×{width}, larger than its k-space {rows}×{columns}."
+            f"{path}: the target is {height}×{width}, larger than its k-space {rows}×{columns}; "
+            "crop the target to the size of the k-space."
         )
     return height, width

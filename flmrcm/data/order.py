@@ -1,4 +1,4 @@
-"""In which order examples are visited: a function of an address, never of what came before."""
+"""The order of examples: it depends on a seed address, never on what was drawn before."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import groupby
@@ -11,29 +11,35 @@ from flmrcm.seeding import seed_for
 
 
 class BatchIndices(NamedTuple):
-    """The examples of one batch, and on which pass over the data they're visited."""
+    """The examples of one batch.
+
+    Attributes:
+        indices: numbers of the examples.
+        epoch: number of the training epoch, from 0; None in validation and test.
+    """
 
     indices: list[int]
     epoch: int | None
 
 
 def shuffle_indices(n: int, *address: object) -> list[int]:
-    """Gives a permutation of n examples drawn from an address."""
+    """Return a random permutation of 0, …, n − 1 that depends on the seed address alone."""
     return np.random.default_rng(seed_for("order", *address)).permutation(n).tolist()
 
 
 def batch_by_size(
     order: Sequence[int], sizes: Sequence[Hashable], batch_size: int
 ) -> Iterator[list[int]]:
-    """Cuts an order into batches of equal image size.
+    """Split an order into batches; all examples of a batch have the same image size.
 
-    Examples of one size keep their order. Where all have one size this is plain chunking.
+    Examples of one size stay in order. If all have one size, batches are consecutive pieces.
 
     Args:
-        order: indices of examples.
+        order: indices of the examples.
         sizes: the size of each example, by index.
         batch_size: examples per batch; the last batch of each size may be smaller.
     """
+    # one unfinished batch per size; dictionaries keep the order in which sizes appeared
     open_batches: dict[Hashable, list[int]] = {}
     for index in order:
         batch = open_batches.setdefault(sizes[index], [])
@@ -44,11 +50,13 @@ def batch_by_size(
 
 
 def batch_in_order(sizes: Sequence[Hashable], batch_size: int) -> Iterator[list[int]]:
-    """Cuts 0, 1, 2, … into batches; one ends early where the size changes, so volumes stay whole.
+    """Split 0, 1, 2, … into batches; a batch ends early where the image size changes.
+
+    So the slices of a volume follow each other, as the scores of whole volumes need.
 
     Args:
         sizes: the size of each example.
-        batch_size: examples per batch at most.
+        batch_size: largest number of examples per batch.
     """
     for _, run in groupby(range(len(sizes)), key=sizes.__getitem__):
         yield from batch_by_size(list(run), sizes, batch_size)
@@ -57,36 +65,42 @@ def batch_in_order(sizes: Sequence[Hashable], batch_size: int) -> Iterator[list[
 def draw_target_order(
     sampling: str, n_target: int, n_source: int, epoch: int, seed: int
 ) -> list[int]:
-    """Gives which target examples accompany one pass over a source site's examples.
+    """Return the target examples that are used beside one epoch of a source site's examples.
 
     Args:
-        sampling: `published` repeats or cuts the target's sorted examples to the source's number
-            and shuffles them, so that a larger target is never used up; `shuffled` draws without
-            replacement until all are used, then anew, going on from pass to pass.
-        n_target: examples at the target.
-        n_source: examples at the source.
-        epoch: the pass, counted over the whole run.
-        seed: of the draw.
+        sampling: `published` repeats or cuts the target's list of examples to the length of the
+            source's and shuffles it, so of a larger target only the first examples are ever used;
+            `shuffled` draws without replacement until every example was used, then again, and
+            continues from epoch to epoch.
+        n_target: number of examples at the target site.
+        n_source: number of examples at the source site.
+        epoch: number of the epoch, counted over the whole run.
+        seed: seed of the draw.
 
     Returns:
         n_source indices of target examples.
     """
     if sampling == "published":
         return [index % n_target for index in shuffle_indices(n_source, seed, epoch)]
+    # an endless row of permutations of the target; this epoch uses n_source entries of it
     first = epoch * n_source
-    decks = range(first // n_target, (first + n_source - 1) // n_target + 1)
-    cards = [card for deck in decks for card in shuffle_indices(n_target, seed, "deck", deck)]
-    skipped = first - decks[0] * n_target
-    return cards[skipped : skipped + n_source]
+    permutations = range(first // n_target, (first + n_source - 1) // n_target + 1)
+    indices = [
+        index
+        for permutation in permutations
+        for index in shuffle_indices(n_target, seed, "deck", permutation)
+    ]
+    start = first - permutations[0] * n_target
+    return indices[start : start + n_source]
 
 
 class BatchOrder(Sampler[BatchIndices]):
-    """The batches of one pass; `set_epoch` chooses the pass, as Lightning's Trainer does.
+    """The batches of one epoch; `set_epoch` chooses the epoch, as Lightning's Trainer does.
 
     Args:
         sizes: the size of each example.
         batch_size: examples per batch.
-        address: of the shuffle; None keeps the file order and marks no epoch.
+        address: seed address of the shuffle; None keeps the order of the files, without an epoch.
     """
 
     def __init__(
@@ -96,7 +110,7 @@ class BatchOrder(Sampler[BatchIndices]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the pass, counted over the whole run."""
+        """Choose the epoch, counted over the whole run."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[BatchIndices]:

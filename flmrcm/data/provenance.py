@@ -1,4 +1,4 @@
-"""What a volume's file says of itself: the contract's attributes, read tolerantly."""
+"""Where a volume comes from: the attributes of its file, all of them optional."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,21 +9,26 @@ import numpy as np
 
 from flmrcm.data.h5 import read_attributes
 
+CANONICAL_ORIENTATION = "SPL"
+"""Directions of slices, rows and columns in simulated and prepared axial volumes: superior,
+posterior, left. The patient's right is on the left of the picture, as radiologists view it."""
+
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The attributes that reports show; what a file doesn't say is empty or None.
+    """The attributes that reports show; an attribute that is missing is empty or None.
 
     Attributes:
-        contrast: `T1`, `T2`, ….
-        orientation: where slices, rows and columns lead to, such as `SPL`.
+        contrast: name of the contrast, `T1`, `T2`, ….
+        orientation: directions in which slices, rows and columns are numbered: `SPL` is superior,
+            posterior, left.
         kspace_origin: measured | magnitude | magnitude+phase | simulated.
-        patient_id: a salted hash, where the file keeps to the contract.
-        voxel_mm: spacing of slices, rows and columns.
-        maximum: of the target.
-        norm: of the target, root of the sum of squares.
+        patient_id: name of the patient; a salted hash in files that this package prepared.
+        voxel_mm: spacing of slices, rows and columns in mm.
+        maximum: largest value of the target.
+        norm: Euclidean norm of the target, √Σ x².
     """
 
     contrast: str = ""
@@ -36,8 +41,9 @@ class Provenance:
 
     @property
     def edges(self) -> dict[str, str]:
-        """The letters at a slice's top, bottom, left and right; empty where they're unknown."""
+        """Directions at a slice's top, bottom, left and right, R|L|A|P|S|I; empty if unknown."""
         axes = self.orientation.upper()
+        # each body axis once: an orientation such as "SPP" or "up" is no orientation
         if len(axes) != 3 or {min(x, _OPPOSITE.get(x, "")) for x in axes} != {"A", "I", "L"}:
             return {}
         _, down, right = axes
@@ -50,7 +56,7 @@ class Provenance:
 
 
 def read_provenance(path: Path) -> Provenance:
-    """Gives a file's attributes; one of a wrong type counts as missing.
+    """Return the attributes of a file; an attribute of a wrong type counts as missing.
 
     Raises:
         DataLayoutError: the file can't be opened.

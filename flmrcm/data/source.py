@@ -1,4 +1,4 @@
-"""Which volumes an institution's folder gives to which split."""
+"""The volumes of one institution: its folder, and which of its files and slices are used."""
 
 import logging
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
+from flmrcm.data.targets import compute_foreground_shares
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
 from flmrcm.mri.masks import Mask
 from flmrcm.seeding import seed_for
@@ -19,44 +20,42 @@ log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 LAYOUT = "{contrast}/{split}/*.h5"
-"""Where volumes lie below a root, unless a site says otherwise."""
-
-FOREGROUND_LEVEL = 0.1
-"""A pixel is foreground above this share of its volume's maximum."""
+"""Default pattern of the files below the root folder of a site."""
 
 
 class DataGenerator(Protocol):
-    """Makes a site's data where they aren't on disk yet."""
+    """Creates the data of a site if they aren't on disk yet."""
 
-    def root(self) -> Path:
-        """Gives the folder where the data (will) lie."""
+    def locate(self) -> Path:
+        """Return the root folder of the data, whether they exist or not."""
         ...
 
     def ensure(self, contrast: str) -> Path:
-        """Makes what is missing, then gives the folder."""
+        """Create the missing data of one contrast, then return the root folder."""
         ...
 
 
 @dataclass(frozen=True)
 class Source:
-    """One institution's folder and what of it is used.
+    """The folder of one institution, and the part of it that is used.
 
     Args:
-        name: the institution; part of the address of its masks.
-        root: the folder; None where `generator` makes the data.
-        contrast: folder below the root, `T1`, `T2`.
-        mask: the masks its slices are undersampled with.
-        label: how tables call it; its name when None.
-        files: where volumes lie below the root: a pattern with `{split}` and `{contrast}`.
-        coils: single | multi | auto: which k-space and which target count.
-        slices: half-open range of slice indices; None takes all.
-        foreground: least share of foreground pixels a slice must have; None takes all.
-        sample_rate: seeded share of the training volumes, in (0, 1].
-        val_sample_rate: seeded share of the validation volumes, in (0, 1].
-        share: `(k, n)` deals the volumes to n clients and takes the k-th hand.
-        seed: of the sampling and the dealing.
-        skip_broken: leave broken volumes out, named in the log, instead of stopping.
-        generator: makes the data where they're missing.
+        name: name of the institution; the seeds of its masks depend on it.
+        root: root folder of the data; None if `generator` creates the data.
+        contrast: `T1`, `T2`, …: name of the folder below the root.
+        mask: sampling masks for its slices.
+        label: name of the institution in tables; None means `name`.
+        files: pattern of the files below the root, with `{split}` and, mostly, `{contrast}`.
+        coils: single | multi | auto: the kind of k-space and target that is read.
+        slices: (first, end) slice indices, the end excluded; None uses all slices.
+        foreground: smallest fraction of foreground pixels that a slice must have, in [0, 1]; None
+            uses all slices.
+        sample_rate: fraction of the training volumes to use, drawn at random, in (0, 1].
+        val_sample_rate: fraction of the validation volumes to use, drawn at random, in (0, 1].
+        share: `(k, n)` splits the volumes at random over n clients and uses the part of client k.
+        seed: seed of these random choices.
+        skip_broken: leave broken volumes out and name them in the log, instead of stopping.
+        generator: creates the data if they are missing; None for a folder of the user's.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -87,45 +86,48 @@ class Source:
             {
                 f"{key}.root": (
                     bool(self.root or self.generator),
-                    f"says nowhere where the data lie; give {key}.root=FOLDER or data_dir=FOLDER.",
+                    f"the folder of the data isn't set; give {key}.root=FOLDER or data_dir=FOLDER.",
                 ),
                 f"{key}.files": (
                     _find_placeholders(self.files) in ({"split"}, {"split", "contrast"}),
-                    f"a pattern like {LAYOUT}, {{split}} in it; got {self.files}.",
+                    f"give a pattern like {LAYOUT}, with {{split}} in it; got {self.files}.",
                 ),
                 f"{key}.slices": (
                     slices is None or (len(slices) == 2 and 0 <= slices[0] < slices[1]),
-                    f"give [first, end] with 0 <= first < end, or null; got {slices}.",
+                    f"give [first, end] with 0 <= first < end, or null for all; got {slices}.",
                 ),
                 f"{key}.foreground": (
                     self.foreground is None or 0 <= self.foreground <= 1,
-                    f"a share in [0, 1], or null; got {self.foreground}.",
+                    f"give a fraction in [0, 1], or null for all slices; got {self.foreground}.",
                 ),
                 f"{key}.sample_rate": (
                     0 < self.sample_rate <= 1,
-                    f"a share in (0, 1]; got {self.sample_rate}.",
+                    f"give a fraction in (0, 1]; got {self.sample_rate}.",
                 ),
                 "val_sample_rate": (
                     0 < self.val_sample_rate <= 1,
-                    f"a share in (0, 1]; got {self.val_sample_rate}.",
+                    f"give a fraction in (0, 1]; got {self.val_sample_rate}.",
                 ),
             }
         )
 
     @cached_property
     def folder(self) -> Path:
-        """The folder its data lie in."""
+        """The root folder of the data."""
         if self.root:
             return Path(self.root).expanduser()
-        return cast(DataGenerator, self.generator).root()
+        return cast(DataGenerator, self.generator).locate()
 
     def ensure(self) -> None:
-        """Has the generator make what is missing; does nothing for a folder of the user's."""
+        """Create missing data with the generator; do nothing for a folder of the user's."""
         if self.generator and not self.root:
             self.generator.ensure(self.contrast)
 
     def list_volumes(self, split: str) -> list[Volume]:
-        """Gives the split's volumes in file order, checked against the contract.
+        """Return the headers of a split's volumes, sorted by path and checked.
+
+        Args:
+            split: train | val | test.
 
         Raises:
             DataLayoutError: a folder or target is missing, or a volume is broken and
@@ -136,20 +138,22 @@ class Source:
         paths = self._draw_sample(paths, rate, split)
         volumes = [volume for path in paths if (volume := self._read_header(path)) is not None]
         if not volumes:
-            raise DataLayoutError(f"site {self.name}: every volume of split '{split}' is broken.")
+            raise DataLayoutError(
+                f"site {self.name}: every volume of split '{split}' is broken; the log names each."
+            )
         return volumes
 
     def has(self, split: str) -> bool:
-        """Tells whether the split's folder is there and holds volumes."""
+        """Return whether the split has at least one file."""
         return any(self.folder.glob(self._format_pattern(split)))
 
     def select_slices(self, volume: Volume) -> list[int]:
-        """Gives the slices of a volume that are used."""
+        """Return the indices of the slices that are used; reads targets if `foreground` is set."""
         first, end = self.slices or (0, volume.shape[0])
         indices = range(first, min(end, volume.shape[0]))
         if self.foreground is None:
             return list(indices)
-        shares = compute_foreground_shares(volume)
+        shares = compute_foreground_shares(read_targets(volume))
         return [index for index in indices if shares[index] >= self.foreground]
 
     def _list_files(self, split: str) -> list[Path]:
@@ -157,11 +161,11 @@ class Source:
         files = sorted(self.folder.glob(pattern))
         if not files:
             folder = (self.folder / pattern).parent
-            what = "holds no .h5 files" if folder.is_dir() else "isn't there"
+            problem = "holds no .h5 files" if folder.is_dir() else "doesn't exist"
             layout = self.files.translate({ord("{"): "<", ord("}"): ">"})
             raise DataLayoutError(
-                f"site {self.name}: {folder} {what}; the layout is <root>/{layout}. "
-                f"Set sites.{self.name}.root, files or contrast."
+                f"site {self.name}: {folder} {problem}; files are expected at <root>/{layout}. "
+                f"Set sites.{self.name}.root, sites.{self.name}.files or contrast."
             )
         return files
 
@@ -171,32 +175,35 @@ class Source:
     def _take_share(self, paths: list[Path], split: str) -> list[Path]:
         if self.share is None:
             return paths
-        hand, hands = self.share
-        order = np.random.default_rng(seed_for("deal", self.seed, self.name)).permutation
-        cards = order(len(paths))
-        dealt = sorted(cards[hand::hands])
-        if not dealt and split != "train":
-            dealt = [cards[hand % len(paths)]]  # too few to judge on: clients share them
-        if not dealt:
+        client, n_clients = self.share
+        rng = np.random.default_rng(seed_for("deal", self.seed, self.name))
+        order = rng.permutation(len(paths))
+        part = sorted(order[client::n_clients])
+        # fewer validation or test volumes than clients: several clients use the same one
+        if not part and split != "train":
+            part = [order[client % len(paths)]]
+        if not part:
             raise DataLayoutError(
-                f"site {self.name}: {len(paths)} volumes can't be dealt to {hands} clients; "
+                f"site {self.name}: {len(paths)} volumes can't be split over {n_clients} clients; "
                 "lower split.count."
             )
-        return [paths[index] for index in dealt]
+        return [paths[index] for index in part]
 
     def _draw_sample(self, paths: list[Path], rate: float, split: str) -> list[Path]:
         count = max(1, round(rate * len(paths)))
-        order = np.random.default_rng(seed_for("sample", self.seed, self.name, split)).permutation
-        return [paths[index] for index in sorted(order(len(paths))[:count])]
+        rng = np.random.default_rng(seed_for("sample", self.seed, self.name, split))
+        # the first of one permutation: a smaller sample is part of every larger one
+        return [paths[index] for index in sorted(rng.permutation(len(paths))[:count])]
 
     def _read_header(self, path: Path) -> Volume | None:
         try:
             volume = read_header(path, self.name, self.coils)
             if volume.target_key is None:
                 raise DataLayoutError(
-                    f"{path}: holds no target (reconstruction_esc for single-coil, "
-                    "reconstruction_rss for multi-coil)."
+                    f"{path}: holds no target; add the data set reconstruction_esc (single-coil) "
+                    "or reconstruction_rss (multi-coil)."
                 )
+            # NaN and truncated data are seen only when slices are read
             if self.skip_broken:
                 for index in range(volume.shape[0]):
                     read_slice(volume, index)
@@ -209,14 +216,8 @@ class Source:
 
 
 def _find_placeholders(pattern: str) -> set[str] | None:
-    """Gives the words in braces, None where the braces don't pair."""
+    """Return the names in braces, or None if a brace is missing."""
     try:
         return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
     except ValueError:
         return None
-
-
-def compute_foreground_shares(volume: Volume) -> np.ndarray:
-    """Gives, for each slice, the share of pixels above a tenth of the volume's maximum."""
-    target = read_targets(volume)
-    return (target > FOREGROUND_LEVEL * target.max()).mean((1, 2))

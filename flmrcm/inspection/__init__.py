@@ -1,1 +1,1 @@
-"""Looking at data: what is in each volume, what is suspicious, and pictures of all of it."""
+"""Inspection of data: what each volume holds, what is suspicious, and pictures of both."""

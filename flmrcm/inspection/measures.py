@@ -1,4 +1,4 @@
-"""What one slice adds to what's known of its volume: sums, so that no volume is held whole."""
+"""Measures of a volume, added up slice by slice, so that no volume is ever in memory as a whole."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -12,25 +12,24 @@ from flmrcm.mri.acquisition import center_crop
 from flmrcm.mri.coils import rss
 from flmrcm.mri.fourier import ifft2c
 
-_TOP = 1e-4  # pixels this close to the maximum count as equal to it
-_CONSTANT = 1e-4  # of the maximum: an image of a smaller range is constant
-_SAMPLED = 4096  # pixels of a slice that serve for percentiles
+_TOP = 1e-4  # pixels this close to the maximum, relative to it, count as equal to it
+_CONSTANT = 1e-4  # an image whose range is below this fraction of its maximum is constant
+_SAMPLE_SIZE = 4096  # pixels of a slice from which percentiles are computed
 
 
 class SliceMeasures(NamedTuple):
-    """One slice.
+    """Measures of one slice; x is its image, r the image of its k-space, cropped to the size of x.
 
     Attributes:
-        n_pixels: of the image.
-        n_broken: values that are NaN or infinite, in image and k-space together.
-        minimum: of the finite pixels.
-        maximum: of the finite pixels.
-        n_top: pixels within 1e-4 of the maximum.
-        total: Σ x of the finite pixels.
-        energies: Σ x², Σ r², Σ x·r; r is the image that the k-space gives, cropped to x's size.
-            Zeros where there's no target to compare, or anything is broken.
-        sample: some 4096 of the pixels, evenly spread, or all.
-        digest: of the k-space's values, complex64.
+        n_pixels: number of pixels of x.
+        n_broken: number of values that are NaN or infinite, in x and k-space together.
+        minimum: smallest finite pixel.
+        maximum: largest finite pixel.
+        n_top: number of pixels within 1e-4 of the maximum.
+        total: Σ x over the finite pixels.
+        energies: Σ x², Σ r², Σ x·r; zeros if there is no target or any value is broken.
+        sample: about 4096 pixels, evenly spread, or all pixels, (pixels,).
+        digest: hash of the values of the k-space, complex64.
     """
 
     n_pixels: int
@@ -45,12 +44,12 @@ class SliceMeasures(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """How near a target x is to the image r of its own k-space.
+    """The difference between a target x and the image r of its own k-space.
 
     Attributes:
-        distance: ‖x − r‖/‖x‖.
-        factor: the s for which s·r comes nearest to x.
-        unexplained: ‖x − s·r‖/‖x‖: what no change of units explains.
+        distance: ‖x − r‖ / ‖x‖, at least 0.
+        factor: the factor s that minimises ‖x − s·r‖.
+        unexplained: ‖x − s·r‖ / ‖x‖: the difference that other units can't explain.
     """
 
     distance: float
@@ -59,19 +58,19 @@ class Agreement(NamedTuple):
 
 
 class VolumeMeasures(NamedTuple):
-    """One volume, over the slices read.
+    """Measures of one volume, over the slices that were read.
 
     Attributes:
-        n_slices: that were read.
-        n_broken: values that are NaN or infinite.
-        minimum: of the finite pixels.
-        maximum: of the finite pixels.
-        mean: of the finite pixels.
-        bright: the 99th percentile, from a sample of the pixels.
-        n_top: pixels that share the maximum.
-        top_share: their share of all pixels, in [0, 1].
-        agreement: of the target with its k-space; None where there's nothing to compare.
-        checksum: 32 hex digits of the k-space's values.
+        n_slices: number of slices that were read.
+        n_broken: number of values that are NaN or infinite.
+        minimum: smallest finite pixel.
+        maximum: largest finite pixel.
+        mean: mean of the finite pixels.
+        bright: 99th percentile of a sample of the pixels.
+        n_top: number of pixels that are equal to the maximum.
+        top_share: their fraction of all pixels, in [0, 1].
+        agreement: difference between target and k-space; None if there is no target or it is black.
+        checksum: hash of the values of the k-space, 32 hex digits.
     """
 
     n_slices: int
@@ -94,22 +93,23 @@ class VolumeMeasures(NamedTuple):
 def measure_slice(
     kspace: NDArray[np.complex64], target: NDArray[np.float32] | None
 ) -> SliceMeasures:
-    """Gives what a slice adds.
+    """Return the measures of one slice.
 
     Args:
         kspace: complex64, (coils, rows, columns).
-        target: magnitude, (height, width), or None; its k-space's image then stands for it.
+        target: magnitude, (height, width); if None, the image of the k-space is measured.
     """
-    whole = ifft2c(torch.from_numpy(kspace))
-    seen = rss(whole, 0)
-    compared = target is not None
-    reconstruction = center_crop(seen, *target.shape).numpy() if compared else seen.numpy()
-    image = target if compared else reconstruction
+    combined = rss(ifft2c(torch.from_numpy(kspace)), 0)
+    has_target = target is not None
+    reconstruction = (
+        center_crop(combined, *target.shape).numpy() if has_target else combined.numpy()
+    )
+    image = target if has_target else reconstruction
     finite = np.isfinite(image)
-    n_broken = int((~np.isfinite(kspace)).sum()) + int(compared and (~finite).sum())
+    n_broken = int((~np.isfinite(kspace)).sum()) + int(has_target and (~finite).sum())
     clean = np.where(finite, image, np.float32(0))
     maximum = float(clean.max())
-    comparable = compared and n_broken == 0
+    comparable = has_target and n_broken == 0
     return SliceMeasures(
         n_pixels=image.size,
         n_broken=n_broken,
@@ -118,30 +118,31 @@ def measure_slice(
         n_top=int((clean >= maximum - _TOP * abs(maximum)).sum()),
         total=float(clean.sum(dtype=np.float64)),
         energies=_compute_energies(clean, reconstruction) if comparable else (0.0, 0.0, 0.0),
-        # an odd stride: an even one would meet the same few columns in every row
-        sample=clean.ravel()[:: image.size // _SAMPLED | 1],
+        # an odd step: an even one would take the same few columns of every row
+        sample=clean.ravel()[:: image.size // _SAMPLE_SIZE | 1],
         digest=blake2b(np.ascontiguousarray(kspace).tobytes(), digest_size=16).digest(),
     )
 
 
-def combine_measures(tallies: Sequence[SliceMeasures]) -> VolumeMeasures:
-    """Gives a volume's measures from its slices', at least one."""
-    n_pixels = sum(tally.n_pixels for tally in tallies)
-    maximum = max(tally.maximum for tally in tallies)
+def combine_measures(slices: Sequence[SliceMeasures]) -> VolumeMeasures:
+    """Return the measures of a volume from those of its slices, at least one, in their order."""
+    n_pixels = sum(one.n_pixels for one in slices)
+    maximum = max(one.maximum for one in slices)
+    # n_top of a slice counts pixels at its own maximum, which must be that of the volume
     level = maximum - _TOP * abs(maximum)
-    n_top = sum(tally.n_top for tally in tallies if tally.maximum >= level)
-    energies = np.sum([tally.energies for tally in tallies], 0)
+    n_top = sum(one.n_top for one in slices if one.maximum >= level)
+    energies = np.sum([one.energies for one in slices], 0)
     return VolumeMeasures(
-        n_slices=len(tallies),
-        n_broken=sum(tally.n_broken for tally in tallies),
-        minimum=min(tally.minimum for tally in tallies),
+        n_slices=len(slices),
+        n_broken=sum(one.n_broken for one in slices),
+        minimum=min(one.minimum for one in slices),
         maximum=maximum,
-        mean=sum(tally.total for tally in tallies) / n_pixels,
-        bright=float(np.percentile(np.concatenate([tally.sample for tally in tallies]), 99)),
+        mean=sum(one.total for one in slices) / n_pixels,
+        bright=float(np.percentile(np.concatenate([one.sample for one in slices]), 99)),
         n_top=n_top,
         top_share=n_top / n_pixels,
         agreement=_compute_agreement(*energies),
-        checksum=blake2b(b"".join(t.digest for t in tallies), digest_size=16).hexdigest(),
+        checksum=blake2b(b"".join(one.digest for one in slices), digest_size=16).hexdigest(),
     )
 
 
@@ -153,11 +154,15 @@ def _compute_energies(
 
 
 def _compute_agreement(xx: float, rr: float, xr: float) -> Agreement | None:
-    """‖x − s·r‖² = Σx² − 2s·Σxr + s²·Σr², least for s = Σxr/Σr²."""
+    """Return the agreement from Σx², Σr² and Σxr; None if the target x is black.
+
+    ‖x − s·r‖² = Σx² − 2s·Σxr + s²·Σr² is smallest for s = Σxr/Σr².
+    """
     if xx == 0:
         return None
     factor = xr / rr if rr else 0.0
     distance, unexplained = xx - 2 * xr + rr, xx - factor * xr
+    # both are differences of large numbers: rounding may leave them slightly below 0
     return Agreement(
         float(np.sqrt(max(distance, 0) / xx)), factor, float(np.sqrt(max(unexplained, 0) / xx))
     )

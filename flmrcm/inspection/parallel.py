@@ -1,4 +1,4 @@
-"""Many volumes examined at once, in processes of their own."""
+"""Several volumes examined at the same time, in other processes."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -15,31 +15,32 @@ from flmrcm.inspection.volume_places import VolumePlace
 
 
 def examine_all(places: Sequence[VolumePlace], quick: bool, workers: int) -> Iterator[VolumeFacts]:
-    """Gives every volume's facts, in order, one by one.
+    """Yield the facts of every volume, in the order of `places`.
 
     Args:
-        places: of the volumes.
-        quick: read three slices of each.
-        workers: processes; 1 stays in this one.
+        places: the volumes.
+        quick: whether to read three slices of each instead of all.
+        workers: number of processes; 1 uses this process.
 
     Raises:
-        FlmrcmError: a worker process died.
+        FlmrcmError: a worker process was killed.
     """
     if workers == 1:
         yield from (examine(place, quick) for place in places)
         return
+    # not forked: torch's threads don't survive a fork
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _set_up_worker)
     try:
         yield from pool.map(examine, places, repeat(quick), chunksize=4)
     except BrokenProcessPool:
         raise FlmrcmError(
-            "a worker process died, perhaps for want of memory; try fewer (workers=1)."
+            "a worker process was killed, perhaps because memory ran out; try workers=1."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _set_up_worker() -> None:
-    """One thread a worker; Ctrl-C is the parent's to answer."""
+    """Use one thread per worker, and leave Ctrl-C to the parent process."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What an inspection found, as tables: for the terminal, and one row per volume for a file."""
+"""The results of an inspection as tables: for the terminal, and one row per volume for a file."""
 
 import math
 from collections import Counter
@@ -24,37 +24,37 @@ _HEADS = (
 
 
 class InspectedVolume(NamedTuple):
-    """One volume, and what is suspicious about it."""
+    """One volume and its suspicions."""
 
     facts: VolumeFacts
     suspicions: Sequence[Suspicion]
 
 
 def group_volumes(volumes: Sequence[InspectedVolume]) -> dict[str, list[InspectedVolume]]:
-    """Gives the volumes by site and contrast."""
-    found: dict[str, list[InspectedVolume]] = {}
+    """Return the volumes of each site and contrast."""
+    groups: dict[str, list[InspectedVolume]] = {}
     for volume in volumes:
-        found.setdefault(volume.facts.place.group, []).append(volume)
-    return found
+        groups.setdefault(volume.facts.place.group, []).append(volume)
+    return groups
 
 
 def count_kinds(volumes: Sequence[InspectedVolume]) -> str:
-    """Gives how many volumes each kind of suspicion was found in: `2 empty, 1 clipped`."""
+    """Return the number of volumes with each kind of suspicion as text: `2 empty, 1 clipped`."""
     counts = Counter(kind for volume in volumes for kind in {s.kind for s in volume.suspicions})
     return ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
 
 
 def build_volume_table(volumes: Sequence[InspectedVolume]) -> pd.DataFrame:
-    """Gives one row per volume: place, sizes, intensities, suspicions.
+    """Return one row per volume: place, sizes, intensities, suspicions.
 
-    Patient ids are left out: the table may be passed on.
+    It holds no patient ids, so the table may be given to others.
     """
-    # without conversion a missing number would make a column of counts one of fractions
+    # without conversion a missing number would turn a column of counts into one of fractions
     return pd.DataFrame([_make_row(*volume) for volume in volumes]).convert_dtypes()
 
 
 def build_summary_table(volumes: Sequence[InspectedVolume]) -> Table:
-    """Gives one line per site and contrast."""
+    """Return one line per site and contrast, for a terminal."""
     size = decimal(sum(volume.facts.n_bytes for volume in volumes))
     count = f"{len(volumes)} volume{'s' * (len(volumes) != 1)}"
     table = _make_table(f"{count}, {size}, by site and contrast")
@@ -67,13 +67,13 @@ def build_summary_table(volumes: Sequence[InspectedVolume]) -> Table:
 
 
 def build_suspicion_table(volumes: Sequence[InspectedVolume]) -> Table:
-    """Gives one line per suspicion; of very many the first ones, and how many there are."""
+    """Return one line per suspicion, at most 40 and the number of the others, for a terminal."""
     lines = [(v.facts.place.label, s) for v in volumes for s in v.suspicions]
     table = _make_table("suspicious volumes")
     for head in ("volume", "what"):
         table.add_column(head, overflow="fold")
     for label, suspicion in lines[:_MOST_LINES]:
-        # plain text: a file's name may look like markup
+        # plain text: the name of a file may look like markup
         table.add_row(Text(label), Text(suspicion.text, "yellow"))
     if len(lines) > _MOST_LINES:
         table.caption = f"{len(lines) - _MOST_LINES} more are in inspection.csv"
@@ -81,12 +81,13 @@ def build_suspicion_table(volumes: Sequence[InspectedVolume]) -> Table:
 
 
 def _make_table(title: str) -> Table:
-    """Narrow enough for 80 columns."""
+    """Return an empty table that is narrow enough for a terminal of 80 columns."""
     return Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _make_row(facts: VolumeFacts, suspicions: Sequence[Suspicion]) -> dict[str, Any]:
-    place, header, measures, said = facts.place, facts.header, facts.measures, facts.provenance
+    place, header, measures = facts.place, facts.header, facts.measures
+    provenance = facts.provenance
     slices, coils, rows, columns = header.shape if header else (None,) * 4
     height, width = facts.size or (None, None)
     row: dict[str, Any] = {
@@ -102,9 +103,9 @@ def _make_row(facts: VolumeFacts, suspicions: Sequence[Suspicion]) -> dict[str, 
         "target": header.target_key if header else None,
         "height": height,
         "width": width,
-        "orientation": said.orientation,
-        "kspace_origin": said.kspace_origin,
-        "voxel_mm": "×".join(f"{mm:.4g}" for mm in said.voxel_mm or ()),
+        "orientation": provenance.orientation,
+        "kspace_origin": provenance.kspace_origin,
+        "voxel_mm": "×".join(f"{mm:.4g}" for mm in provenance.voxel_mm or ()),
     }
     for name in ("n_slices", "minimum", "maximum", "mean", "bright", "n_broken", "top_share"):
         row[name] = getattr(measures, name, None)
@@ -134,20 +135,21 @@ def _summarise_group(members: Sequence[InspectedVolume]) -> Iterator[str | Text]
 
 
 def _format_range(numbers: Iterable[int]) -> str:
-    found = sorted(set(numbers))
-    if not found:
+    distinct = sorted(set(numbers))
+    if not distinct:
         return "–"
-    return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"
+    return str(distinct[0]) if len(distinct) == 1 else f"{distinct[0]}–{distinct[-1]}"
 
 
 def _format_usual_size(sizes: Sequence[tuple[int, int]]) -> str:
+    """Return the most frequent size and the number of other sizes: `320×320 +2`."""
     counts = Counter(f"{height}×{width}" for height, width in sizes)
     (usual, _), *others = counts.most_common() or [("–", 0)]
     return f"{usual} +{len(others)}" if others else usual
 
 
 def _format_brightness(levels: Sequence[float]) -> str:
-    """Gives `median (least–greatest)`; what's very large or small as `1.2 (1.1–1.3) e-6`."""
+    """Return `median (smallest–largest)`; very large or small values as `1.2 (1.1–1.3) e-6`."""
     if not levels:
         return "–"
     median = float(np.median(levels))

@@ -1,4 +1,4 @@
-"""A prepared site on one page of HTML that needs no other file."""
+"""A prepared site on one HTML page that needs no other file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,22 +24,22 @@ _TEMPLATES = Path(__file__).parent
 
 
 def write_overview(site_folder: Path, html: Path) -> None:
-    """Writes one self-contained page, whole or not at all: tables, and a thumbnail per volume.
+    """Write one self-contained page, complete or not at all: tables, and a thumbnail per volume.
 
-    Reads headers, attributes and one slice a volume. Of more than 200 volumes a seeded sample is
-    pictured, and the page says so. Intensities are those the files' `max` and `norm` tell.
+    Of each volume the header, the attributes and one slice are read; intensities come from the
+    attributes `max` and `norm`. Of more than 200 volumes a random sample is shown, with a note.
 
     Args:
-        site_folder: `<contrast>/<split>/<volume>.h5`, or several such sites below it; what its
-            `manifest.json` says of slices is shown where there's one.
-        html: where to; parent folders are made.
+        site_folder: folder of `<contrast>/<split>/<volume>.h5`, or of several such sites; the
+            slice counts of its `manifest.json` are shown if there is one.
+        html: the new file; parent folders are created.
 
     Raises:
         DataLayoutError: not a folder, or no `.h5` file in it.
     """
     places = sorted(find_volume_places(site_folder), key=_get_sort_key)
     entries = [entry for place in places if (entry := _read_entry(place)) is not None]
-    sampled = _draw_sample(entries)
+    sample = _draw_sample(entries)
     page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
     text = page.get_template("overview.html.j2").render(
         name=site_folder.resolve().name,
@@ -47,15 +47,15 @@ def write_overview(site_folder: Path, html: Path) -> None:
         n_broken=len(places) - len(entries),
         size=decimal(sum(place.path.stat().st_size for place in places)),
         tables=build_site_tables(entries, site_folder / "manifest.json"),
-        sampling=_describe_sample(len(sampled), len(entries)),
-        groups=_group_thumbnails(sampled),
+        sampling=_describe_sample(len(sample), len(entries)),
+        groups=_group_thumbnails(sample),
         side=_SIDE,
     )
-    html.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(html, text)
 
 
 def _get_sort_key(place: VolumePlace) -> tuple[str, str, int]:
+    # train, val, test instead of the alphabet; volumes without split come last
     return place.site, place.contrast, (*SPLITS, "").index(place.split)
 
 
@@ -71,8 +71,8 @@ def _draw_sample(entries: Sequence[VolumeEntry]) -> list[VolumeEntry]:
     return [entries[index] for index in sorted(order[:MOST_THUMBNAILS])]
 
 
-def _describe_sample(shown: int, n: int) -> str:
-    return "" if shown == n else f"{shown} of {n} volumes, a seeded sample."
+def _describe_sample(n_shown: int, n: int) -> str:
+    return "" if n_shown == n else f"A random sample: {n_shown} of {n} volumes."
 
 
 def _group_thumbnails(entries: Sequence[VolumeEntry]) -> dict[str, list[dict[str, str]]]:

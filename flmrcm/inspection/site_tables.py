@@ -1,4 +1,4 @@
-"""The tables of a prepared site: how many volumes, how large, how bright."""
+"""The tables of a prepared site: numbers of volumes, sizes, intensities."""
 
 import json
 from collections import Counter
@@ -16,7 +16,13 @@ from flmrcm.inspection.volume_places import VolumePlace
 
 
 class SiteTable(NamedTuple):
-    """One table of the page."""
+    """One table of the page, all cells as text.
+
+    Attributes:
+        title: heading above the table.
+        heads: headings of the columns.
+        rows: cells, row by row.
+    """
 
     title: str
     heads: Sequence[str]
@@ -25,7 +31,7 @@ class SiteTable(NamedTuple):
 
 @dataclass(frozen=True)
 class VolumeEntry:
-    """One volume: where it lies, its header and attributes, no images."""
+    """One volume without its images: its place, header and attributes."""
 
     place: VolumePlace
     header: Volume
@@ -33,22 +39,22 @@ class VolumeEntry:
 
     @property
     def target_shape(self) -> tuple[int, int]:
-        """(height, width) of the target, or of the k-space where there's none."""
+        """(height, width) of the target, or of the k-space if there is no target."""
         return self.header.target_shape or self.header.shape[2:]
 
     @property
     def rms(self) -> float | None:
-        """Root mean square of the target, from the `norm` that was written with it."""
+        """Root mean square of the target, from the attribute `norm`; None without it."""
         n = self.header.shape[0] * int(np.prod(self.target_shape))
         return None if self.provenance.norm is None else self.provenance.norm / n**0.5
 
 
 def build_site_tables(entries: Sequence[VolumeEntry], manifest: Path) -> list[SiteTable]:
-    """Gives the tables of a site.
+    """Return the tables of a site.
 
     Args:
         entries: its readable volumes.
-        manifest: what preparation wrote; nothing is said of dropped slices where it's missing.
+        manifest: `manifest.json` of a preparation; without it there is no table of slices.
     """
     tables = [_tabulate_counts(entries), _tabulate_sizes(entries), _tabulate_intensities(entries)]
     return [*tables, *_tabulate_slices(manifest)]
@@ -97,7 +103,7 @@ def _tabulate_slices(manifest: Path) -> Iterator[SiteTable]:
         dropped = {f"dropped: {why}": n for why, n in slices["dropped"].items()}
         counts = {"kept": slices["kept"], **dropped}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return  # no manifest, or one of another program: nothing is known
+        return  # no manifest, or one of another program
     yield SiteTable(
         "Slices while preparing", ["", "slices"], [[k, f"{n}"] for k, n in counts.items()]
     )
@@ -113,11 +119,12 @@ def _group_entries(
 
 
 def _format_most_common(words: Iterable[str], most: int = 3) -> str:
+    """Return the most frequent words with their counts: `3 (2), 4 (1)`; a single one alone."""
     counts = Counter(word or "unknown" for word in words)
     if len(counts) == 1:
         return next(iter(counts))
-    shown = [f"{word} ({n})" for word, n in counts.most_common(most)]
-    return ", ".join(shown) + (f", {len(counts) - most} more" if len(counts) > most else "")
+    frequent = [f"{word} ({n})" for word, n in counts.most_common(most)]
+    return ", ".join(frequent) + (f", {len(counts) - most} more" if len(counts) > most else "")
 
 
 def _format_sizes(numbers: Iterable[float]) -> str:
@@ -125,6 +132,7 @@ def _format_sizes(numbers: Iterable[float]) -> str:
 
 
 def _format_spread(values: Sequence[float]) -> tuple[str, str]:
+    """Return median and range as text."""
     if not values:
         return "unknown", ""
     return f"{np.median(values):.3g}", f"{min(values):.3g} – {max(values):.3g}"

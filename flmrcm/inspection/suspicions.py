@@ -1,4 +1,4 @@
-"""What is suspicious about volumes: the rules on one alone; `comparisons` has the others."""
+"""Suspicions about volumes: the rules for a single volume; `comparisons` holds the others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,17 +8,18 @@ from flmrcm.inspection.measures import VolumeMeasures
 from flmrcm.inspection.volume_facts import VolumeFacts
 
 CLIPPED_SHARE, CLIPPED_PIXELS = 1e-3, 10
-"""A volume is clipped when over this share of its pixels, and at least so many, are its maximum."""
+"""A volume is clipped if more than this fraction and at least this number of its pixels are equal
+to its maximum."""
 AGREEMENT_TOLERANCE = 1e-2
-"""‖target − image of its k-space‖/‖target‖ up to which the two count as equal."""
+"""‖target − image of its k-space‖ / ‖target‖ up to which the two count as equal."""
 
 
 class Suspicion(NamedTuple):
-    """One thing a person should look at.
+    """A reason to look at a volume.
 
     Attributes:
-        kind: a few words, for counts and pictures.
-        text: the whole of it.
+        kind: one to four words, for counts and pictures.
+        text: the full explanation.
     """
 
     kind: str
@@ -26,45 +27,45 @@ class Suspicion(NamedTuple):
 
 
 def find_suspicions(volumes: Sequence[VolumeFacts]) -> list[list[Suspicion]]:
-    """Gives what is suspicious about each volume, in their order; mostly nothing."""
-    found = [_check_alone(facts) for facts in volumes]
+    """Return the suspicions about each volume, in the order of `volumes`; an empty list is good."""
+    suspicions = [_check_alone(facts) for facts in volumes]
     for kind, rule in COMPARISONS.items():
         for index, text in rule(volumes):
-            found[index].append(Suspicion(kind, text))
-    return found
+            suspicions[index].append(Suspicion(kind, text))
+    return suspicions
 
 
 def _check_alone(facts: VolumeFacts) -> list[Suspicion]:
-    found: list[Suspicion] = []
+    suspicions: list[Suspicion] = []
     if facts.problem:
-        found.append(Suspicion("unreadable", facts.problem))
+        suspicions.append(Suspicion("unreadable", facts.problem))
     if facts.header and not facts.header.target_key:
-        found.append(Suspicion("no target", "no target beside the k-space"))
+        suspicions.append(Suspicion("no target", "no target beside the k-space"))
     if measures := facts.measures:
         texts = {kind: rule(measures) for kind, rule in MEASURE_RULES.items()}
-        found += [Suspicion(kind, text) for kind, text in texts.items() if text]
-    return found
+        suspicions += [Suspicion(kind, text) for kind, text in texts.items() if text]
+    return suspicions
 
 
 def check_finite(measures: VolumeMeasures) -> str:
-    """Finds NaN and infinity, in target and k-space."""
+    """Return a text if target or k-space hold NaN or infinity."""
     return f"NaN or infinity in {measures.n_broken} of its values" if measures.n_broken else ""
 
 
 def check_empty(measures: VolumeMeasures) -> str:
-    """Finds volumes that are black throughout."""
+    """Return a text if every pixel is zero."""
     return "every pixel is zero" if measures.is_blank and measures.maximum == 0 else ""
 
 
 def check_constant(measures: VolumeMeasures) -> str:
-    """Finds volumes that are grey throughout."""
+    """Return a text if every pixel has the same value, but not zero."""
     return (
         f"every pixel is {measures.maximum:.3g}" if measures.is_blank and measures.maximum else ""
     )
 
 
 def check_clipped(measures: VolumeMeasures) -> str:
-    """Finds volumes many of whose pixels share the maximum: brighter ones were cut off."""
+    """Return a text if many pixels are equal to the maximum: brighter values were cut off."""
     share, n = measures.top_share, measures.n_top
     if measures.is_blank or share <= CLIPPED_SHARE or n < CLIPPED_PIXELS:
         return ""
@@ -72,7 +73,7 @@ def check_clipped(measures: VolumeMeasures) -> str:
 
 
 def check_target(measures: VolumeMeasures) -> str:
-    """Finds targets that aren't the centre of their k-space's image, units included."""
+    """Return a text if the target isn't the central part of its k-space's image, units included."""
     agreement = measures.agreement
     if agreement is None or agreement.distance <= AGREEMENT_TOLERANCE:
         return ""
@@ -88,4 +89,4 @@ MEASURE_RULES: Mapping[str, Callable[[VolumeMeasures], str]] = {
     "clipped": check_clipped,
     "other target": check_target,
 }
-"""Kind → rule: what is suspicious about a volume's measures, or nothing."""
+"""Kind of suspicion → rule: takes the measures of a volume and returns a text, empty if good."""

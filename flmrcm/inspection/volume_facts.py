@@ -1,33 +1,31 @@
-"""All that's known of one volume: its place, header, attributes and what its slices measure."""
+"""Everything that is known about one volume: its place, header, attributes and measures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from flmrcm.data.h5 import Volume, read_header
+from flmrcm.data.h5 import Volume, get_dataset, open_h5, read_header
 from flmrcm.data.provenance import Provenance, read_provenance
 from flmrcm.errors import DataLayoutError
 from flmrcm.inspection.measures import VolumeMeasures, combine_measures, measure_slice
 from flmrcm.inspection.volume_places import VolumePlace
 
-_QUICK_HEIGHTS = (0.25, 0.5, 0.75)
+_QUICK_HEIGHTS = (0.25, 0.5, 0.75)  # positions in the volume of the slices that `quick` reads
 
 
 @dataclass(frozen=True)
 class VolumeFacts:
-    """One volume.
+    """What is known about one volume.
 
     Attributes:
-        place: where it lies.
-        n_bytes: of the file.
-        said: its attributes.
-        header: None where the file breaks the contract.
-        measures: None where it can't be read, or holds no slice.
-        problem: why it can't be read; empty where it can.
+        place: file, site, contrast and split.
+        n_bytes: size of the file.
+        provenance: its attributes.
+        header: sizes and names of the data sets; None if the file breaks the format.
+        measures: intensities; None if the file can't be read or holds no slices.
+        problem: the reason why the file can't be read; empty if it can.
     """
 
     place: VolumePlace
@@ -39,7 +37,7 @@ class VolumeFacts:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of the target, of the k-space where there's none."""
+        """(height, width) of the target, or of the k-space if there is no target."""
         return (self.header.target_shape or self.header.shape[2:]) if self.header else None
 
     @property
@@ -51,30 +49,30 @@ class VolumeFacts:
 
 
 def examine(place: VolumePlace, quick: bool = False) -> VolumeFacts:
-    """Reads a volume slice by slice; a broken file is a fact, not an error.
+    """Return the facts of a volume, read slice by slice; a broken file is a fact, not an error.
 
     Args:
-        place: of the file.
-        quick: read three slices, at a quarter, half and three quarters, instead of all.
+        place: file, site, contrast and split.
+        quick: whether to read three slices, at 1/4, 1/2 and 3/4 of the volume, instead of all.
     """
     try:
         n_bytes = place.path.stat().st_size
     except OSError as error:
         return VolumeFacts(place, 0, problem=f"can't be read ({error.strerror})")
-    said, header = Provenance(), None
+    provenance, header = Provenance(), None
     try:
         header = read_header(place.path, place.site)
-        said = read_provenance(place.path)
-        tallies = [
+        provenance = read_provenance(place.path)
+        slices = [
             measure_slice(*pair)
             for pair in _read_slices(header, _choose_slices(header.shape[0], quick))
         ]
-    except (DataLayoutError, OSError, RuntimeError, ValueError) as error:
+    except (DataLayoutError, RuntimeError, ValueError) as error:
         problem = str(error).removeprefix(f"{place.path}: ")
-        return VolumeFacts(place, n_bytes, said, header, problem=problem)
-    if not tallies:
-        return VolumeFacts(place, n_bytes, said, header, problem="holds no slices")
-    return VolumeFacts(place, n_bytes, said, header, combine_measures(tallies))
+        return VolumeFacts(place, n_bytes, provenance, header, problem=problem)
+    if not slices:
+        return VolumeFacts(place, n_bytes, provenance, header, problem="holds no slices")
+    return VolumeFacts(place, n_bytes, provenance, header, combine_measures(slices))
 
 
 def _choose_slices(n_slices: int, quick: bool) -> Sequence[int]:
@@ -86,9 +84,12 @@ def _choose_slices(n_slices: int, quick: bool) -> Sequence[int]:
 def _read_slices(
     header: Volume, indices: Sequence[int]
 ) -> Iterator[tuple[NDArray[np.complex64], NDArray[np.float32] | None]]:
-    with h5py.File(header.path, "r") as file:
-        stored = cast(h5py.Dataset, file["kspace"])
-        target = cast(h5py.Dataset, file[header.target_key]) if header.target_key else None
+    """Yield k-space, (coils, rows, columns), and target, (height, width), also with NaN inside."""
+    path, key = header.path, header.target_key
+    # not `read_slice`: it opens the file for every slice, and refuses NaN
+    with open_h5(path) as file:
+        stored = get_dataset(file, path, "kspace")
+        target = get_dataset(file, path, key) if key else None
         for index in indices:
             kspace = np.asarray(stored[index], np.complex64).reshape(header.shape[1:])
             yield kspace, None if target is None else np.asarray(target[index], np.float32)

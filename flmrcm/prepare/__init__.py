@@ -1,1 +1,1 @@
-"""From original downloads to sites: find, read, select, resample, crop, encode, write."""
+"""From original images to sites: find, read, select, resample, crop, encode, write."""

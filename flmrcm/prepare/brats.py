@@ -1,4 +1,4 @@
-"""BraTS as downloaded, 2018 to 2023: the file's name says all."""
+"""BraTS as it is downloaded, 2018 to 2023; subject and contrast are in the names of its files."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,23 +15,23 @@ SUFFIX_CONTRASTS = {
     "t1": "T1", "t1n": "T1", "t1ce": "T1ce", "t1c": "T1ce",
     "t2": "T2", "t2w": "T2", "flair": "FLAIR", "t2f": "FLAIR",
 }  # fmt: skip
-"""What a name ends with → contrast; the second of each pair is how BraTS 2023 says it."""
+"""Ending of a file's name → contrast; the second ending of each pair is that of BraTS 2023."""
 
 _NAME = re.compile(r"(?P<subject>.+)[_-](?P<end>[a-z0-9]+)\.nii(\.gz)?", re.IGNORECASE)
 _VISIT = re.compile(r"(?P<person>BraTS-[A-Za-z]+-\d+)-(?P<visit>\d+)")
-"""BraTS 2023 names a person's visits apart: `BraTS-GLI-00002-001`."""
+"""BraTS 2023 numbers the visits of a person: `BraTS-GLI-00002-001`."""
 
 
 @dataclass(frozen=True)
 class BratsSource:
-    """`BraTS20_Training_001/BraTS20_Training_001_{t1,t1ce,t2,flair}.nii.gz`, also unzipped.
+    """Files `BraTS20_Training_001/BraTS20_Training_001_{t1,t1ce,t2,flair}.nii.gz`, or `.nii`.
 
-    Segmentations and whatever else lies beside are left alone.
+    Segmentations and all other files are ignored.
 
     Args:
-        input: the folder that holds the subjects' folders.
+        input: folder that holds the folders of the subjects.
         contrasts: some of T1, T1ce, T2, FLAIR.
-        plane: axial | coronal | sagittal.
+        plane: axial | coronal | sagittal: plane of the slices.
 
     Raises:
         ConfigErrors: an unknown contrast or plane.
@@ -49,7 +49,7 @@ class BratsSource:
             raise ConfigErrors(problems)
 
     def find(self) -> Iterator[FoundVolume | UnusableVolume]:
-        """Gives the wanted contrasts of every subject; a missing one is a line.
+        """Yield the wanted contrasts of every subject; a missing one is an `UnusableVolume`.
 
         Raises:
             DataLayoutError: no such folder, or no BraTS file in it.
@@ -62,15 +62,16 @@ class BratsSource:
                 subjects.setdefault(name["subject"], {}).setdefault(contrast, file)
         if not subjects:
             raise DataLayoutError(
-                f"input={self.input}: no file is named like BraTS20_Training_001_t1.nii.gz."
+                f"input={self.input}: no file is named like BraTS20_Training_001_t1.nii.gz; "
+                "give the folder that holds the folders of the subjects."
             )
         for subject, scans in sorted(subjects.items()):
             for contrast in self.contrasts:
                 yield _find_volume(subject, contrast, scans)
 
-    def read(self, found: FoundVolume) -> Scan:
+    def read(self, volume: FoundVolume) -> Scan:
         """See `VolumeSource`."""
-        return read_nifti(found.paths[0], self.plane)
+        return read_nifti(volume.paths[0], self.plane)
 
 
 def _find_volume(

@@ -1,4 +1,4 @@
-"""A folder of DICOM files, as an archive exports it: one volume for each wanted series."""
+"""A folder of DICOM files, as an image archive exports it: one volume for each wanted series."""
 
 import logging
 import re
@@ -39,22 +39,22 @@ SUBJECT_FIELDS = ("PatientID", "StudyInstanceUID")
 
 @dataclass(frozen=True)
 class DicomSource:
-    """MR series below a folder, whatever its files and folders are called.
+    """MR series below a folder, whatever the names of files and folders.
 
-    Series are told apart by SeriesInstanceUID, slices put in order by where they lie. Derived,
-    phase and localiser images are left out. Nothing of a header passes but the allow-list of
-    `dicom_fields.allowed_attributes`; descriptions aren't even shown.
+    Files with one SeriesInstanceUID are a series; its slices are sorted by position. Derived, phase
+    and localiser images are left out. Of a header only the fields of
+    `dicom_fields.read_allowed_attributes` are written; descriptions aren't even printed.
 
     Args:
         input: a folder, or a pattern with `*` and `**`.
-        contrast_patterns: contrast → regular expression, looked for in SeriesDescription and
-            ProtocolName, upper and lower case alike; the first that fits is the contrast, and
-            series that none fits are left alone.
-        contrasts: some of them; None takes all.
-        plane: axial | coronal | sagittal.
-        subject_field: PatientID | StudyInstanceUID: what tells subjects apart.
-        frame: which of several echoes or time points, from 0; None where there's one.
-        keep_derived: also take what ImageType calls DERIVED.
+        contrast_patterns: contrast → regular expression that is searched in SeriesDescription and
+            ProtocolName, ignoring case. The first match gives the contrast of a series; a series
+            without match isn't used.
+        contrasts: the contrasts to use; None uses all.
+        plane: axial | coronal | sagittal: plane of the slices.
+        subject_field: PatientID | StudyInstanceUID: the field that identifies a subject.
+        frame: number of the echo or time point to use, from 0; None if there is only one.
+        keep_derived: whether to use images whose ImageType is DERIVED.
 
     Raises:
         ConfigErrors: an unknown field or plane, a contrast without a pattern, a broken pattern.
@@ -82,48 +82,48 @@ class DicomSource:
             raise ConfigErrors(problems)
 
     def find(self) -> Iterator[FoundVolume | UnusableVolume]:
-        """Gives the wanted series, sorted by patient; logs what was left alone, and why.
+        """Yield the wanted series, sorted by patient; log the others with the reason.
 
         Raises:
-            DataLayoutError: no such folder, or nothing in it.
+            DataLayoutError: no such folder, or it is empty.
         """
         headers: list[DicomHeader] = []
-        for listed in list_headers(list_files(self.input, ("",))[1]):
-            if isinstance(listed, UnusableVolume):
-                yield listed
+        for item in list_headers(list_files(self.input, ("",))[1]):
+            if isinstance(item, UnusableVolume):
+                yield item
             else:
-                headers.append(listed)
+                headers.append(item)
         unused: dict[UnusableVolume, DicomSeries] = {}
         for series in group_by_series(headers):
             try:
                 yield self._find_volume(series)
-            except UnusableVolume as skipped:
-                unused[skipped] = series
-        for skipped in merge_skipped(unused):
-            if isinstance(skipped, SkippedSeries):
-                log.info("left alone: %s", skipped)
+            except UnusableVolume as problem:
+                unused[problem] = series
+        for problem in merge_skipped(unused):
+            if isinstance(problem, SkippedSeries):
+                log.info("not used: %s", problem)
             else:
-                yield skipped
+                yield problem
 
-    def read(self, found: FoundVolume) -> Scan:
-        """Reads one series.
+    def read(self, volume: FoundVolume) -> Scan:
+        """Return the scan of one series.
 
         Raises:
-            Skipped: it doesn't make one even volume, or a file can't be read.
+            UnusableVolume: its slices don't form one even volume, or a file can't be read.
         """
         with silence_pydicom():
-            headers = {path: read_fields(path) for path in found.paths}
+            headers = {path: read_fields(path) for path in volume.paths}
             frames = [
                 frame for path, header in headers.items() for frame in _list_frames(path, header)
             ]
-        volume = stack_frames(frames, self.frame)
-        first = headers[volume[0].path]
-        oriented = reorient(read_pixels(volume), compute_affine(volume), self.plane)
+        stack = stack_frames(frames, self.frame)
+        first = headers[stack[0].path]
+        oriented = reorient(read_pixels(stack), compute_affine(stack), self.plane)
         return Scan(
             oriented.image,
             oriented.voxel_mm,
             native_orientation=oriented.native_orientation,
-            native_shape=(len(volume), *volume[0].matrix),
+            native_shape=(len(stack), *stack[0].matrix),
             kspace_origin="magnitude",
             orientation=oriented.orientation,
             acquisition=read_acquisition(first),
@@ -132,19 +132,20 @@ class DicomSource:
 
     def _find_volume(self, series: DicomSeries) -> FoundVolume:
         images = drop_unwanted_images(series, self.keep_derived)
-        name, first = match_contrast(images, self.contrast_patterns), images[0]
+        contrast, first = match_contrast(images, self.contrast_patterns), images[0]
         subject = first.patient if self.subject_field == "PatientID" else first.study
         if not subject:
             other = next(field for field in SUBJECT_FIELDS if field != self.subject_field)
             raise UnusableVolume(f"no {self.subject_field}; try subject_field={other}")
-        if self.contrasts is not None and name not in self.contrasts:
-            raise SkippedSeries("of no wanted contrast")
+        if self.contrasts is not None and contrast not in self.contrasts:
+            raise SkippedSeries("another contrast than those in contrasts")
         paths = tuple(header.path for header in images)
-        return FoundVolume(subject, name, paths, scan=first.series)
+        return FoundVolume(subject, contrast, paths, scan=first.series)
 
 
 def _list_frames(path: Path, header: Dataset) -> list[Frame]:
+    """Return the frames of a file; an error names the file."""
     try:
         return list_frames(path, header)
-    except UnusableVolume as skipped:
-        raise UnusableVolume(f"{path.name}: {skipped}") from None
+    except UnusableVolume as problem:
+        raise UnusableVolume(f"{path.name}: {problem}") from None

@@ -1,4 +1,4 @@
-"""The few DICOM fields that are read at all, wherever a file keeps them."""
+"""The few DICOM fields that are read at all, wherever a file stores them."""
 
 import logging
 import warnings
@@ -11,7 +11,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
-from flmrcm.prepare.scan import UnusableVolume
+from flmrcm.prepare.scan import UnusableVolume, get_first_line
 
 _FUNCTIONAL_GROUPS = {
     "ImagePositionPatient": "PlanePositionSequence",
@@ -26,7 +26,7 @@ _FUNCTIONAL_GROUPS = {
     "InversionTimes": "MRModifierSequence",
     "TemporalPositionIndex": "FrameContentSequence",
 }
-"""Where enhanced multi-frame files keep a field, for each frame or for all of them."""
+"""Field → group in which enhanced multi-frame files store it, per frame or for all frames."""
 
 _NUMBERS = {
     "field_strength_t": ("MagneticFieldStrength",),
@@ -35,15 +35,17 @@ _NUMBERS = {
     "inversion_time_ms": ("InversionTime", "InversionTimes"),
     "flip_angle_deg": ("FlipAngle",),
 }
+"""Attribute that may be written → DICOM fields that may hold it."""
+
 _SEQUENCES = ("SE", "IR", "GR", "EP", "RM")
-"""DICOM's own codes; any other word in that field may be somebody's name."""
+"""The codes of DICOM; any other word in that field may be somebody's name."""
 
 _MANUFACTURERS = ("siemens", "philips", "ge", "canon", "toshiba", "hitachi", "bruker", "uih")
 
 
 @contextmanager
 def silence_pydicom() -> Generator[None]:
-    """Keeps pydicom's remarks on odd values off the terminal: they may quote a name."""
+    """Suppress pydicom's warnings about odd values: they may quote the name of a patient."""
     logger = logging.getLogger("pydicom")
     level = logger.level
     with warnings.catch_warnings():
@@ -56,14 +58,14 @@ def silence_pydicom() -> Generator[None]:
 
 
 def read_fields(path: Path, keywords: Iterable[str] | None = None) -> pydicom.Dataset:
-    """Reads a file's header without its pixels.
+    """Return the header of a file without its pixels.
 
     Args:
         path: a DICOM file.
-        keywords: the only fields to read; None reads all.
+        keywords: names of the fields to read; None reads all.
 
     Raises:
-        Skipped: no DICOM file, or cut off before its pixels.
+        UnusableVolume: not a DICOM file, or it ends before its pixels.
     """
     tags = None if keywords is None else list(keywords)
     try:
@@ -71,19 +73,19 @@ def read_fields(path: Path, keywords: Iterable[str] | None = None) -> pydicom.Da
     except InvalidDicomError:
         raise UnusableVolume(f"{path}: not a DICOM file (no 'DICM' mark)") from None
     except (OSError, EOFError, ValueError, KeyError, NotImplementedError) as error:
-        raise UnusableVolume(f"{path}: can't be read ({_get_first_line(error)})") from None
+        raise UnusableVolume(f"{path}: can't be read ({get_first_line(error)})") from None
 
 
 def get_field(dataset: pydicom.Dataset, keyword: str, frame: int = 0) -> Any:
-    """Gives a field's value, None where it's missing, empty or unreadable.
+    """Return the value of a field; None if it is missing, empty or unreadable.
 
-    Enhanced multi-frame files keep it with the frame or with what all frames share; classic files,
-    and some enhanced ones, at the top.
+    Enhanced multi-frame files store it with the frame or in a group for all frames; classic files
+    and some enhanced ones store it at the top level.
 
     Args:
         dataset: a header.
-        keyword: DICOM's, such as `PixelSpacing`.
-        frame: index in the file.
+        keyword: name of the field, such as `PixelSpacing`.
+        frame: number of the frame in the file, from 0.
     """
     group = _FUNCTIONAL_GROUPS.get(keyword)
     places = [*_get_functional_groups(dataset, group, frame), dataset] if group else [dataset]
@@ -95,7 +97,7 @@ def get_field(dataset: pydicom.Dataset, keyword: str, frame: int = 0) -> Any:
 
 
 def get_number(dataset: pydicom.Dataset, keyword: str, frame: int = 0) -> float | None:
-    """Gives a field as one number (the first of several), None where it isn't one."""
+    """Return a field as one number, the first of several; None if it isn't a number."""
     value = get_field(dataset, keyword, frame)
     try:
         return float(next(iter(value)) if isinstance(value, list | MultiValue) else value)
@@ -104,43 +106,40 @@ def get_number(dataset: pydicom.Dataset, keyword: str, frame: int = 0) -> float 
 
 
 def get_text(dataset: pydicom.Dataset, keyword: str) -> str:
-    """Gives a field as one line of text, empty where it's missing."""
+    """Return a field as one line of text; empty if it is missing."""
     return " ".join(str(get_field(dataset, keyword) or "").split())
 
 
 def get_words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
-    """Gives a field of several words in capitals, such as `("ORIGINAL", "PRIMARY")`."""
+    """Return a field of several words in capitals, such as `("ORIGINAL", "PRIMARY")`."""
     value = get_field(dataset, keyword) or ()
+    # pydicom returns a single word as text, several words as a list
     return tuple(str(word).upper() for word in ([value] if isinstance(value, str) else value))
 
 
 def read_allowed_attributes(dataset: pydicom.Dataset) -> dict[str, Any]:
-    """Gives what may be written of a header: numbers of the protocol and the maker's known name.
+    """Return the fields that may be written: numbers of the protocol and a known manufacturer.
 
-    This is the whole allow-list. Free text, dates, ids and private fields never pass.
+    This is the whole allow-list: no free text, no date, no id and no private field is returned.
     """
-    found = {
+    numbers = {
         name: next((n for k in keywords if (n := get_number(dataset, k)) is not None), None)
         for name, keywords in _NUMBERS.items()
     }
-    attributes: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
-    first = get_text(dataset, "Manufacturer").lower().split(" ")[0]
-    return attributes | ({"manufacturer": first} if first in _MANUFACTURERS else {})
+    attributes: dict[str, Any] = {key: value for key, value in numbers.items() if value is not None}
+    first_word = get_text(dataset, "Manufacturer").lower().split(" ")[0]
+    return attributes | ({"manufacturer": first_word} if first_word in _MANUFACTURERS else {})
 
 
 def read_acquisition(dataset: pydicom.Dataset) -> str:
-    """Gives the kind of sequence in DICOM's own codes, such as `GR+IR`; empty where unknown."""
+    """Return the kind of pulse sequence in codes of DICOM, such as `GR+IR`; empty if unknown."""
     return "+".join(w for w in get_words(dataset, "ScanningSequence") if w in _SEQUENCES)
 
 
 def _get_functional_groups(
     dataset: pydicom.Dataset, name: str, frame: int
 ) -> list[pydicom.Dataset]:
-    """Gives the functional groups of a name: the frame's own, then the shared."""
+    """Return the functional groups of a name: first the frame's own, then the shared ones."""
     own = list(dataset.get("PerFrameFunctionalGroupsSequence", []))[frame : frame + 1]
     shared = list(dataset.get("SharedFunctionalGroupsSequence", []))
     return [item for outer in own + shared for item in outer.get(name) or []]
-
-
-def _get_first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

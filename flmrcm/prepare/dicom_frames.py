@@ -1,4 +1,4 @@
-"""Where each slice of a DICOM file lies in the patient: classic, enhanced, Siemens mosaic."""
+"""The position of each slice of a DICOM file in the patient: classic, enhanced, Siemens mosaic."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ _TIME_FIELDS = (
 
 @dataclass(frozen=True)
 class Frame:
-    """One slice, before its pixels are read.
+    """One slice, before its pixels are read; vectors are in DICOM's patient coordinates, (3,).
 
     Attributes:
-        path: its file.
-        index: its place among the slices of the file.
-        matrix: rows and columns.
-        pixel_mm: between rows and between columns.
-        along_columns: unit vector in which the column index grows, DICOM's patient coordinates.
-        along_rows: unit vector in which the row index grows.
-        position: of the first pixel's centre, mm.
-        thickness_mm: of the slice; only used where it's the only one; nan where unknown.
-        order: tells frames of one place apart: echo time, time point, instance number.
+        path: the file.
+        index: number of the slice in the file, from 0.
+        matrix: number of rows and of columns.
+        pixel_mm: distance between rows and between columns.
+        along_columns: unit vector in the direction of increasing column index.
+        along_rows: unit vector in the direction of increasing row index.
+        position: centre of the first pixel, mm.
+        thickness_mm: thickness of the slice, used only for a single slice; nan if unknown.
+        order: echo time, time point, instance number, …: the order of frames at one position.
     """
 
     path: Path
@@ -46,15 +46,15 @@ class Frame:
 
     @property
     def height_mm(self) -> float:
-        """How far along the slices' normal it lies."""
+        """Position along the normal of the slices, mm."""
         return float(self.position @ np.cross(self.along_columns, self.along_rows))
 
 
 def list_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
-    """Gives the slices of one file: one of a classic file, many of an enhanced one or a mosaic.
+    """Return the slices of one file: one of a classic file, many of an enhanced file or a mosaic.
 
     Raises:
-        Skipped: no positions, or a mosaic that says nowhere how many slices it shows.
+        UnusableVolume: a position is missing, or the number of slices in a mosaic.
     """
     if is_mosaic(dataset):
         return _make_mosaic_frames(path, dataset)
@@ -63,18 +63,18 @@ def list_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
 
 
 def is_mosaic(dataset: pydicom.Dataset) -> bool:
-    """Tells whether one picture shows all slices side by side, as Siemens' scanners write."""
+    """Return whether one image shows all slices side by side, as Siemens scanners write them."""
     return "MOSAIC" in get_words(dataset, "ImageType")
 
 
 def wrap_mosaic(dataset: pydicom.Dataset) -> Any:
-    """Gives nibabel's reader of a Siemens mosaic.
+    """Return nibabel's reader of a Siemens mosaic.
 
     Raises:
-        Skipped: Siemens' private header is missing or unreadable.
+        UnusableVolume: the private header of Siemens is missing or unreadable.
     """
     with warnings.catch_warnings():
-        # nibabel.nicom calls itself experimental, but for Siemens
+        # nibabel.nicom warns that it is experimental, except for Siemens files
         warnings.simplefilter("ignore")
         from nibabel.nicom.dicomwrappers import WrapperError, wrapper_from_data
 
@@ -84,7 +84,8 @@ def wrap_mosaic(dataset: pydicom.Dataset) -> Any:
             wrapper = None
         if wrapper is None or not wrapper.is_mosaic:
             raise UnusableVolume(
-                "a mosaic without Siemens' private header, so its slices can't be told"
+                "a mosaic without Siemens' private header, so its slices can't be separated; "
+                "export it with private fields"
             )
     return wrapper
 
@@ -108,8 +109,8 @@ def _make_frame(path: Path, dataset: pydicom.Dataset, index: int) -> Frame:
 def _make_mosaic_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
     wrapper = wrap_mosaic(dataset)
     rows, columns, count = wrapper.image_shape
-    along = [wrapper.affine[:3, axis] for axis in range(3)]
-    row_mm, column_mm, slice_mm = (float(np.linalg.norm(vector)) for vector in along)
+    steps = [wrapper.affine[:3, axis] for axis in range(3)]
+    row_mm, column_mm, slice_mm = (float(np.linalg.norm(step)) for step in steps)
     order = tuple(get_number(dataset, keyword) or 0.0 for keyword in _TIME_FIELDS)
     return [
         Frame(
@@ -117,9 +118,9 @@ def _make_mosaic_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
             index,
             matrix=(int(rows), int(columns)),
             pixel_mm=(row_mm, column_mm),
-            along_columns=along[1] / column_mm,
-            along_rows=along[0] / row_mm,
-            position=wrapper.affine[:3, 3] + index * along[2],
+            along_columns=steps[1] / column_mm,
+            along_rows=steps[0] / row_mm,
+            position=wrapper.affine[:3, 3] + index * steps[2],
             thickness_mm=slice_mm,
             order=order,
         )
@@ -130,10 +131,11 @@ def _make_mosaic_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
 def _read_vector(
     dataset: pydicom.Dataset, keyword: str, frame: int, size: int
 ) -> NDArray[np.float64]:
+    """Return a field as a vector, (size,)."""
     try:
         vector = np.array(get_field(dataset, keyword, frame), np.float64)
     except (TypeError, ValueError):
         vector = np.empty(0)
     if vector.shape != (size,) or not np.isfinite(vector).all():
-        raise UnusableVolume(f"an image without {keyword}, so nobody knows where it lies")
+        raise UnusableVolume(f"an image without {keyword}, so its position is unknown")
     return vector

@@ -1,4 +1,4 @@
-"""The pixels of DICOM files: decoded, rescaled, dark where there's no signal."""
+"""The pixels of DICOM files: decoded, rescaled, and dark where there is no signal."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,26 +14,26 @@ from pydicom.uid import UID
 
 from flmrcm.prepare.dicom_fields import get_number, get_text, silence_pydicom
 from flmrcm.prepare.dicom_frames import Frame, is_mosaic, wrap_mosaic
-from flmrcm.prepare.scan import UnusableVolume
+from flmrcm.prepare.scan import UnusableVolume, get_first_line
 
 INSTALL_HINT = "pip install 'flmrcm[dicom]'"
 _READ_ERRORS = (OSError, EOFError, ValueError, AttributeError, RuntimeError, NotImplementedError)
 
 
 def read_pixels(volume: Sequence[Frame]) -> NDArray[np.float32]:
-    """Gives the volume's values, (slice, row, column), slope and intercept applied.
+    """Return the values of a volume, float32, (slices, rows, columns), after slope and intercept.
 
-    Where the files count from white to black (MONOCHROME1), values are turned round, so that the
-    volume's darkest voxel is 0.
+    If the smallest value means white (MONOCHROME1), values are inverted: the darkest voxel is 0.
 
     Args:
-        volume: frames in the order wanted; a file's frames are read in one go.
+        volume: frames in the order of the slices.
 
     Raises:
-        Skipped: a file that's cut off, in colour, or compressed in a way that no installed decoder
-            reads; says which.
+        UnusableVolume: a file that is truncated, in colour, or compressed in a way that no
+            installed decoder can read; the message names it.
     """
     with silence_pydicom():
+        # a file of many frames is opened once, not once per frame
         parts = [
             _read_file_pixels(path, [frame.index for frame in frames])
             for path, frames in groupby(volume, key=lambda frame: frame.path)
@@ -45,17 +45,19 @@ def read_pixels(volume: Sequence[Frame]) -> NDArray[np.float32]:
 
 
 def _read_file_pixels(path: Path, indices: list[int]) -> tuple[NDArray[np.float32], bool]:
+    """Return some frames of a file, (slices, rows, columns), and whether they are inverted."""
     try:
         dataset = pydicom.dcmread(path)
-        _require_readable(dataset)
+        _check_readable(dataset)
         if is_mosaic(dataset):
             values = np.moveaxis(wrap_mosaic(dataset).get_data(), -1, 0)[indices]
         else:
             values = np.stack(list(_rescale_frames(dataset, indices)))
-    except UnusableVolume as skipped:
-        raise UnusableVolume(f"{path.name}: {skipped}") from None
+    except UnusableVolume as problem:
+        raise UnusableVolume(f"{path.name}: {problem}") from None
     except (InvalidDicomError, *_READ_ERRORS) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0].split(" - ")[0]
+        # pydicom adds guesses at the cause after the dash
+        line = get_first_line(error).split(" - ")[0]
         raise UnusableVolume(f"{path.name}: its pixels can't be read ({line})") from None
     inverted = get_text(dataset, "PhotometricInterpretation") == "MONOCHROME1"
     return values.astype(np.float32), inverted
@@ -70,11 +72,11 @@ def _rescale_frames(dataset: pydicom.Dataset, indices: list[int]) -> Iterator[ND
         yield raw * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
-def _require_readable(dataset: pydicom.Dataset) -> None:
+def _check_readable(dataset: pydicom.Dataset) -> None:
     if "PixelData" not in dataset:
         raise UnusableVolume("holds no pixels")
     if (get_number(dataset, "SamplesPerPixel") or 1) != 1:
-        raise UnusableVolume("a picture in colour, no measured values")
+        raise UnusableVolume("a picture in colour, not measured values")
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     if not syntax.is_encapsulated:
         return
@@ -84,5 +86,5 @@ def _require_readable(dataset: pydicom.Dataset) -> None:
         decodable = False
     if not decodable:
         raise UnusableVolume(
-            f"compressed as {syntax.name}, which nothing here reads; {INSTALL_HINT}"
+            f"compressed as {syntax.name}, but no decoder for it is installed; {INSTALL_HINT}"
         )

@@ -1,4 +1,4 @@
-"""Which series a folder of DICOM files holds, and which of them are wanted."""
+"""The series in a folder of DICOM files, and the choice of those that become volumes."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ _LISTING_FIELDS = (
     "StudyInstanceUID", "PatientID", "SeriesDescription", "ProtocolName",
 )  # fmt: skip
 _MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, "")
-"""An anonymiser may have emptied the field; then Modality decides."""
+"""An anonymisation program may have emptied the field; then Modality decides."""
 
 _DICOM_SUFFIXES = ("", ".dcm", ".dicom", ".ima")
 _LOCALISER = re.compile(
@@ -31,11 +31,24 @@ _NOT_MAGNITUDE = {"P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY"}
 
 
 class SkippedSeries(UnusableVolume):
-    """A series that isn't meant to become a volume: listed, but nobody's failure."""
+    """A series that isn't meant to become a volume: it is logged, but it is no error."""
 
 
 class DicomHeader(NamedTuple):
-    """What decides about one file; held in memory only, never written."""
+    """The fields of one file that decide about its use; kept in memory only, never written.
+
+    Attributes:
+        path: the file.
+        series: SeriesInstanceUID.
+        instance: SOPInstanceUID, which identifies the image.
+        number: SeriesNumber.
+        study: StudyInstanceUID.
+        patient: PatientID.
+        modality: Modality, `MR` for magnetic resonance.
+        kind: SOPClassUID.
+        image_type: the words of ImageType.
+        name: SeriesDescription and ProtocolName.
+    """
 
     path: Path
     series: str
@@ -50,13 +63,13 @@ class DicomHeader(NamedTuple):
 
 
 DicomSeries = tuple[DicomHeader, ...]
-"""The files of one SeriesInstanceUID, in file order, each image once; at least one."""
+"""The files of one SeriesInstanceUID, at least one, in the order of the files, each image once."""
 
 
 def list_headers(files: Iterable[Path]) -> Iterator[DicomHeader | UnusableVolume]:
-    """Reads the listing fields of every DICOM file.
+    """Yield the header of every DICOM file, or an `UnusableVolume` if it can't be read.
 
-    What isn't named like a DICOM file and isn't one (a viewer, a read-me) is passed over.
+    A file without a DICOM name that is no DICOM file, such as a viewer, is ignored.
     """
     with silence_pydicom():
         for path in files:
@@ -64,28 +77,31 @@ def list_headers(files: Iterable[Path]) -> Iterator[DicomHeader | UnusableVolume
                 continue
             try:
                 yield _read_listing(path)
-            except UnusableVolume as skipped:
+            except UnusableVolume as problem:
+                # archives often name files by numbers: IM.0001
                 if path.suffix.lower() in _DICOM_SUFFIXES or path.suffix[1:].isdigit():
-                    yield skipped
+                    yield problem
 
 
 def group_by_series(headers: Iterable[DicomHeader]) -> list[DicomSeries]:
-    """Gives the files of each SeriesInstanceUID; a copied image counts once.
-
-    Sorted by patient, study and series.
-    """
+    """Return the files of each series, sorted by patient, study and series; copies count once."""
     series: dict[tuple[str, str, str], dict[str, DicomHeader]] = {}
     for header in headers:
+        # with the patient: careless anonymisation may give two patients one UID
         key = header.patient, header.study, header.series
         series.setdefault(key, {}).setdefault(header.instance or str(header.path), header)
     return [tuple(series[key].values()) for key in sorted(series)]
 
 
 def drop_unwanted_images(series: DicomSeries, keep_derived: bool) -> DicomSeries:
-    """Gives a series without its derived, phase and localiser images.
+    """Return a series without its derived, phase and localiser images.
+
+    Args:
+        series: the files.
+        keep_derived: whether derived images stay.
 
     Raises:
-        LeftAlone: nothing stays; says what it was.
+        SkippedSeries: no image is left; the message gives the most frequent reason.
     """
     reasons = [_explain_drop(header, keep_derived) for header in series]
     if all(reasons):
@@ -94,39 +110,40 @@ def drop_unwanted_images(series: DicomSeries, keep_derived: bool) -> DicomSeries
 
 
 def match_contrast(series: DicomSeries, patterns: Mapping[str, str]) -> str:
-    """Gives the first contrast whose pattern is found in the series' description or protocol name.
+    """Return the first contrast whose pattern matches the description or protocol name.
 
     Args:
-        series: to name.
-        patterns: contrast → regular expression, upper and lower case alike.
+        series: the files.
+        patterns: contrast → regular expression; case is ignored.
 
     Raises:
-        LeftAlone: none fits. The description isn't shown: it may hold a name.
+        SkippedSeries: no pattern matches.
     """
     name = series[0].name
-    for fitting, pattern in patterns.items():
+    for contrast, pattern in patterns.items():
         if re.search(pattern, name, re.IGNORECASE):
-            return fitting
-    raise SkippedSeries("none of contrast_patterns fits the description")
+            return contrast
+    # without the description: it may hold the name of a patient
+    raise SkippedSeries("no pattern of contrast_patterns matches the description")
 
 
 def merge_skipped(unused: Mapping[UnusableVolume, DicomSeries]) -> Iterator[UnusableVolume]:
-    """Gives one line for all series of the same fate; a hospital's export holds thousands."""
-    fates: dict[tuple[type[UnusableVolume], str], list[DicomSeries]] = {}
-    for skipped, series in unused.items():
-        fates.setdefault((type(skipped), str(skipped)), []).append(series)
-    for (kind, reason), several in fates.items():
-        files = sum(map(len, several))
-        numbers = sorted({series[0].number for series in several}, key=lambda n: (len(n), n))
-        shown = ", ".join(number or "none" for number in numbers[:_MOST_SHOWN])
+    """Yield one error for all series with the same reason; an export may hold thousands."""
+    groups: dict[tuple[type[UnusableVolume], str], list[DicomSeries]] = {}
+    for problem, series in unused.items():
+        groups.setdefault((type(problem), str(problem)), []).append(series)
+    for (kind, reason), members in groups.items():
+        files = sum(map(len, members))
+        numbers = sorted({series[0].number for series in members}, key=lambda n: (len(n), n))
+        first = ", ".join(number or "none" for number in numbers[:_MOST_SHOWN])
         more = ", …" if len(numbers) > _MOST_SHOWN else ""
-        size = f"{len(several)} series, {files} file{'s' if files > 1 else ''}"
-        yield kind(f"{size} (SeriesNumber {shown}{more}): {reason}")
+        size = f"{len(members)} series, {files} file{'s' if files > 1 else ''}"
+        yield kind(f"{size} (SeriesNumber {first}{more}): {reason}")
 
 
 def _read_listing(path: Path) -> DicomHeader:
     dataset = read_fields(path, _LISTING_FIELDS)
-    described = f"{get_text(dataset, 'SeriesDescription')} {get_text(dataset, 'ProtocolName')}"
+    name = f"{get_text(dataset, 'SeriesDescription')} {get_text(dataset, 'ProtocolName')}"
     return DicomHeader(
         path,
         series=get_text(dataset, "SeriesInstanceUID"),
@@ -137,18 +154,18 @@ def _read_listing(path: Path) -> DicomHeader:
         modality=get_text(dataset, "Modality"),
         kind=get_text(dataset, "SOPClassUID"),
         image_type=get_words(dataset, "ImageType"),
-        name=described.strip(),
+        name=name.strip(),
     )
 
 
 def _explain_drop(header: DicomHeader, keep_derived: bool) -> str:
-    """Says why a file is no original magnitude image of a volume; empty where it is one."""
+    """Return the reason why a file isn't an original magnitude image; empty if it is one."""
     if header.modality != "MR" or header.kind not in _MR_CLASSES:
         return "no MR images"
     if "LOCALIZER" in header.image_type or _LOCALISER.search(header.name.lower()):
         return "localisers"
     if header.image_type[:1] == ("DERIVED",) and not keep_derived:
-        return "derived images; keep_derived=true takes them"
+        return "derived images; keep_derived=true uses them"
     if _NOT_MAGNITUDE.intersection(header.image_type[2:]):
-        return "phase, real or imaginary images, no magnitude"
+        return "phase, real or imaginary images, not magnitude"
     return ""

@@ -1,4 +1,4 @@
-"""How the slices of a series make one even volume, and where it lies."""
+"""From the slices of a series to one volume with even spacing, and its position."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,45 +10,48 @@ from flmrcm.prepare.scan import UnusableVolume
 
 _SAME_PLACE_MM = 0.01
 _MISSING_RATIO, _UNEVEN_RATIO = 1.5, 1.05
-"""Widest gap over narrowest: above the first slices are missing, above the second it's uneven."""
+"""Ratio of the widest to the narrowest gap: above the first, slices are missing; above the second,
+the spacing is uneven."""
 
 _TO_RAS = np.array([-1.0, -1.0, 1.0])
-"""DICOM counts x to the left and y to the back, affines here to the right and to the front."""
+"""In DICOM x points to the left and y to the back; in the affines here to the right and front."""
 
 
 def stack_frames(frames: Iterable[Frame], choice: int | None) -> list[Frame]:
-    """Gives one frame for each place, sorted along the slices' normal.
+    """Return one frame for each position, sorted along the normal of the slices.
 
     Args:
-        frames: of a series, in any order.
-        choice: which of several frames at each place, from 0, by echo time, then time point, then
-            instance number; None where there's one.
+        frames: the frames of a series, in any order.
+        choice: which of several frames at each position to use, from 0, ordered by echo time, then
+            time point, then instance number; None if there is only one.
 
     Raises:
-        Skipped: frames that don't make one even volume: other matrices, pixels or directions,
-            several at a place and no choice, gaps.
+        UnusableVolume: the frames don't form one volume with even spacing: different matrices,
+            pixel sizes or directions, gaps, or several frames per position without a choice.
     """
     ordered = sorted(frames, key=lambda frame: frame.height_mm)
-    _require_equal(ordered)
+    _check_equal(ordered)
     heights = np.array([frame.height_mm for frame in ordered])
+    # a new position begins wherever the height grows by more than rounding
     starts = np.flatnonzero(np.diff(heights, prepend=-np.inf) > _SAME_PLACE_MM)
     places = [list(ordered[a:b]) for a, b in zip(starts, [*starts[1:], len(ordered)], strict=True)]
     volume = [_choose_frame(place, places, choice) for place in places]
-    _require_even([frame.height_mm for frame in volume])
+    _check_even([frame.height_mm for frame in volume])
     return volume
 
 
 def compute_affine(volume: Sequence[Frame]) -> NDArray[np.float64]:
-    """Gives the (4, 4) matrix from (slice, row, column) indices to millimetres, RAS+.
+    """Return the matrix, (4, 4), from (slice, row, column) indices to mm in RAS+ coordinates.
 
     Args:
-        volume: as `stack` gives it.
+        volume: frames as `stack_frames` returns them.
 
     Raises:
-        Skipped: a single slice whose thickness nobody knows.
+        UnusableVolume: a single slice of unknown thickness.
     """
     first, last = volume[0], volume[-1]
     if len(volume) > 1:
+        # from the positions: SliceThickness leaves out the gaps between slices
         step = (last.position - first.position) / (len(volume) - 1)
     elif np.isfinite(first.thickness_mm):
         step = np.cross(first.along_columns, first.along_rows) * first.thickness_mm
@@ -62,19 +65,20 @@ def compute_affine(volume: Sequence[Frame]) -> NDArray[np.float64]:
     return matrix
 
 
-def _require_equal(frames: Sequence[Frame]) -> None:
+def _check_equal(frames: Sequence[Frame]) -> None:
     first = frames[0]
     for frame in frames:
         if frame.matrix != first.matrix:
             raise UnusableVolume(
-                f"mixed matrices: {_format_size(first.matrix)} and {_format_size(frame.matrix)}"
+                "slices with different matrices: "
+                f"{_format_size(first.matrix)} and {_format_size(frame.matrix)}"
             )
         if not np.allclose(frame.pixel_mm, first.pixel_mm, rtol=1e-3):
             pair = f"{_format_size(first.pixel_mm)} and {_format_size(frame.pixel_mm)} mm"
-            raise UnusableVolume(f"mixed pixel sizes: {pair}")
-        turned = (frame.along_columns, frame.along_rows), (first.along_columns, first.along_rows)
-        if not np.allclose(*turned, atol=1e-3):
-            raise UnusableVolume("mixed slice directions, as a localiser has")
+            raise UnusableVolume(f"slices with different pixel sizes: {pair}")
+        directions = np.stack([frame.along_columns, frame.along_rows])
+        if not np.allclose(directions, (first.along_columns, first.along_rows), atol=1e-3):
+            raise UnusableVolume("slices with different directions, as in a localiser")
 
 
 def _format_size(pair: tuple[float, float]) -> str:
@@ -82,28 +86,31 @@ def _format_size(pair: tuple[float, float]) -> str:
 
 
 def _choose_frame(place: list[Frame], places: Sequence[list[Frame]], choice: int | None) -> Frame:
+    """Return the frame of one position, of which all must hold equally many."""
     counts = {len(other) for other in places}
     if counts == {1}:
         return place[0]
     if len(counts) > 1:
         raise UnusableVolume(
-            f"{min(counts)} to {max(counts)} images at a place, so some are missing"
+            f"{min(counts)} to {max(counts)} images at one position, so some are missing"
         )
     count = len(place)
     if choice is None or not 0 <= choice < count:
-        what = f"{count} images at each place (echoes or time points)"
-        raise UnusableVolume(f"{what}; choose one with frame=0 to frame={count - 1}")
+        raise UnusableVolume(
+            f"{count} images at each position (echoes or time points); choose one with frame=0 to "
+            f"frame={count - 1}"
+        )
     return sorted(place, key=lambda frame: frame.order)[choice]
 
 
-def _require_even(heights: Sequence[float]) -> None:
+def _check_even(heights: Sequence[float]) -> None:
     gaps = np.diff(heights)
     if len(gaps) == 0 or gaps.max() <= _UNEVEN_RATIO * gaps.min():
         return
     widest, narrowest = f"{gaps.max():.3g} mm", f"{gaps.min():.3g}"
     if gaps.max() > _MISSING_RATIO * gaps.min():
-        where = f"after slice {int(gaps.argmax()) + 1} of {len(heights)}"
+        position = f"after slice {int(gaps.argmax()) + 1} of {len(heights)}"
         raise UnusableVolume(
-            f"slices are missing: a gap of {widest} {where}, elsewhere {narrowest} mm"
+            f"slices are missing: a gap of {widest} {position}, elsewhere {narrowest} mm"
         )
-    raise UnusableVolume(f"uneven slices: from {narrowest} to {widest} apart")
+    raise UnusableVolume(f"uneven spacing of the slices: {narrowest} to {widest}")

@@ -1,4 +1,4 @@
-"""fastMRI's multi-coil brains, and files laid out like them: from raw k-space to images."""
+"""fastMRI's multi-coil brain scans, and files of the same layout: from raw k-space to images."""
 
 import logging
 import re
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 SPLIT_BY = ("none", "scanner")
 _NAME = re.compile(r"file_brain_(?P<acquisition>AX[A-Z0-9]+)_(?P<scanner>\d+)_(?P<patient_id>\d+)")
 _AXIAL = "S??"
-"""The files don't say where rows and columns lead to."""
+"""Slices go upwards; the files hold no directions of rows and columns."""
 
 
 def keep_coils(images: Tensor) -> Tensor:
-    """Leaves the coils as they are."""
+    """Return the coil images as they are, (slices, coils, rows, columns)."""
     return images
 
 
@@ -38,25 +38,27 @@ COIL_MODES: Mapping[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "rss": (rss, "magnitude"),
     "keep": (keep_coils, "measured"),
 }
-"""What may be done with coil images, (slice, coil, height, width), and what's left of k-space."""
+"""Name → what is done with coil images, (slices, coils, rows, columns), and the `kspace_origin` of
+the result."""
 
 
 @dataclass(frozen=True)
 class FastmriSource:
-    """Files with `kspace`, (slice, coil, readout, phase) or (slice, readout, phase).
+    """Files with `kspace`, (slices, coils, readout, phase) or (slices, readout, phase).
 
-    What nobody measured goes first: columns of zeros around the measured lines, then, in image
-    space, oversampling. Of the header only numbers are read.
+    Columns of zeros around the measured lines are removed first, then, in image space, the
+    oversampling. Of the header only numbers are read (Zbontar et al., arXiv 1811.08839).
 
     Args:
-        input: a folder, searched to its bottom, or a pattern with `*` and `**`.
-        acquisitions: contrast → fastMRI's words for it, as the attribute `acquisition` or the
-            file's name has them. Other files are left alone.
-        contrasts: some of them; None takes all.
+        input: a folder with all its subfolders, or a pattern with `*` and `**`.
+        acquisitions: contrast → names of the acquisition in the attribute `acquisition` or in the
+            file's name. Files with other names aren't used.
+        contrasts: the contrasts to use; None uses all.
         coils: combine (adaptive, complex) | rss (a magnitude) | keep.
-        split_by: none | scanner: by the second number in the file's name.
-        voxel_mm: of slices, rows and columns, for files that hold neither `ismrmrd_header` nor
-            the attribute `voxel_mm`.
+        split_by: none | scanner: whether each scanner, the second number in the file's name, is a
+            site of its own.
+        voxel_mm: spacing of slices, rows and columns in mm, for files with neither
+            `ismrmrd_header` nor the attribute `voxel_mm`.
 
     Raises:
         ConfigErrors: a value that isn't allowed.
@@ -73,38 +75,40 @@ class FastmriSource:
         problems = check_choice("coils", self.coils, tuple(COIL_MODES))
         problems += check_choice("split_by", self.split_by, SPLIT_BY)
         problems += find_contrast_problems(self.contrasts, self.acquisitions)
-        given = self.voxel_mm
-        if given is not None and (len(given) != 3 or min(given) <= 0):
-            problems.append(f"voxel_mm={given}: [slice, row, column], above 0, or null.")
+        voxel = self.voxel_mm
+        if voxel is not None and (len(voxel) != 3 or min(voxel) <= 0):
+            problems.append(
+                f"voxel_mm={voxel}: give [slices, rows, columns] in mm, above 0, or null."
+            )
         if problems:
             raise ConfigErrors(problems)
 
     def find(self) -> Iterator[FoundVolume | UnusableVolume]:
-        """Gives the files of wanted contrasts, sorted by path.
+        """Yield the files of the wanted contrasts, sorted by path.
 
         Raises:
             DataLayoutError: no such folder, or no `.h5` file in it.
         """
-        alone = 0
+        n_unused = 0
         for path in list_files(self.input, (".h5",))[1]:
             try:
-                found = self._find_volume(path)
-            except UnusableVolume as skipped:
-                yield skipped
+                volume = self._find_volume(path)
+            except UnusableVolume as problem:
+                yield problem
             else:
-                alone += found is None
-                if found:
-                    yield found
-        if alone:
-            log.info("left alone: %d files of no wanted acquisition", alone)
+                n_unused += volume is None
+                if volume:
+                    yield volume
+        if n_unused:
+            log.info("not used: %d files of other acquisitions", n_unused)
 
-    def read(self, found: FoundVolume) -> Scan:
-        """Reads one file, slice by slice.
+    def read(self, volume: FoundVolume) -> Scan:
+        """Return the scan of one file, read slice by slice.
 
         Raises:
-            Skipped: damaged, undersampled, NaN, or nobody knows how large its pixels are.
+            UnusableVolume: damaged, undersampled, NaN, or of unknown pixel size.
         """
-        (path,) = found.paths
+        (path,) = volume.paths
         raw = open_raw(path, self.voxel_mm)
         combine, origin = COIL_MODES[self.coils]
         return Scan(
@@ -119,21 +123,22 @@ class FastmriSource:
         )
 
     def _find_volume(self, path: Path) -> FoundVolume | None:
-        said = _read_labels(path)
-        fitting = (
-            name
-            for name, words in self.acquisitions.items()
-            if said["acquisition"] in _as_list(words)
+        """Return the volume of a file; None if its contrast isn't wanted."""
+        labels = _read_labels(path)
+        matches = (
+            contrast
+            for contrast, names in self.acquisitions.items()
+            if labels["acquisition"] in _as_list(names)
         )
-        contrast = next(fitting, None)
+        contrast = next(matches, None)
         if contrast is None or contrast not in (self.contrasts or self.acquisitions):
             return None
-        site = f"fastMRI-{said['scanner']}" if self.split_by == "scanner" else ""
-        return FoundVolume(said["patient_id"], contrast, (path,), site, scan=path.stem)
+        site = f"fastMRI-{labels['scanner']}" if self.split_by == "scanner" else ""
+        return FoundVolume(labels["patient_id"], contrast, (path,), site, scan=path.stem)
 
 
 def _fill_volume(slices: Iterator[Tensor], count: int) -> NDArray[Any]:
-    """Gives the slices in one array, without holding them twice."""
+    """Return the slices as one array, (slices, …), without holding them in memory twice."""
     first = next(slices)
     volume = torch.empty((count, *first.shape), dtype=first.dtype)
     for place, image in zip(volume, chain([first], slices), strict=True):
@@ -142,19 +147,20 @@ def _fill_volume(slices: Iterator[Tensor], count: int) -> NDArray[Any]:
 
 
 def _read_labels(path: Path) -> dict[str, str]:
-    """Gives acquisition, scanner and patient: from the attributes, else from the file's name."""
+    """Return acquisition, scanner and patient from the attributes, else from the file's name."""
     name = _NAME.fullmatch(path.stem)
-    said = {"acquisition": "", "scanner": "other", "patient_id": path.stem}
-    said |= name.groupdict() if name else {}
+    labels = {"acquisition": "", "scanner": "other", "patient_id": path.stem}
+    labels |= name.groupdict() if name else {}
     try:
         attributes = read_attributes(path)
     except DataLayoutError as error:
         raise UnusableVolume(str(error)) from None
-    for key in said.keys() & attributes.keys() - {"scanner"}:
-        said[key] = str(attributes[key]) or said[key]
-    return said
+    # the scanner is a number in the file's name only
+    for key in labels.keys() & attributes.keys() - {"scanner"}:
+        labels[key] = str(attributes[key]) or labels[key]
+    return labels
 
 
-def _as_list(words: Sequence[str] | str) -> Sequence[str]:
-    """Gives a list also where only one word was typed."""
-    return [words] if isinstance(words, str) else words
+def _as_list(names: Sequence[str] | str) -> Sequence[str]:
+    """Return a list, also if only one name was given."""
+    return [names] if isinstance(names, str) else names

@@ -1,41 +1,34 @@
-"""Which slices show enough of the patient to be worth keeping."""
+"""The choice of slices that show enough of the patient."""
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from flmrcm.data.source import FOREGROUND_LEVEL
+from flmrcm.data.targets import compute_foreground_shares
 from flmrcm.prepare.scan import Scan, UnusableVolume
 
 
-def find_foreground(magnitude: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tells which voxels lie above a tenth of their volume's maximum, as `sites.X.foreground`."""
-    return magnitude > FOREGROUND_LEVEL * magnitude.max()
-
-
 def trim_empty_ends(scan: Scan, least: float) -> tuple[Scan, range]:
-    """Gives the scan without its empty ends, and which of its slices stayed.
+    """Return the scan without the empty slices at its ends, and the range of the other slices.
 
-    An empty slice between full ones stays: `voxel_mm` holds for neighbours only.
+    An empty slice between others stays, because `voxel_mm` is the distance between neighbours.
 
     Args:
-        scan: (slice, …, height, width).
-        least: share of foreground pixels that the first and the last kept slice reach, in [0, 1].
+        scan: image (slices, …, rows, columns).
+        least: fraction of foreground pixels that the first and the last slice must have, in [0, 1].
 
     Raises:
-        Skipped: no slice has as much.
+        UnusableVolume: no slice has so much foreground.
     """
-    shares = find_foreground(scan.magnitude).mean((1, 2))
-    kept = find_kept_range(shares.tolist(), least)
-    if not kept:
+    shares = compute_foreground_shares(scan.magnitude)
+    slices = find_kept_range(shares.tolist(), least)
+    if not slices:
         raise UnusableVolume(
-            f"no slice reaches foreground={least:g}; the best has {shares.max():.3g}"
+            f"no slice has a foreground of {least:g} or more, the largest is {shares.max():.3g}; "
+            "lower foreground"
         )
-    return scan.with_image(scan.image[kept.start : kept.stop]), kept
+    return scan.with_image(scan.image[slices.start : slices.stop]), slices
 
 
 def find_kept_range(shares: Sequence[float], least: float) -> range:
-    """Gives the range from the first to the last share that's at least `least`."""
+    """Return the range from the first to the last slice whose share is at least `least`."""
     enough = [index for index, share in enumerate(shares) if share >= least]
     return range(enough[0], enough[-1] + 1) if enough else range(0)

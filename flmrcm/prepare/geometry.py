@@ -1,4 +1,4 @@
-"""In-plane geometry, always in image space: square pixels first, then one matrix for all."""
+"""In-plane geometry, always in image space: first square pixels, then one matrix for all."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,24 +9,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from flmrcm.prepare.foreground import find_foreground
+from flmrcm.data.targets import find_foreground
 from flmrcm.prepare.scan import Scan
 
 _SQUARE_TOLERANCE = 0.01
-"""Sides that differ by a smaller share than this count as equal."""
+"""Pixels whose sides differ by less than this fraction count as square."""
 
 MatrixSize = tuple[int, int]
+"""Number of rows and of columns."""
 
 
 def resample_to_square(scan: Scan, pixel_mm: float | None = None) -> Scan:
-    """Resamples in-plane, bicubic with antialiasing, where pixels aren't as asked.
+    """Return the scan with square pixels, by bicubic interpolation with antialiasing.
 
     Args:
-        scan: (…, height, width).
-        pixel_mm: side of a pixel; None takes the finer side, and leaves square pixels alone.
+        scan: image (…, rows, columns).
+        pixel_mm: side of a pixel, mm; None uses the finer side, and doesn't change square pixels.
 
     Returns:
-        The scan; `voxel_mm` follows from the whole numbers of rows and columns that fit best.
+        The scan. Rows and columns are whole numbers, so `voxel_mm` may differ a little from
+        `pixel_mm`: the field of view stays the same.
     """
     thickness, row_mm, column_mm = scan.voxel_mm
     if pixel_mm is None and abs(row_mm / column_mm - 1) <= _SQUARE_TOLERANCE:
@@ -41,60 +43,69 @@ def resample_to_square(scan: Scan, pixel_mm: float | None = None) -> Scan:
 
 
 def resample(image: NDArray[Any], size: MatrixSize) -> NDArray[Any]:
-    """Gives an image of another matrix over the same field of view.
+    """Return an image with another matrix over the same field of view.
 
     Args:
-        image: (slice, height, width) or (slice, coil, height, width); real ones are magnitudes,
-            so bicubic overshoot below 0 is cut off.
-        size: rows and columns.
+        image: (slices, rows, columns) or (slices, coils, rows, columns); real images are
+            magnitudes, at least 0.
+        size: new number of rows and of columns.
     """
     if np.iscomplexobj(image):
-        coded = torch.from_numpy(np.ascontiguousarray(image))
+        source = torch.from_numpy(np.ascontiguousarray(image))
         return torch.complex(
-            _resize_bicubic(coded.real, size), _resize_bicubic(coded.imag, size)
+            _resize_bicubic(source.real, size), _resize_bicubic(source.imag, size)
         ).numpy()
+    # bicubic interpolation overshoots at edges, but a magnitude is never negative
     return _resize_bicubic(torch.from_numpy(np.ascontiguousarray(image)), size).clamp(min=0).numpy()
 
 
 def _resize_bicubic(image: Tensor, size: MatrixSize) -> Tensor:
     flat = image.reshape(-1, 1, *image.shape[-2:]).float()
-    wanted = F.interpolate(flat, size, mode="bicubic", antialias=True)
-    return wanted.reshape(*image.shape[:-2], *size)
+    resized = F.interpolate(flat, size, mode="bicubic", antialias=True)
+    return resized.reshape(*image.shape[:-2], *size)
 
 
 def fit_matrix(scan: Scan, size: MatrixSize | None) -> tuple[Scan, float]:
-    """Crops and pads with zeros around the centre, and tells what share of the foreground it cost.
-
-    The centre pixel `n // 2` stays the centre pixel, so phases of k-space keep their meaning.
+    """Return the scan cropped or zero-padded around its centre, and the lost share of foreground.
 
     Args:
-        scan: (…, height, width).
-        size: rows and columns; None leaves the scan as it is.
+        scan: image (…, rows, columns).
+        size: new number of rows and of columns; None changes nothing.
+
+    Returns:
+        The scan, and the fraction of its foreground pixels that was cut off, in [0, 1].
     """
     if size is None or scan.image.shape[-2:] == size:
         return scan, 0.0
     fitted = scan.with_image(crop_or_pad(scan.image, size))
     if all(new >= old for new, old in zip(size, scan.image.shape[-2:], strict=True)):
         return fitted, 0.0
-    shown = find_foreground(scan.magnitude)
-    return fitted, 1 - float(crop_or_pad(shown, size).sum() / shown.sum())
+    foreground = find_foreground(scan.magnitude)
+    return fitted, 1 - float(crop_or_pad(foreground, size).sum() / foreground.sum())
 
 
 def crop_or_pad(image: NDArray[Any], size: MatrixSize) -> NDArray[Any]:
-    """Gives the last two axes cropped or zero-padded to `size`, centre on centre."""
+    """Return an image, (…, rows, columns), cropped or zero-padded to a size.
+
+    Pixel `n // 2`, the centre of the Fourier transform, stays pixel `n // 2`.
+
+    Args:
+        image: (…, rows, columns).
+        size: new number of rows and of columns.
+    """
     height, width = image.shape[-2:]
     result = np.zeros((*image.shape[:-2], *size), image.dtype)
-    (from_rows, to_rows), (from_columns, to_columns) = (
+    (old_rows, new_rows), (old_columns, new_columns) = (
         _find_overlap(height, size[0]),
         _find_overlap(width, size[1]),
     )
-    result[..., to_rows, to_columns] = image[..., from_rows, from_columns]
+    result[..., new_rows, new_columns] = image[..., old_rows, old_columns]
     return result
 
 
 def _find_overlap(old: int, new: int) -> tuple[slice, slice]:
-    """Where `min(old, new)` pixels come from and go to."""
+    """Return the part that two centred axes share: its slice of the old and of the new axis."""
     shift = new // 2 - old // 2
     length = min(old, new)
-    source, goal = max(0, -shift), max(0, shift)
-    return slice(source, source + length), slice(goal, goal + length)
+    old_start, new_start = max(0, -shift), max(0, shift)
+    return slice(old_start, old_start + length), slice(new_start, new_start + length)

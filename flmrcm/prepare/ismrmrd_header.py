@@ -1,4 +1,4 @@
-"""The few numbers of an ISMRMRD header that say how large a pixel is, and how it was measured."""
+"""The few numbers of an ISMRMRD header that are used: fields of view and scan parameters."""
 
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
@@ -11,18 +11,18 @@ _NUMBERS = {
     "inversion_time_ms": "{*}sequenceParameters/{*}TI",
     "flip_angle_deg": "{*}sequenceParameters/{*}flipAngle_deg",
 }
-"""All that may be written of a header: no name, no date, no institution."""
+"""Attribute → path in the header. Nothing else of it is written: no name, date or institution."""
 
 
 @dataclass(frozen=True)
 class IsmrmrdHeader:
-    """What is used of a header.
+    """The numbers of a header that are used.
 
     Attributes:
-        encoded_mm: field of view that was encoded, along readout and phase, oversampling included.
-        recon_mm: field of view that is meant to be seen, along readout and phase.
-        slice_mm: thickness of a slice.
-        attributes: numbers of the protocol.
+        encoded_mm: encoded field of view along readout and phase, mm, with oversampling.
+        recon_mm: field of view of the final image along readout and phase, mm.
+        slice_mm: thickness of a slice, mm.
+        attributes: scan parameters.
     """
 
     encoded_mm: tuple[float, float]
@@ -32,22 +32,24 @@ class IsmrmrdHeader:
 
 
 def parse_header(xml: str | bytes) -> IsmrmrdHeader:
-    """Reads an ISMRMRD header (Inati et al. 2017, doi:10.1002/mrm.26089), as fastMRI's files hold.
+    """Return the numbers of an ISMRMRD header (Inati et al. 2017, doi:10.1002/mrm.26089).
 
     Raises:
-        ValueError: no XML, or a field of view is missing or not above 0.
+        ValueError: it is no XML, or a field of view is missing or not above 0.
     """
     try:
-        root = ElementTree.fromstring(xml)  # noqa: S314  expat itself stops what would blow up
+        # expat itself refuses the entity expansions that would fill the memory
+        root = ElementTree.fromstring(xml)  # noqa: S314
     except ElementTree.ParseError as error:
         raise ValueError(f"no XML: {error}") from None
-    encoded, shown = (_read_fov(root, name) for name in ("encodedSpace", "reconSpace"))
+    encoded, recon = (_read_fov(root, name) for name in ("encodedSpace", "reconSpace"))
     attributes = {name: _read_number(root, path) for name, path in _NUMBERS.items()}
     known = {name: value for name, value in attributes.items() if value is not None}
-    return IsmrmrdHeader(encoded[:2], shown[:2], shown[2], known)
+    return IsmrmrdHeader(encoded[:2], recon[:2], recon[2], known)
 
 
 def _read_fov(root: ElementTree.Element, space: str) -> tuple[float, float, float]:
+    """Return a field of view along readout, phase and slice, mm."""
     path = f"{_SPACE}{space}/{{*}}fieldOfView_mm/{{*}}"
     x, y, z = (_read_number(root, f"{path}{axis}") for axis in "xyz")
     if x is None or y is None or z is None or min(x, y, z) <= 0:

@@ -1,4 +1,4 @@
-"""IXI as downloaded: `IXI002-Guys-0828-T1.nii.gz`, id, hospital, number, contrast."""
+"""IXI as it is downloaded: `IXI002-Guys-0828-T1.nii.gz` is id, hospital, number, contrast."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ _NAME = re.compile(r"(?P<subject>IXI\d+)-(?P<hospital>[A-Za-z]+)-\d+-(?P<contras
 class IxiSource:
     """The three hospitals as one site, or as three.
 
-    T1 was stored sagittally, T2 and PD axially, and they aren't registered to each other: slices
-    of one subject's contrasts don't correspond. Diffusion files are left alone.
+    T1 is stored in sagittal, T2 and PD in axial slices, and they aren't registered: slices of a
+    subject's contrasts don't correspond. Diffusion files aren't used.
 
     Args:
-        input: the folder the archives were unpacked into, each in its own folder or not.
+        input: folder that holds the unpacked archives, in folders of their own or not.
         contrasts: some of T1, T2, PD, MRA.
-        plane: axial | coronal | sagittal.
-        split_by: none | hospital: IXI-Guys, IXI-HH and IXI-IOP.
+        plane: axial | coronal | sagittal: plane of the slices.
+        split_by: none | hospital: with `hospital`, IXI-Guys, IXI-HH and IXI-IOP are sites.
 
     Raises:
-        ConfigErrors: an unknown contrast, plane or way to split.
+        ConfigErrors: an unknown contrast, plane or `split_by`.
     """
 
     input: str
@@ -46,23 +46,24 @@ class IxiSource:
             raise ConfigErrors(problems)
 
     def find(self) -> Iterator[FoundVolume | UnusableVolume]:
-        """Gives the wanted contrasts of every subject, sorted by path.
+        """Yield the wanted contrasts of every subject, sorted by path.
 
         Raises:
             DataLayoutError: no such folder, or no IXI file of a wanted contrast in it.
         """
         _, files = list_files(self.input, (".nii", ".nii.gz"))
-        named = [(file, name) for file in files if (name := _NAME.fullmatch(file.name))]
-        wanted = [(file, name) for file, name in named if name["contrast"] in self.contrasts]
+        matches = [(file, name) for file in files if (name := _NAME.fullmatch(file.name))]
+        wanted = [(file, name) for file, name in matches if name["contrast"] in self.contrasts]
         if not wanted:
             raise DataLayoutError(
                 f"input={self.input}: no file is named like "
-                f"IXI002-Guys-0828-{self.contrasts[0]}.nii.gz."
+                f"IXI002-Guys-0828-{self.contrasts[0]}.nii.gz; give the folder of the archives, or "
+                "other contrasts."
             )
         for file, name in wanted:
             site = f"IXI-{name['hospital']}" if self.split_by == "hospital" else ""
             yield FoundVolume(name["subject"], name["contrast"], (file,), site)
 
-    def read(self, found: FoundVolume) -> Scan:
+    def read(self, volume: FoundVolume) -> Scan:
         """See `VolumeSource`."""
-        return read_nifti(found.paths[0], self.plane)
+        return read_nifti(volume.paths[0], self.plane)

@@ -1,4 +1,4 @@
-"""`manifest.json`: what was made, by which arguments and versions, and what was left out."""
+"""`manifest.json`: the prepared volumes, the arguments and versions, and what was left out."""
 
 import json
 import platform
@@ -21,14 +21,14 @@ def build_manifest(
     skipped: Sequence[Mapping[str, str]],
     unused: int,
 ) -> dict[str, Any]:
-    """Gives the manifest's content; the same folder gives the same bytes, so it holds no date.
+    """Return the content of the manifest. It holds no date: equal folders give equal bytes.
 
     Args:
-        arguments: those that every call into this folder shares; no path, no subject.
-        rows: of the journal, every volume that's there.
+        arguments: the arguments that every call into this folder shares; no path, no subject.
+        rows: rows of the journal, one for every volume in the folder.
         splits: patient id → split.
-        skipped: volume and reason of those that couldn't be prepared.
-        unused: files that were found and belong to no volume.
+        skipped: volume and reason of each that couldn't be prepared.
+        unused: number of files that belong to no volume.
     """
     volumes = sorted(rows, key=lambda row: str(row["volume"]))
     dropped: Counter[str] = Counter()
@@ -51,5 +51,5 @@ def build_manifest(
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Writes `manifest.json`, whole or not at all."""
+    """Write `manifest.json`, complete or not at all."""
     write_atomically(folder / "manifest.json", f"{json.dumps(content, indent=2, sort_keys=True)}\n")

@@ -1,4 +1,4 @@
-"""Any tree of NIfTI files, BIDS names too."""
+"""Any folder of NIfTI files, for example with BIDS names."""
 
 import logging
 import re
@@ -18,19 +18,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NiftiSource:
-    """Files whose names tell subject and contrast.
+    """Files whose names hold subject and contrast.
 
     Args:
         input: a folder, a file, or a pattern with `*` and `**`.
-        subject_pattern: regular expression, looked for in the path below the fixed part of
-            `input`; its first group, or all of it, is the subject.
-        contrast_patterns: contrast → regular expression, looked for in the file's name; the first
-            that fits is the file's contrast, and files that fit none are left alone.
-        contrasts: some of them; None takes all.
-        scan_pattern: what it finds tells several scans of one subject and contrast apart.
-        plane: axial | coronal | sagittal.
-        frame: which one of a 4-D file, from 0.
-        orientation: where the axes lead to, for files whose header doesn't say.
+        subject_pattern: regular expression that is searched in the path below `input`, from the
+            first wildcard on; its first group, or else the whole match, is the subject.
+        contrast_patterns: contrast → regular expression that is searched in the file's name; the
+            first match gives the contrast, and files without match aren't used.
+        contrasts: the contrasts to use; None uses all.
+        scan_pattern: regular expression whose matches name a scan, if a subject has several scans
+            of one contrast.
+        plane: axial | coronal | sagittal: plane of the slices.
+        frame: number of the frame to use of a 4-D file, from 0.
+        orientation: directions of the axes, such as `RAS`, for files without them.
 
     Raises:
         ConfigErrors: a pattern that isn't a regular expression, an unknown contrast or plane.
@@ -47,9 +48,10 @@ class NiftiSource:
 
     def __post_init__(self) -> None:
         problems = check_choice("plane", self.plane, tuple(PLANES))
-        named = {f"contrast_patterns.{name}": p for name, p in self.contrast_patterns.items()}
-        named |= {"subject_pattern": self.subject_pattern, "scan_pattern": self.scan_pattern or ""}
-        for key, pattern in named.items():
+        patterns = {f"contrast_patterns.{name}": p for name, p in self.contrast_patterns.items()}
+        patterns["subject_pattern"] = self.subject_pattern
+        patterns["scan_pattern"] = self.scan_pattern or ""
+        for key, pattern in patterns.items():
             try:
                 re.compile(pattern)
             except re.error as error:
@@ -57,12 +59,14 @@ class NiftiSource:
         problems += find_contrast_problems(self.contrasts, self.contrast_patterns)
         letters = sorted(self.orientation or "RAS")
         if [sum(letter in pair for letter in letters) for pair in ("RL", "AP", "SI")] != [1, 1, 1]:
-            problems.append(f"orientation={self.orientation}: three letters such as RAS or LPI.")
+            problems.append(
+                f"orientation={self.orientation}: give three letters such as RAS or LPI."
+            )
         if problems:
             raise ConfigErrors(problems)
 
     def find(self) -> Iterator[FoundVolume | UnusableVolume]:
-        """Gives every file of a wanted contrast, sorted by path.
+        """Yield every file of a wanted contrast, sorted by path.
 
         Raises:
             DataLayoutError: no such folder, no NIfTI file, or none of a wanted contrast.
@@ -73,27 +77,28 @@ class NiftiSource:
         ]
         if not wanted:
             raise DataLayoutError(
-                f"input={self.input}: none of {len(files)} NIfTI files is named like "
-                f"{', '.join(self._contrasts)}; '{files[0].name}' is one. Say how by "
+                f"input={self.input}: none of {len(files)} NIfTI files has a name that matches "
+                f"{', '.join(self._contrasts)}; one name is '{files[0].name}'. Give "
                 "contrast_patterns={T1: 'REGEX'}."
             )
         if len(wanted) < len(files):
-            log.info("%d of %d NIfTI files are of no wanted contrast; left alone",
+            log.info("not used: %d of %d NIfTI files are of no wanted contrast",
                      len(files) - len(wanted), len(files))  # fmt: skip
         for file, contrast in wanted:
             yield self._find_volume(file, file.relative_to(root).as_posix(), contrast)
 
-    def read(self, found: FoundVolume) -> Scan:
+    def read(self, volume: FoundVolume) -> Scan:
         """See `VolumeSource`."""
-        return read_nifti(found.paths[0], self.plane, self.frame, self.orientation)
+        return read_nifti(volume.paths[0], self.plane, self.frame, self.orientation)
 
     def _find_volume(self, file: Path, below: str, contrast: str) -> FoundVolume | UnusableVolume:
         subject = re.search(self.subject_pattern, below)
         if not subject:
             return UnusableVolume(
-                f"{file}: names no subject; subject_pattern={self.subject_pattern}"
+                f"{file}: names no subject; change subject_pattern={self.subject_pattern}"
             )
         scans = re.finditer(self.scan_pattern, below) if self.scan_pattern else ()
+        # BIDS repeats the session in folder and file: each name once
         scan = "_".join(dict.fromkeys(match[0] for match in scans))
         return FoundVolume(subject[1 if subject.re.groups else 0], contrast, (file,), scan=scan)
 
@@ -102,5 +107,6 @@ class NiftiSource:
         return list(self.contrast_patterns) if self.contrasts is None else self.contrasts
 
     def _match_contrast(self, file: Path) -> str:
-        fits = (name for name, p in self.contrast_patterns.items() if re.search(p, file.name))
-        return next(fits, "")
+        """Return the first contrast whose pattern matches, or an empty text."""
+        matches = (name for name, p in self.contrast_patterns.items() if re.search(p, file.name))
+        return next(matches, "")

@@ -16,33 +16,34 @@ from flmrcm.prepare.orientation import reorient
 from flmrcm.prepare.scan import Scan, UnusableVolume
 
 _MAX_GZIP_RATIO = 1032
-"""No zipped file holds more bytes for each of its own."""
+"""Largest number of bytes that gzip can store in one byte."""
 
 
 def read_nifti(
     path: Path, plane: str = "axial", frame: int | None = None, orientation: str | None = None
 ) -> Scan:
-    """Gives a file's volume, its scale factors applied; a damaged file raises nibabel's errors.
+    """Return the volume of a file after its scale factors; other damage raises nibabel's errors.
 
     Args:
-        path: `.nii` or `.nii.gz`.
-        plane: axial | coronal | sagittal.
-        frame: which one of a 4-D file, from 0.
-        orientation: where the axes lead to, such as `LAS`, for files whose header doesn't say.
+        path: a file `.nii` or `.nii.gz`.
+        plane: axial | coronal | sagittal: plane of the slices.
+        frame: number of the frame to use of a 4-D file, from 0.
+        orientation: directions of the axes, such as `LAS`, for files without them.
 
     Raises:
-        Skipped: not three axes, colours, no orientation, or a singular affine.
+        UnusableVolume: truncated, not three axes, colours, no orientation, or a singular affine.
     """
     kind = type(nibabel.load(path))
     if not issubclass(kind, Nifti1Image):
         raise UnusableVolume(f"is {kind.__name__}, not NIfTI")
-    zipped = path.suffix.lower() == ".gz"
-    with gzip.open(path) if zipped else path.open("rb") as stream:
+    compressed = path.suffix.lower() == ".gz"
+    # nibabel gets an open stream, which is then read to its end: only there gzip has its checksum
+    with gzip.open(path) if compressed else path.open("rb") as stream:
         holder = FileHolder(fileobj=stream)
         image = kind.from_file_map({"header": holder, "image": holder}, mmap=False)
-        _refuse_damaged(image, path.stat().st_size * (_MAX_GZIP_RATIO if zipped else 1))
+        _check_size(image, path.stat().st_size * (_MAX_GZIP_RATIO if compressed else 1))
         array = _read_values(image, frame)
-        while stream.read(1 << 20):  # a zipped file's checksum is at its end
+        while stream.read(1 << 20):
             pass
     oriented = reorient(array, _read_affine(image, orientation), plane)
     return Scan(
@@ -55,47 +56,48 @@ def read_nifti(
     )
 
 
-def _refuse_damaged(image: Nifti1Image, most: int) -> None:
-    """A damaged header may promise more voxels than there's memory for."""
-    promised = prod(image.shape) * np.dtype(image.get_data_dtype()).itemsize
-    if min(image.shape) < 1 or promised > most:
+def _check_size(image: Nifti1Image, most: int) -> None:
+    """A damaged header may declare more voxels than fit into memory."""
+    declared = prod(image.shape) * np.dtype(image.get_data_dtype()).itemsize
+    if min(image.shape) < 1 or declared > most:
         raise UnusableVolume(
-            f"is truncated or damaged: its header promises the shape {image.shape}"
+            f"is truncated or damaged: its header declares the shape {image.shape}"
         )
 
 
 def _read_values(image: Nifti1Image, frame: int | None) -> NDArray[Any]:
-    """Three axes, float32 or complex64."""
-    kind: np.dtype[Any] = np.dtype(image.get_data_dtype())
-    if kind.fields:
-        raise UnusableVolume("holds colours, not one value a voxel")
-    shape, wanted = image.shape, np.complex64 if kind.kind == "c" else np.float32
-    more = [n for n in shape[3:] if n > 1]
-    if len(shape) < 3 or len(more) > 1 or 1 in shape[:3]:
+    """Return one frame with three axes in the order of the file, float32 or complex64."""
+    stored: np.dtype[Any] = np.dtype(image.get_data_dtype())
+    if stored.fields:
+        raise UnusableVolume("holds colours, not one value per voxel")
+    shape, dtype = image.shape, np.complex64 if stored.kind == "c" else np.float32
+    frames = [n for n in shape[3:] if n > 1]
+    if len(shape) < 3 or len(frames) > 1 or 1 in shape[:3]:
         raise UnusableVolume(f"has the shape {shape}; a volume has three axes")
-    if not more:
-        return np.asarray(image.dataobj, dtype=wanted).reshape(shape[:3])
-    if frame is None or not 0 <= frame < more[0]:
+    if not frames:
+        return np.asarray(image.dataobj, dtype=dtype).reshape(shape[:3])
+    if frame is None or not 0 <= frame < frames[0]:
         raise UnusableVolume(
-            f"holds {more[0]} frames; choose one with frame=0 to frame={more[0] - 1}"
+            f"holds {frames[0]} frames; choose one with frame=0 to frame={frames[0] - 1}"
         )
     index = tuple(frame if n > 1 else 0 for n in shape[3:])
-    return np.asarray(image.dataobj[(..., *index)], dtype=wanted)
+    return np.asarray(image.dataobj[(..., *index)], dtype=dtype)
 
 
 def _read_affine(image: Nifti1Image, orientation: str | None) -> NDArray[np.float64]:
+    """Return the matrix, (4, 4), from indices to mm in RAS+ coordinates."""
     header = image.header
     if int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0:
         return np.asarray(image.affine, np.float64)
     if orientation is None:
         raise UnusableVolume(
-            "its header doesn't say where the axes lead to (neither sform nor qform); if you "
-            "know, give orientation=LAS or the like"
+            "its header holds no directions of the axes (neither sform nor qform); if you know "
+            "them, give orientation=LAS or similar"
         )
     affine = np.eye(4)
     # a row of the affine is a direction in the patient, a column an axis of the array
-    turn = axcodes2ornt(tuple(orientation.upper()))
+    directions = axcodes2ornt(tuple(orientation.upper()))
     affine[:3, :3] = 0
-    for axis, (direction, sign) in enumerate(turn):
+    for axis, (direction, sign) in enumerate(directions):
         affine[int(direction), axis] = sign * float(header.get_zooms()[axis])
     return affine

@@ -1,4 +1,4 @@
-"""From a stored array and its affine to slices that lie as every other volume's do."""
+"""From a stored array and its affine to slices in the same orientation for all volumes."""
 
 from typing import NamedTuple
 
@@ -13,20 +13,21 @@ from nibabel.orientations import (
 )
 from numpy.typing import NDArray
 
-from flmrcm.prepare.scan import CANONICAL_ORIENTATION, UnusableVolume
+from flmrcm.data.provenance import CANONICAL_ORIENTATION
+from flmrcm.prepare.scan import UnusableVolume
 
 PLANES = {"axial": CANONICAL_ORIENTATION, "coronal": "PIL", "sagittal": "LIP"}
-"""Where slices, rows and columns lead to, for each plane a volume may be sliced in."""
+"""Plane → directions in which slices, rows and columns are numbered."""
 
 
 class OrientedArray(NamedTuple):
-    """A reoriented array.
+    """An array in its new orientation.
 
     Attributes:
-        image: (slice, height, width), a view where that's possible.
-        voxel_mm: spacing of slices, rows and columns.
-        orientation: where slices, rows and columns lead to now, such as `SPL`.
-        native_orientation: where the stored axes led to, such as `RAS`.
+        image: (slices, rows, columns), a view of the original if possible.
+        voxel_mm: spacing of slices, rows and columns in mm.
+        orientation: new directions of slices, rows and columns, such as `SPL`.
+        native_orientation: directions of the stored axes, such as `RAS`.
     """
 
     image: NDArray[np.generic]
@@ -38,22 +39,25 @@ class OrientedArray(NamedTuple):
 def reorient(
     array: NDArray[np.generic], affine: NDArray[np.floating], plane: str = "axial"
 ) -> OrientedArray:
-    """Permutes and flips axes only: no value changes, an oblique scan stays oblique.
+    """Return the array with its axes permuted and flipped; no value changes.
+
+    An oblique scan stays oblique, its slices are nearest to the plane.
 
     Args:
         array: three axes in any order.
-        affine: (4, 4), from indices to millimetres; x leads to the right, y to the front, z up
-            (RAS+, as NIfTI; DICOM's patient coordinates have x and y negated).
-        plane: axial | coronal | sagittal; the nearest one where the scan is oblique.
+        affine: (4, 4), from indices to mm, with x to the right, y to the front and z upwards (RAS+,
+            as in NIfTI; in the patient coordinates of DICOM, x and y have the opposite sign).
+        plane: axial | coronal | sagittal: plane of the slices.
 
     Raises:
-        Skipped: the affine can't be inverted.
+        UnusableVolume: the affine can't be inverted.
     """
     matrix = np.asarray(affine, np.float64)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(_compute_directions(matrix))) < 1e-3:
-        raise UnusableVolume("its affine can't be inverted, so nobody knows where its axes lead to")
-    native, wanted = io_orientation(matrix), axcodes2ornt(PLANES[plane])
-    change = ornt_transform(native, wanted)
+        raise UnusableVolume(
+            "its affine can't be inverted, so the directions of its axes are unknown"
+        )
+    change = ornt_transform(io_orientation(matrix), axcodes2ornt(PLANES[plane]))
     order = np.argsort(change[:, 0])
     sizes = [float(size) for size in voxel_sizes(matrix)[order]]
     image = apply_orientation(array, change)
@@ -62,7 +66,7 @@ def reorient(
 
 
 def _compute_directions(affine: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Unit vectors along the axes, so that the test doesn't depend on the voxels' size."""
+    """Return unit vectors along the axes, (3, 3), so that the size of voxels plays no role."""
     columns = affine[:3, :3]
     lengths = np.linalg.norm(columns, axis=0)
     return columns / np.where(lengths > 0, lengths, 1)

@@ -1,4 +1,4 @@
-"""The folder prepared into: whose it is, what is done in it, and one writer at a time."""
+"""The output folder of a preparation: its arguments, its finished volumes, one writer at a time."""
 
 import fcntl
 import json
@@ -14,27 +14,30 @@ from flmrcm.prepare.pseudonyms import draw_salt, parse_patient_id
 from flmrcm.prepare.splits import format_splits, parse_splits, refuse_crossing
 
 STATE_FOLDER = ".prepare"
-"""Below the output: salt, arguments, journal, lock. Only its owner should read it."""
+"""Folder inside the output with salt, arguments, journal and lock; only its owner may read it."""
 
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """What a preparation leaves behind, so that the next call does only what is missing.
+    """The output of a preparation; a later call adds only what is missing.
 
-    A volume is done when its file is there under its own name and the journal tells its size.
+    A volume is finished if its file exists and has the size that the journal gives.
 
     Args:
-        path: the folder; nothing is made before `held`.
+        path: the folder; it is created by `lock`.
     """
 
     path: Path
 
     @contextmanager
     def lock(self, arguments: Mapping[str, Any]) -> Generator[None]:
-        """Keeps the folder for one writer, and sweeps half-written files of a killed one away.
+        """Reserve the folder for this process, and delete half-written files of a killed one.
+
+        Args:
+            arguments: see `check`.
 
         Raises:
-            DataLayoutError: another process is writing, or `check` refuses.
+            DataLayoutError: another process is preparing into the folder; see also `check`.
         """
         self.check(arguments)
         self._state.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,9 @@ class OutputFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DataLayoutError(f"{self.path}: another process is preparing here.") from None
+                raise DataLayoutError(
+                    f"{self.path}: another process is preparing into this folder; wait for it."
+                ) from None
             if not self._arguments.exists():
                 write_atomically(self._arguments, _format_json(arguments))
             for half_written in self.path.rglob(".*.h5.*"):
@@ -51,21 +56,21 @@ class OutputFolder:
             yield
 
     def check(self, arguments: Mapping[str, Any]) -> None:
-        """Looks whether one may write here.
+        """Raise an error if this folder isn't free for a preparation with these arguments.
 
         Args:
-            arguments: what must be the same in every call that adds to the folder.
+            arguments: the arguments that must be equal in every call that adds to the folder.
 
         Raises:
-            DataLayoutError: a file; a folder of something else; other arguments than before.
+            DataLayoutError: it is a file, holds something else, or was begun with other arguments.
         """
         if self.path.exists() and not self.path.is_dir():
             raise DataLayoutError(f"output={self.path}: is a file; give a folder.")
         if not self._arguments.exists():
-            inside = [] if not self.path.exists() else [*self.path.iterdir()]
-            if any(item != self._state for item in inside):
+            content = [] if not self.path.exists() else [*self.path.iterdir()]
+            if any(item != self._state for item in content):
                 raise DataLayoutError(
-                    f"output={self.path}: isn't empty, and nothing was prepared there before; "
+                    f"output={self.path}: isn't empty, and no preparation was begun there; "
                     "give a new folder."
                 )
             return
@@ -73,7 +78,7 @@ class OutputFolder:
         changed = [
             f"{key} was {before.get(key)!r}, now {now.get(key)!r}"
             for key in sorted({*before, *now})
-            # as text: of patterns, the first that fits counts, so their order matters
+            # as text: the first pattern that matches counts, so their order matters
             if json.dumps(before.get(key)) != json.dumps(now.get(key))
         ]
         if changed:
@@ -82,31 +87,37 @@ class OutputFolder:
                 "give a new folder, or the same arguments."
             )
 
-    def salt(self, given: str | None = None) -> str:
-        """Gives the salt kept here, else the one given, else a new one; doesn't keep it.
+    def choose_salt(self, salt: str | None = None) -> str:
+        """Return the salt of this folder, else the one of the config, else a new one.
+
+        Nothing is written; see `write_splits`.
+
+        Args:
+            salt: the salt of the config; None if it has none.
 
         Raises:
-            DataLayoutError: another one is kept than is given.
+            DataLayoutError: the folder has another salt than the config.
         """
-        kept = self._salt.read_text().strip() if self._salt.exists() else None
-        if given and kept and given != kept:
+        stored = self._salt.read_text().strip() if self._salt.exists() else None
+        if salt and stored and salt != stored:
             raise DataLayoutError(
-                f"output={self.path}: holds names made with another salt; leave salt away."
+                f"output={self.path}: the names in it were made with another salt; leave out salt=…"
             )
-        return kept or given or draw_salt()
+        return stored or salt or draw_salt()
 
     def write_splits(self, salt: str, splits: Mapping[str, str]) -> None:
-        """Writes salt and `splits.csv`, before anything is named by them."""
+        """Write the salt and `splits.csv`."""
+        # before any volume: an interrupted preparation must continue with the same names
         if not self._salt.exists():
             write_atomically(self._salt, f"{salt}\n")
             self._salt.chmod(0o600)
         write_atomically(self.path / "splits.csv", format_splits(splits))
 
     def read_splits(self) -> dict[str, str]:
-        """Gives patient id → split of `splits.csv`, none where there's no such file.
+        """Return patient id → split of `splits.csv`; empty if there is no such file.
 
         Raises:
-            DataLayoutError: damaged, or a subject whose files lie in another split.
+            DataLayoutError: the file is damaged, or a subject has volumes in another split.
         """
         path = self.path / "splits.csv"
         splits = parse_splits(path.read_text(), path) if path.exists() else {}
@@ -115,17 +126,17 @@ class OutputFolder:
         return splits
 
     def list_volumes(self) -> Iterator[Path]:
-        """Gives every finished `.h5` file, sorted."""
+        """Return every `.h5` file that is written completely, sorted."""
         files = sorted(self.path.rglob("*.h5"))
         return (file for file in files if not file.name.startswith("."))
 
-    def done(self) -> dict[str, dict[str, Any]]:
-        """Gives the journal's rows of volumes that are there, by their path below the folder."""
+    def read_journal(self) -> dict[str, dict[str, Any]]:
+        """Return path below the folder → row of the journal, for every finished volume."""
         rows: dict[str, dict[str, Any]] = {}
         for line in self._journal.read_text().splitlines() if self._journal.exists() else []:
             try:
                 row = json.loads(line)
-            except ValueError:  # the line a killed process was writing
+            except ValueError:  # a killed process may leave half a line
                 continue
             path = self.path / row["volume"]
             if path.is_file() and path.stat().st_size == row["bytes"]:
@@ -133,8 +144,8 @@ class OutputFolder:
         return rows
 
     def add_row(self, row: Mapping[str, Any]) -> None:
-        """Adds a finished volume to the journal."""
-        # a leading line break ends whatever half line a killed process left
+        """Add a finished volume to the journal."""
+        # the line break comes first: it ends the half line that a killed process may have left
         with self._journal.open("a") as file:
             file.write(f"\n{json.dumps(row, sort_keys=True)}")
 

@@ -1,4 +1,4 @@
-"""From a file of raw k-space to coil images without what nobody measured or asked for."""
+"""From a file of raw k-space to coil images without padding and oversampling."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flmrcm.data.h5 import read_header
+from flmrcm.data.h5 import open_h5, read_header
 from flmrcm.data.provenance import read_provenance
 from flmrcm.errors import DataLayoutError
 from flmrcm.mri.fourier import ifft2c
@@ -23,12 +23,12 @@ from flmrcm.prepare.scan import UnusableVolume
 
 @dataclass(frozen=True)
 class RawGeometry:
-    """How a file's k-space becomes images.
+    """The steps from k-space to images.
 
     Attributes:
-        columns: of the k-space, that are transformed.
-        size: rows and columns of the images, cropped around the centre.
-        voxel_mm: spacing of slices, rows and columns.
+        columns: the columns of the k-space that are transformed.
+        size: number of rows and columns of the images, cropped around the centre.
+        voxel_mm: spacing of slices, rows and columns of the images in mm.
     """
 
     columns: slice
@@ -36,21 +36,21 @@ class RawGeometry:
     voxel_mm: tuple[float, float, float]
 
     def reconstruct(self, kspace: NDArray[np.complex64]) -> Tensor:
-        """Gives the coil images of a slice, complex64, (coil, height, width).
+        """Return the coil images of a slice, complex64, (coils, rows, columns).
 
         Args:
-            kspace: complex64, (coil, row, column).
+            kspace: complex64, (coils, rows, columns).
 
         Raises:
-            Skipped: NaN, infinity, or something measured in columns that aren't transformed.
+            UnusableVolume: NaN, infinity, or values in columns that aren't transformed.
         """
         if not np.isfinite(kspace).all():
             raise UnusableVolume("'kspace' holds NaN or infinity")
         before, after = kspace[..., : self.columns.start], kspace[..., self.columns.stop :]
         if before.any() or after.any():
-            raise UnusableVolume("its slices were measured with different lines")
+            raise UnusableVolume("its slices were measured with different columns")
         images = torch.empty((len(kspace), *self.size), dtype=torch.complex64)
-        # coil by coil: a slice of 16 coils is large, and a transform makes several copies
+        # coil by coil: a slice of 16 coils is large, and a transform needs several copies
         for image, coil in zip(images, torch.from_numpy(kspace[..., self.columns]), strict=True):
             image.copy_(torch.from_numpy(crop_or_pad(ifft2c(coil).numpy(), self.size)))
         return images
@@ -62,9 +62,9 @@ class RawFile:
 
     Attributes:
         path: the file.
-        shape: of the k-space, (slices, coils, rows, columns).
-        readout: how it becomes images.
-        attributes: numbers of the protocol, from the header.
+        shape: shape of the k-space, (slices, coils, rows, columns).
+        geometry: the steps from k-space to images.
+        attributes: scan parameters from the header.
     """
 
     path: Path
@@ -73,39 +73,37 @@ class RawFile:
     attributes: dict[str, float]
 
     def reconstruct(self) -> Iterator[Tensor]:
-        """Gives each slice's coil images, complex64, (coil, height, width).
+        """Yield the coil images of each slice, complex64, (coils, rows, columns).
 
         Raises:
-            Skipped: a slice is damaged; says which.
+            UnusableVolume: a slice is damaged; the message names it.
         """
         with _open_kspace(self.path) as file:
             for index in range(self.shape[0]):
                 try:
                     yield self.geometry.reconstruct(_read_slice(file, index, self.shape))
-                except UnusableVolume as skipped:
-                    raise UnusableVolume(f"slice {index}: {skipped}") from None
+                except UnusableVolume as problem:
+                    raise UnusableVolume(f"slice {index}: {problem}") from None
 
 
 def open_raw(path: Path, voxel_mm: Sequence[float] | None) -> RawFile:
-    """Finds out how a file's k-space becomes images; reads one slice of it.
+    """Return what is needed to reconstruct a file; of its k-space one slice is read.
 
     Args:
-        path: an HDF5 file with `kspace`, (slice, coil, row, column) or (slice, row, column).
-        voxel_mm: of slices, rows and columns, where the file itself doesn't say.
+        path: an HDF5 file with `kspace`, (slices, coils, rows, columns) or (slices, rows, columns).
+        voxel_mm: spacing of slices, rows and columns in mm, for a file that doesn't hold it.
 
     Raises:
-        Skipped: damaged, against the contract, undersampled, or of unknown pixel size.
+        UnusableVolume: damaged, of another format, undersampled, or of unknown pixel size.
     """
-    try:
-        shape = read_header(path, "").shape
-    except DataLayoutError as error:
-        raise UnusableVolume(str(error).removeprefix(f"{path}: ")) from None
     with _open_kspace(path) as file:
+        shape = read_header(path, "").shape
         if "mask" in file:
             raise UnusableVolume(
-                "undersampled (it holds a 'mask'); only fully sampled k-space will do"
+                "undersampled (it holds a 'mask'), but only fully sampled k-space can be used"
             )
         header = _read_ismrmrd_header(file)
+        # the middle slice: those at the ends may be empty
         columns = find_measured_columns(_read_slice(file, shape[0] // 2, shape))
     if header:
         return RawFile(path, shape, compute_geometry(shape[2:], columns, header), header.attributes)
@@ -114,53 +112,58 @@ def open_raw(path: Path, voxel_mm: Sequence[float] | None) -> RawFile:
         raise UnusableVolume(
             "no 'ismrmrd_header' and no attribute 'voxel_mm'; give voxel_mm=[5,1,1]"
         )
-    stretch = shape[3] / (columns.stop - columns.start)
+    # fewer columns over the same field of view give wider pixels
+    widening = shape[3] / (columns.stop - columns.start)
     size = shape[2], columns.stop - columns.start
-    spacing = float(voxel[0]), float(voxel[1]), float(voxel[2]) * stretch
+    spacing = float(voxel[0]), float(voxel[1]), float(voxel[2]) * widening
     return RawFile(path, shape, RawGeometry(columns, size, spacing), {})
 
 
 def find_measured_columns(kspace: NDArray[np.complex64]) -> slice:
-    """Gives the columns around the centre that hold all that was measured.
+    """Return the smallest range of columns around the centre that holds all measured values.
 
-    fastMRI's files are padded with columns of zeros up to the encoded matrix; the header tells how
-    many, and so do the zeros. Columns on one side only (partial Fourier) keep their zero partners,
-    so that zero frequency stays in the centre.
+    fastMRI's files are padded with columns of zeros up to the encoded matrix. The range is
+    symmetric, also if one side was measured only (partial Fourier): zero frequency stays in the
+    centre.
 
     Args:
-        kspace: complex, (…, row, column), zero frequency at `n // 2`.
+        kspace: complex, (…, rows, columns), zero frequency at index `n // 2`.
     """
     width = kspace.shape[-1]
     measured = np.flatnonzero(kspace.reshape(-1, width).any(0))
     if len(measured) == 0:
         return slice(0, width)
-    centre = width // 2
-    reach = max(centre - int(measured[0]), int(measured[-1]) + 1 - centre)
-    return slice(max(0, centre - reach), min(width, centre + reach))
+    center = width // 2
+    half = max(center - int(measured[0]), int(measured[-1]) + 1 - center)
+    return slice(max(0, center - half), min(width, center + half))
 
 
 def compute_geometry(shape: tuple[int, int], columns: slice, header: IsmrmrdHeader) -> RawGeometry:
-    """Gives how k-space becomes images of the field of view that is meant to be seen.
+    """Return the steps from k-space to images of the header's final field of view.
 
     Args:
-        shape: of the k-space, rows (readout) and columns (phase).
-        columns: that were measured.
-        header: of the file.
+        shape: shape of the k-space, (rows, columns): readout and phase.
+        columns: the measured columns.
+        header: header of the file.
     """
     encoded = shape[0], columns.stop - columns.start
     voxel = [fov / n for fov, n in zip(header.encoded_mm, encoded, strict=True)]
-    wanted = [round(fov / mm) for fov, mm in zip(header.recon_mm, voxel, strict=True)]
-    size = min(encoded[0], wanted[0]), min(encoded[1], wanted[1])
+    recon = [round(fov / mm) for fov, mm in zip(header.recon_mm, voxel, strict=True)]
+    size = min(encoded[0], recon[0]), min(encoded[1], recon[1])
     return RawGeometry(columns, size, (header.slice_mm, voxel[0], voxel[1]))
 
 
 @contextmanager
 def _open_kspace(path: Path) -> Generator[h5py.File]:
+    """Open a file; what is wrong with it makes the volume unusable."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_h5(path) as file:
             yield file
-    except (OSError, RuntimeError) as error:
-        raise UnusableVolume(f"damaged inside ({error})") from None
+    except UnusableVolume:
+        raise
+    except DataLayoutError as error:
+        # the path is added where the line is printed
+        raise UnusableVolume(str(error).removeprefix(f"{path}: ")) from None
 
 
 def _read_ismrmrd_header(file: h5py.File) -> IsmrmrdHeader | None:
@@ -173,6 +176,6 @@ def _read_ismrmrd_header(file: h5py.File) -> IsmrmrdHeader | None:
 
 
 def _read_slice(file: h5py.File, index: int, shape: tuple[int, ...]) -> NDArray[np.complex64]:
-    """Reads one slice, (coil, row, column)."""
+    """Return one slice, complex64, (coils, rows, columns)."""
     data = cast(h5py.Dataset, file["kspace"])
     return np.asarray(data[index], np.complex64).reshape(shape[1:])

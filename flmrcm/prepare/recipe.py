@@ -1,4 +1,4 @@
-"""The steps from a scan to what is written, in their order: select, resample, fit, encode."""
+"""The steps from a scan to the arrays that are written: select, resample, crop, encode."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from flmrcm.seeding import seed_for
 
 @dataclass(frozen=True)
 class PreparedVolume:
-    """A volume ready to be written, and what was done to it.
+    """A volume that is ready to be written, and what was done to it.
 
     Attributes:
         encoded: k-space and target.
-        scan: voxel size, origin of the phase; its image is the target.
-        kept: which of the native slices stayed.
-        n_native: how many there were.
-        negative_voxels: magnitudes below 0 that were set to 0.
-        foreground_cut: share of the foreground lost to the crop.
+        scan: voxel size, orientation, origin of the k-space; its image is the target.
+        slices: range of the original slices that are written.
+        n_native: number of the original slices.
+        negative_voxels: number of magnitudes below 0 that were set to 0.
+        foreground_cut: fraction of the foreground that was cropped, in [0, 1].
     """
 
     encoded: EncodedVolume
     scan: Scan
-    kept: range
+    slices: range
     n_native: int
     negative_voxels: int
     foreground_cut: float
@@ -36,14 +36,14 @@ class PreparedVolume:
 
 @dataclass(frozen=True)
 class PreparationRecipe:
-    """What is done to every volume.
+    """The steps that are the same for every volume.
 
     Args:
-        foreground: least share of foreground pixels of a slice, in [0, 1].
-        pixel_mm: side of a pixel; None resamples only where pixels aren't square.
-        size: rows and columns; None keeps each volume's own.
-        phase: none | smooth, for images that have only a magnitude.
-        seed: of the phase.
+        foreground: smallest fraction of foreground pixels in the outermost slices, in [0, 1].
+        pixel_mm: side of a pixel, mm; None resamples only pixels that aren't square.
+        size: number of rows and of columns; None keeps those of each volume.
+        phase: none | smooth, for images that are a magnitude only.
+        seed: seed of the phase.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -66,38 +66,41 @@ class PreparationRecipe:
                 ),
                 "foreground": (
                     0 <= self.foreground <= 1,
-                    f"a share in [0, 1]; got {self.foreground}.",
+                    f"give a fraction in [0, 1]; got {self.foreground}.",
                 ),
-                "pixel_mm": (side is None or side > 0, f"above 0, or null; got {side}."),
+                "pixel_mm": (
+                    side is None or side > 0,
+                    f"give a number of mm above 0, or null; got {side}.",
+                ),
                 "size": (
                     size is None or (len(size) == 2 and min(size) >= 8),
-                    f"[rows, columns], each at least 8, or null; got {size}.",
+                    f"give [rows, columns], each at least 8, or null; got {size}.",
                 ),
             }
         )
 
     def apply(self, scan: Scan, address: Sequence[object] = ()) -> PreparedVolume:
-        """Gives the prepared volume.
+        """Return the prepared volume.
 
         Args:
-            scan: as its source read it.
-            address: of the volume; its phase is drawn from it.
+            scan: the volume as its source has read it.
+            address: seed address of its phase.
 
         Raises:
-            Skipped: it can't become one; the message says why.
+            UnusableVolume: it can't be prepared; the message says why.
         """
         n_native = len(scan.image)
         scan, negative = clean_values(scan)
-        scan, kept = trim_empty_ends(scan, self.foreground)
+        scan, slices = trim_empty_ends(scan, self.foreground)
         scan = resample_to_square(scan, self.pixel_mm)
         scan, cut = fit_matrix(scan, None if self.size is None else (self.size[0], self.size[1]))
         scan = PHASES[self.phase](scan, seed_for(self.seed, *address))
         encoded = encode_volume(scan.image)
         scan = scan.with_image(encoded.target)
-        return PreparedVolume(encoded, scan, kept, n_native, negative, cut)
+        return PreparedVolume(encoded, scan, slices, n_native, negative, cut)
 
     def list_arguments(self) -> dict[str, Any]:
-        """Gives what must be the same in every call that adds to a folder."""
+        """Return the arguments that must be equal in every call that adds to a folder."""
         size = None if self.size is None else list(self.size)
         return {
             "foreground": self.foreground,

@@ -1,4 +1,4 @@
-"""The nouns of preparation: what a source finds, and what it reads."""
+"""The data types of preparation: a volume that was found, and the scan that is read from it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,26 +8,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flmrcm.data.provenance import CANONICAL_ORIENTATION
 from flmrcm.errors import DataLayoutError
-
-CANONICAL_ORIENTATION = "SPL"
-"""Where slices, rows and columns of every prepared axial volume lead to."""
 
 
 class UnusableVolume(DataLayoutError):
-    """A file or volume that can't become one; it's listed and counted, the others go on."""
+    """A file or volume that can't be prepared; it is reported, and the others are prepared."""
 
 
 @dataclass(frozen=True)
 class FoundVolume:
-    """One volume that a source found and nobody has read yet.
+    """One volume that a source has found, before it is read.
 
     Attributes:
-        subject: as the files name it; only its salted hash is ever written.
-        contrast: the folder it belongs in, `T1`, `T2`, ….
-        paths: every file it's read from.
-        site: the sub-site, such as a hospital or scanner; empty where there's one.
-        scan: tells several scans of one subject and contrast apart; empty where there's one.
+        subject: name of the subject in the files; only a salted hash of it is ever written.
+        contrast: `T1`, `T2`, …: name of the folder for the volume.
+        paths: every file of the volume.
+        site: name of the sub-site, such as a hospital or scanner; empty if there is only one.
+        scan: name of the scan among several of one subject and contrast; empty if there is one.
     """
 
     subject: str
@@ -39,18 +37,18 @@ class FoundVolume:
 
 @dataclass(frozen=True)
 class Scan:
-    """One volume in image space, reoriented, not yet resampled or cropped.
+    """One volume in image space: reoriented, but not resampled or cropped yet.
 
     Attributes:
-        image: (slice, height, width), or (slice, coil, height, width) where coils are kept;
-            float32 magnitude or complex64.
-        voxel_mm: spacing of slices, rows and columns.
-        native_orientation: where the stored array's axes led to, such as `RAS`.
-        native_shape: of the stored array.
+        image: float32 magnitude or complex64, (slices, rows, columns), or with separate coils
+            (slices, coils, rows, columns).
+        voxel_mm: spacing of slices, rows and columns in mm.
+        native_orientation: directions of the axes of the stored array, such as `RAS`.
+        native_shape: shape of the stored array.
         kspace_origin: measured | magnitude | magnitude+phase | simulated.
-        orientation: where slices, rows and columns lead to now.
-        acquisition: a word on the sequence; empty where unknown.
-        attributes: further header fields from the source's allow-list.
+        orientation: directions in which slices, rows and columns are numbered, such as `SPL`.
+        acquisition: name of the pulse sequence; empty if unknown.
+        attributes: further header fields, from the allow-list of the source.
     """
 
     image: NDArray[Any]
@@ -63,29 +61,34 @@ class Scan:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def with_image(self, image: NDArray[Any]) -> "Scan":
-        """Gives the scan with another image of the same axes."""
+        """Return the scan with another image that has the same axes."""
         return replace(self, image=image)
 
     @property
     def magnitude(self) -> NDArray[np.float32]:
-        """(slice, height, width); coils are combined by root sum of squares."""
+        """Magnitude, (slices, rows, columns); the root sum of squares of several coils."""
         if self.image.ndim == 3:
             return np.abs(self.image).astype(np.float32, copy=False)
-        # slice by slice: squares of all coils at once would triple the memory
+        # slice by slice: the squares of all coils at once would need three times the memory
         return np.stack([np.linalg.norm(s, axis=0) for s in self.image]).astype(np.float32)
 
 
 class VolumeSource(Protocol):
-    """One kind of original data: how its files are found and read."""
+    """One kind of original data: finds its files and reads them."""
 
     def find(self) -> Iterator[FoundVolume | UnusableVolume]:
-        """Gives what there is, in sorted order, without reading images."""
+        """Yield the volumes of the input in sorted order, without reading images."""
         ...
 
-    def read(self, found: FoundVolume) -> Scan:
-        """Reads one volume.
+    def read(self, volume: FoundVolume) -> Scan:
+        """Return the scan of one volume.
 
         Raises:
-            Skipped: it can't be used; the message says why.
+            UnusableVolume: it can't be prepared; the message says why.
         """
         ...
+
+
+def get_first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or the name of its class if it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

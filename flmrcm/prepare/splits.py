@@ -1,4 +1,4 @@
-"""Who is trained on and who is judged: by subject, and once said, for good."""
+"""The split of each subject: train, val or test. Once assigned, it never changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,31 +14,31 @@ CSV_HEADER = "patient_id,split"
 
 
 class SplitRule(Protocol):
-    """Deals subjects to splits."""
+    """Assigns subjects to splits."""
 
     def assign(self, subjects: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
-        """Gives the split of every subject that has one, those recorded before as they were.
+        """Return patient id → split, for recorded subjects and all others that get a split.
 
         Args:
-            subjects: patient id → subject, as the files name it.
-            recorded: patient id → split, from an earlier call; never changed.
+            subjects: patient id → name of the subject in the files.
+            recorded: patient id → split of earlier calls, which stays as it is.
         """
         ...
 
 
 @dataclass(frozen=True)
 class SplitByShare:
-    """Deals each subject by its own draw, so that who comes later moves nobody.
+    """Assigns each subject at random, independently: subjects added later change no other one.
 
-    A subject's place in [0, 1) depends on the seed and its name alone. Where a split with a share
-    would stay empty, it takes the new subject whose place is nearest from a split that has two.
+    The random number of a subject, in [0, 1), depends on the seed and its name alone. A split that
+    would be empty takes the new subject with the nearest number from a split that has several.
 
     Args:
-        shares: of train, val and test, together 1.
-        seed: of the draw.
+        shares: fraction of train, val and test; their sum is 1.
+        seed: seed of the random numbers.
 
     Raises:
-        ConfigErrors: shares below 0 or not adding up to 1.
+        ConfigErrors: fractions below 0, or their sum isn't 1.
     """
 
     shares: Mapping[str, float]
@@ -47,11 +47,11 @@ class SplitByShare:
     def __post_init__(self) -> None:
         total = sum(self.shares.values())
         holds = min(self.shares.values()) >= 0 and abs(total - 1) < 1e-6
-        text = f"shares of at least 0 that add up to 1; got {dict(self.shares)}."
+        text = f"give fractions of at least 0 that add up to 1; got {dict(self.shares)}."
         require({"split": (holds, text)})
 
     def assign(self, subjects: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
-        """See `Division`."""
+        """See `SplitRule`."""
         places = {
             patient: seed_for("split", self.seed, subject) / 2**32
             for patient, subject in subjects.items()
@@ -64,6 +64,7 @@ class SplitByShare:
         return assigned
 
     def _compute_ends(self) -> dict[str, tuple[float, float]]:
+        """Return split → its interval [first, end) of the numbers from 0 to 1."""
         ends = list(accumulate(self.shares.values(), initial=0.0))
         return {name: (ends[i], ends[i + 1]) for i, name in enumerate(self.shares)}
 
@@ -71,27 +72,27 @@ class SplitByShare:
         inside = [
             name for name, (first, end) in self._compute_ends().items() if first <= place < end
         ]
-        # 0.7 + 0.2 + 0.1 may end a hair below 1
+        # by rounding, 0.7 + 0.2 + 0.1 may end slightly below 1
         return inside[0] if inside else [n for n, share in self.shares.items() if share > 0][-1]
 
     def _fill_split(
         self, split: str, assigned: dict[str, str], places: Mapping[str, float]
     ) -> None:
-        """Moves one of the new subjects into an empty split, where one can be spared."""
+        """Move one new subject into an empty split, from a split that has several."""
         first, end = self._compute_ends()[split]
         members = list(assigned.values())
-        spare = [patient for patient in places if members.count(assigned[patient]) > 1]
-        if spare:
-            away = {p: max(first - places[p], places[p] - end) for p in spare}
-            assigned[min(spare, key=lambda patient: (away[patient], patient))] = split
+        movable = [patient for patient in places if members.count(assigned[patient]) > 1]
+        if movable:
+            distance = {p: max(first - places[p], places[p] - end) for p in movable}
+            assigned[min(movable, key=lambda patient: (distance[patient], patient))] = split
 
 
 @dataclass(frozen=True)
 class SplitByList:
-    """Deals subjects as lists say; who is in no list is left out.
+    """Assigns subjects by lists; a subject in no list gets no split.
 
     Args:
-        lists: split → subjects, as the files name them.
+        lists: split → names of the subjects in the files.
 
     Raises:
         ConfigErrors: a subject in two lists.
@@ -101,40 +102,40 @@ class SplitByList:
 
     def __post_init__(self) -> None:
         problems: list[str] = []
-        seen: dict[str, str] = {}
+        split_of: dict[str, str] = {}
         for split, subjects in self.lists.items():
             for subject in dict.fromkeys(subjects):
-                if subject in seen:
+                if subject in split_of:
                     problems.append(
-                        f"split: subject '{subject}' is in {seen[subject]} and in {split}; "
-                        "a person belongs in one."
+                        f"split: subject '{subject}' is in {split_of[subject]} and in {split}; "
+                        "list it in one of them."
                     )
-                seen[subject] = split
+                split_of[subject] = split
         if problems:
             raise ConfigErrors(problems)
 
     def assign(self, subjects: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
-        """See `Division`.
+        """See `SplitRule`.
 
         Raises:
-            DataLayoutError: a list contradicts what was recorded.
+            DataLayoutError: a list contradicts the split of an earlier call.
         """
-        asked = {name: split for split, names in self.lists.items() for name in names}
-        listed = {patient: asked[name] for patient, name in subjects.items() if name in asked}
+        split_of = {name: split for split, names in self.lists.items() for name in names}
+        listed = {patient: split_of[name] for patient, name in subjects.items() if name in split_of}
         for patient, split in listed.items():
             if recorded.get(patient, split) != split:
                 raise DataLayoutError(
-                    f"subject '{subjects[patient]}' was put into {recorded[patient]} before, the "
-                    f"lists now say {split}; take another output folder."
+                    f"split: subject '{subjects[patient]}' is in {recorded[patient]} in the output "
+                    f"folder, but in {split} in the lists; give another output folder."
                 )
         return dict(recorded) | listed
 
 
 def read_subject_list(path: Path) -> list[str]:
-    """Gives the subjects of a file with one a line.
+    """Return the subjects of a text file with one subject per line.
 
     Raises:
-        ConfigErrors: no such file.
+        ConfigErrors: the file can't be read.
     """
     try:
         lines = path.expanduser().read_text().splitlines()
@@ -144,15 +145,19 @@ def read_subject_list(path: Path) -> list[str]:
 
 
 def format_splits(assigned: Mapping[str, str]) -> str:
-    """Gives `splits.csv`: hashes and splits, sorted, the same bytes for the same subjects."""
+    """Return the text of `splits.csv`: patient ids and splits, sorted by id."""
     return "\n".join([CSV_HEADER, *(f"{p},{s}" for p, s in sorted(assigned.items())), ""])
 
 
 def parse_splits(text: str, path: Path) -> dict[str, str]:
-    """Gives what `as_csv` wrote.
+    """Return patient id → split from the text that `format_splits` returns.
+
+    Args:
+        text: content of the file.
+        path: path of the file, for error messages.
 
     Raises:
-        DataLayoutError: another header, no such split, or a subject in two of them.
+        DataLayoutError: another header, an unknown split, or a subject in two splits.
     """
     header, *lines = text.splitlines() or [""]
     if header != CSV_HEADER:
@@ -162,28 +167,28 @@ def parse_splits(text: str, path: Path) -> dict[str, str]:
         patient, _, split = line.partition(",")
         if split not in SPLITS:
             raise DataLayoutError(f"{path}: '{line}' names none of {', '.join(SPLITS)}.")
-        _refuse_second_split(path, patient, {assigned.setdefault(patient, split), split})
+        _check_one_split(path, patient, {assigned.setdefault(patient, split), split})
     return assigned
 
 
 def refuse_crossing(folder: Path, volumes: Iterable[tuple[str, str]]) -> None:
-    """Checks what lies on disk: nobody's volumes are in two splits.
+    """Raise an error if a subject is in two splits.
 
     Args:
-        folder: for the message.
-        volumes: (patient id, split), also those that `splits.csv` says.
+        folder: the output folder, for the message.
+        volumes: (patient id, split) of the files on disk and the rows of `splits.csv`.
 
     Raises:
-        DataLayoutError: somebody's are.
+        DataLayoutError: a subject is in two splits.
     """
-    seen: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for patient, split in volumes:
-        _refuse_second_split(folder, patient, {seen.setdefault(patient, split), split})
+        _check_one_split(folder, patient, {split_of.setdefault(patient, split), split})
 
 
-def _refuse_second_split(where: Path, patient: str, splits: set[str]) -> None:
+def _check_one_split(path: Path, patient: str, splits: set[str]) -> None:
     if len(splits) > 1:
         raise DataLayoutError(
-            f"{where}: subject {patient} is in {' and in '.join(sorted(splits))}; nobody may be "
-            "trained on and judged on. Move or delete the files of one split."
+            f"{path}: subject {patient} is in {' and in '.join(sorted(splits))}, but a network "
+            "must not be tested on people it was trained on; move or delete the files of one split."
         )

@@ -1,4 +1,4 @@
-"""Tasks done one by one here, or side by side in other processes."""
+"""Tasks carried out one by one in this process, or in parallel in others."""
 
 import os
 import signal
@@ -15,28 +15,28 @@ from flmrcm.prepare.volume_task import VolumeOutcome, VolumeTask, VolumeWorker
 
 
 class WorkerLost(FlmrcmError):
-    """A process was killed in the middle of a volume."""
+    """A worker process was killed while it prepared a volume."""
 
 
 def run_tasks(
     worker: VolumeWorker, tasks: Sequence[VolumeTask], processes: int
 ) -> Iterator[VolumeOutcome]:
-    """Gives what became of each task, as they end.
+    """Yield the outcome of each task, in the order in which they end.
 
-    However it's left, no task is cut off in the middle and no new one is begun.
+    If the caller stops early, tasks that have begun are completed and no other is begun.
 
     Args:
-        worker: does one task.
-        tasks: in the order they're begun.
-        processes: 1 does them in this process.
+        worker: carries out one task.
+        tasks: the tasks in the order in which they begin.
+        processes: number of processes; 1 uses this process.
 
     Raises:
-        WorkerLost: a process was killed; whole files stay.
+        WorkerLost: a process was killed; complete files stay.
     """
     if processes == 1:
         yield from map(worker, tasks)
         return
-    # not forked from here: a fork copies locks that threads of this process hold
+    # not "fork": a fork copies locks that threads of this process hold, and may then wait forever
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(
@@ -47,21 +47,22 @@ def run_tasks(
             yield future.result()
     except BrokenProcessPool:
         raise WorkerLost(
-            "a worker process was killed, most likely for want of memory. Whatever was whole is "
-            "kept: type the same command again, with fewer workers."
+            "a worker process was killed, most likely because memory ran out; all complete volumes "
+            "are kept. Give the same command again, with fewer workers."
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start_worker() -> None:
-    """In a new process: Ctrl-C is the parent's to answer, and without it there's no work."""
+    """Set up a new process: it leaves Ctrl-C to the parent, uses one thread and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
+    # a killed parent can't end its workers: they would write into a folder that nobody locks
     parent = parent_process()
     if parent:
         parent.join()

@@ -1,4 +1,4 @@
-"""One volume's way from its original files to a finished file and its picture."""
+"""The preparation of one volume: from its original files to an HDF5 file and a picture."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,10 +13,16 @@ from flmrcm import __version__
 from flmrcm.data.h5 import write_volume
 from flmrcm.prepare.intensity import compute_statistics
 from flmrcm.prepare.recipe import PreparationRecipe, PreparedVolume
-from flmrcm.prepare.scan import FoundVolume, Scan, UnusableVolume, VolumeSource
+from flmrcm.prepare.scan import (
+    FoundVolume,
+    Scan,
+    UnusableVolume,
+    VolumeSource,
+    get_first_line,
+)
 
 DrawSheet = Callable[[Path, Path], None]
-"""Draws the contact sheet of a volume into a PNG."""
+"""Function of a volume's file and a PNG file: it draws the contact sheet of the volume."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,12 @@ class VolumeTask:
     """One volume to prepare.
 
     Attributes:
-        found: what it's read from.
-        output: the folder prepared into.
-        patient: its subject's salted hash.
-        name: of the file, without suffix.
+        found: the original volume.
+        output: output folder of the preparation.
+        patient: patient id, the salted hash of the subject.
+        name: name of the output file without its suffix.
         split: train | val | test.
-        site: as its attribute says.
+        site: name of the site, written as an attribute.
     """
 
     found: FoundVolume
@@ -41,33 +47,33 @@ class VolumeTask:
 
     @property
     def volume(self) -> str:
-        """Path of the file below the output folder; the volume's name in journal and manifest."""
+        """Path of the new file below the output folder; its name in journal and manifest."""
         parts = (self.found.site, self.found.contrast, self.split, f"{self.name}.h5")
         return "/".join(part for part in parts if part)
 
     @property
     def sheet(self) -> Path:
-        """Where its picture goes."""
+        """Path of its picture."""
         head = f"{self.found.site}_" if self.found.site else ""
         return self.output / "sheets" / f"{head}{self.name}.png"
 
 
 class VolumeWorker(Protocol):
-    """Does one task; a plain object, so that another process can do it."""
+    """Carries out one task; other processes get a copy of it, so it must be picklable."""
 
     def __call__(self, task: VolumeTask) -> "VolumeOutcome":
-        """Gives what became of it."""
+        """Return the outcome of a task."""
         ...
 
 
 @dataclass(frozen=True)
 class VolumeOutcome:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
-        task: which.
-        row: of the journal, where it was written.
-        problem: why it was skipped, in the words of who found it; empty where it wasn't.
+        task: the task.
+        row: row of the journal; None if the volume was skipped.
+        problem: the reason why it was skipped; empty if it was written.
     """
 
     task: VolumeTask
@@ -76,20 +82,21 @@ class VolumeOutcome:
 
     @property
     def line(self) -> str:
-        """Gives the problem with the path it was read from, for whoever sits at the terminal."""
+        """The problem with the path of the original file, for the terminal."""
         first, *others = self.task.found.paths
         more = f" and {len(others)} more" if others else ""
         return self.problem if str(first) in self.problem else f"{first}{more}: {self.problem}"
 
     @property
     def reason(self) -> str:
-        """Gives the problem without the paths and the subject in it: those may hold names."""
-        text, found = self.problem, self.task.found
-        for path in found.paths:
+        """The problem without paths and subject, which may hold names, for the manifest."""
+        text, volume = self.problem, self.task.found
+        for path in volume.paths:
             text = text.replace(f"{path}: ", "")
             text = text.replace(str(path), "file").replace(path.name, "file")
-        whole = rf"(?<![A-Za-z0-9]){re.escape(found.subject)}(?![A-Za-z0-9])"
-        return re.sub(whole, "…", text) if found.subject else text
+        # whole words only: a subject called 1 must not change every number
+        whole_word = rf"(?<![A-Za-z0-9]){re.escape(volume.subject)}(?![A-Za-z0-9])"
+        return re.sub(whole_word, "…", text) if volume.subject else text
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,10 @@ class Preparer:
     """Reads, prepares, writes and draws one volume.
 
     Args:
-        source: reads it.
-        recipe: what is done to it.
-        source_name: for the attribute `source`.
-        draw: its contact sheet; None draws none.
+        source: reads the original.
+        recipe: the steps of the preparation.
+        source_name: name of the source, written as an attribute.
+        draw: draws the contact sheet; None draws none.
     """
 
     source: VolumeSource
@@ -109,13 +116,13 @@ class Preparer:
     draw: DrawSheet | None = None
 
     def __call__(self, task: VolumeTask) -> VolumeOutcome:
-        """Gives what became of a volume; one that can't be used isn't an error.
+        """Return the outcome of a volume; one that can't be used is an outcome, not an error.
 
         Raises:
-            OSError: nothing more can be written; no half of a file is left.
+            OSError: the disk is full or can't be written to; no part of a file is left.
         """
         try:
-            # its address holds no salt: the same download gives the same phase in any folder
+            # without the salt: the same original gets the same phase in every output folder
             address = task.found.subject, task.found.contrast, task.found.scan
             prepared = self.recipe.apply(self._read(task.found), address)
         except UnusableVolume as problem:
@@ -127,17 +134,16 @@ class Preparer:
             self.draw(path, task.sheet)
         return VolumeOutcome(task, _make_row(task, path, prepared))
 
-    def _read(self, found: FoundVolume) -> Scan:
+    def _read(self, volume: FoundVolume) -> Scan:
         try:
-            return self.source.read(found)
+            return self.source.read(volume)
         except UnusableVolume:
             raise
-        except Exception as error:  # a damaged file makes readers fail in any way
-            lines = str(error).splitlines() or [type(error).__name__]
-            raise UnusableVolume(f"can't be read ({lines[0]})") from error
+        except Exception as error:  # on damaged files, readers raise errors of any kind
+            raise UnusableVolume(f"can't be read ({get_first_line(error)})") from error
 
     def _make_attributes(self, task: VolumeTask, prepared: PreparedVolume) -> dict[str, Any]:
-        """The contract's attributes; nothing of the original's header but what it names."""
+        """Return the attributes of the file; of the original header only those listed here."""
         scan = prepared.scan
         return {
             **scan.attributes,
@@ -151,7 +157,7 @@ class Preparer:
             "orientation": scan.orientation,
             "native_orientation": scan.native_orientation,
             "native_shape": np.array(scan.native_shape),
-            "native_slices": np.array([prepared.kept.start, prepared.kept.stop]),
+            "native_slices": np.array([prepared.slices.start, prepared.slices.stop]),
             "kspace_origin": scan.kspace_origin,
             "source": self.source_name,
             "prepare_version": __version__,
@@ -159,13 +165,14 @@ class Preparer:
 
 
 def _make_row(task: VolumeTask, path: Path, prepared: PreparedVolume) -> dict[str, Any]:
-    scan, kept = prepared.scan, prepared.kept
+    """Return the row of the journal and the manifest."""
+    scan, n_slices = prepared.scan, len(prepared.slices)
     return {
         "volume": task.volume,
         "bytes": path.stat().st_size,
         "checksum": compute_checksum(path),
-        "slices": len(kept),
-        "dropped": {"foreground": prepared.n_native - len(kept)},
+        "slices": n_slices,
+        "dropped": {"foreground": prepared.n_native - n_slices},
         "native_shape": list(scan.native_shape),
         "native_orientation": scan.native_orientation,
         "voxel_mm": [round(mm, 6) for mm in scan.voxel_mm],
@@ -175,7 +182,7 @@ def _make_row(task: VolumeTask, path: Path, prepared: PreparedVolume) -> dict[st
 
 
 def compute_checksum(path: Path) -> str:
-    """Gives the BLAKE2b hash of a file, 32 hex digits, as `b2sum --length 128` does."""
+    """Return the BLAKE2b hash of a file, 32 hex digits, as `b2sum --length 128` prints it."""
     digest = blake2b(digest_size=16)
     with path.open("rb") as file:
         while block := file.read(1 << 20):

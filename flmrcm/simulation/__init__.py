@@ -1,1 +1,1 @@
-"""The embedded multi-site set: scanners simulated on real tissue maps, and one real image."""
+"""The built-in data set: four sites simulated from real tissue maps, and one real image."""

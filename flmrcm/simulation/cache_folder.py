@@ -1,4 +1,4 @@
-"""A folder that a program fills once, however many processes ask for it at the same time."""
+"""A folder that is filled once, even if several processes need it at the same time."""
 
 import fcntl
 import logging
@@ -20,18 +20,18 @@ Item = TypeVar("Item")
 
 
 def generate_once(folder: Path, make: Callable[[], None], about: str) -> None:
-    """Has `make` fill a folder unless its `done` mark says that it is full.
+    """Fill a folder with `make`, unless its file `done` shows that it is complete.
 
-    Whoever comes second waits for the first. What an interrupted run left stays for `make` to go on
-    from; only its half-written files are swept away.
+    A second process waits for the first. After an interruption `make` finds the complete files
+    that are already there and adds the others; half-written files are deleted first.
 
     Args:
-        folder: to fill; made with its parents.
-        make: fills it; may find part of its files there.
-        about: written into the mark: what made the folder.
+        folder: the folder to fill; it is created with its parents.
+        make: creates the files that are missing.
+        about: description of the content, written into the file `done`.
 
     Raises:
-        DataLayoutError: the folder can't be made.
+        DataLayoutError: the folder can't be created.
     """
     done = folder / "done"
     if done.exists():
@@ -40,9 +40,11 @@ def generate_once(folder: Path, make: Callable[[], None], about: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataLayoutError(
-            f"{folder}: can't be made ({error.strerror}); set data.simulated.folder=FOLDER."
+            f"{folder}: can't be created ({error.strerror}); choose another place with "
+            "data.simulated.folder=FOLDER."
         ) from None
     with _hold_lock(folder / ".lock"):
+        # another process may have filled it while this one waited for the lock
         if done.exists():
             return
         for half_written in folder.rglob(".*.h5.*"):
@@ -52,27 +54,28 @@ def generate_once(folder: Path, make: Callable[[], None], about: str) -> None:
 
 
 def hash_text(about: str) -> str:
-    """Gives the 12 hex digits by which a cache folder is told from another's."""
+    """Return 12 hex digits that depend on the text: the name of a cache folder ends with them."""
     return blake2b(about.encode(), digest_size=6).hexdigest()
 
 
-def track_progress(items: Collection[Item], what: str) -> Iterable[Item]:
-    """Gives the items behind a progress bar on a terminal's stderr, behind one log line elsewhere.
+def track_progress(items: Collection[Item], about: str) -> Iterable[Item]:
+    """Return the items, with a progress bar if stderr is a terminal, else after one log line.
 
     Args:
-        items: to go through.
-        what: is being made, e.g. `sim_b T1 (simulated)`.
+        items: the volumes to create.
+        about: their description, e.g. `sim_b T1 (simulated)`.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        log.info("making %s: %d volumes", what, len(items))
+        log.info("making %s: %d volumes", about, len(items))
         return items
-    return track(items, f"making {what}", total=len(items), console=console)
+    return track(items, f"making {about}", total=len(items), console=console)
 
 
 @contextmanager
 def _hold_lock(path: Path) -> Generator[None]:
     with path.open("w") as file:
+        # without waiting first: only a process that has to wait says so
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

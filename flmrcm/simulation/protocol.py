@@ -1,4 +1,4 @@
-"""How an institution scans: pulse sequences and the rest of a protocol."""
+"""How an institution scans: its pulse sequences and the rest of its protocol."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,16 +12,19 @@ from flmrcm.simulation.tissues import FIELD_STRENGTHS
 
 
 class PulseSequence(ABC):
-    """Turns tissue into brightness; times in ms, angles in degrees."""
+    """The signal of each tissue; times in ms, angles in degrees."""
 
     @abstractmethod
-    def signal(self, tissue: Tissue) -> Tensor:
-        """Gives the signal, same shape as the tissue; negative where still inverted."""
+    def compute_signal(self, tissue: Tissue) -> Tensor:
+        """Return the signal, float32, in the shape of the tissue's tensors.
+
+        At most the proton density; negative if the magnetisation is still inverted at the echo.
+        """
 
 
 @dataclass(frozen=True)
 class SpinEcho(PulseSequence):
-    """A spin echo: short TR and TE weigh by T1, long ones by T2.
+    """A spin echo: short TR and TE give T1 contrast, long ones T2 contrast.
 
     Args:
         tr: repetition time, ms.
@@ -34,7 +37,7 @@ class SpinEcho(PulseSequence):
     def __post_init__(self) -> None:
         _check_rules(self, **_make_echo_rules(self.tr, self.te))
 
-    def signal(self, tissue: Tissue) -> Tensor:
+    def compute_signal(self, tissue: Tissue) -> Tensor:
         """See `flmrcm.mri.signal.spin_echo`."""
         return spin_echo(tissue, self.tr, self.te)
 
@@ -56,7 +59,7 @@ class Spgr(PulseSequence):
     def __post_init__(self) -> None:
         _check_rules(self, **_make_echo_rules(self.tr, self.te), **_make_flip_rule(self.flip))
 
-    def signal(self, tissue: Tissue) -> Tensor:
+    def compute_signal(self, tissue: Tissue) -> Tensor:
         """See `flmrcm.mri.signal.spgr`."""
         return spgr(tissue, self.tr, self.te, self.flip)
 
@@ -66,11 +69,11 @@ class Mprage(PulseSequence):
     """An inversion followed by a train of small pulses.
 
     Args:
-        tr: from inversion to inversion, ms.
-        ti: from inversion to the middle of the train, ms.
+        tr: time from inversion to inversion, ms.
+        ti: time from the inversion to the middle of the train, ms.
         flip: angle of each pulse, degrees.
-        pulses: per train.
-        spacing: from pulse to pulse, ms.
+        pulses: number of pulses in a train.
+        spacing: time from pulse to pulse, ms.
     """
 
     tr: float
@@ -95,26 +98,30 @@ class Mprage(PulseSequence):
             **_make_flip_rule(self.flip),
         )
 
-    def signal(self, tissue: Tissue) -> Tensor:
+    def compute_signal(self, tissue: Tissue) -> Tensor:
         """See `flmrcm.mri.signal.mprage`."""
         return mprage(tissue, self.tr, self.ti, self.flip, self.pulses, self.spacing)
 
 
 @dataclass(frozen=True)
 class ScanProtocol:
-    """What makes one institution's images look unlike another's.
+    """Everything in which the images of institutions differ.
 
     Args:
         tesla: field strength, 1.5 or 3.0.
-        sequences: by contrast, e.g. T1 and T2.
-        field_mm: side of the square field of view.
-        thickness_mm: of a slice.
-        stripped: everything but the brain is removed.
+        sequences: contrast → pulse sequence, e.g. of T1 and T2.
+        field_mm: side of the square field of view, mm.
+        thickness_mm: thickness of a slice, mm.
+        stripped: whether everything outside the brain is removed.
         bias: strength of a smooth random shading; 0.1 is about 10 %.
-        shading: how much brighter the edge is than the centre; 1 is twice as bright.
+        shading: additional brightness at the edge of the field of view; 1 is twice as bright as
+            the centre.
         phase: strength of a smooth random phase, radians.
-        resolution: part of the k-space radius that was acquired, in (0, 1].
-        snr: median brain signal over the noise of one real channel.
+        resolution: fraction of the k-space radius that was acquired, in (0, 1].
+        snr: median brain signal divided by the standard deviation of the noise in the real part.
+
+    Raises:
+        ConfigErrors: fields outside their range, all of them together.
     """
 
     tesla: float

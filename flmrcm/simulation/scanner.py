@@ -14,19 +14,20 @@ from flmrcm.simulation.anatomy import Grid, compute_tissue_amounts
 from flmrcm.simulation.protocol import ScanProtocol
 from flmrcm.simulation.tissues import BRAIN, get_relaxation
 
-_FINEST_MM = 1.2  # the head is drawn at least this finely, then k-space is cropped to the matrix
-_BIAS_MM, _PHASE_MM = 120.0, 90.0
-_SHADED_FROM_MM = 25.0  # receivers are nearest to the back of the head
+_FINEST_MM = 1.2  # the head is sampled at least this finely, then k-space is cropped to the matrix
+_BIAS_MM, _PHASE_MM = 120.0, 90.0  # lengths over which shading and phase vary
+_SHADED_FROM_MM = 25.0  # centre of the shading, in front: receivers are nearest to the back
+_TAPER_WIDTH = 0.05  # of the Fermi window, as a fraction of the k-space radius
 
 
 @dataclass(frozen=True)
 class AcquisitionMatrix:
-    """What is written for each volume.
+    """The size of each volume.
 
     Attributes:
-        size: rows and columns.
-        slices: per volume.
-        coils: 1 is single-coil.
+        size: number of rows and of columns.
+        slices: number of slices.
+        coils: number of receiver coils; 1 is single-coil.
     """
 
     size: int
@@ -34,20 +35,31 @@ class AcquisitionMatrix:
     coils: int
 
 
+def make_matrix_rules(size: int, slices: int) -> dict[str, tuple[bool, str]]:
+    """Return the rules of `errors.require` for the size of a built-in volume."""
+    return {
+        "data.simulated.size": (
+            16 <= size <= 512 and size % 2 == 0,
+            f"give an even number from 16 to 512; got {size}.",
+        ),
+        "data.simulated.slices": (slices >= 1, f"at least 1; got {slices}."),
+    }
+
+
 def simulate_scan(
     protocol: ScanProtocol, matrix: AcquisitionMatrix, contrast: str, person: tuple[object, ...]
 ) -> Tensor:
-    """Gives the k-space of one person in one contrast.
+    """Return the noisy k-space of one person in one contrast.
 
     Args:
-        protocol: how it is scanned.
-        matrix: what is wanted.
+        protocol: scan protocol of the institution.
+        matrix: size of the volume.
         contrast: a key of `protocol.sequences`.
-        person: address of the anatomy; together with the contrast, of shading, phase and noise.
+        person: seed address of the anatomy and, with the contrast, of shading, phase and noise.
 
     Returns:
-        complex64, (slices, size, size), or (slices, coils, size, size) for several coils; scaled
-        so that the median brain magnitude before noise is 1.
+        complex64, (slices, rows, columns), or (slices, coils, rows, columns) for several coils;
+        scaled so that the median brain magnitude before noise is 1.
     """
     rng = np.random.default_rng(seed_for(*person, contrast, "scan"))
     fine = _make_fine_grid(protocol, matrix)
@@ -55,25 +67,27 @@ def simulate_scan(
     if protocol.stripped:
         amounts[BRAIN.stop :] = 0
         amounts *= amounts[BRAIN].sum(0) > 0.5
-    signal = protocol.sequences[contrast].signal(get_relaxation(protocol.tesla))
+    signal = protocol.sequences[contrast].compute_signal(get_relaxation(protocol.tesla))
     image = (signal.view(-1, 1, 1, 1) * amounts).sum(0)
     image = image / image[amounts[BRAIN].sum(0) > 0.5].abs().median()
-    coiled = expand_coils(
+    coil_images = expand_coils(
         image * _simulate_receiver(protocol, fine, rng), _make_coil_maps(matrix.coils, fine.size)
     )
-    kspace = _crop_kspace(fft2c(coiled), matrix.size) * _make_taper(
+    kspace = _crop_kspace(fft2c(coil_images), matrix.size) * _make_taper(
         matrix.size, protocol.resolution
     )
+    # noise comes last: a receiver adds it to every sample, also where the taper is 0
     noise = rng.standard_normal((2, *kspace.shape), dtype=np.float32) / np.float32(protocol.snr)
     kspace = kspace + torch.complex(*torch.from_numpy(noise))
     return kspace if matrix.coils > 1 else kspace[:, 0]
 
 
 def reconstruct_magnitude(kspace: Tensor) -> Tensor:
-    """Gives the magnitude image of fully sampled k-space, float32, (slices, size, size).
+    """Return the magnitude image of fully sampled k-space, float32, (slices, rows, columns).
 
     Args:
-        kspace: (slices, size, size), or (slices, coils, size, size): root sum of squares.
+        kspace: complex64, (slices, rows, columns) or, for the root sum of squares, (slices, coils,
+            rows, columns).
     """
     image = ifft2c(kspace)
     return image.abs() if image.ndim == 3 else rss(image)
@@ -89,7 +103,7 @@ def _make_coil_maps(coils: int, size: int) -> Tensor:
 
 
 def _simulate_receiver(protocol: ScanProtocol, grid: Grid, rng: np.random.Generator) -> Tensor:
-    """Complex gain of the receiver at each pixel, (slices, size, size)."""
+    """Return the complex gain of the receiver at each pixel, complex64, (slices, rows, columns)."""
     z, y, x = grid.compute_axes()
     axes = z.reshape(grid.slices, grid.planes).mean(1), y, x
     bias, phase = (draw_smooth_field(rng, axes, scale) for scale in (_BIAS_MM, _PHASE_MM))
@@ -101,14 +115,15 @@ def _simulate_receiver(protocol: ScanProtocol, grid: Grid, rng: np.random.Genera
 
 
 def _crop_kspace(kspace: Tensor, size: int) -> Tensor:
-    """The centre of k-space; brightness stays what it was."""
+    """Return the central (…, size, size) part of k-space; the image keeps its brightness."""
     full = kspace.shape[-1]
     start = full // 2 - size // 2
+    # an orthonormal transform of fewer pixels would be brighter by full / size
     return kspace[..., start : start + size, start : start + size] * (size / full)
 
 
 def _make_taper(size: int, resolution: float) -> Tensor:
-    """Fermi window: 1 inside the acquired disc, falling to 0 over a twentieth of the radius."""
+    """Return a Fermi window, (size, size): 1 inside the acquired disc, then falling to 0."""
     frequency = (torch.arange(size) - size // 2) / (size / 2)
     radius = torch.hypot(frequency[:, None], frequency[None, :])
-    return torch.sigmoid((resolution - radius) / 0.05)
+    return torch.sigmoid((resolution - radius) / _TAPER_WIDTH)

@@ -72,7 +72,7 @@ def test_the_data_folder_stays_as_it_was(site, monkeypatch, capsys):
 
 def test_a_folder_that_is_none_or_empty_is_one_line(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    for word, text in {"nowhere": "isn't there", "empty": "holds no .h5 files"}.items():
+    for word, text in {"nowhere": "doesn't exist", "empty": "holds no .h5 files"}.items():
         status, said = refused(capsys, word)
         assert (status, said.count("\n"), text in said) == (1, 1, True)
     assert not list(tmp_path.glob("inspection_*"))

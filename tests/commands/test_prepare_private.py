@@ -4,7 +4,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from kits.dicom_files import plant, volume, write_series
+from kits.dicom_files import volume, write_everywhere, write_series
 from kits.raw_files import header, write_raw
 from pydicom.dataset import Dataset
 
@@ -28,7 +28,7 @@ def traces(folder: Path) -> list[Path]:
 
 def test_dicom(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def localiser(dataset: Dataset, index: int) -> None:
-        plant(dataset, PLANTED)
+        write_everywhere(dataset, PLANTED)
         dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
 
     for patient in range(3):
@@ -36,7 +36,9 @@ def test_dicom(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             tmp_path / "in" / f"{PLANTED}_{patient}",
             volume((6, 24, 20), patient),
             f"series {patient}",
-            edit=lambda dataset, _, patient=patient: plant(dataset, f"{PLANTED} {patient}"),
+            edit=lambda dataset, _, patient=patient: write_everywhere(
+                dataset, f"{PLANTED} {patient}"
+            ),
         )
     write_series(tmp_path / "in" / PLANTED, volume(), "locate", edit=localiser)
     output = tmp_path / "out"

@@ -95,7 +95,7 @@ def test_every_target_in_conf_is_real():
         ("compute.precision=64", "compute.precision=64"),
         ("data.cache=rma", "Did you mean 'ram'?"),
         ("sites.sim_b.coils=many", "coils=many: use one of single, multi, auto"),
-        ("sites.sim_b.sample_rate=2", "sites.sim_b.sample_rate: a share in (0, 1]; got 2."),
+        ("sites.sim_b.sample_rate=2", "sites.sim_b.sample_rate: give a fraction in (0, 1]; got 2."),
         ("sites.sim_b.slices=[9,3]", "sites.sim_b.slices"),
         ("participation=0", "participation: a share in (0, 1]; got 0."),
         ("test.checkpoint=first", "test.checkpoint=first: use one of last, best."),

@@ -1,4 +1,4 @@
-"""docs/data-format.md tells the truth: its example writes a file that everything reads."""
+"""The example of docs/data-format.md works: it writes a file that everything can read."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""fastMRI's files as they're downloaded are a site, without any preparation."""
+"""Files of fastMRI are a site just as they were downloaded, without any preparation."""
 
 from pathlib import Path
 
@@ -70,12 +70,12 @@ def test_files_with_nan_are_left_out_when_asked_for(downloaded: Path) -> None:
     assert names == ["file_brain_AXT1_200_2"]
 
 
-def test_where_nothing_fits_the_pattern_is_shown(downloaded: Path) -> None:
+def test_the_error_shows_the_pattern_that_no_file_matches(downloaded: Path) -> None:
     with pytest.raises(DataLayoutError, match=r"<root>/multicoil_<split>/file_brain_AX<contrast>_"):
         raw_source(downloaded).list_volumes("test")
 
 
 @pytest.mark.parametrize("files", ["{contrast}/*.h5", "{splt}/*.h5", "{split}/{contrast", "*.h5"])
 def test_a_pattern_must_tell_the_splits_apart(downloaded: Path, files: str) -> None:
-    with pytest.raises(ConfigErrors, match=r"files: a pattern like \{contrast\}/\{split\}"):
+    with pytest.raises(ConfigErrors, match=r"files: give a pattern like \{contrast\}/\{split\}"):
         make_source(downloaded, files=files)

@@ -1,4 +1,4 @@
-"""A prepared site's page: true counts, one picture a volume, and no other file."""
+"""The page of a prepared site: correct counts, a picture of each volume, and no other file."""
 
 import json
 import re
@@ -14,18 +14,18 @@ from flmrcm.inspection.site_overview import write_overview
 
 
 def page(folder: Path) -> str:
-    write_overview(folder, folder / "made" / "overview.html")
-    return (folder / "made" / "overview.html").read_text()
+    write_overview(folder, folder / "new" / "overview.html")
+    return (folder / "new" / "overview.html").read_text()
 
 
 def cells(text: str, title: str) -> list[list[str]]:
-    """The rows of a table, its heads left out."""
+    """Return the cells of a table, row by row, without its headings."""
     table = text.split(f"<h2>{title}</h2>")[1].split("</table>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     return [re.findall(r"<td>(.*?)</td>", row) for row in rows[1:]]
 
 
-def test_the_tables_count_volumes_and_say_sizes_and_intensities(tmp_path: Path) -> None:
+def test_the_tables_show_counts_sizes_and_intensities(tmp_path: Path) -> None:
     site = write_site(tmp_path / "site", {"train": (4, 3), "val": (3,)}, size=(20, 16))
     for path in site.rglob("*.h5"):
         with h5py.File(path, "r+") as file:
@@ -41,7 +41,7 @@ def test_the_tables_count_volumes_and_say_sizes_and_intensities(tmp_path: Path) 
     assert float(val[3]) == pytest.approx(30 / (3 * 20 * 16) ** 0.5, rel=0.01)
 
 
-def test_it_needs_no_other_file_and_pictures_every_volume(tmp_path: Path) -> None:
+def test_it_needs_no_other_file_and_shows_every_volume(tmp_path: Path) -> None:
     text = page(write_site(tmp_path / "site"))
     sources = re.findall(r'(?:src|href)="(.*?)"', text)
     assert len(sources) == 4
@@ -51,18 +51,18 @@ def test_it_needs_no_other_file_and_pictures_every_volume(tmp_path: Path) -> Non
     assert "@import" not in text
 
 
-def test_of_many_volumes_a_seeded_sample_is_pictured_and_the_page_says_so(
+def test_of_many_volumes_a_random_sample_is_shown_with_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(site_overview, "MOST_THUMBNAILS", 3)
     site = write_site(tmp_path / "site", {"train": (1,) * 9})
     text = page(site)
     assert text.count("<img") == 3
-    assert "3 of 9 volumes, a seeded sample." in text
+    assert "A random sample: 3 of 9 volumes." in text
     assert page(site) == text
 
 
-def test_what_preparation_dropped_is_said_where_a_manifest_says_it(tmp_path: Path) -> None:
+def test_the_slice_counts_of_a_manifest_are_shown(tmp_path: Path) -> None:
     site = write_site(tmp_path / "site")
     assert "Slices while preparing" not in page(site)
     manifest = {"slices": {"kept": 13, "dropped": {"too little foreground": 7}}}
@@ -82,7 +82,7 @@ def test_a_broken_volume_is_counted_and_the_others_are_shown(tmp_path: Path) -> 
     assert "1 can't be read" in text
 
 
-def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
+def test_a_file_name_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path) -> None:
     site = write_site(tmp_path / "site", {"train": (1,)})
     (path,) = site.rglob("*.h5")
     path.rename(path.with_name("<b>bold.h5"))

@@ -1,4 +1,4 @@
-"""Every suspicion is found in a volume it was planted in, and nothing in a clean site."""
+"""Every fault that is added to a good volume is found, and nothing is found in a clean site."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,26 +24,28 @@ def volume(site: Path, name: str = "train_0") -> Path:
     return path
 
 
-def found(*folders: Path) -> dict[str, dict[str, str]]:
-    """File name → kind → text, of the suspicious volumes."""
+def inspect(*folders: Path) -> dict[str, dict[str, str]]:
+    """Return file name → kind → text of the suspicious volumes."""
     facts = [examine(place) for folder in folders for place in find_volume_places(folder)]
     pairs = zip(facts, find_suspicions(facts), strict=True)
     return {facts.place.path.stem: dict(kinds) for facts, kinds in pairs if kinds}
 
 
-def only(site: Path, kind: str, name: str = "train_0") -> str:
-    """The text of the one suspicion there is."""
-    ((volume_name, kinds),) = found(site).items()
+def the_text(site: Path, kind: str, name: str = "train_0") -> str:
+    """Return the text of the only suspicion about a site."""
+    ((volume_name, kinds),) = inspect(site).items()
     assert (volume_name, list(kinds)) == (name, [kind])
     return kinds[kind]
 
 
-def changed(path: Path, change: Callable[[h5py.File], object]) -> None:
+def edit(path: Path, change: Callable[[h5py.File], object]) -> None:
     with h5py.File(path, "r+") as file:
         change(file)
 
 
-def scaled(factor: float, *keys: str) -> Callable[[h5py.File], None]:
+def scale(factor: float, *keys: str) -> Callable[[h5py.File], None]:
+    """Return a change of a file that multiplies these data sets."""
+
     def change(file: h5py.File) -> None:
         for key in keys:
             file[key][...] = file[key][...] * factor
@@ -55,17 +57,17 @@ BOTH = ("kspace", "reconstruction_esc")
 
 
 @pytest.mark.parametrize("coils", [1, 3])
-def test_a_clean_site_gives_none(tmp_path: Path, coils: int) -> None:
-    assert found(write_site(tmp_path / "site", coils=coils)) == {}
+def test_a_clean_site_has_no_suspicions(tmp_path: Path, coils: int) -> None:
+    assert inspect(write_site(tmp_path / "site", coils=coils)) == {}
 
 
-def test_a_clean_site_of_the_published_layout_gives_none(tmp_path: Path) -> None:
-    assert found(write_site(tmp_path / "site", attributes=False)) == {}
+def test_a_clean_site_of_the_published_layout_has_no_suspicions(tmp_path: Path) -> None:
+    assert inspect(write_site(tmp_path / "site", attributes=False)) == {}
 
 
 def test_an_empty_volume(site: Path) -> None:
-    changed(volume(site), scaled(0, *BOTH))
-    assert only(site, "empty") == "every pixel is zero"
+    edit(volume(site), scale(0, *BOTH))
+    assert the_text(site, "empty") == "every pixel is zero"
 
 
 def test_a_constant_volume(site: Path) -> None:
@@ -73,16 +75,16 @@ def test_a_constant_volume(site: Path) -> None:
         volume(site), kspace=np.zeros((2, 16, 16), np.complex64),
         reconstruction_esc=np.full((2, 16, 16), 7.0),
     )  # fmt: skip
-    assert found(site)["train_0"]["constant"] == "every pixel is 7"
+    assert inspect(site)["train_0"]["constant"] == "every pixel is 7"
 
 
 @pytest.mark.parametrize("key", BOTH)
 def test_a_single_value_that_is_not_a_number(site: Path, key: str) -> None:
-    def plant(file: h5py.File) -> None:
+    def add_nan(file: h5py.File) -> None:
         file[key][1, 2, 3] = np.nan
 
-    changed(volume(site), plant)
-    assert only(site, "NaN or infinity") == "NaN or infinity in 1 of its values"
+    edit(volume(site), add_nan)
+    assert the_text(site, "NaN or infinity") == "NaN or infinity in 1 of its values"
 
 
 def test_a_clipped_volume(site: Path) -> None:
@@ -90,104 +92,112 @@ def test_a_clipped_volume(site: Path) -> None:
         target = file["reconstruction_esc"]
         target[...] = np.minimum(target[...], 0.5 * target[...].max())
 
-    changed(volume(site), clip)
-    assert "% of the pixels are the maximum" in found(site)["train_0"]["clipped"]
+    edit(volume(site), clip)
+    assert "% of the pixels are the maximum" in inspect(site)["train_0"]["clipped"]
 
 
-def test_a_target_that_is_not_its_k_spaces_image(site: Path) -> None:
+def test_a_target_that_is_not_the_image_of_its_kspace(site: Path) -> None:
     def flip(file: h5py.File) -> None:
         file["reconstruction_esc"][...] = file["reconstruction_esc"][...][:, ::-1]
 
-    changed(volume(site), flip)
-    assert "they differ by" in only(site, "other target")
+    edit(volume(site), flip)
+    assert "they differ by" in the_text(site, "other target")
 
 
-def test_a_target_in_other_units_is_told_by_its_factor(site: Path) -> None:
-    changed(volume(site), scaled(4, "reconstruction_esc"))
-    assert "4 times its k-space's image" in only(site, "other target")
+def test_a_target_in_other_units(site: Path) -> None:
+    edit(volume(site), scale(4, "reconstruction_esc"))
+    assert "4 times its k-space's image" in the_text(site, "other target")
 
 
 def test_a_volume_without_target(site: Path) -> None:
-    changed(volume(site), lambda file: file.pop("reconstruction_esc"))
-    only(site, "no target")
+    edit(volume(site), lambda file: file.pop("reconstruction_esc"))
+    the_text(site, "no target")
 
 
 def test_a_truncated_file(site: Path) -> None:
     content = volume(site).read_bytes()
     volume(site).write_bytes(content[: len(content) // 2])
-    assert "truncated" in only(site, "unreadable")
+    assert "truncated" in the_text(site, "unreadable")
 
 
 @pytest.mark.parametrize(("factor", "text"), [(1000, " times as bright"), (1e-3, "1/")])
 def test_a_volume_on_another_brightness_scale(site: Path, factor: float, text: str) -> None:
-    changed(volume(site), scaled(factor, *BOTH))
-    assert text in only(site, "brightness")
+    edit(volume(site), scale(factor, *BOTH))
+    assert text in the_text(site, "brightness")
 
 
 def test_a_volume_of_another_orientation_than_most(site: Path) -> None:
     for path in site.rglob("*.h5"):
-        changed(path, lambda file: file.attrs.update(orientation="SPL"))
-    assert found(site) == {}
-    changed(volume(site), lambda file: file.attrs.update(orientation="SAL"))
-    assert "SAL, of most others here SPL" in only(site, "orientation")
+        edit(path, lambda file: file.attrs.update(orientation="SPL"))
+    assert inspect(site) == {}
+    edit(volume(site), lambda file: file.attrs.update(orientation="SAL"))
+    assert "SAL, most others here have SPL" in the_text(site, "orientation")
 
 
 def test_a_volume_whose_matrix_is_transposed(tmp_path: Path) -> None:
     site = write_site(tmp_path / "site", {"train": (3, 3, 3)}, size=(20, 16))
     kspace, image = scanned(3, (16, 20), seed=9)
     write_volume(site / "T1" / "train" / "turned.h5", kspace, image, {})
-    assert only(site, "transposed", "turned").startswith("16 × 20, most others here 20 × 16")
+    assert the_text(site, "transposed", "turned").startswith("16 × 20, most others here 20 × 16")
     kspace, image = scanned(3, (18, 16), seed=10)
     write_volume(site / "T1" / "train" / "other.h5", kspace, image, {})
-    assert "other" not in found(site), "sizes may vary"
+    assert "other" not in inspect(site), "sizes may vary"
 
 
 def test_a_renamed_copy_in_another_split_and_site(site: Path, tmp_path: Path) -> None:
     copy = tmp_path / "other" / "T1" / "test" / "renamed.h5"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(volume(site).read_bytes())
-    changed(copy, lambda file: file.attrs.update(site="elsewhere", patient_id="another"))
-    twins = found(site, copy.parents[2])
-    assert twins["renamed"]["duplicate"] == (
+    edit(copy, lambda file: file.attrs.update(site="elsewhere", patient_id="another"))
+    duplicates = inspect(site, copy.parents[2])
+    assert duplicates["renamed"]["duplicate"] == (
         "the same images as site/T1/train/train_0.h5: another split!"
     )
-    assert set(twins) == {"renamed", "train_0"}
+    assert set(duplicates) == {"renamed", "train_0"}
 
 
 def test_a_copy_in_the_same_split_is_found_too(site: Path) -> None:
     volume(site).with_name("copy.h5").write_bytes(volume(site).read_bytes())
-    assert found(site)["copy"] == {"duplicate": "the same images as site/T1/train/train_0.h5"}
+    assert inspect(site)["copy"] == {"duplicate": "the same images as site/T1/train/train_0.h5"}
 
 
 def test_two_empty_volumes_are_no_duplicates(site: Path) -> None:
     for name in ("train_0", "train_1"):
-        changed(volume(site, name), scaled(0, *BOTH))
-    assert all(list(kinds) == ["empty"] for kinds in found(site).values())
+        edit(volume(site, name), scale(0, *BOTH))
+    assert all(list(kinds) == ["empty"] for kinds in inspect(site).values())
 
 
-def named(site: Path, patient: str, *names: str) -> None:
+def set_patient(site: Path, patient: str, *names: str) -> None:
     for name in names:
-        changed(volume(site, name), lambda file: file.attrs.update(patient_id=patient))
+        edit(volume(site, name), lambda file: file.attrs.update(patient_id=patient))
 
 
 def test_a_patient_in_two_splits(site: Path) -> None:
-    named(site, "007", "train_0", "train_1", "val_1")
-    leaks = found(site)
-    assert set(leaks) == {"train_0", "train_1", "val_1"}
-    text = leaks["val_1"]["patient in two splits"]
+    set_patient(site, "007", "train_0", "train_1", "val_1")
+    suspicions = inspect(site)
+    assert set(suspicions) == {"train_0", "train_1", "val_1"}
+    text = suspicions["val_1"]["patient in two splits"]
     assert text == "the same patient_id as site/T1/train/train_0.h5 and 1 more: another split!"
 
 
-def test_a_patient_in_one_split_only_is_no_leak(site: Path) -> None:
-    named(site, "007", "train_0", "train_1")
-    assert found(site) == {}
+def test_a_patient_in_one_split_only_is_not_suspicious(site: Path) -> None:
+    set_patient(site, "007", "train_0", "train_1")
+    assert inspect(site) == {}
 
 
-@pytest.mark.parametrize(("patient", "leaks"), [("007", 0), ("8d2f00c1ab34", 2)])
+@pytest.mark.parametrize(("patient", "n_suspicious"), [("007", 0), ("8d2f00c1ab34", 2)])
 def test_only_ids_that_are_hashes_are_compared_between_sites(
-    site: Path, tmp_path: Path, patient: str, leaks: int
+    site: Path, tmp_path: Path, patient: str, n_suspicious: int
 ) -> None:
     other = write_site(tmp_path / "other")
-    named(site, patient, "train_0")
-    named(other, patient, "test_0")
-    assert len(found(site, other)) == leaks
+    set_patient(site, patient, "train_0")
+    set_patient(other, patient, "test_0")
+    assert len(inspect(site, other)) == n_suspicious
+
+
+def test_a_quick_inspection_only_compares_what_it_read(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", {"train": (9,)})
+    volume(site).with_name("copy.h5").write_bytes(volume(site).read_bytes())
+    facts = [examine(place, quick=True) for place in find_volume_places(site)]
+    ((copy,), _) = find_suspicions(facts)
+    assert copy.text == "the slices that were read are the same as in site/T1/train/train_0.h5"

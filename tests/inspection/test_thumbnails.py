@@ -1,4 +1,4 @@
-"""Small pictures keep their shape, their brightness and their place."""
+"""Small pictures keep shape, brightness and position of the images."""
 
 from base64 import b64decode
 from io import BytesIO
@@ -20,20 +20,20 @@ from flmrcm.inspection.thumbnails import (
 
 
 @pytest.mark.parametrize(("n", "most"), [(0, 4), (3, 4), (4, 4), (100, 24), (25, 24), (9, 1)])
-def test_evenly_gives_as_many_as_asked_in_order_without_twins(n: int, most: int) -> None:
-    found = choose_evenly(n, most)
-    assert len(found) == min(n, most)
-    assert found == sorted(set(found))
-    assert all(0 <= index < n for index in found)
+def test_different_indices_are_chosen_in_order(n: int, most: int) -> None:
+    indices = choose_evenly(n, most)
+    assert len(indices) == min(n, most)
+    assert indices == sorted(set(indices))
+    assert all(0 <= index < n for index in indices)
 
 
-def test_evenly_leaves_out_as_much_at_both_ends() -> None:
+def test_as_many_indices_are_left_out_at_both_ends() -> None:
     first, *_, last = choose_evenly(100, 10)
     assert (first, last) == (5, 95)
 
 
 @pytest.mark.parametrize(("size", "expected"), [((40, 20), (10, 5)), ((5, 3), (10, 6))])
-def test_the_longer_edge_fits(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_the_longer_side_gets_the_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert fit_to_side(np.ones(size, np.float32), 10).shape == expected
 
 
@@ -44,7 +44,7 @@ def test_shrinking_averages_and_broken_pixels_are_black() -> None:
     assert np.isfinite(fit_to_side(image, 8)).all()
 
 
-def test_white_is_in_the_head_and_never_zero() -> None:
+def test_the_white_level_comes_from_the_head_and_is_never_zero() -> None:
     image = np.zeros((1, 20, 20), np.float32)
     assert find_white_level(image) == 1.0
     image[0, 5:15, 5:15] = 3.0
@@ -55,11 +55,11 @@ def test_a_data_uri_is_the_image() -> None:
     image = np.linspace(0, 2, 256, dtype=np.float32).reshape(16, 16)
     head, content = encode_data_uri(image, 1.0).split(",")
     assert head == "data:image/jpeg;base64"
-    shown = np.asarray(Image.open(BytesIO(b64decode(content))), float) / 255
-    assert np.abs(shown - image.clip(0, 1)).max() < 0.1
+    decoded = np.asarray(Image.open(BytesIO(b64decode(content))), float) / 255
+    assert np.abs(decoded - image.clip(0, 1)).max() < 0.1
 
 
-def test_what_has_no_target_or_no_such_slice_cannot_be_shown(tmp_path) -> None:
+def test_a_missing_target_or_slice_is_one_clear_line(tmp_path) -> None:
     volume = write_scan(tmp_path / "v.h5")
     assert read_images(volume, [0, 2], 8).shape == (2, 8, 8)
     with pytest.raises(DataLayoutError, match="can't be read"):

@@ -1,4 +1,4 @@
-"""A volume is read slice by slice, and a broken one is told rather than raised."""
+"""A volume is read slice by slice; a broken file is a fact, not an error."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ def place(path: Path) -> VolumePlace:
     return VolumePlace(path, "here", "T1", "train")
 
 
-def examined(path: Path, quick: bool = False) -> VolumeFacts:
+def examine_file(path: Path, quick: bool = False) -> VolumeFacts:
     return examine(place(path), quick)
 
 
 def test_a_whole_volume_has_header_attributes_and_measures(tmp_path: Path) -> None:
     path = write_scan(tmp_path / "v.h5", n=5, coils=2).path
-    facts = examined(path)
+    facts = examine_file(path)
     assert facts.problem == ""
     assert facts.header is not None
     assert facts.header.shape == (5, 2, 16, 16)
@@ -33,39 +33,50 @@ def test_a_whole_volume_has_header_attributes_and_measures(tmp_path: Path) -> No
 
 
 def test_quick_reads_three_slices_of_many_and_all_of_few(tmp_path: Path) -> None:
-    many = examined(write_scan(tmp_path / "v.h5", n=9).path, quick=True)
+    many = examine_file(write_scan(tmp_path / "v.h5", n=9).path, quick=True)
     assert many.measures is not None
     assert many.measures.n_slices == 3
     assert not many.is_whole
-    assert examined(write_scan(tmp_path / "w.h5", n=2).path, quick=True).is_whole
+    assert examine_file(write_scan(tmp_path / "w.h5", n=2).path, quick=True).is_whole
 
 
-def test_quick_misses_what_is_elsewhere(tmp_path: Path) -> None:
+def test_quick_sees_nothing_of_the_other_slices(tmp_path: Path) -> None:
     path = write_scan(tmp_path / "v.h5", n=8).path
     with h5py.File(path, "r+") as file:
         file["kspace"][0, 0, 0] = np.nan
-    quick, whole = examined(path, quick=True).measures, examined(path).measures
+    quick, whole = examine_file(path, quick=True).measures, examine_file(path).measures
     assert quick is not None
     assert whole is not None
     assert (quick.n_broken, whole.n_broken) == (0, 1)
 
 
 def test_broken_files_are_facts(tmp_path: Path) -> None:
-    whole = write_scan(tmp_path / "whole.h5").path.read_bytes()
-    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    content = write_scan(tmp_path / "whole.h5").path.read_bytes()
+    (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
     kspace, _ = scanned(3, (16, 16))
     write_plain(tmp_path / "flat.h5", kspace=kspace[0])
     write_plain(tmp_path / "none.h5", kspace=kspace[:0])
     (tmp_path / "lost.h5").symlink_to(tmp_path / "nowhere.h5")
-    cases = {"cut": "not a readable HDF5", "flat": "must be complex", "none": "holds no slices"}
-    for name, text in (cases | {"lost": "can't be read (No such file"}).items():
-        facts = examined(tmp_path / f"{name}.h5")
+    with h5py.File(tmp_path / "vast.h5", "w") as file:
+        file.create_dataset("kspace", (2, 2**20, 2**20), np.complex64)
+    with h5py.File(tmp_path / "long.h5", "w") as file:
+        file.create_dataset("kspace", (10**9, 16, 16), np.complex64)
+    cases = {
+        "cut": "not a readable HDF5",
+        "flat": "must be complex",
+        "none": "holds no slices",
+        "vast": "declares the shape (2, 1048576, 1048576)",
+        "long": "declares the shape (1000000000, 16, 16)",
+        "lost": "can't be read (No such file",
+    }
+    for name, text in cases.items():
+        facts = examine_file(tmp_path / f"{name}.h5")
         assert text in facts.problem
         assert str(tmp_path) not in facts.problem
         assert facts.measures is None
 
 
-def test_damage_inside_a_file_is_told_when_it_is_reached(tmp_path: Path) -> None:
+def test_damage_inside_a_file_is_found_when_the_slice_is_read(tmp_path: Path) -> None:
     kspace, image = scanned(3, (16, 16))
     with h5py.File(tmp_path / "v.h5", "w") as file:
         data = {"kspace": kspace, "reconstruction_esc": image}
@@ -75,11 +86,11 @@ def test_damage_inside_a_file_is_told_when_it_is_reached(tmp_path: Path) -> None
     with (tmp_path / "v.h5").open("r+b") as raw:
         raw.seek(offset + 8)
         raw.write(b"damage")
-    facts = examined(tmp_path / "v.h5")
+    facts = examine_file(tmp_path / "v.h5")
     assert "filter returned failure" in facts.problem
     assert facts.header is not None
 
 
-def test_processes_find_the_same_in_the_same_order(tmp_path: Path) -> None:
+def test_several_processes_return_the_same_facts_in_the_same_order(tmp_path: Path) -> None:
     places = [place(write_scan(tmp_path / f"{i}.h5").path) for i in range(3)]
     assert list(examine_all(places, False, 2)) == list(examine_all(places, False, 1))

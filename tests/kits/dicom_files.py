@@ -1,4 +1,4 @@
-"""DICOM series as scanners write them, small; every value is made up."""
+"""DICOM series as scanners write them, small; every value is invented."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,24 +9,24 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-"""The directions along columns and along rows, left and back: how axial slices are stored."""
+"""Unit vectors along columns and along rows, to the left and to the back: usual axial slices."""
 
 Edit = Callable[[Dataset, int], None]
 
 
 def volume(shape: tuple[int, int, int] = (6, 10, 8), seed: int = 0) -> np.ndarray:
-    """Gives whole numbers that are different at every voxel, (slice, row, column)."""
+    """Return integers that are different in every voxel, (slices, rows, columns)."""
     count = int(np.prod(shape))
     return np.random.default_rng(seed).permutation(count).reshape(shape).astype(np.uint16)
 
 
 def uid(*words: object) -> str:
-    """Gives a UID that follows from words."""
+    """Return a UID that depends on the words alone."""
     return generate_uid(entropy_srcs=[*map(str, words)])
 
 
 def common(series: str, kind: str) -> Dataset:
-    """Gives the fields that all files of a series share."""
+    """Return the fields that all files of a series share."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -40,12 +40,12 @@ def common(series: str, kind: str) -> Dataset:
 
 
 def put_pixels(dataset: Dataset, pixels: np.ndarray) -> None:
-    """Adds a slice, or several, as 16-bit whole numbers."""
+    """Add the pixels of a slice, or of several, as 16-bit integers."""
     dataset.set_pixel_data(pixels.astype(np.uint16), "MONOCHROME2", 16)
 
 
 def save(dataset: Dataset, path: Path, *words: object) -> Path:
-    """Writes a file whose SOPInstanceUID follows from words."""
+    """Write a file whose SOPInstanceUID depends on the words alone."""
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = uid(*words)
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
@@ -59,14 +59,14 @@ def write_series(
     directions: Sequence[Sequence[float]] = AXIAL,
     edit: Edit | None = None,
 ) -> list[Path]:
-    """Writes one classic file for each slice, the last one first, 3 mm apart, pixels 1.5×2 mm.
+    """Write one classic file for each slice, the last slice first, 3 mm apart, pixels 1.5×2 mm.
 
     Args:
-        folder: to write into.
-        image: whole numbers, (slice, row, column); slices lead along the directions' normal.
-        series: its UID and names follow from it.
+        folder: the folder of the new files.
+        image: integers, (slices, rows, columns); slices are numbered along the normal.
+        series: word on which its UID and names depend.
         directions: unit vectors along columns and along rows.
-        edit: changes a file's fields before it's written, given its slice.
+        edit: changes the fields of a file before it is written; gets the number of the slice.
     """
     along_columns, along_rows = np.array(directions, float)
     normal = np.cross(along_columns, along_rows)
@@ -86,7 +86,7 @@ def write_series(
 
 
 def write_enhanced(folder: Path, image: np.ndarray, order: Sequence[int]) -> Path:
-    """Writes the same volume as one enhanced multi-frame file, its frames in a given order."""
+    """Write the same volume as one enhanced multi-frame file, with its frames in this order."""
     dataset = common("one", EnhancedMRImageStorage)
     put_pixels(dataset, image[list(order)])
     shared = Dataset()
@@ -99,8 +99,8 @@ def write_enhanced(folder: Path, image: np.ndarray, order: Sequence[int]) -> Pat
     return save(dataset, folder / "enhanced.dcm", "enhanced")
 
 
-def plant(dataset: Dataset, word: str) -> None:
-    """Writes a word into every text field a header may hold, private ones too."""
+def write_everywhere(dataset: Dataset, word: str) -> None:
+    """Write a word into every text field that a header may hold, also into private ones."""
     texts: dict[str, Any] = {
         "PatientName": word, "PatientAddress": word, "InstitutionName": word, "StationName": word,
         "OperatorsName": word, "ReferringPhysicianName": word, "Manufacturer": word,

@@ -1,4 +1,4 @@
-"""Small things that many tests need: a site on disk, its loaders, batches, a network."""
+"""Small objects that many tests need: a site on disk, its loaders, batches, a network."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -30,23 +30,28 @@ Size = tuple[int, int]
 
 
 def smooth_images(n: int, size: Size, seed: int = 0) -> np.ndarray:
-    """Gives smooth complex images, complex64, (n, height, width)."""
+    """Return smooth random images, complex64, (slices, height, width)."""
     noise = np.random.default_rng(seed).standard_normal((2, n, *size))
     magnitude, phase = gaussian_filter(noise, (0, 0, 2, 2)) * 10
     return (np.abs(magnitude) * np.exp(1j * phase)).astype(np.complex64)
 
 
 def scanned(n: int, size: Size, coils: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Gives k-space, (n, h, w) or (n, coils, h, w), and the magnitude image it stands for."""
+    """Return k-space and its magnitude image.
+
+    Returns:
+        k-space, complex64, (slices, rows, columns) or, for several coils, (slices, coils, rows,
+        columns), and the image, float32, (slices, rows, columns).
+    """
     image = torch.from_numpy(smooth_images(n, size, seed))
-    seen = image if coils == 1 else expand_coils(image, make_birdcage_maps(coils, *size))
-    return fft2c(seen).numpy(), image.abs().numpy()
+    coil_images = image if coils == 1 else expand_coils(image, make_birdcage_maps(coils, *size))
+    return fft2c(coil_images).numpy(), image.abs().numpy()
 
 
 def write_scan(
     path: Path, n: int = 3, size: Size = (16, 16), coils: int = 1, target: Size | None = None
 ) -> Volume:
-    """Writes a volume; its images follow from the names of its file and folders."""
+    """Write a volume and return its header; its images depend on the names of file and folders."""
     kspace, image = scanned(n, size, coils, seed_for(*path.parts[-4:]))
     height, width = target or size
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
@@ -56,7 +61,7 @@ def write_scan(
 
 
 def write_plain(path: Path, **data: np.ndarray) -> Path:
-    """Writes a file with these data sets and nothing else, as the published layout does."""
+    """Write a file with these data sets and no attributes, as the published code expects it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         for key, array in data.items():
@@ -71,7 +76,7 @@ def write_site(
     coils: int = 1,
     attributes: bool = True,
 ) -> Path:
-    """Writes `<root>/T1/<split>/<split>_<i>.h5` and gives the root."""
+    """Write `<root>/T1/<split>/<split>_<i>.h5` and return the root."""
     for split, volumes in splits.items():
         for i, n in enumerate(volumes):
             path = root / "T1" / split / f"{split}_{i}.h5"
@@ -85,19 +90,19 @@ def write_site(
 
 
 def make_source(root: Path | None, **options: Any) -> Source:
-    """Gives the source of a written site, named like its folder."""
+    """Return the source of a site on disk, named like its folder."""
     defaults = {"name": root.name if root else "here", "contrast": "T1", "mask": Random((4,))}
     return Source(root=root, **(defaults | options))
 
 
 def make_site(root: Path, mask: Any = None, **loading: Any) -> Site:
-    """Gives the site of a written folder, named like it; `loading` as for `Loading`."""
+    """Return the site of a folder on disk, named like it; `loading` as for `Loading`."""
     source = make_source(root, mask=mask or Random((4,)))
     return Site(root.name, [source], Loading(**({"batch_size": 2} | loading)))
 
 
 def make_batch(n: int = 2, size: Size = (16, 16), seed: int = 0) -> Batch:
-    """Gives a batch of random images."""
+    """Return a batch of random images."""
     rng = torch.Generator().manual_seed(seed)
     image, target = torch.randn(2, n, 1, *size, generator=rng)
     return Batch(
@@ -112,24 +117,24 @@ def make_batch(n: int = 2, size: Size = (16, 16), seed: int = 0) -> Batch:
 
 
 def make_unet(channels: int = 2, pools: int = 2, seed: int = 0) -> UNet:
-    """Gives a tiny network; equal seeds give equal weights."""
+    """Return a tiny network; equal seeds give equal weights."""
     with seeded("network", seed):
         return UNet(channels, pools)
 
 
 def make_learner(channels: int = 2, pools: int = 2, seed: int = 0, lr: float = 0.1) -> ReconModule:
-    """Gives a tiny network ready to learn with plain gradient descent."""
+    """Return a tiny network that learns by plain gradient descent."""
     return ReconModule(make_unet(channels, pools, seed), partial(torch.optim.SGD, lr=lr))
 
 
 def make_context(module: Learner, **options: Any) -> SiteContext:
-    """Gives what a site's rule sees in round 0, where nothing else is said."""
+    """Return the context of a local rule, in round 0 by default."""
     defaults = {"message": Broadcast(0, {}), "memory": Memory(), "is_target": False, "seed": 1}
     return SiteContext(module, **(defaults | {"learning_rate": 0.01} | options))
 
 
 def make_fl_mrcm(**options: Any) -> FLMRCM:
-    """Gives FL-MRCM with a narrow discriminator and the target `t`."""
+    """Return FL-MRCM with a narrow discriminator and the target site `t`."""
     makers = {
         "discriminator": partial(build_discriminator, width=8),
         "discriminator_optimizer": torch.optim.RMSprop,

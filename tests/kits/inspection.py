@@ -1,4 +1,4 @@
-"""A folder's volumes as inspection sees them."""
+"""The volumes of a folder with their facts and suspicions."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from flmrcm.inspection.volume_facts import examine
 from flmrcm.inspection.volume_places import find_volume_places
 
 
-def inspected(folder: Path) -> list[InspectedVolume]:
+def inspect_folder(folder: Path) -> list[InspectedVolume]:
     facts = [examine(place) for place in find_volume_places(folder)]
     return [InspectedVolume(*pair) for pair in zip(facts, find_suspicions(facts), strict=True)]

@@ -1,4 +1,4 @@
-"""Small originals to prepare: heads that look different from every side, and files of them."""
+"""Small originals to prepare: heads that look different from every direction, and their files."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SALT = "a salt of tests"
 
 
 def head(shape=(12, 24, 20), seed=0):
-    """Gives a magnitude, float32, first axis to the right, second to the front, third up."""
+    """Return a magnitude, float32, with axes to the right, to the front and upwards (RAS)."""
     rng = np.random.default_rng(seed)
     grid = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
     inside = sum((axis * stretch) ** 2 for axis, stretch in zip(grid, (1.5, 1.1, 1.2), strict=True))
@@ -27,21 +27,21 @@ def head(shape=(12, 24, 20), seed=0):
 
 
 def write_nifti(path, array=None, affine=None, codes="RAS", **header):
-    """Writes an image whose axes lead to R, A, S, stored with axes that lead to `codes`."""
+    """Write an image with RAS axes into a file whose axes have the directions `codes`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     affine = np.diag([2.0, 1.0, 1.0, 1.0]) if affine is None else affine
     image = nib.Nifti1Image(head() if array is None else array, affine)
     for key, value in header.items():
         image.header[key] = value
     if codes != "RAS":
-        turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(tuple(codes)))
-        image = image.as_reoriented(turn)
+        change = ornt_transform(io_orientation(image.affine), axcodes2ornt(tuple(codes)))
+        image = image.as_reoriented(change)
     nib.save(image, path)
     return path
 
 
-def a_scan(image, voxel_mm=(1.0, 1.0, 1.0), **fields):
-    """Gives a scan of an image that lies as it should."""
+def make_scan(image, voxel_mm=(1.0, 1.0, 1.0), **fields):
+    """Return the scan of an image that already has its final orientation."""
     defaults = {
         "native_orientation": "RAS",
         "native_shape": image.shape,
@@ -51,7 +51,7 @@ def a_scan(image, voxel_mm=(1.0, 1.0, 1.0), **fields):
 
 
 class Heads:
-    """A source of heads made up on the spot; subjects named in `broken` can't be read."""
+    """A source of random heads; the subjects in `broken` can't be read."""
 
     def __init__(self, subjects, broken=(), contrasts=("T1",), unusable=()):
         self.subjects, self.broken = list(subjects), set(broken)
@@ -63,18 +63,18 @@ class Heads:
                 yield FoundVolume(subject, contrast, (Path(f"/original/{subject}_{contrast}.nii"),))
         yield from map(UnusableVolume, self.unusable)
 
-    def read(self, found):
-        if found.subject in self.broken:
+    def read(self, volume):
+        if volume.subject in self.broken:
             raise UnusableVolume("is truncated")
-        seed = int.from_bytes(f"{found.subject}{found.contrast}".encode()[-7:], "big")
-        return a_scan(head((6, 20, 18), seed))
+        seed = int.from_bytes(f"{volume.subject}{volume.contrast}".encode()[-7:], "big")
+        return make_scan(head((6, 20, 18), seed))
 
 
-def preparation(folder, source, **options):
-    """Gives a preparation of 16×16 slices, without pictures."""
+def make_preparation(folder, source, **options):
+    """Return a preparation of 16×16 slices, without pictures."""
     recipe = PreparationRecipe(size=[16, 16])
     defaults = {
-        "division": SplitByShare(SHARES),
+        "split_rule": SplitByShare(SHARES),
         "worker": Preparer(source, recipe, "heads"),
         "site": "here",
         "salt": SALT,
@@ -82,14 +82,14 @@ def preparation(folder, source, **options):
     return Preparation(source, OutputFolder(folder), **(defaults | options))
 
 
-def prepare(made, processes=1):
-    """Does a whole preparation and gives its outcomes."""
-    with made.folder.lock({}):
-        return list(made.run(made.plan(), processes))
+def prepare(preparation, processes=1):
+    """Carry out a preparation and return its outcomes."""
+    with preparation.folder.lock({}):
+        return list(preparation.run(preparation.plan(), processes))
 
 
 def contents(folder):
-    """Gives every visible file's bytes, by its path below the folder."""
+    """Return path below the folder → bytes of every visible file."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

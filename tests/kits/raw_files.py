@@ -1,4 +1,4 @@
-"""Files of raw multi-coil k-space as fastMRI lays them out, small; every value is made up."""
+"""Files of raw multi-coil k-space in fastMRI's layout, small; every value is invented."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from flmrcm.mri.fourier import fft2c, ifft2c
 from flmrcm.prepare.geometry import crop_or_pad
 
 SLICES, COILS, ROWS, COLUMNS = 2, 4, 64, 32
-"""Of the k-space; the readout is oversampled twice, so the head's image has 32 rows."""
+"""Shape of the k-space; the readout is oversampled twice, so the image of the head has 32 rows."""
 
 MEASURED = slice(4, 28)
-"""The columns that hold lines; the others are padded with zeros."""
+"""The measured columns; the others are zero."""
 
 _HEADER = """<?xml version="1.0"?>
 <ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">
@@ -41,21 +41,26 @@ _HEADER = """<?xml version="1.0"?>
 
 
 def header(name: str = "Doe", shown: float = 220) -> str:
-    """Gives an ISMRMRD header with a name in its text fields."""
+    """Return an ISMRMRD header with a name in its text fields.
+
+    Args:
+        name: the name.
+        shown: final field of view along the phase direction, mm.
+    """
     return _HEADER.format(name=name, shown=shown)
 
 
 def head(slices: int = SLICES) -> torch.Tensor:
-    """Gives complex images, (slice, 32, 32), of a head that fills half of the readout."""
+    """Return images, complex64, (slices, 32, 32), of a head that fills half of the readout."""
     rows, columns = torch.meshgrid(*[torch.linspace(-1, 1, 32)] * 2, indexing="ij")
     inside = rows**2 + columns**2 < 0.8
     return inside * (0.5 + torch.from_numpy(smooth_images(slices, (32, 32))).abs())
 
 
 def raw_kspace(measured: slice = MEASURED) -> np.ndarray:
-    """Gives k-space, (slice, coil, 64, 32), zero outside the measured columns."""
-    seen = expand_coils(head(), make_birdcage_maps(COILS, 32, 32)).numpy()
-    kspace = fft2c(torch.from_numpy(crop_or_pad(seen, (ROWS, COLUMNS)))).numpy()
+    """Return k-space, (slices, coils, 64, 32), zero outside the measured columns."""
+    coil_images = expand_coils(head(), make_birdcage_maps(COILS, 32, 32)).numpy()
+    kspace = fft2c(torch.from_numpy(crop_or_pad(coil_images, (ROWS, COLUMNS)))).numpy()
     padded = np.zeros_like(kspace)
     padded[..., measured] = kspace[..., measured]
     return padded
@@ -68,9 +73,9 @@ def write_raw(
     xml: str | None = None,
     **attributes: str,
 ) -> Path:
-    """Writes one file of fastMRI's layout: k-space, target and header; attributes as given.
+    """Write one file of fastMRI's layout: k-space, target, header and these attributes.
 
-    The target is what fastMRI's is: the root sum of squares, cropped to the visible field of view.
+    As in fastMRI, the target is the root sum of squares, cropped to the final field of view.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kspace = raw_kspace() if kspace is None else kspace

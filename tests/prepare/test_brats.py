@@ -1,4 +1,4 @@
-"""Laws of BraTS as downloaded."""
+"""BraTS as it is downloaded."""
 
 import numpy as np
 import pytest
@@ -18,10 +18,10 @@ def download(root, *subjects, ends=("t1", "t1ce", "t2", "flair", "seg"), ending=
     return str(root)
 
 
-def test_every_subject_has_the_contrasts_asked_for(tmp_path):
-    given = download(tmp_path, "BraTS20_Training_002", "BraTS20_Training_001")
-    found = list(BratsSource(given, ["T1", "FLAIR"]).find())
-    assert [(item.subject[-3:], item.contrast, item.paths[0].name[-12:]) for item in found] == [
+def test_every_subject_has_the_wanted_contrasts(tmp_path):
+    folder = download(tmp_path, "BraTS20_Training_002", "BraTS20_Training_001")
+    volumes = list(BratsSource(folder, ["T1", "FLAIR"]).find())
+    assert [(one.subject[-3:], one.contrast, one.paths[0].name[-12:]) for one in volumes] == [
         ("001", "T1", "01_t1.nii.gz"),
         ("001", "FLAIR", "flair.nii.gz"),
         ("002", "T1", "02_t1.nii.gz"),
@@ -29,15 +29,15 @@ def test_every_subject_has_the_contrasts_asked_for(tmp_path):
     ]
 
 
-def test_misnamed_segmentations_are_left_alone_and_unzipped_files_read(tmp_path):
-    given = download(tmp_path, "BraTS20_Training_355", ending=".nii")
+def test_segmentations_with_other_names_are_ignored_and_files_may_be_uncompressed(tmp_path):
+    folder = download(tmp_path, "BraTS20_Training_355", ending=".nii")
     (tmp_path / "BraTS20_Training_355" / "W39_1998.09.19_Segm.nii").touch()
-    assert [item.subject for item in BratsSource(given, ["T2"]).find()] == ["BraTS20_Training_355"]
+    assert [one.subject for one in BratsSource(folder, ["T2"]).find()] == ["BraTS20_Training_355"]
 
 
-def test_a_missing_contrast_is_a_line_and_the_rest_goes_on(tmp_path):
-    given = download(tmp_path, "BraTS20_Training_001", ends=("t1",))
-    first, second = BratsSource(given).find()
+def test_a_missing_contrast_is_reported_and_the_others_are_found(tmp_path):
+    folder = download(tmp_path, "BraTS20_Training_001", ends=("t1",))
+    first, second = BratsSource(folder).find()
     assert isinstance(first, FoundVolume)
     assert isinstance(second, UnusableVolume)
     assert "BraTS20_Training_001 has no T2" in str(second)
@@ -47,19 +47,19 @@ def test_visits_of_2023_belong_to_one_person(tmp_path):
     for visit in ("000", "001"):
         path = tmp_path / f"BraTS-GLI-00007-{visit}-t1n.nii.gz"
         path.touch()
-    found = list(BratsSource(str(tmp_path), ["T1"]).find())
-    assert {item.subject for item in found} == {"BraTS-GLI-00007"}
-    assert [item.scan for item in found] == ["000", "001"]
+    volumes = list(BratsSource(str(tmp_path), ["T1"]).find())
+    assert {volume.subject for volume in volumes} == {"BraTS-GLI-00007"}
+    assert [volume.scan for volume in volumes] == ["000", "001"]
 
 
-def test_a_volume_is_read_as_any_nifti(tmp_path):
+def test_a_volume_is_read_like_any_nifti_file(tmp_path):
     write_nifti(tmp_path / "BraTS20_Training_001_t1.nii.gz", codes="LPS")
-    (found,) = (item for item in BratsSource(str(tmp_path), ["T1"]).find())
-    scan = BratsSource(str(tmp_path), ["T1"]).read(found)
+    (volume,) = BratsSource(str(tmp_path), ["T1"]).find()
+    scan = BratsSource(str(tmp_path), ["T1"]).read(volume)
     np.testing.assert_array_equal(scan.image, head().transpose(2, 1, 0)[:, ::-1, ::-1])
 
 
-def test_what_is_not_brats_is_explained(tmp_path):
+def test_a_folder_without_brats_files_is_explained(tmp_path):
     download(tmp_path, "somebody", ends=("bold",))
     with pytest.raises(DataLayoutError, match="BraTS20_Training_001_t1"):
         list(BratsSource(str(tmp_path)).find())

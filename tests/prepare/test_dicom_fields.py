@@ -1,9 +1,9 @@
-"""Header fields: tolerant of odd values, strict about what may be written."""
+"""Header fields: odd values are accepted, but only an allow-list is written."""
 
 from pathlib import Path
 
 import pytest
-from kits.dicom_files import common, plant
+from kits.dicom_files import common, write_everywhere
 from pydicom import Dataset
 from pydicom.uid import MRImageStorage
 
@@ -35,7 +35,7 @@ def test_a_frames_own_group_comes_before_the_shared_one_and_the_top() -> None:
     assert get_number(dataset, "EffectiveEchoTime", 1) == 2
 
 
-def test_what_is_missing_or_empty_is_none() -> None:
+def test_a_missing_or_empty_field_is_none() -> None:
     dataset = Dataset()
     dataset.EchoTime = ""
     assert get_number(dataset, "EchoTime") is None
@@ -50,9 +50,9 @@ def test_one_word_is_a_list_of_one() -> None:
     assert get_words(dataset, "ScanningSequence") == ("SE",)
 
 
-def test_only_known_codes_and_makers_are_written() -> None:
+def test_only_known_codes_and_manufacturers_are_written() -> None:
     dataset = common("one", MRImageStorage)
-    plant(dataset, "XYZZY")
+    write_everywhere(dataset, "XYZZY")
     dataset.ScanningSequence = ["IR", "XYZZY", "GR"]
     assert read_acquisition(dataset) == "IR+GR"
     assert read_allowed_attributes(dataset) == {
@@ -63,7 +63,7 @@ def test_only_known_codes_and_makers_are_written() -> None:
     assert read_allowed_attributes(dataset)["manufacturer"] == "philips"
 
 
-def test_remarks_that_quote_a_value_stay_off_the_terminal(
+def test_warnings_that_quote_a_value_are_not_printed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     dataset = Dataset()
@@ -75,7 +75,7 @@ def test_remarks_that_quote_a_value_stay_off_the_terminal(
     assert "jane" in caplog.text
 
 
-def test_no_dicom_file_says_so(tmp_path: Path) -> None:
+def test_another_file_is_called_no_dicom_file(tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     path.write_bytes(b"x" * 1000)
     with pytest.raises(UnusableVolume, match=r"a\.dcm: not a DICOM file"):

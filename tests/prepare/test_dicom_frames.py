@@ -1,4 +1,4 @@
-"""Where slices lie, in the files that nibabel and pydicom ship."""
+"""Positions of slices, in the example files of nibabel and pydicom."""
 
 import gzip
 from pathlib import Path
@@ -18,19 +18,19 @@ from flmrcm.prepare.dicom_pixels import read_pixels
 from flmrcm.prepare.dicom_stack import compute_affine, stack_frames
 from flmrcm.prepare.scan import FoundVolume, UnusableVolume
 
-SHIPPED = Path(nibabel.__file__).parent / "nicom" / "tests" / "data"
+EXAMPLES = Path(nibabel.__file__).parent / "nicom" / "tests" / "data"
 
 
-def shipped(name: str, folder: Path) -> Path:
-    """Unpacks one of nibabel's own DICOM files."""
+def unpack_example(name: str, folder: Path) -> Path:
+    """Write one of nibabel's example files into a folder and return its path."""
     path = folder / name.removesuffix(".gz")
-    content = (SHIPPED / name).read_bytes()
+    content = (EXAMPLES / name).read_bytes()
     path.write_bytes(gzip.decompress(content) if name.endswith(".gz") else content)
     return path
 
 
-def tiled(slices: np.ndarray, across: int) -> np.ndarray:
-    """Lays slices side by side, `across` in a row, as Siemens' scanners do."""
+def tile(slices: np.ndarray, across: int) -> np.ndarray:
+    """Return slices side by side, `across` in a row, as Siemens scanners write them."""
     n, rows, columns = slices.shape
     page = np.zeros((across * across, rows, columns), slices.dtype)
     page[:n] = slices
@@ -38,11 +38,11 @@ def tiled(slices: np.ndarray, across: int) -> np.ndarray:
     return page.reshape(across * rows, across * columns)
 
 
-def test_a_mosaic_comes_apart_into_its_slices(tmp_path: Path) -> None:
-    path = shipped("siemens_dwi_0.dcm.gz", tmp_path)
+def test_a_mosaic_is_separated_into_its_slices(tmp_path: Path) -> None:
+    path = unpack_example("siemens_dwi_0.dcm.gz", tmp_path)
     slices = np.random.default_rng(0).integers(0, 4000, (48, 128, 128)).astype(np.uint16)
     dataset = dcmread(path)
-    dataset.PixelData = tiled(slices, 7).tobytes()
+    dataset.PixelData = tile(slices, 7).tobytes()
     dataset.save_as(path)
     volume = stack_frames(list_frames(path, dataset), None)
     assert is_mosaic(dataset)
@@ -50,29 +50,30 @@ def test_a_mosaic_comes_apart_into_its_slices(tmp_path: Path) -> None:
     assert_allclose(
         np.linalg.norm(compute_affine(volume)[:3, :3], axis=0), (3, 1.796875, 1.796875), 1e-5
     )
-    # a mosaic's own position is of the corner of the whole page, 3 slice widths off on each side
+    # the position of a mosaic is the corner of the whole page, 3 slice widths away on each side
     corner = np.array(dataset.ImagePositionPatient, float)
     shift = np.array(dataset.ImageOrientationPatient, float).reshape(2, 3).sum(0)
     assert_allclose(volume[0].position, corner + (896 - 128) / 2 * 1.796875 * shift, atol=0.01)
 
 
-def test_mosaics_are_time_points_to_choose_from(tmp_path: Path) -> None:
+def test_several_mosaics_are_time_points(tmp_path: Path) -> None:
     for name in ("siemens_dwi_0.dcm.gz", "siemens_dwi_1000.dcm.gz"):
-        shipped(name, tmp_path)
+        unpack_example(name, tmp_path)
     options = {"contrast_patterns": {"DTI": "dti"}, "subject_field": "StudyInstanceUID"}
-    (found,) = DicomSource(str(tmp_path), **options).find()
-    assert isinstance(found, FoundVolume)
-    with pytest.raises(UnusableVolume, match="2 images at each place"):
-        DicomSource(str(tmp_path), **options).read(found)
-    assert DicomSource(str(tmp_path), frame=1, **options).read(found).image.shape == (48, 128, 128)
+    (volume,) = DicomSource(str(tmp_path), **options).find()
+    assert isinstance(volume, FoundVolume)
+    with pytest.raises(UnusableVolume, match="2 images at each position"):
+        DicomSource(str(tmp_path), **options).read(volume)
+    scan = DicomSource(str(tmp_path), frame=1, **options).read(volume)
+    assert scan.image.shape == (48, 128, 128)
 
 
 def test_an_enhanced_sagittal_scan_becomes_axial(tmp_path: Path) -> None:
-    shipped("philips_mprage.dcm.gz", tmp_path)
+    unpack_example("philips_mprage.dcm.gz", tmp_path)
     source = DicomSource(str(tmp_path), {"T1": "mprage"})
-    (found,) = source.find()
-    assert isinstance(found, FoundVolume)
-    scan = source.read(found)
+    (volume,) = source.find()
+    assert isinstance(volume, FoundVolume)
+    scan = source.read(volume)
     assert (scan.image.shape, scan.native_shape) == ((256, 256, 176), (176, 256, 256))
     assert (scan.orientation, scan.native_orientation) == ("SPL", "RIP")
     assert_allclose(scan.voxel_mm, (1, 1, 1), rtol=1e-5)
@@ -87,7 +88,7 @@ def test_a_classic_file_is_one_frame() -> None:
 
 
 @pytest.mark.parametrize("missing", ["ImagePositionPatient", "PixelSpacing"])
-def test_a_slice_that_says_nowhere_where_it_lies_is_refused(missing: str) -> None:
+def test_a_slice_without_position_or_pixel_size_is_refused(missing: str) -> None:
     path = Path(str(get_testdata_file("MR_small.dcm")))
     dataset = dcmread(path)
     delattr(dataset, missing)

@@ -1,4 +1,4 @@
-"""Pixels: every syntax gives the same values, and a bad file says what it is."""
+"""Pixels: every compression gives the same values, and a bad file gives one clear line."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from flmrcm.prepare.scan import UnusableVolume
 PLAIN = "MR_small.dcm"
 
 
-def shipped(name: str) -> Path:
-    """Gives the path of one of pydicom's own test files."""
+def example(name: str) -> Path:
+    """Return the path of one of pydicom's example files."""
     path = get_testdata_file(name, download=False)
     assert isinstance(path, str)
     return Path(path)
@@ -34,7 +34,7 @@ def frames(*paths: Path) -> list[Frame]:
     )
 
 
-def refused(path: Path) -> str:
+def error_line(path: Path) -> str:
     with pytest.raises(UnusableVolume) as caught:
         read_pixels(frames(path))
     line = str(caught.value)
@@ -43,9 +43,9 @@ def refused(path: Path) -> str:
     return line
 
 
-def test_raw_values_are_pydicoms() -> None:
-    expected = dcmread(shipped(PLAIN)).pixel_array
-    (image,) = read_pixels(frames(shipped(PLAIN)))
+def test_values_are_those_that_pydicom_reads() -> None:
+    expected = dcmread(example(PLAIN)).pixel_array
+    (image,) = read_pixels(frames(example(PLAIN)))
     assert_array_equal(image, expected)
 
 
@@ -63,10 +63,10 @@ def test_raw_values_are_pydicoms() -> None:
 def test_every_lossless_syntax_gives_the_same_values(name: str, plugin: str | None) -> None:
     if plugin:
         pytest.importorskip(plugin)
-    assert_array_equal(read_pixels(frames(shipped(name))), read_pixels(frames(shipped(PLAIN))))
+    assert_array_equal(read_pixels(frames(example(name))), read_pixels(frames(example(PLAIN))))
 
 
-def test_slope_and_intercept_hold_for_their_own_file(tmp_path: Path) -> None:
+def test_each_file_has_its_own_slope_and_intercept(tmp_path: Path) -> None:
     def rescale(dataset: Dataset, index: int) -> None:
         dataset.RescaleSlope, dataset.RescaleIntercept = 0.5 * (1 + index), 10 * index
 
@@ -76,22 +76,22 @@ def test_slope_and_intercept_hold_for_their_own_file(tmp_path: Path) -> None:
     assert_array_equal(read_pixels(frames(*paths)), expected)
 
 
-def test_what_counts_from_white_to_black_is_turned_round(tmp_path: Path) -> None:
-    def white(dataset: Dataset, index: int) -> None:
+def test_values_from_white_to_black_are_inverted(tmp_path: Path) -> None:
+    def set_monochrome1(dataset: Dataset, index: int) -> None:
         dataset.PhotometricInterpretation = "MONOCHROME1"
 
-    paths = write_series(tmp_path, volume(), edit=white)
+    paths = write_series(tmp_path, volume(), edit=set_monochrome1)
     assert_array_equal(read_pixels(frames(*paths)), volume().max() - volume().astype(np.float32))
 
 
 def test_a_truncated_file_is_named() -> None:
-    assert "its pixels can't be read" in refused(shipped("MR_truncated.dcm"))
+    assert "its pixels can't be read" in error_line(example("MR_truncated.dcm"))
 
 
-def test_a_file_cut_off_before_its_pixels_is_named(tmp_path: Path) -> None:
+def test_a_file_that_ends_before_its_pixels_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cut.dcm"
-    path.write_bytes(shipped(PLAIN).read_bytes()[:1500])
-    assert "its pixels can't be read" in refused(path)
+    path.write_bytes(example(PLAIN).read_bytes()[:1500])
+    assert "its pixels can't be read" in error_line(path)
 
 
 def test_a_header_without_pixels_is_named(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_header_without_pixels_is_named(tmp_path: Path) -> None:
         del dataset.PixelData
 
     path = write_series(tmp_path, volume()[:1], edit=empty)[0]
-    assert refused(path) == f"{path.name}: holds no pixels"
+    assert error_line(path) == f"{path.name}: holds no pixels"
 
 
 def test_a_picture_in_colour_is_refused(tmp_path: Path) -> None:
@@ -108,13 +108,13 @@ def test_a_picture_in_colour_is_refused(tmp_path: Path) -> None:
         dataset.set_pixel_data(pixels, "RGB", 8)
 
     path = write_series(tmp_path, volume()[:1], edit=colour)[0]
-    assert "in colour" in refused(path)
+    assert "in colour" in error_line(path)
 
 
-def test_a_syntax_without_a_decoder_names_it_and_what_to_install(
+def test_a_compression_without_decoder_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(get_decoder(JPEG2000Lossless), "_available", {})
-    line = refused(shipped("MR_small_jp2klossless.dcm"))
+    line = error_line(example("MR_small_jp2klossless.dcm"))
     assert "compressed as JPEG 2000 Image Compression (Lossless Only)" in line
     assert "pip install 'flmrcm[dicom]'" in line

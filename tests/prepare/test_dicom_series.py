@@ -1,4 +1,4 @@
-"""Which series are wanted, and how the others are told of."""
+"""The choice of series, and the report about the others."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ PLAIN = DicomHeader(
 PATTERNS = {"T1": "t1", "FLAIR": "flair", "T2": "t2"}
 
 
-def named(name: str) -> tuple[DicomHeader, ...]:
+def with_name(name: str) -> tuple[DicomHeader, ...]:
     return (PLAIN._replace(name=name),)
 
 
@@ -30,41 +30,41 @@ def named(name: str) -> tuple[DicomHeader, ...]:
     [("AX T1 SE", "T1"), ("t2_flair", "FLAIR"), ("T1 FLAIR", "T1"), ("t2 tse", "T2")],
 )
 def test_the_first_pattern_that_fits_is_the_contrast(name: str, expected: str) -> None:
-    assert match_contrast(named(name), PATTERNS) == expected
+    assert match_contrast(with_name(name), PATTERNS) == expected
 
 
-def test_a_series_that_none_fits_is_left_alone_and_not_quoted() -> None:
+def test_the_description_of_a_series_without_match_is_not_quoted() -> None:
     with pytest.raises(SkippedSeries) as caught:
-        match_contrast(named("dwi Jane Doe"), PATTERNS)
+        match_contrast(with_name("dwi Jane Doe"), PATTERNS)
     assert "Jane" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["Localizer", "3-plane loc", "AAHead_Scout", "survey", "loc_t1"])
-def test_localisers_go_by_many_names(name: str) -> None:
+def test_localisers_have_many_names(name: str) -> None:
     with pytest.raises(SkippedSeries, match="localisers"):
-        drop_unwanted_images(named(name), keep_derived=False)
+        drop_unwanted_images(with_name(name), keep_derived=False)
 
 
 @pytest.mark.parametrize("name", ["T1 local shim", "t1 velocity", "t2 blocked"])
 def test_words_that_only_contain_loc_are_no_localisers(name: str) -> None:
-    assert drop_unwanted_images(named(name), keep_derived=False) == named(name)
+    assert drop_unwanted_images(with_name(name), keep_derived=False) == with_name(name)
 
 
-def test_only_the_unfit_files_of_a_series_go() -> None:
+def test_only_the_unwanted_files_of_a_series_are_dropped() -> None:
     phase = PLAIN._replace(path=Path("b"), image_type=("ORIGINAL", "PRIMARY", "P"))
     assert drop_unwanted_images((PLAIN, phase), keep_derived=False) == (PLAIN,)
 
 
-def test_an_emptied_class_is_no_reason_when_the_modality_is_there() -> None:
+def test_without_a_class_the_modality_decides() -> None:
     assert drop_unwanted_images((PLAIN._replace(kind=""),), keep_derived=False)
 
 
-def test_series_of_two_patients_with_one_uid_stay_apart() -> None:
+def test_series_of_two_patients_with_one_uid_are_two() -> None:
     other = PLAIN._replace(patient="P2", instance="1.1.2")
     assert group_by_series([PLAIN, other, PLAIN]) == [(PLAIN,), (other,)]
 
 
-def test_what_shares_a_fate_shares_a_line() -> None:
+def test_series_with_the_same_reason_share_a_line() -> None:
     unused: dict[UnusableVolume, tuple[DicomHeader, ...]] = {
         SkippedSeries("localisers"): (PLAIN, PLAIN)
     }

@@ -1,4 +1,4 @@
-"""fastMRI's files: found by acquisition and scanner, combined, and no word of their header kept."""
+"""fastMRI's files: found by acquisition and scanner, combined, without any text of their header."""
 
 import logging
 from pathlib import Path
@@ -22,52 +22,52 @@ def source(folder: Path, **options: Any) -> FastmriSource:
     return FastmriSource(str(folder), ACQUISITIONS, **options)
 
 
-def found(folder: Path, **options: Any) -> list[FoundVolume]:
+def find(folder: Path, **options: Any) -> list[FoundVolume]:
     return [item for item in source(folder, **options).find() if isinstance(item, FoundVolume)]
 
 
-def scan_of(folder: Path, **options: Any) -> Scan:
-    (one,) = found(folder, **options)
+def read_scan(folder: Path, **options: Any) -> Scan:
+    (one,) = find(folder, **options)
     return source(folder, **options).read(one)
 
 
-def test_acquisitions_become_contrasts_and_others_are_left_alone(
+def test_acquisitions_become_contrasts_and_others_are_not_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for acquisition in ("AXT1", "AXT1PRE", "AXT1POST", "AXT2", "AXFLAIR"):
         write_raw(tmp_path, NAME(acquisition, 200, 6002217))
     caplog.set_level(logging.INFO)
-    volumes = found(tmp_path)
+    volumes = find(tmp_path)
     assert [(v.contrast, v.scan.split("_")[2]) for v in volumes] == [
         ("T1", "AXT1PRE"),
         ("T1", "AXT1"),
         ("T2", "AXT2"),
     ]
-    assert "left alone: 2 files of no wanted acquisition" in caplog.text
-    assert [v.contrast for v in found(tmp_path, contrasts=["T2"])] == ["T2"]
+    assert "not used: 2 files of other acquisitions" in caplog.text
+    assert [v.contrast for v in find(tmp_path, contrasts=["T2"])] == ["T2"]
 
 
-def test_one_patients_scans_share_a_subject(tmp_path: Path) -> None:
+def test_scans_of_one_patient_have_one_subject(tmp_path: Path) -> None:
     write_raw(tmp_path, NAME("AXT1", 200, 1), patient_id="p")
     write_raw(tmp_path, NAME("AXT2", 200, 2), patient_id="p")
-    assert {volume.subject for volume in found(tmp_path)} == {"p"}
+    assert {volume.subject for volume in find(tmp_path)} == {"p"}
 
 
-def test_scanners_are_sites_when_asked_for(tmp_path: Path) -> None:
+def test_scanners_can_be_sites(tmp_path: Path) -> None:
     write_raw(tmp_path, NAME("AXT1", 200, 1))
     write_raw(tmp_path, NAME("AXT1", 205, 2))
-    assert [v.site for v in found(tmp_path)] == ["", ""]
-    assert [v.site for v in found(tmp_path, split_by="scanner")] == ["fastMRI-200", "fastMRI-205"]
+    assert [v.site for v in find(tmp_path)] == ["", ""]
+    assert [v.site for v in find(tmp_path, split_by="scanner")] == ["fastMRI-200", "fastMRI-205"]
 
 
-def test_without_attributes_the_name_tells(tmp_path: Path) -> None:
+def test_without_attributes_the_name_of_the_file_is_used(tmp_path: Path) -> None:
     write_plain(tmp_path / f"{NAME('AXT2', 201, 77)}.h5", kspace=raw_kspace())
-    (volume,) = found(tmp_path)
+    (volume,) = find(tmp_path)
     assert (volume.contrast, volume.subject) == ("T2", "77")
     assert source(tmp_path, voxel_mm=(5, 1, 1)).read(volume).acquisition == "AXT2"
 
 
-def test_one_word_is_a_list_of_one_and_no_part_of_a_word_counts(tmp_path: Path) -> None:
+def test_one_name_is_a_list_of_one_and_must_match_completely(tmp_path: Path) -> None:
     write_raw(tmp_path, NAME("AXT1", 200, 1))
     write_raw(tmp_path, "own", acquisition="")
     for words, contrasts in {"AXT1PRE": [], "AXT1": ["T1"]}.items():
@@ -75,9 +75,11 @@ def test_one_word_is_a_list_of_one_and_no_part_of_a_word_counts(tmp_path: Path) 
         assert [v.contrast for v in one.find() if isinstance(v, FoundVolume)] == contrasts
 
 
-def test_combined_coils_give_the_heads_magnitude_and_a_measured_phase(tmp_path: Path) -> None:
+def test_combined_coils_have_the_magnitude_of_the_head_and_a_measured_phase(
+    tmp_path: Path,
+) -> None:
     write_raw(tmp_path, kspace=raw_kspace(slice(0, 32)))
-    scan = scan_of(tmp_path)
+    scan = read_scan(tmp_path)
     inside = head().abs().numpy() > 0
     assert (scan.image.dtype, scan.kspace_origin) == (np.complex64, "measured")
     assert_allclose(np.abs(scan.image)[inside], head().abs().numpy()[inside], rtol=0.05)
@@ -87,31 +89,31 @@ def test_combined_coils_give_the_heads_magnitude_and_a_measured_phase(tmp_path: 
     ("coils", "shape", "origin"),
     [("rss", (2, 32, 24), "magnitude"), ("keep", (2, 4, 32, 24), "measured")],
 )
-def test_coils_may_be_summed_or_kept(
+def test_coils_can_be_summed_or_kept(
     tmp_path: Path, coils: str, shape: tuple[int, ...], origin: str
 ) -> None:
     write_raw(tmp_path)
-    scan, combined = scan_of(tmp_path, coils=coils), scan_of(tmp_path)
+    scan, combined = read_scan(tmp_path, coils=coils), read_scan(tmp_path)
     assert (scan.image.shape, scan.kspace_origin) == (shape, origin)
     assert (np.abs(combined.image) <= scan.magnitude * (1 + 1e-5)).all()
 
 
-def test_no_word_of_the_header_reaches_the_scan(tmp_path: Path) -> None:
+def test_no_text_of_the_header_is_in_the_scan(tmp_path: Path) -> None:
     write_raw(tmp_path, xml=header(name="XYZZY"), patient_name="XYZZY")
-    scan = scan_of(tmp_path)
+    scan = read_scan(tmp_path)
     assert "XYZZY" not in repr(scan)
     assert scan.attributes["field_strength_t"] == 2.89
     assert scan.orientation == "S??"
 
 
-def test_a_file_that_cannot_be_opened_is_listed(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     write_raw(tmp_path)
     (tmp_path / "file_brain_AXT1_200_2.h5").write_bytes(b"nothing")
     (skipped,) = [item for item in source(tmp_path).find() if isinstance(item, UnusableVolume)]
     assert "file_brain_AXT1_200_2.h5: not a readable HDF5 file" in str(skipped)
 
 
-def test_all_config_problems_come_together() -> None:
+def test_all_config_problems_are_reported_together() -> None:
     with pytest.raises(ConfigErrors) as caught:
         FastmriSource("x", ACQUISITIONS, ["T3"], "combined", "scaner", [1, 0, 1])
     text = str(caught.value)

@@ -1,4 +1,4 @@
-"""Laws of what `input` stands for."""
+"""The files of an `input`."""
 
 import pytest
 
@@ -16,21 +16,21 @@ def tree(tmp_path):
     return tmp_path
 
 
-def names(tree, given):
-    root, files = list_files(str(given), ENDINGS)
+def names(tree, path):
+    root, files = list_files(str(path), ENDINGS)
     return root.relative_to(tree).as_posix(), [f.relative_to(tree).as_posix() for f in files]
 
 
-def test_a_folder_stands_for_all_its_files_sorted(tree):
+def test_a_folder_gives_all_its_files_sorted(tree):
     assert names(tree, tree) == (".", ["a/Z_T2w.NII.GZ", "a/y_T1w.nii", "b/x_T1w.nii.gz"])
 
 
-def test_a_pattern_stands_for_what_it_matches(tree):
+def test_a_pattern_gives_the_files_that_match(tree):
     assert names(tree, tree / "**/*_T1w.nii.gz") == (".", ["b/x_T1w.nii.gz"])
     assert names(tree, tree / "a/*") == ("a", ["a/Z_T2w.NII.GZ", "a/y_T1w.nii"])
 
 
-def test_one_file_stands_for_itself(tree):
+def test_a_file_gives_itself(tree):
     assert names(tree, tree / "a/y_T1w.nii") == ("a", ["a/y_T1w.nii"])
 
 
@@ -39,17 +39,18 @@ def test_linked_folders_are_entered(tree):
     assert "c/x_T1w.nii.gz" in names(tree, tree)[1]
 
 
-def test_brackets_in_a_folder_given_whole_are_no_pattern(tree):
-    (tree / "e").mkdir()
-    (tree / "e" / "q.nii").touch()
-    assert names(tree, tree / "e")[1] == ["e/q.nii"]
+def test_brackets_in_the_name_of_a_folder_are_no_pattern(tree):
+    (tree / "e[1]").mkdir()
+    (tree / "e[1]" / "q.nii").touch()
+    assert names(tree, tree / "e[1]") == ("e[1]", ["e[1]/q.nii"])
+    assert names(tree, tree / "e[1]" / "q.nii") == ("e[1]", ["e[1]/q.nii"])
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
-    [("nowhere", "isn't there"), ("a/*.dcm", r"matches no \.nii"), ("d", r"holds no \.nii")],
+    ("path", "text"),
+    [("nowhere", "doesn't exist"), ("a/*.dcm", r"matches no \.nii"), ("d", r"holds no \.nii")],
 )
-def test_what_stands_for_nothing_is_one_line(tree, given, said):
+def test_an_input_without_files_is_one_clear_line(tree, path, text):
     (tree / "d").mkdir()
-    with pytest.raises(DataLayoutError, match=said):
-        list_files(str(tree / given), ENDINGS)
+    with pytest.raises(DataLayoutError, match=text):
+        list_files(str(tree / path), ENDINGS)

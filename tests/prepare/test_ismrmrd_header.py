@@ -1,4 +1,4 @@
-"""An ISMRMRD header gives numbers, or says what it lacks."""
+"""The numbers of an ISMRMRD header, and clear lines about missing ones."""
 
 import pytest
 from kits.raw_files import header
@@ -8,10 +8,10 @@ from flmrcm.prepare.ismrmrd_header import parse_header
 
 @pytest.mark.parametrize("kind", [str, str.encode])
 def test_sizes_come_from_the_fields_of_view(kind) -> None:
-    parsed = parse_header(kind(header(shown=165)))
-    assert parsed.encoded_mm == (440, 220)
-    assert parsed.recon_mm == (220, 165)
-    assert parsed.slice_mm == 5
+    numbers = parse_header(kind(header(shown=165)))
+    assert numbers.encoded_mm == (440, 220)
+    assert numbers.recon_mm == (220, 165)
+    assert numbers.slice_mm == 5
 
 
 def test_nothing_but_numbers_is_read() -> None:
@@ -27,6 +27,6 @@ def test_nothing_but_numbers_is_read() -> None:
         ("</ismrmrdHeader>", "", "no XML"),
     ],
 )
-def test_what_is_missing_is_named(old: str, new: str, text: str) -> None:
+def test_the_missing_part_is_named(old: str, new: str, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         parse_header(header().replace(old, new))

@@ -1,4 +1,4 @@
-"""Laws of IXI as downloaded."""
+"""IXI as it is downloaded."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ def download(tmp_path):
 
 
 def test_one_site_of_all_hospitals(download):
-    found = list(IxiSource(download).find())
-    assert [(item.subject, item.contrast, item.site) for item in found] == [
+    volumes = list(IxiSource(download).find())
+    assert [(volume.subject, volume.contrast, volume.site) for volume in volumes] == [
         ("IXI002", "T1", ""),
         ("IXI012", "T1", ""),
         ("IXI002", "T2", ""),
@@ -36,16 +36,16 @@ def test_one_site_of_all_hospitals(download):
 
 
 def test_three_sites_by_hospital(download):
-    found = IxiSource(download, split_by="hospital").find()
-    assert {item.site for item in found} == {"IXI-Guys", "IXI-HH", "IXI-IOP"}
+    volumes = IxiSource(download, split_by="hospital").find()
+    assert {volume.site for volume in volumes} == {"IXI-Guys", "IXI-HH", "IXI-IOP"}
 
 
-def test_other_contrasts_when_asked_and_diffusion_never(download):
-    assert [item.contrast for item in IxiSource(download, ["PD"]).find()] == ["PD"]
+def test_other_contrasts_can_be_chosen_and_diffusion_is_never_used(download):
+    assert [volume.contrast for volume in IxiSource(download, ["PD"]).find()] == ["PD"]
 
 
-def test_sagittal_and_axial_files_come_out_alike(tmp_path):
-    """T1 is stored sagittally, T2 axially."""
+def test_sagittal_and_axial_files_give_the_same_slices(tmp_path):
+    """T1 is stored in sagittal, T2 in axial slices."""
     images = []
     for contrast, codes in (("T1", "PSR"), ("T2", "LAS")):
         write_nifti(tmp_path / f"IXI002-Guys-0828-{contrast}.nii.gz", head(), codes=codes)
@@ -55,7 +55,7 @@ def test_sagittal_and_axial_files_come_out_alike(tmp_path):
     np.testing.assert_array_equal(images[0].image, images[1].image)
 
 
-def test_what_is_not_ixi_is_explained(download):
+def test_a_folder_without_wanted_files_is_explained(download):
     with pytest.raises(DataLayoutError, match="IXI002-Guys-0828-MRA"):
         list(IxiSource(download, ["MRA"]).find())
     with pytest.raises(ConfigErrors) as caught:

@@ -1,4 +1,4 @@
-"""Laws of any NIfTI tree: names tell subject and contrast, or a line says that they don't."""
+"""Any folder of NIfTI files: names hold subject and contrast, or a line reports that they don't."""
 
 import logging
 
@@ -22,15 +22,15 @@ def source(tmp_path, *names, **options):
     return NiftiSource(str(tmp_path), **(own | options))
 
 
-def told(made):
+def find(nifti_source):
     return [
         (item.subject, item.contrast, item.scan) if isinstance(item, FoundVolume) else str(item)
-        for item in made.find()
+        for item in nifti_source.find()
     ]
 
 
 def test_bids_names_are_understood(tmp_path):
-    made = source(
+    bids = source(
         tmp_path,
         "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
         "sub-01/ses-b/anat/sub-01_ses-b_run-2_T1w.nii.gz",
@@ -39,7 +39,7 @@ def test_bids_names_are_understood(tmp_path):
         "sub-02/anat/sub-02_ce-gd_T1w.nii.gz",
         "sub-02/anat/sub-02_PDw.nii.gz",
     )
-    assert sorted(told(made)) == [
+    assert sorted(find(bids)) == [
         ("01", "T1", "ses-a"),
         ("01", "T1", "ses-b_run-2"),
         ("02", "FLAIR", ""),
@@ -57,24 +57,24 @@ def test_bids_names_are_understood(tmp_path):
         ("x_T1map.nii", None), ("x_T2star.nii", None),
     ],
 )  # fmt: skip
-def test_contrasts_are_told_by_whole_words(tmp_path, name, contrast):
-    made = source(tmp_path, name, "sub-1_T1w.nii", subject_pattern="^.")
-    assert [item[1] for item in told(made) if item[0] != "s"] == ([contrast] if contrast else [])
+def test_contrasts_are_whole_words(tmp_path, name, contrast):
+    files = source(tmp_path, name, "sub-1_T1w.nii", subject_pattern="^.")
+    assert [item[1] for item in find(files) if item[0] != "s"] == ([contrast] if contrast else [])
 
 
-def test_some_contrasts_may_be_asked_for_and_the_rest_is_counted(tmp_path, caplog):
+def test_contrasts_can_be_chosen_and_the_other_files_are_counted(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    made = source(tmp_path, "sub-1_T1w.nii", "sub-1_T2w.nii", "sub-1_mask.nii", contrasts=["T2"])
-    assert told(made) == [("1", "T2", "")]
-    assert "2 of 3 NIfTI files are of no wanted contrast" in caplog.text
+    files = source(tmp_path, "sub-1_T1w.nii", "sub-1_T2w.nii", "sub-1_mask.nii", contrasts=["T2"])
+    assert find(files) == [("1", "T2", "")]
+    assert "not used: 2 of 3 NIfTI files are of no wanted contrast" in caplog.text
 
 
-def test_a_subject_may_be_a_folder(tmp_path):
-    made = source(tmp_path, "p7/day1/T1.nii", subject_pattern=r"^(\w+)/", scan_pattern=r"day\d")
-    assert told(made) == [("p7", "T1", "day1")]
+def test_the_name_of_a_folder_can_be_the_subject(tmp_path):
+    files = source(tmp_path, "p7/day1/T1.nii", subject_pattern=r"^(\w+)/", scan_pattern=r"day\d")
+    assert find(files) == [("p7", "T1", "day1")]
 
 
-def test_a_file_that_names_no_subject_is_a_line(tmp_path):
+def test_a_file_that_names_no_subject_is_reported(tmp_path):
     (first, second) = source(tmp_path, "sub-1_T1w.nii", "x_T1w.nii").find()
     assert isinstance(first, FoundVolume)
     assert isinstance(second, UnusableVolume)
@@ -82,12 +82,12 @@ def test_a_file_that_names_no_subject_is_a_line(tmp_path):
 
 
 def test_a_tree_without_a_wanted_contrast_is_explained(tmp_path):
-    with pytest.raises(DataLayoutError, match=r"none of 1 .* 'sub-1_bold\.nii' is one"):
-        told(source(tmp_path, "sub-1_bold.nii"))
+    with pytest.raises(DataLayoutError, match=r"none of 1 .* one name is 'sub-1_bold\.nii'"):
+        find(source(tmp_path, "sub-1_bold.nii"))
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "text"),
     [
         ({"subject_pattern": "sub-("}, "subject_pattern=sub-(: not a regular expression"),
         ({"contrast_patterns": {"T1": "["}}, "contrast_patterns.T1=[: not a regular expression"),
@@ -97,7 +97,7 @@ def test_a_tree_without_a_wanted_contrast_is_explained(tmp_path):
         ({"orientation": "RAA"}, "three letters such as RAS"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(tmp_path, options, said):
+def test_a_wrong_option_is_one_clear_line(tmp_path, options, text):
     with pytest.raises(ConfigErrors) as caught:
         source(tmp_path, **options)
-    assert said in caught.value.problems[0]
+    assert text in caught.value.problems[0]

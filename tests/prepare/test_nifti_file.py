@@ -1,4 +1,4 @@
-"""Laws of reading NIfTI: scale factors, frames, orientation, damage."""
+"""Reading NIfTI: scale factors, frames, orientation, damage."""
 
 import nibabel as nib
 import numpy as np
@@ -9,15 +9,15 @@ from flmrcm.prepare.nifti_file import read_nifti
 from flmrcm.prepare.scan import UnusableVolume
 
 
-def lying(array):
-    """What an array stored with axes to the right, front and up looks like as slices."""
+def as_slices(array):
+    """Return an array with axes to the right, front and up as slices in `SPL` orientation."""
     return array.transpose(2, 1, 0)[:, ::-1, ::-1]
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
-def test_a_file_gives_its_slices_and_what_it_was(tmp_path, ending):
+def test_a_file_gives_its_slices_and_its_original_orientation(tmp_path, ending):
     scan = read_nifti(write_nifti(tmp_path / f"a{ending}"))
-    np.testing.assert_array_equal(scan.image, lying(head()))
+    np.testing.assert_array_equal(scan.image, as_slices(head()))
     assert scan.image.dtype == np.float32
     assert scan.voxel_mm == (1.0, 1.0, 2.0)
     assert (scan.native_orientation, scan.orientation) == ("RAS", "SPL")
@@ -43,13 +43,13 @@ def test_scale_factors_are_applied(tmp_path):
     scan = read_nifti(tmp_path / "a.nii")
     raw = nib.load(tmp_path / "a.nii").dataobj
     assert (raw.slope, raw.inter) == (0.5, 10)
-    np.testing.assert_allclose(scan.image, lying(np.asarray(raw)), rtol=1e-6)
+    np.testing.assert_allclose(scan.image, as_slices(np.asarray(raw)), rtol=1e-6)
 
 
-def test_one_frame_of_several_is_chosen_and_never_guessed(tmp_path):
+def test_several_frames_need_a_choice(tmp_path):
     frames = np.stack([head(seed=seed) for seed in (1, 2, 3)], -1)
     path = write_nifti(tmp_path / "a.nii.gz", frames)
-    np.testing.assert_array_equal(read_nifti(path, frame=1).image, lying(head(seed=2)))
+    np.testing.assert_array_equal(read_nifti(path, frame=1).image, as_slices(head(seed=2)))
     for frame in (None, 3, -1):
         with pytest.raises(
             UnusableVolume, match="holds 3 frames; choose one with frame=0 to frame=2"
@@ -57,9 +57,9 @@ def test_one_frame_of_several_is_chosen_and_never_guessed(tmp_path):
             read_nifti(path, frame=frame)
 
 
-def test_a_fourth_axis_of_one_is_none(tmp_path):
+def test_a_fourth_axis_of_length_one_is_ignored(tmp_path):
     path = write_nifti(tmp_path / "a.nii", head()[..., None])
-    np.testing.assert_array_equal(read_nifti(path).image, lying(head()))
+    np.testing.assert_array_equal(read_nifti(path).image, as_slices(head()))
 
 
 def without_codes(path, array=None):
@@ -70,22 +70,22 @@ def without_codes(path, array=None):
     return path
 
 
-def test_a_header_that_says_no_orientation_is_not_guessed(tmp_path):
+def test_a_missing_orientation_must_be_given(tmp_path):
     path = without_codes(tmp_path / "a.nii")
     with pytest.raises(UnusableVolume, match="neither sform nor qform"):
         read_nifti(path)
     scan = read_nifti(path, orientation="RAS")
-    np.testing.assert_array_equal(scan.image, lying(head()))
+    np.testing.assert_array_equal(scan.image, as_slices(head()))
     assert scan.voxel_mm == (1.0, 1.0, 2.0)
 
 
-def test_an_orientation_given_by_the_user_turns_the_image(tmp_path):
+def test_an_orientation_of_the_config_is_used(tmp_path):
     stored = np.ascontiguousarray(head().transpose(2, 0, 1)[::-1])  # to I, R, A
     image = nib.Nifti1Image(stored, None)
     image.header["sform_code"] = image.header["qform_code"] = 0
     nib.save(image, tmp_path / "a.nii")
     scan = read_nifti(tmp_path / "a.nii", orientation="IRA")
-    np.testing.assert_array_equal(scan.image, lying(head()))
+    np.testing.assert_array_equal(scan.image, as_slices(head()))
     assert scan.native_orientation == "IRA"
 
 
@@ -95,7 +95,7 @@ def test_complex_files_keep_their_phase(tmp_path):
     assert (scan.image.dtype, scan.kspace_origin) == (np.complex64, "measured")
 
 
-def test_colours_and_single_pictures_are_no_volumes(tmp_path):
+def test_colours_and_single_images_are_refused(tmp_path):
     rgb = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     nib.save(nib.Nifti1Image(rgb, np.eye(4)), tmp_path / "rgb.nii")
     with pytest.raises(UnusableVolume, match="colours"):

@@ -1,4 +1,4 @@
-"""Laws of reorienting: however an image is stored, its slices are the same."""
+"""Orientation: the slices of an image don't depend on the order and direction of its axes."""
 
 from itertools import permutations, product
 
@@ -13,64 +13,66 @@ from flmrcm.prepare.orientation import PLANES, reorient
 from flmrcm.prepare.scan import UnusableVolume
 
 AFFINE = np.diag([1.0, 2.0, 3.0, 1.0])  # to the right, to the front, up
-WAYS = [
+ORIENTATIONS = [
     tuple(pair[side] for pair, side in zip(pairs, sides, strict=True))
     for pairs in permutations(("RL", "AP", "SI"))
     for sides in product((0, 1), repeat=3)
 ]
 
 
-def marked():
+def numbers():
+    """Return an array that has another value in every voxel."""
     return np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
 
 
-def stored(codes):
-    image = nib.Nifti1Image(marked(), AFFINE)
+def store(codes):
+    """Return the array with axes in other directions, and its affine."""
+    image = nib.Nifti1Image(numbers(), AFFINE)
     image = image.as_reoriented(ornt_transform(io_orientation(AFFINE), axcodes2ornt(codes)))
     return np.asarray(image.dataobj), image.affine
 
 
 def test_all_48_ways_to_store_an_image_give_the_same_slices():
-    wanted = reorient(marked(), AFFINE)
-    assert len(WAYS) == 48
-    for codes in WAYS:
-        found = reorient(*stored(codes))
-        assert found.native_orientation == "".join(codes)
-        assert found.voxel_mm == wanted.voxel_mm == (3.0, 2.0, 1.0)
-        np.testing.assert_array_equal(found.image, wanted.image)
+    expected = reorient(numbers(), AFFINE)
+    assert len(ORIENTATIONS) == 48
+    for codes in ORIENTATIONS:
+        oriented = reorient(*store(codes))
+        assert oriented.native_orientation == "".join(codes)
+        assert oriented.voxel_mm == expected.voxel_mm == (3.0, 2.0, 1.0)
+        np.testing.assert_array_equal(oriented.image, expected.image)
 
 
-def test_slices_lead_up_rows_back_and_columns_to_the_left():
-    image = reorient(marked(), AFFINE).image
-    lowest_front_right = marked()[1, 2, 0]
+def test_slices_are_numbered_upwards_rows_to_the_back_and_columns_to_the_left():
+    image = reorient(numbers(), AFFINE).image
+    lowest_front_right = numbers()[1, 2, 0]
     assert image[0, 0, 0] == lowest_front_right
-    assert image[1, 0, 0] == marked()[1, 2, 1]
-    assert image[0, 1, 0] == marked()[1, 1, 0]
-    assert image[0, 0, 1] == marked()[0, 2, 0]
+    assert image[1, 0, 0] == numbers()[1, 2, 1]
+    assert image[0, 1, 0] == numbers()[1, 1, 0]
+    assert image[0, 0, 1] == numbers()[0, 2, 0]
 
 
 @pytest.mark.parametrize(("plane", "letters"), PLANES.items())
-def test_each_plane_lies_as_its_letters_say(plane, letters):
-    found = reorient(marked(), AFFINE, plane)
-    assert found.orientation == letters
+def test_each_plane_has_the_directions_of_its_letters(plane, letters):
+    oriented = reorient(numbers(), AFFINE, plane)
+    assert oriented.orientation == letters
     sizes = {"R": 2, "L": 2, "A": 3, "P": 3, "S": 4, "I": 4}
-    assert found.image.shape == tuple(sizes[letter] for letter in letters)
+    assert oriented.image.shape == tuple(sizes[letter] for letter in letters)
 
 
 def test_an_oblique_scan_keeps_its_values_and_its_spacing():
     affine = from_matvec(euler2mat(0.2, 0.1, 0.3) @ AFFINE[:3, :3], [5, 6, 7])
-    found = reorient(marked(), affine)
-    np.testing.assert_allclose(found.voxel_mm, (3, 2, 1))
-    np.testing.assert_array_equal(found.image, reorient(marked(), AFFINE).image)
+    oriented = reorient(numbers(), affine)
+    np.testing.assert_allclose(oriented.voxel_mm, (3, 2, 1))
+    np.testing.assert_array_equal(oriented.image, reorient(numbers(), AFFINE).image)
 
 
 @pytest.mark.parametrize(
     "affine", [np.diag([1.0, 0, 1, 1]), np.ones((4, 4)), np.full((4, 4), np.nan)]
 )
-def test_an_affine_that_cannot_be_inverted_is_skipped(affine):
+def test_an_affine_that_cannot_be_inverted_is_refused(affine):
     with pytest.raises(UnusableVolume, match="can't be inverted"):
-        reorient(marked(), affine)
+        reorient(numbers(), affine)
 
 
-def test_tiny_voxels_are_no_singular_affine():
-    assert reorient(marked(), np.diag([1e-3, 1e-3, 1e-3, 1])).voxel_mm == (1e-3, 1e-3, 1e-3)
+def test_the_affine_of_tiny_voxels_is_accepted():
+    assert reorient(numbers(), np.diag([1e-3, 1e-3, 1e-3, 1])).voxel_mm == (1e-3, 1e-3, 1e-3)

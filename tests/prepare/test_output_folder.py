@@ -1,4 +1,4 @@
-"""Laws of the output folder: whose it is, and what counts as done."""
+"""The output folder: who may write into it, and which volumes are finished."""
 
 import pytest
 
@@ -10,10 +10,10 @@ SPLITS = {"0a": "train", "0b": "test"}
 
 @pytest.fixture
 def folder(tmp_path):
-    made = OutputFolder(tmp_path / "out")
-    with made.lock({"size": 8}):
+    output = OutputFolder(tmp_path / "out")
+    with output.lock({"size": 8}):
         pass
-    return made
+    return output
 
 
 def volume(folder, split="train", patient="0a", text="12345"):
@@ -27,36 +27,36 @@ def row(folder, path, size=5):
     return {"volume": path.relative_to(folder.path).as_posix(), "bytes": size}
 
 
-def test_looking_makes_nothing(tmp_path):
+def test_reading_creates_nothing(tmp_path):
     folder = OutputFolder(tmp_path / "out")
     folder.check({})
-    folder.salt()
-    assert folder.read_splits() == folder.done() == {}
+    folder.choose_salt()
+    assert folder.read_splits() == folder.read_journal() == {}
     assert not folder.path.exists()
 
 
-def test_a_volume_is_done_when_file_and_journal_agree(folder):
+def test_a_volume_is_finished_if_file_and_journal_agree(folder):
     path = volume(folder)
-    assert folder.done() == {}
+    assert folder.read_journal() == {}
     folder.add_row(row(folder, path))
-    assert list(folder.done()) == ["T1/train/sub-0a_T1.h5"]
+    assert list(folder.read_journal()) == ["T1/train/sub-0a_T1.h5"]
     path.write_text("123")
-    assert folder.done() == {}
+    assert folder.read_journal() == {}
     path.unlink()
-    assert folder.done() == {}
+    assert folder.read_journal() == {}
 
 
-def test_half_a_line_of_the_journal_harms_no_other(folder):
+def test_half_a_line_in_the_journal_leaves_the_others_readable(folder):
     one, other = volume(folder), volume(folder, "test", "0b")
     folder.add_row(row(folder, one))
     journal = folder.path / ".prepare" / "volumes.jsonl"
     with journal.open("a") as file:
         file.write('\n{"volume": "T1/te')
     folder.add_row(row(folder, other))
-    assert len(folder.done()) == 2
+    assert len(folder.read_journal()) == 2
 
 
-def test_half_written_files_are_swept_away(folder):
+def test_half_written_files_are_deleted(folder):
     half = folder.path / "T1" / ".sub-0a_T1.h5.123"
     half.parent.mkdir()
     half.touch()
@@ -75,7 +75,7 @@ def test_other_arguments_are_refused_and_named(folder):
         pass
 
 
-def test_patterns_in_another_order_are_other_arguments(tmp_path):
+def test_the_order_of_patterns_counts(tmp_path):
     folder, patterns = OutputFolder(tmp_path), {"T1": "t1", "T1c": "t1.*gd"}
     with folder.lock({"patterns": patterns}):
         folder.check({"patterns": patterns})
@@ -92,12 +92,12 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 
 def test_the_salt_is_kept_and_only_for_the_owner(folder):
-    salt = folder.salt()
+    salt = folder.choose_salt()
     folder.write_splits(salt, SPLITS)
-    assert folder.salt() == folder.salt(salt) == salt
+    assert folder.choose_salt() == folder.choose_salt(salt) == salt
     assert (folder.path / ".prepare").stat().st_mode & 0o077 == 0
     with pytest.raises(DataLayoutError, match="another salt"):
-        folder.salt("something else")
+        folder.choose_salt("something else")
 
 
 def test_recorded_splits_are_read_back(folder):
@@ -105,7 +105,7 @@ def test_recorded_splits_are_read_back(folder):
     assert folder.read_splits() == SPLITS
 
 
-def test_a_file_moved_to_another_split_by_hand_is_noticed(folder):
+def test_a_file_that_was_moved_to_another_split_is_noticed(folder):
     folder.write_splits("salt", SPLITS)
     volume(folder, "test", "0a")
     with pytest.raises(DataLayoutError, match="0a is in test and in train"):

@@ -1,4 +1,4 @@
-"""Raw k-space: padding goes, oversampling goes, and what was measured stays."""
+"""Raw k-space: padding and oversampling are removed, all measured values stay."""
 
 from pathlib import Path
 
@@ -22,15 +22,15 @@ def combined(path: Path) -> torch.Tensor:
     return rss(torch.stack(list(open_raw(path, None).reconstruct())))
 
 
-def refused(path: Path) -> str:
+def error_line(path: Path) -> str:
     with pytest.raises(UnusableVolume) as caught:
         list(open_raw(path, None).reconstruct())
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_zeros_tell_the_same_padding_as_the_header() -> None:
-    """In `header`: 32 encoded, centre 12, 24 lines, so 16 − 12 = 4 before and 4 behind."""
+def test_the_zeros_show_the_same_padding_as_the_header() -> None:
+    """In `header`: 32 encoded columns, centre 12, 24 lines, so 16 − 12 = 4 before and 4 behind."""
     assert find_measured_columns(raw_kspace()) == MEASURED == slice(16 - 12, 16 - 12 + 24)
 
 
@@ -49,13 +49,13 @@ def test_a_black_slice_has_no_padding() -> None:
     assert find_measured_columns(np.zeros((1, 8, 32))) == ALL
 
 
-def test_without_padding_the_head_comes_back(tmp_path: Path) -> None:
+def test_without_padding_the_image_is_the_head(tmp_path: Path) -> None:
     path = write_raw(tmp_path, kspace=raw_kspace(ALL))
     assert_allclose(combined(path), head().abs(), atol=1e-5)
     assert open_raw(path, None).geometry.voxel_mm == (5, 440 / 64, 220 / 32)
 
 
-def test_padding_goes_and_pixels_grow_with_it(tmp_path: Path) -> None:
+def test_without_the_padding_pixels_are_wider(tmp_path: Path) -> None:
     raw = open_raw(write_raw(tmp_path), None)
     (first, _) = raw.reconstruct()
     assert first.shape == (4, 32, 24)
@@ -63,7 +63,7 @@ def test_padding_goes_and_pixels_grow_with_it(tmp_path: Path) -> None:
     assert (fft2c(first).abs().amax((0, 1)) > 1e-3).all(), "every column is measured now"
 
 
-def test_oversampling_of_the_phase_goes_too(tmp_path: Path) -> None:
+def test_oversampling_along_the_phase_is_removed(tmp_path: Path) -> None:
     raw = open_raw(write_raw(tmp_path, kspace=raw_kspace(ALL), xml=header(shown=165)), None)
     assert raw.geometry.size == (32, 24)
     assert raw.geometry.voxel_mm == (5, 440 / 64, 220 / 32)
@@ -79,9 +79,9 @@ def test_only_numbers_of_the_header_are_kept(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_without_a_header_needs_the_size_of_its_voxels(tmp_path: Path) -> None:
+def test_a_file_without_header_needs_a_voxel_size(tmp_path: Path) -> None:
     path = write_plain(tmp_path / "own.h5", kspace=raw_kspace())
-    assert "give voxel_mm=[5,1,1]" in refused(path)
+    assert "give voxel_mm=[5,1,1]" in error_line(path)
     raw = open_raw(path, (5, 0.5, 0.75))
     assert raw.geometry.size == (64, 24)
     assert raw.geometry.voxel_mm == (5, 0.5, 0.75 * 32 / 24)
@@ -98,13 +98,15 @@ def test_one_coil_without_a_coil_axis_is_one_coil(tmp_path: Path) -> None:
 def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
     kspace = raw_kspace()
     kspace[0, 2, 5, 16] = np.nan
-    assert refused(write_raw(tmp_path, kspace=kspace)) == "slice 0: 'kspace' holds NaN or infinity"
+    assert (
+        error_line(write_raw(tmp_path, kspace=kspace)) == "slice 0: 'kspace' holds NaN or infinity"
+    )
 
 
-def test_slices_of_different_lines_are_refused(tmp_path: Path) -> None:
+def test_slices_with_different_columns_are_refused(tmp_path: Path) -> None:
     kspace = raw_kspace()
     kspace[0] = raw_kspace(ALL)[0]
-    assert "slice 0: its slices were measured with different lines" in refused(
+    assert "slice 0: its slices were measured with different columns" in error_line(
         write_raw(tmp_path, kspace=kspace)
     )
 
@@ -113,15 +115,36 @@ def test_undersampled_files_are_refused(tmp_path: Path) -> None:
     path = write_raw(tmp_path)
     with h5py.File(path, "a") as file:
         file["mask"] = np.ones(32)
-    assert "undersampled" in refused(path)
+    assert "undersampled" in error_line(path)
 
 
 @pytest.mark.parametrize("xml", ["<no", "<ismrmrdHeader/>"])
 def test_a_broken_header_is_explained(tmp_path: Path, xml: str) -> None:
-    assert "its 'ismrmrd_header' can't be read" in refused(write_raw(tmp_path, xml=xml))
+    assert "its 'ismrmrd_header' can't be read" in error_line(write_raw(tmp_path, xml=xml))
 
 
 def test_a_truncated_file_is_explained(tmp_path: Path) -> None:
     path = write_raw(tmp_path)
     path.write_bytes(path.read_bytes()[:3000])
-    assert "not a readable HDF5 file" in refused(path)
+    assert error_line(path).startswith("not a readable HDF5 file")
+
+
+def test_damage_inside_a_file_is_explained(tmp_path: Path) -> None:
+    path = write_raw(tmp_path)
+    with h5py.File(path, "r+") as file:
+        kspace = file["kspace"][()]
+        del file["kspace"]
+        file.create_dataset("kspace", data=kspace, chunks=(1, 4, 64, 32), fletcher32=True)
+        offset = file["kspace"].id.get_chunk_info(0).byte_offset
+    with path.open("r+b") as raw:
+        raw.seek(offset + 8)
+        raw.write(b"damage")
+    assert error_line(path).startswith("damaged inside (")
+
+
+def test_a_shape_that_the_file_does_not_store_is_refused(tmp_path: Path) -> None:
+    path = write_raw(tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["kspace"]
+        file.create_dataset("kspace", (10**9, 4, 64, 32), np.complex64)
+    assert error_line(path).startswith("'kspace' declares the shape (1000000000, 4, 64, 32)")

@@ -1,8 +1,8 @@
-"""Laws of the recipe: steps in their order, and what was done is told."""
+"""The recipe: its steps in their order, and a record of what they did."""
 
 import numpy as np
 import pytest
-from kits.prepare import a_scan, head
+from kits.prepare import head, make_scan
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.prepare.recipe import PreparationRecipe
@@ -16,28 +16,29 @@ def volume():
 
 
 def test_the_steps_and_what_they_did():
-    made = PreparationRecipe(size=[8, 24]).apply(a_scan(volume(), (3.0, 1.0, 2.0)), ("subject",))
+    scan = make_scan(volume(), (3.0, 1.0, 2.0))
+    prepared = PreparationRecipe(size=[8, 24]).apply(scan, ("subject",))
     first, *_, last = np.flatnonzero((volume() > 10).mean((1, 2)) >= 0.02)
-    assert made.kept == range(first, last + 1)
-    assert made.encoded.kspace.shape == (len(made.kept), 8, 24)
-    assert (made.n_native, made.negative_voxels) == (8, 1)
-    assert 0 < made.foreground_cut < 0.5
-    assert made.scan.voxel_mm == (3.0, 1.0, 1.0)
+    assert prepared.slices == range(first, last + 1)
+    assert prepared.encoded.kspace.shape == (len(prepared.slices), 8, 24)
+    assert (prepared.n_native, prepared.negative_voxels) == (8, 1)
+    assert 0 < prepared.foreground_cut < 0.5
+    assert prepared.scan.voxel_mm == (3.0, 1.0, 1.0)
 
 
-def test_the_phase_follows_from_the_address():
-    recipe, scan = PreparationRecipe(size=None, phase="smooth"), a_scan(volume())
-    here, again, there = (recipe.apply(scan, (a,)).encoded.kspace for a in ("a", "a", "b"))
-    np.testing.assert_array_equal(here, again)
-    assert not np.allclose(here, there)
+def test_the_phase_depends_on_the_address():
+    recipe, scan = PreparationRecipe(size=None, phase="smooth"), make_scan(volume())
+    first, again, other = (recipe.apply(scan, (a,)).encoded.kspace for a in ("a", "a", "b"))
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
 
 
 def test_the_same_scan_gives_the_same_bytes_whatever_else_was_prepared():
-    one, other = (PreparationRecipe().apply(a_scan(volume()), ("x",)).encoded for _ in range(2))
+    one, other = (PreparationRecipe().apply(make_scan(volume()), ("x",)).encoded for _ in range(2))
     assert one.kspace.tobytes() == other.kspace.tobytes()
 
 
-def test_every_value_outside_its_range_is_told_at_once():
+def test_all_values_outside_their_range_are_reported_together():
     with pytest.raises(ConfigErrors) as caught:
         PreparationRecipe(foreground=2, pixel_mm=0, size=[4], phase="smoth")
     assert len(caught.value.problems) == 4

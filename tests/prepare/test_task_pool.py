@@ -1,4 +1,4 @@
-"""Laws of workers: the same outcomes however many there are, and a lost one is a line."""
+"""Workers: the outcomes don't depend on their number, and a killed one is one clear line."""
 
 import os
 from pathlib import Path
@@ -17,28 +17,29 @@ TASKS = [
 ]
 
 
-def done(task):
+def report_process(task):
     return VolumeOutcome(task, {"process": os.getpid()})
 
 
-def killed(task):
+def exit_at_once(task):
     os._exit(9)
 
 
-def test_other_processes_do_all_tasks():
-    found = list(run_tasks(done, TASKS, 2))
-    assert sorted(outcome.task.patient for outcome in found) == ["0", "1", "2", "3"]
-    assert os.getpid() not in {outcome.row["process"] for outcome in found}
+def test_other_processes_carry_out_all_tasks():
+    outcomes = list(run_tasks(report_process, TASKS, 2))
+    assert sorted(outcome.task.patient for outcome in outcomes) == ["0", "1", "2", "3"]
+    assert os.getpid() not in {outcome.row["process"] for outcome in outcomes}
 
 
 def test_one_worker_is_this_process():
-    assert [outcome.row["process"] for outcome in run_tasks(done, TASKS, 1)] == [os.getpid()] * 4
+    outcomes = run_tasks(report_process, TASKS, 1)
+    assert [outcome.row["process"] for outcome in outcomes] == [os.getpid()] * 4
 
 
-def test_nothing_to_do_is_no_trouble():
-    assert list(run_tasks(done, [], 2)) == []
+def test_no_tasks_have_no_outcomes():
+    assert list(run_tasks(report_process, [], 2)) == []
 
 
-def test_a_killed_worker_is_one_line():
-    with pytest.raises(WorkerLost, match="type the same command again, with fewer workers"):
-        list(run_tasks(killed, TASKS, 2))
+def test_a_killed_worker_is_one_clear_line():
+    with pytest.raises(WorkerLost, match="Give the same command again, with fewer workers"):
+        list(run_tasks(exit_at_once, TASKS, 2))

@@ -1,4 +1,4 @@
-"""Laws of one volume: whole or not there, and nothing of the original's header in it."""
+"""One volume: written completely or not at all, without anything private of the original."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from kits.prepare import Heads, a_scan, head, write_nifti
+from kits.prepare import Heads, head, make_scan, write_nifti
 
 from flmrcm.data.h5 import read_header
 from flmrcm.mri.fourier import ifft2c
@@ -15,25 +15,25 @@ from flmrcm.prepare.recipe import PreparationRecipe
 from flmrcm.prepare.scan import FoundVolume
 from flmrcm.prepare.volume_task import Preparer, VolumeOutcome, VolumeTask, compute_checksum
 
-CONTRACT = {
+ATTRIBUTES = {
     "max", "norm", "acquisition", "patient_id", "site", "subject", "contrast", "voxel_mm",
     "orientation", "native_shape", "kspace_origin", "source", "prepare_version",
 }  # fmt: skip
 
 
-def task(output, found=None):
-    found = found or FoundVolume("Jane Doe", "T1", (Path("/original/Jane_Doe_T1.nii"),))
-    return VolumeTask(found, output, "0123456789ab", "sub-0123456789ab_T1", "train", "here")
+def task(output, volume=None):
+    volume = volume or FoundVolume("Jane Doe", "T1", (Path("/original/Jane_Doe_T1.nii"),))
+    return VolumeTask(volume, output, "0123456789ab", "sub-0123456789ab_T1", "train", "here")
 
 
-def test_a_volume_keeps_to_the_contract(tmp_path):
+def test_a_volume_has_the_data_sets_and_attributes_of_the_format(tmp_path):
     outcome = Preparer(Heads(["Jane Doe"]), PreparationRecipe(size=[16, 16]), "heads")(
         task(tmp_path)
     )
     path = tmp_path / "T1" / "train" / "sub-0123456789ab_T1.h5"
     assert read_header(path, "here").shape[1:] == (1, 16, 16)
     with h5py.File(path) as file:
-        assert set(file.attrs) >= CONTRACT | {"mean", "std", "p99", "native_orientation"}
+        assert set(file.attrs) >= ATTRIBUTES | {"mean", "std", "p99", "native_orientation"}
         assert file.attrs["patient_id"] == "0123456789ab"
         kspace, target = file["kspace"][()], file["reconstruction_esc"][()]
         assert file["kspace"].chunks == (1, 16, 16)
@@ -43,7 +43,7 @@ def test_a_volume_keeps_to_the_contract(tmp_path):
     assert outcome.row["slices"] + outcome.row["dropped"]["foreground"] == 6
 
 
-def test_a_volume_that_cannot_be_used_is_told_with_its_path_and_leaves_nothing(tmp_path):
+def test_a_volume_that_cannot_be_used_is_reported_with_its_path(tmp_path):
     outcome = Preparer(Heads(["Jane Doe"], broken=["Jane Doe"]), PreparationRecipe(), "heads")(
         task(tmp_path)
     )
@@ -52,12 +52,12 @@ def test_a_volume_that_cannot_be_used_is_told_with_its_path_and_leaves_nothing(t
     assert not list(tmp_path.iterdir())
 
 
-def test_what_goes_into_the_manifest_names_nobody(tmp_path):
-    class Telling(Heads):
-        def read(self, found):
-            raise ValueError(f"bad magic in {found.paths[0]}, patient Jane Doe")
+def test_the_reason_in_the_manifest_holds_no_names(tmp_path):
+    class Quoting(Heads):
+        def read(self, volume):
+            raise ValueError(f"bad magic in {volume.paths[0]}, patient Jane Doe")
 
-    outcome = Preparer(Telling([]), PreparationRecipe(), "heads")(task(tmp_path))
+    outcome = Preparer(Quoting([]), PreparationRecipe(), "heads")(task(tmp_path))
     assert "Jane_Doe_T1.nii" in outcome.line
     assert "Jane" not in outcome.reason
     assert "bad magic" in outcome.reason
@@ -74,9 +74,9 @@ def test_a_volume_of_several_files_names_the_first_and_counts_the_others():
 
 def nifti(path):
     source = NiftiSource(str(path), ".+", {"T1": "."})
-    found = FoundVolume("x", "T1", (path,))
+    volume = FoundVolume("x", "T1", (path,))
     return lambda output: Preparer(source, PreparationRecipe(size=None), "nifti")(
-        task(output, found)
+        task(output, volume)
     )
 
 
@@ -89,7 +89,7 @@ def test_a_truncated_nifti_file_is_skipped(tmp_path, ending, length):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_scrambled_nifti_file_is_skipped_or_read_and_never_a_traceback(tmp_path, seed):
+def test_a_nifti_header_of_random_bytes_is_never_a_traceback(tmp_path, seed):
     path = write_nifti(tmp_path / "a.nii")
     raw, rng = bytearray(path.read_bytes()), np.random.default_rng(seed)
     for place in rng.integers(4, 352, 60):
@@ -99,29 +99,28 @@ def test_a_scrambled_nifti_file_is_skipped_or_read_and_never_a_traceback(tmp_pat
     assert bool(outcome.problem) != bool(outcome.row)
 
 
-def test_planted_names_do_not_reach_the_output(tmp_path):
+def test_names_in_the_original_are_not_in_the_output(tmp_path):
     path = tmp_path / "in" / "Mustermann^Erika" / "sub-Mustermann_T1w.nii"
     write_nifti(path, descrip=b"Mustermann", intent_name=b"Mustermann", db_name=b"Mustermann",
                 aux_file=b"Mustermann")  # fmt: skip
     outcome = nifti(path)(tmp_path / "out")
-    written = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
-    assert len(written) == 1
+    (output,) = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
     assert outcome.row
-    assert b"Mustermann" not in written[0].read_bytes()
+    assert b"Mustermann" not in output.read_bytes()
     assert "Mustermann" not in str(outcome.row)
 
 
 def test_the_picture_is_drawn_beside_the_volume(tmp_path):
-    drawn = []
-    Preparer(Heads(["Jane Doe"]), PreparationRecipe(), "heads", lambda *paths: drawn.append(paths))(
+    calls = []
+    Preparer(Heads(["Jane Doe"]), PreparationRecipe(), "heads", lambda *paths: calls.append(paths))(
         task(tmp_path)
     )
-    volume, png = drawn[0]
+    ((volume, png),) = calls
     assert volume.exists()
     assert png == tmp_path / "sheets" / "sub-0123456789ab_T1.png"
 
 
-def test_a_full_device_is_an_error_and_leaves_no_half(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(OSError, match="No space left"):
         Preparer(Heads(["Jane Doe"]), PreparationRecipe(), "heads")(task(tmp_path))
@@ -130,9 +129,9 @@ def test_a_full_device_is_an_error_and_leaves_no_half(tmp_path, monkeypatch):
 
 def test_coils_that_are_kept_become_a_multi_coil_file(tmp_path):
     class Coils(Heads):
-        def read(self, found):
+        def read(self, volume):
             image = head((6, 20, 18))
-            return a_scan(np.stack([image, image * 1j], 1).astype(np.complex64))
+            return make_scan(np.stack([image, image * 1j], 1).astype(np.complex64))
 
     Preparer(Coils([]), PreparationRecipe(size=[16, 16]), "coils")(task(tmp_path))
     (path,) = tmp_path.rglob("*.h5")

@@ -1,4 +1,4 @@
-"""Laws of simulated heads."""
+"""A simulated head: complete, reproducible, and with everything in its place."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of folders that are filled once."""
+"""A cache folder is filled once, and completely."""
 
 import logging
 import time
@@ -11,50 +11,55 @@ from flmrcm.errors import DataLayoutError
 from flmrcm.simulation.cache_folder import generate_once, hash_text, track_progress
 
 
-def test_two_who_start_together_make_it_once(
+def test_two_processes_at_once_fill_it_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made: list[float] = []
+    times: list[float] = []
 
     def make() -> None:
         time.sleep(0.3)
-        made.append(time.time())
+        times.append(time.time())
 
     caplog.set_level(logging.INFO)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: generate_once(tmp_path / "T1", make, "x"), range(2)))
-    assert len(made) == 1
+    assert len(times) == 1
     assert "waiting" in caplog.text
 
 
-def test_a_failure_leaves_no_mark_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    def stumble() -> None:
+def test_after_an_interruption_the_missing_files_are_added(tmp_path: Path) -> None:
+    def interrupt() -> None:
         (tmp_path / "a.h5").touch()
         (tmp_path / ".b.h5.123").touch()
         raise KeyboardInterrupt
 
     def make() -> None:
-        assert (tmp_path / "a.h5").exists(), "what was whole stays"
-        assert not (tmp_path / ".b.h5.123").exists(), "what was half is swept away"
+        assert (tmp_path / "a.h5").exists(), "complete files stay"
+        assert not (tmp_path / ".b.h5.123").exists(), "half-written files are deleted"
 
     with pytest.raises(KeyboardInterrupt):
-        generate_once(tmp_path, stumble, "x")
+        generate_once(tmp_path, interrupt, "x")
     assert not (tmp_path / "done").exists()
-    generate_once(tmp_path, make, "what it is")
-    assert (tmp_path / "done").read_text() == "what it is\n"
+    generate_once(tmp_path, make, "its content")
+    assert (tmp_path / "done").read_text() == "its content\n"
 
 
-def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataLayoutError, match=r"data\.simulated\.folder"):
+    with pytest.raises(DataLayoutError, match=r"can't be created .* data\.simulated\.folder"):
         generate_once(tmp_path / "file" / "T1", lambda: None, "x")
 
 
-def test_fingerprints_tell_apart() -> None:
+def test_different_texts_have_different_hashes() -> None:
     assert hash_text("a") == hash_text("a") != hash_text("b")
 
 
-def test_progress_hands_on_every_item(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_names_of_cache_folders_stay_as_they_are() -> None:
+    # another hash would make every user simulate again
+    assert hash_text("MNI152 T1, format 1: mni152, size 32, slices 3") == "e6723650f04b"
+
+
+def test_every_item_comes_through_the_progress_bar(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert list(track_progress([1, 2, 3], "sim")) == [1, 2, 3]
     assert "making sim: 3 volumes" in caplog.text

@@ -1,4 +1,4 @@
-"""Laws of the MNI152 image as a site."""
+"""The MNI152 image as a site: one real test volume."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from flmrcm.simulation.mni152 import Mni152
 def test_it_is_one_test_volume_of_a_real_magnitude(tmp_path: Path) -> None:
     site = Mni152(tmp_path, size=32, slices=3)
     files = list(site.ensure("T1").rglob("*.h5"))
-    assert files == [site.root() / "T1" / "test" / "mni152.h5"]
+    assert files == [site.locate() / "T1" / "test" / "mni152.h5"]
     volume = read_header(files[0], site.name)
     assert volume.shape == (3, 1, 32, 32)
     for index in range(3):
@@ -30,11 +30,11 @@ def test_it_is_one_test_volume_of_a_real_magnitude(tmp_path: Path) -> None:
         assert file.attrs["kspace_origin"] == "magnitude"
 
 
-def test_the_left_side_of_the_picture_mirrors_the_right(tmp_path: Path) -> None:
+def test_the_brain_is_in_the_middle_of_the_picture(tmp_path: Path) -> None:
     site = Mni152(tmp_path, size=32, slices=1)
     volume = read_header(site.ensure("T1") / "T1" / "test" / "mni152.h5", site.name)
     image = read_slice(volume, 0)[1]
-    assert np.corrcoef(image.ravel(), image[:, ::-1].ravel())[0, 1] > 0.95, "it is centred"
+    assert np.corrcoef(image.ravel(), image[:, ::-1].ravel())[0, 1] > 0.95, "left mirrors right"
 
 
 def test_there_is_no_t2(tmp_path: Path) -> None:
@@ -42,6 +42,7 @@ def test_there_is_no_t2(tmp_path: Path) -> None:
         Mni152(tmp_path).ensure("T2")
 
 
-def test_its_matrix_is_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigErrors, match="size"):
-        Mni152(tmp_path, size=8)
+def test_an_impossible_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match=r"data\.simulated\.size: .*got 8") as caught:
+        Mni152(tmp_path, size=8, slices=0)
+    assert len(caught.value.problems) == 2

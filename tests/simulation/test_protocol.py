@@ -1,4 +1,4 @@
-"""Protocols refuse what no scanner does."""
+"""Protocols with impossible values are refused."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from flmrcm.simulation.protocol import Mprage, ScanProtocol, Spgr, SpinEcho
 from flmrcm.simulation.tissues import FIELD_STRENGTHS, TISSUES, get_relaxation
 
 
-def test_every_mistake_is_named_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     with pytest.raises(ConfigErrors) as caught:
         ScanProtocol(tesla=7.0, sequences={}, field_mm=50, snr=0)
     assert {line.split(":")[0] for line in caught.value.problems} == {
@@ -36,6 +36,6 @@ def test_impossible_timing_is_refused(make: object, key: str) -> None:
 @pytest.mark.parametrize("tesla", FIELD_STRENGTHS)
 def test_every_tissue_has_a_signal(tesla: float) -> None:
     for sequence in (SpinEcho(500, 10), Spgr(8, 3, 12), Mprage(2300, 900, 9)):
-        signal = sequence.signal(get_relaxation(tesla))
+        signal = sequence.compute_signal(get_relaxation(tesla))
         assert signal.shape == (len(TISSUES),)
         assert torch.isfinite(signal).all()

@@ -1,4 +1,4 @@
-"""Laws of the simulated institutions."""
+"""Simulated institutions: reproducible, complete, and different from each other."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,39 +37,39 @@ def kspace(site: SimulatedSite, name: str, contrast: str = "T1") -> np.ndarray:
     return np.stack([read_slice(volume, index)[0] for index in range(volume.shape[0])])
 
 
-def test_it_makes_the_people_asked_for_in_the_contrast_asked_for(site: SimulatedSite) -> None:
-    assert not site.root().exists()
+def test_it_creates_one_contrast_of_the_people_in_its_splits(site: SimulatedSite) -> None:
+    assert not site.locate().exists()
     assert set(volumes(site)) == {"here_train_000", "here_test_000"}
-    assert [folder.name for folder in site.root().iterdir()] == ["T1"]
+    assert [folder.name for folder in site.locate().iterdir()] == ["T1"]
 
 
 @pytest.mark.parametrize("coils", [1, 4])
-def test_the_target_is_the_image_of_the_kspace_written(site: SimulatedSite, coils: int) -> None:
+def test_the_target_is_the_image_of_its_kspace(site: SimulatedSite, coils: int) -> None:
     volume = volumes(replace(site, coils=coils))["here_test_000"]
-    written, target = read_slice(volume, 0)
+    stored, target = read_slice(volume, 0)
     assert volume.shape == (2, coils, 32, 32)
-    image = ifft2c(torch.from_numpy(written)).abs().square().sum(0).sqrt()
+    image = ifft2c(torch.from_numpy(stored)).abs().square().sum(0).sqrt()
     assert_allclose(image.numpy(), target, atol=1e-5)
 
 
 def test_equal_fields_give_equal_bits(site: SimulatedSite, tmp_path: Path) -> None:
     again = replace(site, cache=tmp_path / "elsewhere")
-    assert site.root().name == again.root().name
+    assert site.locate().name == again.locate().name
     assert_array_equal(kspace(site, "here_test_000"), kspace(again, "here_test_000"))
 
 
-def test_a_person_does_not_depend_on_how_many_others_there_are(site: SimulatedSite) -> None:
-    crowd = replace(site, subjects={"test": 2, "train": 2, "val": 1})
-    assert site.root() != crowd.root()
-    assert_array_equal(kspace(site, "here_test_000"), kspace(crowd, "here_test_000"))
+def test_a_person_does_not_depend_on_the_number_of_others(site: SimulatedSite) -> None:
+    larger = replace(site, subjects={"test": 2, "train": 2, "val": 1})
+    assert site.locate() != larger.locate()
+    assert_array_equal(kspace(site, "here_test_000"), kspace(larger, "here_test_000"))
 
 
 @pytest.mark.parametrize("other", [{"name": "there"}, {"seed": 1}])
 def test_other_sites_and_seeds_have_other_people(
     site: SimulatedSite, other: dict[str, object]
 ) -> None:
-    stranger = replace(site, **other)
-    difference = kspace(site, "here_test_000") - kspace(stranger, f"{stranger.name}_test_000")
+    changed = replace(site, **other)
+    difference = kspace(site, "here_test_000") - kspace(changed, f"{changed.name}_test_000")
     assert np.abs(difference).mean() > 0.05
 
 
@@ -81,27 +81,27 @@ def test_both_contrasts_show_one_head(site: SimulatedSite) -> None:
     assert (heads[0] == heads[1]).mean() > 0.85
 
 
-def test_an_interrupted_set_is_finished_not_redone(site: SimulatedSite) -> None:
+def test_only_the_missing_volumes_of_an_interrupted_set_are_created(site: SimulatedSite) -> None:
     site.ensure("T1")
-    folder = site.root() / "T1"
-    kept, lost = folder / "train/here_train_000.h5", folder / "test/here_test_000.h5"
-    before = kept.stat().st_mtime_ns
-    lost.unlink()
+    folder = site.locate() / "T1"
+    present, missing = folder / "train/here_train_000.h5", folder / "test/here_test_000.h5"
+    before = present.stat().st_mtime_ns
+    missing.unlink()
     (folder / "done").unlink()
     site.ensure("T1")
-    assert lost.exists()
-    assert kept.stat().st_mtime_ns == before
+    assert missing.exists()
+    assert present.stat().st_mtime_ns == before
 
 
-def test_a_finished_set_is_left_alone(site: SimulatedSite) -> None:
+def test_a_complete_set_is_not_touched(site: SimulatedSite) -> None:
     site.ensure("T1")
-    volume = site.root() / "T1/test/here_test_000.h5"
+    volume = site.locate() / "T1/test/here_test_000.h5"
     volume.unlink()
     site.ensure("T1")
     assert not volume.exists()
 
 
-def test_attributes_say_that_it_is_simulated(site: SimulatedSite) -> None:
+def test_attributes_show_that_it_is_simulated(site: SimulatedSite) -> None:
     with h5py.File(volumes(site)["here_test_000"].path) as file:
         attributes = dict(file.attrs)
     assert attributes["kspace_origin"] == "simulated"
@@ -115,7 +115,7 @@ def test_a_contrast_without_a_sequence_is_refused(site: SimulatedSite) -> None:
         site.ensure("flair")
 
 
-def test_every_mistake_is_named_at_once(site: SimulatedSite) -> None:
+def test_all_mistakes_are_reported_together(site: SimulatedSite) -> None:
     with pytest.raises(ConfigErrors) as caught:
         replace(site, name="a/b", size=31, slices=0, coils=0, subjects={"tests": 1})
     assert len(caught.value.problems) == 5
@@ -136,15 +136,15 @@ def configured(name: str, folder: Path) -> SimulatedSite:
 
 
 def test_the_four_institutions_look_different(tmp_path: Path) -> None:
-    def look(name: str) -> np.ndarray:
+    def magnitude(name: str) -> np.ndarray:
         site = configured(name, tmp_path)
         assert site.name == name
         return np.abs(ifft2c(torch.from_numpy(kspace(site, f"{name}_test_000"))).numpy())
 
-    looks = {name: look(name) for name in SITES}
-    background = {name: np.median(image[..., :2, :]) for name, image in looks.items()}
-    brightest = {name: np.percentile(image, 98) for name, image in looks.items()}
+    images = {name: magnitude(name) for name in SITES}
+    background = {name: np.median(image[..., :2, :]) for name, image in images.items()}
+    brightest = {name: np.percentile(image, 98) for name, image in images.items()}
     assert max(background, key=background.__getitem__) == "sim_i", "the noisiest"
     assert min(brightest, key=brightest.__getitem__) == "sim_b", (
-        "without a scalp nothing outshines the brain"
+        "without a scalp nothing is brighter than the brain"
     )
