@@ -6,6 +6,7 @@ from typing import Any
 
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
+from flmrcm.data.targets import check_targets
 
 Sizes = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -43,6 +44,8 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
     """
     for split in splits:
         site.check_masks(split)
+    for split in filter(site.has, sorted({*splits, "test"} - {"train"})):
+        check_targets(site.slices(split).examples)  # found at the test, it would cost the run
     trains = site.has("train")
     return SiteFacts(
         n_examples=site.n_examples if trains else 0,

@@ -3,6 +3,11 @@
 import json
 from dataclasses import asdict
 
+import h5py
+import pytest
+from kits.factories import make_site, write_site
+
+from flmrcm.errors import DataLayoutError
 from flmrcm.federation.site_facts import collect_facts, parse_facts
 
 
@@ -28,3 +33,12 @@ def test_facts_that_came_as_plain_values_are_the_same(sites):
     assert asdict(parse_facts(json.loads(json.dumps(asdict(facts))))) | {"splits": 0} == asdict(
         facts
     ) | {"splits": 0}
+
+
+def test_a_black_test_target_is_found_before_any_training(tmp_path):
+    root = write_site(tmp_path / "north")
+    path = root / "T1" / "test" / "test_0.h5"
+    with h5py.File(path, "r+") as file:
+        file["reconstruction_esc"][...] = 0
+    with pytest.raises(DataLayoutError, match="test_0.h5"):
+        collect_facts(make_site(root), ["train", "val"])
