@@ -10,6 +10,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.errors import ConfigErrors, FlmrcmError, suggest_nearest
 
 T = TypeVar("T")
@@ -18,9 +19,14 @@ _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 
 class Builder:
-    """Collects problems while objects are built; `raise_if_any` reports them together."""
+    """Collects problems while objects are built; `raise_if_any` reports them together.
 
-    def __init__(self) -> None:
+    Args:
+        allowed: what may be built of a config that somebody else wrote; None trusts the config.
+    """
+
+    def __init__(self, allowed: AllowList | None = None) -> None:
+        self.allowed = allowed
         self.problems: list[str] = []
 
     def build(self, key: str, node: DictConfig | Mapping[str, Any], **more: Any) -> Any:
@@ -33,6 +39,9 @@ class Builder:
         """
 
         def made() -> Any:
+            if self.allowed is not None:
+                raw = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+                _raise_problems(self.allowed.find_problems(key, raw))
             values = to_plain(node)
             keys = {f"{key}.{name}": value for name, value in values.items() if name[0] != "_"}
             _raise_problems(find_argument_problems(get_object(values["_target_"]), keys, more))

@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.learner import build_learner
 from flmrcm.config.middleware import build_members
@@ -26,13 +27,17 @@ from flmrcm.strategies.base import Strategy
 SCENARIOS = ("unseen", "participating")
 
 
-def check_config(cfg: DictConfig) -> Setup:
-    """Builds everything a training config describes, short of reading data.
+def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
+    """Build everything a training config describes, short of reading data.
+
+    Args:
+        cfg: composed.
+        allowed: what may be built where somebody else wrote the config.
 
     Raises:
         ConfigErrors: all problems together, each naming key, value and what is allowed.
     """
-    found = Builder()
+    found = Builder(allowed)
     if has_remote_sites(cfg):
         found.problems += find_split_problems(cfg)
         cfg = remove_data_paths(cfg)

@@ -86,7 +86,7 @@ class Strategy(ABC):
 
     @property
     def target_sampling(self) -> str:
-        """In which order target examples accompany a source's; see `data.order.draw_target_order`."""
+        """In which order target examples accompany a source's; see `draw_target_order`."""
         return "shuffled"
 
     @property

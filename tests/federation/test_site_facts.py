@@ -40,5 +40,5 @@ def test_a_black_test_target_is_found_before_any_training(tmp_path):
     path = root / "T1" / "test" / "test_0.h5"
     with h5py.File(path, "r+") as file:
         file["reconstruction_esc"][...] = 0
-    with pytest.raises(DataLayoutError, match="test_0.h5"):
+    with pytest.raises(DataLayoutError, match=r"test_0\.h5"):
         collect_facts(make_site(root), ["train", "val"])
