@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from flmrcm.config.compose import find_conf_dir
+from flmrcm.config.conf_files import find_conf_dir
 
 _OPTIMIZER = re.compile(r"torch\.optim\.[A-Z][A-Za-z]*")
 _HYDRA_KEYS = ("_target_", "_partial_", "_convert_")
