@@ -2,7 +2,7 @@
 
 import pytest
 
-from flmrcm.files import write_atomically
+from flmrcm.files import link_atomically, write_atomically
 
 
 @pytest.mark.parametrize("content", ["0.5 σ\n", b"0.5", memoryview(b"0.5")])
@@ -18,3 +18,17 @@ def test_a_full_device_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
     with pytest.raises(OSError, match="full"):
         write_atomically(tmp_path / "a.txt", "after")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_a_second_name_takes_the_place_of_the_old_one(tmp_path):
+    write_atomically(tmp_path / "last", "before")
+    write_atomically(tmp_path / "a", "after")
+    link_atomically(tmp_path / "a", tmp_path / "last")
+    assert (tmp_path / "last").read_text() == "after"
+
+
+def test_a_second_name_given_twice_leaves_no_third(tmp_path):
+    write_atomically(tmp_path / "a", "0.5")
+    for _ in range(2):
+        link_atomically(tmp_path / "a", tmp_path / "last")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "last"}

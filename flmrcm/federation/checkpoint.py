@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import CheckpointError
-from flmrcm.federation.atomic import link_atomically, save_atomically
 from flmrcm.federation.participation import Suspensions
-from flmrcm.learning.weights import read_torch_file
+from flmrcm.files import delete_stale, link_atomically
+from flmrcm.learning.weights import read_torch_file, write_torch_file
 from flmrcm.types import ServerState, Weights
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class CheckpointFolder:
         path = self._path(checkpoint.round)
         content = {**vars(checkpoint), "config": self.config}
         try:
-            save_atomically(content, path)
+            write_torch_file(path, content)
         except OSError as error:
             raise CheckpointError(
                 f"{path}: can't be written ({error.strerror}). The checkpoint before it is whole: "
@@ -102,11 +102,14 @@ class CheckpointFolder:
         return list(self._snapshots.values())
 
     def load(self) -> Checkpoint | None:
-        """Gives the newest checkpoint that can be read; None where there's none yet.
+        """Return the newest checkpoint that can be read; None where there is none yet.
+
+        What killed processes left while they wrote is deleted.
 
         Raises:
             CheckpointError: there are some, and none can be read.
         """
+        delete_stale(self.folder)
         paths = self._paths()
         for path in reversed(paths):
             try:

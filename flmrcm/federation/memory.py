@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from flmrcm.federation.atomic import save_atomically
-from flmrcm.learning.weights import read_torch_file
+from flmrcm.files import delete_stale
+from flmrcm.learning.weights import read_torch_file, write_torch_file
 from flmrcm.types import Memory
 
 
@@ -41,7 +41,7 @@ class MemoryStore:
         memory = Memory(_on_cpu(memory.tensors), _on_cpu(memory.optimizers))
         if self.folder:
             content = {"tensors": memory.tensors, "optimizers": memory.optimizers}
-            save_atomically(content, self._path(site, round_))
+            write_torch_file(self._path(site, round_), content)
         self._cached.pop(site, None)
         used = sum(_n_bytes(vars(kept)) for kept in self._cached.values())
         if not self.folder or used + _n_bytes(vars(memory)) <= self.budget:
@@ -57,9 +57,10 @@ class MemoryStore:
         self._cached.clear()
 
     def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
-        """Deletes the files that no kept snapshot names."""
+        """Delete the files that no kept snapshot names, and what killed processes left."""
         if not self.folder or not self.folder.is_dir():
             return
+        delete_stale(self.folder)
         wanted = {self._path(site, r) for snapshot in kept for site, r in snapshot.items()}
         for path in self.folder.glob("*/*.pt"):
             if path not in wanted:
