@@ -1,4 +1,4 @@
-"""`python -m flmrcm.remote.provision coordinator|site FOLDER`: what a start.sh runs."""
+"""`python -m flmrcm.remote coordinator|site FOLDER`: what a start.sh runs."""
 
 import sys
 from pathlib import Path

@@ -10,6 +10,9 @@ from flmrcm.errors import FlmrcmError
 COORDINATOR = "FLMRCM_COORDINATOR"
 """The environment variable that tells the coordinator's processes their folder."""
 
+PROGRAM = "flmrcm.remote"
+"""The module that runs a party's processes: `python -m PROGRAM coordinator|site FOLDER`."""
+
 TRANSPORTS = ("flower", "nvflare")
 """What may carry the calls, as `engine=` and `flmrcm deploy` name it."""
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import yaml
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, require
+from flmrcm.remote.layout import PROGRAM
 from flmrcm.remote.provision.readme import README
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -26,7 +27,7 @@ payloads: [weights, metrics, latents, control_change]
 _START = """\
 #!/usr/bin/env bash
 # Run it in an environment that has flmrcm[{via}]; it stays until it's stopped (Ctrl-C).
-exec python3 -P -m flmrcm.remote.provision {role} "$(cd "$(dirname "$0")" && pwd)"
+exec python3 -P -m {program} {role} "$(cd "$(dirname "$0")" && pwd)"
 """
 
 
@@ -135,7 +136,7 @@ class Deployment(ABC):
         }
 
     def _write_start(self, folder: Path, role: str) -> None:
-        write_party_file(folder / "start.sh", _START.format(via=self.via, role=role))
+        write_party_file(folder / "start.sh", _START.format(via=self.via, program=PROGRAM, role=role))
         (folder / "start.sh").chmod(0o755)
 
     def _format_readme(self) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from flmrcm.errors import FlmrcmError
-from flmrcm.remote.layout import load_services
+from flmrcm.remote.layout import PROGRAM, load_services
 
 PIDS = "processes.json"
 _PATIENCE = 300.0  # seconds; a busy machine starts slowly
@@ -74,7 +74,7 @@ def _start_party(folder: Path, pids: dict[str, int], name: str) -> None:
     own = _find_folder(folder, name)
     with (own / "out.txt").open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "flmrcm.remote.provision", role, str(own)],
+            [sys.executable, "-P", "-m", PROGRAM, role, str(own)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     _started_here[process.pid] = process
@@ -90,7 +90,7 @@ def _is_ours(pid: int, folder: Path) -> bool:
         ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)],  # noqa: S607
         capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
-    return "flmrcm.remote.provision" in shown and str(folder) in shown and not shown.startswith("Z")
+    return PROGRAM in shown and str(folder) in shown and not shown.startswith("Z")
 
 
 def _wait_for_party(folder: Path, name: str, ready: Callable[[], bool]) -> None:

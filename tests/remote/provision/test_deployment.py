@@ -1,6 +1,8 @@
 """A deployment: each party gets what it needs, secrets are readable by their owner only."""
 
+import re
 import stat
+from importlib.util import find_spec
 
 import pytest
 import yaml
@@ -39,7 +41,10 @@ def test_secrets_are_their_owners_alone(deployed):
 
 
 def test_start_scripts_can_be_started(deployed):
-    assert {mode(path) for path in deployed.rglob("start.sh")} == {0o755}
+    scripts = [*deployed.rglob("start.sh")]
+    assert {mode(path) for path in scripts} == {0o755}
+    (module,) = {re.search(r"-m (\S+)", path.read_text())[1] for path in scripts}
+    assert find_spec(f"{module}.__main__") is not None
 
 
 def test_the_coordinator_holds_no_private_key_of_a_site(deployed):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from flmrcm.errors import FlmrcmError
+from flmrcm.remote.layout import PROGRAM
 from flmrcm.remote.provision import try_out
 
 
@@ -14,7 +15,7 @@ from flmrcm.remote.provision import try_out
 def sleeper(tmp_path):
     """A process that looks like one of a folder's own; it's ended after the test."""
     sleeps = "import time; print(flush=True); time.sleep(60)"
-    words = [sys.executable, "-c", sleeps, "flmrcm.remote.provision", str(tmp_path)]
+    words = [sys.executable, "-c", sleeps, PROGRAM, str(tmp_path)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
     process.stdout.readline()  # until then it may not be known by these words
     yield process
