@@ -6,7 +6,7 @@ from flmrcm.files import link_atomically, write_atomically
 
 
 @pytest.mark.parametrize("content", ["0.5 σ\n", b"0.5", memoryview(b"0.5")])
-def test_what_was_put_is_there_its_folders_too(tmp_path, content):
+def test_written_content_is_there_and_so_are_its_folders(tmp_path, content):
     write_atomically(tmp_path / "new" / "a.txt", content)
     bytes_ = content.encode() if isinstance(content, str) else bytes(content)
     assert (tmp_path / "new" / "a.txt").read_bytes() == bytes_
