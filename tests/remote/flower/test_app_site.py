@@ -1,4 +1,4 @@
-"""A site's resident process: it answers one caller after another, and nobody without its key."""
+"""A site's daemon: it answers one caller after another, and none without its key."""
 
 import json
 import stat
@@ -14,106 +14,107 @@ pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[
 
 from flwr.app import ConfigRecord, RecordDict
 
-from flmrcm.remote.flower import daemon
-from flmrcm.remote.flower.daemon import answer_message
+from flmrcm.remote.flower.app import site as site_app
+from flmrcm.remote.flower.app.site import answer_message
+from flmrcm.remote.flower.command_line import DAEMON
 
 
-def said(text):
-    return RecordDict({"said": ConfigRecord({"text": text})})
+def build_record(text):
+    return RecordDict({"message": ConfigRecord({"text": text})})
 
 
-def heard(record):
-    return record["said"]["text"]
+def read_text(record):
+    return record["message"]["text"]
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
-    """A house whose resident answers with its name, and ends when it's told to."""
+def site_file(tmp_path, monkeypatch):
+    """The file of a site whose daemon answers with its name, and ends when the text is "end"."""
 
-    def answers(name):
-        def answer(record, config):
-            if heard(record) == "end":
+    def answer_as(name):
+        def handle(record, config):
+            if read_text(record) == "end":
                 raise SystemExit
-            if heard(record) == "fail":
+            if read_text(record) == "fail":
                 raise ValueError("odd")
-            return said(f"{name} to {heard(record)}")
+            return build_record(f"{name} to {read_text(record)}")
 
-        return lambda _: answer
+        return lambda _: handle
 
     path = tmp_path / "site.yaml"
-    monkeypatch.setattr(daemon, "build_handler", answers("resident"))
+    monkeypatch.setattr(site_app, "build_handler", answer_as("daemon"))
 
     def serves():
         with suppress(SystemExit):
-            daemon.serve_forever(path)
+            site_app.serve_forever(path)
 
     thread = Thread(target=serves)
     thread.start()
-    while not (tmp_path / "resident.json").exists():
+    while not (tmp_path / DAEMON).exists():
         time.sleep(0.01)
-    place = (tmp_path / "resident.json").read_text()
-    monkeypatch.setattr(daemon, "build_handler", answers("stand-in"))
+    place = (tmp_path / DAEMON).read_text()
+    monkeypatch.setattr(site_app, "build_handler", answer_as("process"))
     yield path
-    (tmp_path / "resident.json").write_text(place)
+    (tmp_path / DAEMON).write_text(place)
     with pytest.raises(SystemExit):
-        answer_message(path, said("end"), {})
+        answer_message(path, build_record("end"), {})
     thread.join(10)
     assert not thread.is_alive()
 
 
-def asked(house, text):
-    return heard(answer_message(house, said(text), {}))
+def call(site_file, text):
+    return read_text(answer_message(site_file, build_record(text), {}))
 
 
-def changed(house, **values):
-    path = house.parent / "resident.json"
+def change_address(site_file, **values):
+    path = site_file.parent / DAEMON
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def test_one_caller_after_another_is_answered(house):
-    assert [asked(house, text) for text in "ab"] == ["resident to a", "resident to b"]
+def test_one_caller_after_another_is_answered(site_file):
+    assert [call(site_file, text) for text in "ab"] == ["daemon to a", "daemon to b"]
 
 
-def test_two_callers_at_once_are_both_answered(house):
+def test_two_callers_at_once_are_both_answered(site_file):
     answers = []
-    callers = [Thread(target=lambda t=t: answers.append(asked(house, t))) for t in "ab"]
+    callers = [Thread(target=lambda t=t: answers.append(call(site_file, t))) for t in "ab"]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join(10)
-    assert sorted(answers) == ["resident to a", "resident to b"]
+    assert sorted(answers) == ["daemon to a", "daemon to b"]
 
 
-def test_a_caller_without_the_key_is_refused_and_serves_itself(house):
-    place = (house.parent / "resident.json").read_text()
-    changed(house, key="00" * 32)
-    assert asked(house, "a") == "stand-in to a"
-    (house.parent / "resident.json").write_text(place)
-    assert asked(house, "b") == "resident to b"
+def test_a_caller_without_the_key_is_refused_and_answers_itself(site_file):
+    place = (site_file.parent / DAEMON).read_text()
+    change_address(site_file, key="00" * 32)
+    assert call(site_file, "a") == "process to a"
+    (site_file.parent / DAEMON).write_text(place)
+    assert call(site_file, "b") == "daemon to b"
 
 
-def test_a_caller_that_goes_away_leaves_the_next_its_turn(house):
-    place = json.loads((house.parent / "resident.json").read_text())
-    for words in ([], [(said("a"), {})]):  # before it has asked, and before it's answered
-        with Client(place["address"], "AF_UNIX", bytes.fromhex(place["key"])) as door:
+def test_after_a_caller_that_disconnects_the_next_is_answered(site_file):
+    place = json.loads((site_file.parent / DAEMON).read_text())
+    for words in ([], [(build_record("a"), {})]):  # before its call, and before the answer
+        with Client(place["address"], "AF_UNIX", bytes.fromhex(place["key"])) as caller:
             for word in words:
-                door.send(word)
-    assert asked(house, "b") == "resident to b"
+                caller.send(word)
+    assert call(site_file, "b") == "daemon to b"
 
 
-def test_a_call_that_fails_costs_the_resident_nothing(house):
-    with pytest.raises(ValueError, match="odd"):  # the stand-in's, for Flower to tell
-        asked(house, "fail")
-    assert asked(house, "b") == "resident to b"
+def test_a_failed_call_does_not_end_the_daemon(site_file):
+    with pytest.raises(ValueError, match="odd"):  # from the process itself, for Flower to report
+        call(site_file, "fail")
+    assert call(site_file, "b") == "daemon to b"
 
 
-def test_a_resident_that_is_gone_is_stood_in_for(house):
-    changed(house, address="/nowhere/door")
-    assert asked(house, "a") == "stand-in to a"
+def test_without_a_daemon_the_process_answers_itself(site_file):
+    change_address(site_file, address="/nowhere/socket")
+    assert call(site_file, "a") == "process to a"
 
 
-def test_only_the_sites_user_may_read_the_key_and_reach_the_door(house):
-    path = house.parent / "resident.json"
-    door = Path(json.loads(path.read_text())["address"])
+def test_only_the_sites_user_may_read_the_key_and_reach_the_socket(site_file):
+    path = site_file.parent / DAEMON
+    socket = Path(json.loads(path.read_text())["address"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(door.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
