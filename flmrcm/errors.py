@@ -1,11 +1,11 @@
-"""Errors a user meets: each says what is wrong, where, and how to mend it."""
+"""Errors that a user sees: each says what is wrong, where, and how to mend it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 
 class FlmrcmError(Exception):
-    """Base of everything the command line shows as one line instead of a traceback."""
+    """Base of the errors that the command line shows as one line instead of a traceback."""
 
 
 class ConfigErrors(FlmrcmError):
@@ -21,23 +21,23 @@ class ConfigErrors(FlmrcmError):
 
 
 class DataLayoutError(FlmrcmError):
-    """A file or folder doesn't hold what the on-disk contract asks for."""
+    """A file or folder does not hold what the on-disk contract requires."""
 
 
 class CheckpointError(FlmrcmError):
-    """A checkpoint can't be read or belongs to another model."""
+    """A checkpoint cannot be read or belongs to another model."""
 
 
 class NonFiniteLossError(FlmrcmError):
-    """A local step gave a loss that isn't a number."""
+    """The loss of a training step is not a finite number."""
 
 
 class SiteFailed(FlmrcmError):
-    """A site couldn't answer and the round can't go on without it."""
+    """A site did not answer, and the round cannot go on without it."""
 
 
 class SiteRefuses(FlmrcmError):
-    """A site's own policy forbids what is asked of it."""
+    """A site's own policy forbids a call or a reply."""
 
 
 def suggest_nearest(word: object, allowed: Iterable[str]) -> str:
@@ -47,20 +47,20 @@ def suggest_nearest(word: object, allowed: Iterable[str]) -> str:
 
 
 def check_choice(key: str, value: object, allowed: Sequence[str]) -> list[str]:
-    """Gives a problem line when `value` isn't among `allowed`, else nothing."""
+    """Return a problem line when `value` is not among `allowed`, else nothing."""
     if value in allowed:
         return []
     return [f"{key}={value}: use one of {', '.join(allowed)}.{suggest_nearest(value, allowed)}"]
 
 
 def require(rules: Mapping[str, tuple[bool, str]]) -> None:
-    """Raises one `ConfigErrors` with every rule that doesn't hold.
+    """Raise an error that lists every rule that does not hold.
 
     Args:
-        rules: key → (whether it holds, "what is allowed; got what").
+        rules: key → (whether it holds, "what is allowed; got VALUE").
 
     Raises:
-        ConfigErrors: at least one rule doesn't hold.
+        ConfigErrors: at least one rule does not hold.
     """
     problems = [f"{key}: {text}" for key, (holds, text) in rules.items() if not holds]
     if problems:

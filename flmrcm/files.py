@@ -1,22 +1,62 @@
-"""Files that are whole or not there: written under another name, then renamed."""
+"""Files that are whole or not there: written under a temporary name, then renamed."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
-    """Writes a file that nobody sees before it's whole and on the device; folders are made.
+    """Write a file that nobody sees before it is whole and on the device; folders are made.
 
     Raises:
         OSError: the device is full or refuses; an older file of that name is still whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = _build_temporary(path)
     try:
         with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
+            # otherwise a power cut may keep the new name and lose what it stands for
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def link_atomically(source: Path, path: Path) -> None:
+    """Give a file a second name, in place of any file that had this name."""
+    temporary = _build_temporary(path)
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:  # a file system without hard links
+        temporary.write_bytes(source.read_bytes())
+    temporary.replace(path)
+    # renaming between two names of one file does nothing, and both stay
+    temporary.unlink(missing_ok=True)
+
+
+def delete_stale(folder: Path) -> None:
+    """Delete what killed processes of this machine left below a folder while they wrote files.
+
+    Only temporary names of this module are deleted, and only if their process has ended.
+    """
+    for path in folder.rglob(".*.*"):
+        _, _, pid = path.name.rpartition(".")
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _build_temporary(path: Path) -> Path:
+    """Return a name beside a file's; it names its process, so that two never share one."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _is_alive(pid: int) -> bool:
+    with suppress(PermissionError):  # a process of somebody else
+        try:
+            os.kill(pid, 0)  # signal 0 only asks
+        except (ProcessLookupError, OverflowError):
+            return False
+    return True

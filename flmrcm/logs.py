@@ -1,4 +1,4 @@
-"""Where log lines go: short ones to the terminal, all of them to the run's folder."""
+"""The package's log lines: on the terminal, and in a file of the run's folder."""
 
 import logging
 from collections.abc import Generator
@@ -12,7 +12,7 @@ _ROOT = "flmrcm"
 
 
 def log_to_terminal() -> None:
-    """Shows the package's log lines on stderr."""
+    """Show the package's log lines on stderr; a second call changes nothing."""
     logger = logging.getLogger(_ROOT)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -25,7 +25,7 @@ def log_to_terminal() -> None:
 
 @contextmanager
 def log_to_file(path: Path) -> Generator[None]:
-    """Also appends them to a file while the block runs."""
+    """Append the package's log lines to a file, too, while the block runs."""
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger(_ROOT)

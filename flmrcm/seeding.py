@@ -1,4 +1,4 @@
-"""Randomness with an address: a draw depends on where it stands, not on what was drawn before."""
+"""Randomness with an address: a draw depends on its place, not on the draws before it."""
 
 import random
 from collections.abc import Generator
@@ -10,14 +10,18 @@ import torch
 
 
 def seed_for(*address: object) -> int:
-    """Gives a seed in [0, 2**32) that depends on every part of the address and on nothing else."""
+    """Return a seed in [0, 2**32) that depends on every part of the address and on nothing else.
+
+    Args:
+        address: words and numbers that name the draw: run seed, site, round, purpose.
+    """
     digest = blake2b(repr(address).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big")
 
 
 @contextmanager
 def seeded(*address: object) -> Generator[int]:
-    """Seeds Python, NumPy and torch for a block, then puts their states back."""
+    """Seed Python, NumPy and torch for a block and restore their states; yield the seed."""
     seed = seed_for(*address)
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

@@ -1,4 +1,4 @@
-"""The nouns: what a batch is, what a step gives, and the only two things that cross the wall."""
+"""The nouns: a batch, a training step, and the two messages between server and site."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,23 +11,23 @@ Weights = dict[str, Tensor]
 
 
 class Batch(NamedTuple):
-    """Slices ready for a network.
+    """Slices ready for a network; "normalised" means in standard deviations from the mean.
 
     Attributes:
         image: (batch, 1, height, width), zero-filled magnitude, normalised, within ±6.
         target: (batch, 1, height, width), magnitude, normalised by the *input's* mean and std.
-        mean: (batch,), of the zero-filled magnitude.
-        std: (batch,), of the zero-filled magnitude.
+        mean: (batch,), of the zero-filled magnitude, in the volume's own units.
+        std: (batch,), of the zero-filled magnitude, in the volume's own units.
         mask: bool, (batch, 1, 1, columns), True where measured.
         volume: `site/volume` of each slice.
         slice: (batch,), index within the volume.
         kspace: complex, (batch, coils, rows, columns), undersampled and uncropped; None unless
-            the model asks for it.
-        maps: complex, (batch, coils, rows, columns), coil sensitivities; None unless the model asks
-            for them.
+            the model needs it.
+        maps: complex, (batch, coils, rows, columns), coil sensitivities; None unless the model
+            needs them.
         center: int, (batch, 2), rows and columns of the fully sampled centre of k-space.
-        peak: (batch,), the largest value of each slice's whole target volume, in the data's own
-            units; None unless the loss asks for it.
+        peak: (batch,), the largest value of each slice's whole target volume, in the volume's own
+            units; None unless the loss needs it.
     """
 
     image: Tensor
@@ -44,12 +44,12 @@ class Batch(NamedTuple):
 
 
 class Reconstruction(NamedTuple):
-    """What a reconstructor gives.
+    """A reconstructor's output.
 
     Attributes:
-        image: (batch, 1, height, width), normalised magnitude.
-        latent: (batch, latent_size), the features sites can be aligned by; None where a model has
-            none.
+        image: (batch, 1, height, width), normalised magnitude, unbounded.
+        latent: (batch, latent_size), the features by which sites can be aligned; None where a model
+            has none.
     """
 
     image: Tensor
@@ -57,10 +57,11 @@ class Reconstruction(NamedTuple):
 
 
 class Step(TypedDict):
-    """One step's values before the strategy has its say.
+    """One training step's values, before the strategy adds its own.
 
-    `image` and `latent` are those of `Reconstruction`, `latent` only where the model has one; a
-    local rule may add `target_latent`, (batch, latent_size), the target site's features.
+    `loss` is a scalar, `image` and `latent` are those of `Reconstruction`, `latent` only where the
+    model has one; a local rule may add `target_latent`, (batch, latent_size), the target site's
+    features.
     """
 
     loss: Tensor
@@ -71,12 +72,12 @@ class Step(TypedDict):
 
 @dataclass(frozen=True)
 class Broadcast:
-    """What the server sends to a site.
+    """A message from the server to a site.
 
     Attributes:
         round: counted from 0.
         weights: the shared weights.
-        extras: what else the strategy sends, by kind (`latents`, `control`).
+        extras: other tensors that the strategy sends, by kind (`latents`, `control`).
     """
 
     round: int
@@ -86,15 +87,15 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a site sends back.
+    """A message from a site to the server.
 
     Attributes:
         site: its name.
         n_examples: training slices it used.
         weights: the shared weights after its local training.
-        extras: what else the strategy returns, by kind.
+        extras: other tensors that the strategy returns, by kind.
         metrics: scalar measurements by name.
-        error: one line when the site failed; nothing else counts then.
+        error: one line where the site failed; then nothing else counts.
     """
 
     site: str
@@ -120,7 +121,7 @@ class ServerState:
 
 @dataclass
 class Memory:
-    """A site's whole history: it stays at home and is never sent.
+    """A site's whole history: it stays at the site and is never sent.
 
     Attributes:
         tensors: private weights, a discriminator, a control variate, by kind.
@@ -152,7 +153,7 @@ class Measurement(NamedTuple):
 
 
 class Learner(Protocol):
-    """What a strategy's client half may know of the module that is trained."""
+    """The trained module, as far as a strategy's client half may know it."""
 
     @property
     def latent_size(self) -> int:
@@ -165,22 +166,22 @@ class Learner(Protocol):
         ...
 
     def encode(self, batch: Batch) -> Tensor:
-        """Gives latents, (batch, latent_size), without running the decoder."""
+        """Return latents, (batch, latent_size), without running the decoder."""
         ...
 
 
 @dataclass(frozen=True)
 class SiteContext:
-    """What a strategy's client half may see at a site during one round.
+    """A site during one round, as far as a strategy's client half may see it.
 
     Attributes:
         module: the learner, already holding the broadcast weights.
         message: the server's broadcast.
-        memory: the site's history; the rule reads it now and writes it when it finishes.
-        is_target: whether this site is the one the others align with.
+        memory: the site's history; the rule reads it at once and writes it when it finishes.
+        is_target: whether this is the site that the others align with.
         seed: of every draw the rule makes this round.
         learning_rate: the run's base rate, before any decay.
-        target: endless batches of the target site's images; None unless the strategy asks.
+        target: endless batches of the target site's images; None unless the strategy needs them.
     """
 
     module: Learner

@@ -6,7 +6,7 @@ from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice, require, sugg
 
 
 def test_require_passes_where_every_rule_holds() -> None:
-    require({"a": (True, "never said"), "b": (True, "never said")})
+    require({"a": (True, "never shown"), "b": (True, "never shown")})
 
 
 def test_require_reports_every_broken_rule_together() -> None:
@@ -26,7 +26,7 @@ def test_one_of_names_key_value_and_what_is_allowed() -> None:
     assert line == "data.cache=rma: use one of off, ram. Did you mean 'ram'?"
 
 
-def test_nearest_says_nothing_where_no_word_is_near() -> None:
+def test_nothing_is_suggested_where_no_word_is_near() -> None:
     assert suggest_nearest("zzz", ["off", "ram"]) == ""
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from flmrcm.files import write_atomically
+from flmrcm.files import link_atomically, write_atomically
 
 
 @pytest.mark.parametrize("content", ["0.5 σ\n", b"0.5", memoryview(b"0.5")])
-def test_what_was_put_is_there_its_folders_too(tmp_path, content):
+def test_written_content_is_there_and_so_are_its_folders(tmp_path, content):
     write_atomically(tmp_path / "new" / "a.txt", content)
     bytes_ = content.encode() if isinstance(content, str) else bytes(content)
     assert (tmp_path / "new" / "a.txt").read_bytes() == bytes_
@@ -18,3 +18,17 @@ def test_a_full_device_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
     with pytest.raises(OSError, match="full"):
         write_atomically(tmp_path / "a.txt", "after")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_a_second_name_takes_the_place_of_the_old_one(tmp_path):
+    write_atomically(tmp_path / "last", "before")
+    write_atomically(tmp_path / "a", "after")
+    link_atomically(tmp_path / "a", tmp_path / "last")
+    assert (tmp_path / "last").read_text() == "after"
+
+
+def test_a_second_name_given_twice_leaves_no_third(tmp_path):
+    write_atomically(tmp_path / "a", "0.5")
+    for _ in range(2):
+        link_atomically(tmp_path / "a", tmp_path / "last")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "last"}

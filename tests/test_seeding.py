@@ -64,6 +64,6 @@ def test_states_are_put_back_after_an_error() -> None:
     assert draw() == expected
 
 
-def test_the_block_is_told_its_seed() -> None:
+def test_the_block_gets_its_seed() -> None:
     with seeded("here", 1) as seed:
         assert seed == seed_for("here", 1)

@@ -1,4 +1,4 @@
-"""What may cross: each site's own policy, and whether engine and plan suit the strategy."""
+"""Each site's own policy, and whether policies, engine and plan suit the strategy."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,20 +15,20 @@ from flmrcm.middleware.policy import SitePolicy
 from flmrcm.strategies.base import Strategy
 
 
-def build_policies(cfg: DictConfig, found: Builder) -> dict[str, SitePolicy]:
-    """Gives what each site with a `policy` file allows."""
+def build_policies(cfg: DictConfig, builder: Builder) -> dict[str, SitePolicy]:
+    """Return the policy of each site that has a `policy` file, by name."""
     policies: dict[str, SitePolicy] = {}
     for name, node in sorted(list_site_nodes(cfg).items()):
         if node.get("policy"):
             path = Path(node.policy).expanduser()
-            policy = found.attempt(f"sites.{name}.policy", lambda path=path: read_policy(path))
+            policy = builder.attempt(f"sites.{name}.policy", lambda path=path: read_policy(path))
             if policy is not None:
                 policies[name] = policy
     return policies
 
 
 def read_policy(path: Path) -> SitePolicy:
-    """Gives the policy that a site's YAML file describes; what it doesn't say is the default.
+    """Return the policy that a site's YAML file describes, with defaults for keys it leaves out.
 
     Raises:
         ConfigErrors: no such file, no YAML, unknown keys or values; all together.
@@ -39,7 +39,7 @@ def read_policy(path: Path) -> SitePolicy:
 def find_crossing_problems(
     cfg: DictConfig, strategy: Strategy, plan: TrainingPlan, policies: Mapping[str, SitePolicy]
 ) -> list[str]:
-    """Gives a line for each way in which engine, policies or quorum rule the strategy out."""
+    """Return a line for each way in which engine, policies or quorum exclude the strategy."""
     engine: type[Engine] = get_object(cfg.engine["_target_"])
     return [
         *_find_image_problems(cfg, strategy, engine, policies),
@@ -53,24 +53,24 @@ def _find_image_problems(
     engine: type[Engine],
     policies: Mapping[str, SitePolicy],
 ) -> list[str]:
-    """Images are read in place or not at all."""
+    """Return problems of strategies that show images: images are read in place or not at all."""
     shown = [strategy.target] * strategy.needs_target_images
-    way_out = f"{strategy.name} shows the target's images to others; use strategy=fl_mrcm_latent"
+    reason = f"{strategy.name} shows the target's images to others; use strategy=fl_mrcm_latent"
     if cfg.pooled is True:
-        shown, way_out = list(policies), "pooled=true puts sites' images together; use pooled=false"
+        shown, reason = list(policies), "pooled=true puts sites' images together; use pooled=false"
     problems = [
-        f"sites.{site}.policy: images never leave it, but {way_out}."
+        f"sites.{site}.policy: images never leave it, but {reason}."
         for site in shown
         if site in policies
     ]
     if not engine.on_one_machine and (shown or cfg.pooled is True):
-        apart = f"engine: {engine.__name__} keeps sites apart"
-        problems.append(f"{apart}, but {way_out}, or engine=in_process.")
+        separate = f"engine: {engine.__name__} keeps sites apart"
+        problems.append(f"{separate}, but {reason}, or engine=in_process.")
     return problems
 
 
 def _find_reply_problems(strategy: Strategy, plan: TrainingPlan, engine: type[Engine]) -> list[str]:
-    """A rule for many replies needs many; a quorum can't be more than all."""
+    """Return problems of rules and quorums that need more replies than there are."""
     problems: list[str] = []
     tolerance, drawn = plan.tolerance, plan.n_drawn
     if tolerance.quorum is not None and tolerance.quorum > drawn:
@@ -81,6 +81,6 @@ def _find_reply_problems(strategy: Strategy, plan: TrainingPlan, engine: type[En
             f"{tolerance.count_needed(drawn)} (robust.quorum, strategy.faulty)."
         )
     if tolerance.timeout is not None and not engine.can_interrupt:
-        said = f"{engine.__name__} can't interrupt a call; use null."
-        problems.append(f"robust.timeout={tolerance.timeout}: {said}")
+        why = f"{engine.__name__} can't interrupt a call; use null."
+        problems.append(f"robust.timeout={tolerance.timeout}: {why}")
     return problems

@@ -1,4 +1,4 @@
-"""Files that somebody keeps beside a run: a policy, a house, a coordinator's settings."""
+"""Files that a person keeps beside a run: a site's policy, a site's or coordinator's settings."""
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Gives the keys and values of a YAML file.
+    """Return the keys and values of a YAML file.
 
     Raises:
-        ConfigErrors: no such file, or one that isn't lines of KEY: VALUE.
+        ConfigErrors: no such file, or one that is not lines of KEY: VALUE.
     """
     try:
         content = to_plain(OmegaConf.load(path))
@@ -34,13 +34,13 @@ def read_settings(path: Path) -> dict[str, Any]:
 def build_from_file(
     path: Path, make: Callable[..., T], settings: Mapping[str, Any], **more: Any
 ) -> T:
-    """Gives what settings describe; every problem names the file they come from.
+    """Return the object that settings describe; every problem names their file.
 
     Args:
         path: the file.
         make: takes the settings by name.
         settings: as the file has them.
-        more: arguments that no file holds.
+        more: arguments that are in no file.
 
     Raises:
         ConfigErrors: unknown keys or values, or missing keys; all together.
@@ -51,8 +51,8 @@ def build_from_file(
         for name, parameter in signature(make).parameters.items()
         if parameter.default is Parameter.empty and name not in given
     ]
-    found = Builder()
-    made = None if problems else found.call(make, dict(settings), **more)
-    if made is None:
-        raise ConfigErrors([f"{path}: {problem}" for problem in problems or found.problems])
-    return made
+    builder = Builder()
+    built = None if problems else builder.call(make, dict(settings), **more)
+    if built is None:
+        raise ConfigErrors([f"{path}: {problem}" for problem in problems or builder.problems])
+    return built

@@ -1,4 +1,4 @@
-"""What a training config describes, as objects."""
+"""The objects that a training config describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ from flmrcm.strategies.base import Strategy
 
 @dataclass(frozen=True)
 class Setup:
-    """What a training config describes, built and checked; no data has been touched.
+    """The objects that a training config describes, built and checked; no data have been read.
 
     Attributes:
         config: resolved, plain.
         sites: by name, sorted.
         strategy: the federated algorithm.
-        local: a site's share of a round.
+        local: how sites train in a round.
         plan: the rounds.
         compute: device and arithmetic.
-        module: the learner with the run's initial weights.
-        pooled: a site that holds the data of all participants; None unless they're pooled.
-        policies: what sites allow, by name; those without one allow everything.
+        module: the network and its training step, with the run's initial weights.
+        pooled: a site that holds the data of all participants; None unless they are pooled.
+        policies: of sites, by name; a site without one allows everything.
         middleware: members of the chain, by name.
     """
 
@@ -45,15 +45,15 @@ class Setup:
 
     @property
     def clients(self) -> dict[str, Site]:
-        """The sites that may be called, a pool too; only `sites` are judged at the end."""
+        """The sites that may be called, a pool too; only `sites` are tested at the end."""
         return {**self.sites, **({POOLED: self.pooled} if self.pooled else {})}
 
     @property
     def aligned_with(self) -> str | None:
-        """The target where the strategy aligns sites with it."""
+        """The target's name where the strategy aligns sites with it, else None."""
         return self.strategy.target if self.strategy.needs_target else None
 
     def list_needed_splits(self, site: str) -> list[str]:
-        """Gives the splits of a site that training can't do without."""
+        """Return the splits that a site must have for training."""
         trains = site in self.plan.participants or site == self.aligned_with
         return ["train"] * trains + ["val"] * (site in self.plan.selection_sites)

@@ -1,4 +1,4 @@
-"""A run's config as it travels to sites: what changes the numbers, and no path of anybody's."""
+"""A run's config as it travels to sites: all that changes the numbers, and no path."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from flmrcm.config.build import to_plain
 from flmrcm.config.identity import hash_config
 
 AT_THE_SITE = "at the site"
-"""Stands where a folder would, in the config of a run whose data lie elsewhere."""
+"""Takes the place of a folder in the config of a run whose data lie elsewhere."""
 
-_AT_HOME = {"root": AT_THE_SITE, "generator": None, "policy": None, "folder": None}
+_LEFT_OUT = {"root": AT_THE_SITE, "generator": None, "policy": None, "folder": None}
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
     "validate_every", "contrast", "coils", "val_sample_rate", "sites", "mask", "model",
@@ -24,30 +24,30 @@ _DATA = ("seed", "resolution", "clamp_target", "skip_broken")
 
 
 def has_remote_sites(cfg: DictConfig) -> bool:
-    """Tells whether the config's engine leaves data where this machine can't read them."""
+    """Return whether the config's engine calls sites whose data this machine cannot read."""
     return not getattr(get_object(cfg.engine["_target_"]), "data_is_local", True)
 
 
 def find_split_problems(cfg: DictConfig) -> list[str]:
-    """Gives a problem line where one data set is to be dealt to sites that hold their own."""
+    """Return a problem line where one data set is split among sites that hold their own."""
     of = (cfg.get("split") or {}).get("of")
     return [
-        f"split.of={of}: deals one data set out, on one machine; use engine=in_process."
+        f"split.of={of}: splits one data set among sites, on one machine; use engine=in_process."
     ] * bool(of)
 
 
 def remove_data_paths(cfg: DictConfig) -> DictConfig:
-    """Gives a config whose sites say nowhere where their data lie."""
+    """Return a config without the folders of its sites' data."""
     config = to_plain(cfg)
-    sites = {name: {**node, **_AT_HOME} for name, node in config["sites"].items()}
+    sites = {name: {**node, **_LEFT_OUT} for name, node in config["sites"].items()}
     return OmegaConf.create({**config, "sites": sites, "data_dir": None})
 
 
 def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives the part of a resolved config that sites are sent; it holds no path."""
+    """Return the part of a resolved config that is sent to sites; it holds no path."""
     part = {key: config[key] for key in _TRAVELS if key in config}
     return part | {
-        "sites": {name: {**node, **_AT_HOME} for name, node in config["sites"].items()},
+        "sites": {name: {**node, **_LEFT_OUT} for name, node in config["sites"].items()},
         "data": {key: config["data"][key] for key in _DATA},
         "engine": {},
         "test": {"saved_volumes": config["test"]["saved_volumes"]},
@@ -56,22 +56,22 @@ def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dump_config(travels: Mapping[str, Any]) -> str:
-    """Gives a travelling config as one line."""
+    """Return a travelling config as one line."""
     return json.dumps(travels, ensure_ascii=False, sort_keys=True)
 
 
 def hash_travelling_config(travels: Mapping[str, Any]) -> str:
-    """Gives the hash of a travelling config, as this version of the package counts it."""
-    ordered = json.loads(dump_config(travels))  # one order of keys, wherever it's counted
+    """Return the hash of a travelling config, as this version of the package computes it."""
+    ordered = json.loads(dump_config(travels))  # one order of keys, wherever it is computed
     return hash_config(_root_=DictConfig(ordered))
 
 
 def build_run_id(travels: Mapping[str, Any], run: str) -> str:
-    """Gives 16 hex digits under which sites keep their private state of a run.
+    """Return 16 hexadecimal digits under which sites keep their private state of a run.
 
     Args:
-        travels: the run's config; its rounds don't count, since a resumed run may have more.
-        run: the name of its folder, so that two runs of one config stay apart.
+        travels: the run's config; its rounds do not count, since a resumed run may have more.
+        run: the name of its folder, so that two runs of one config have two identifiers.
     """
     kept = {key: value for key, value in travels.items() if key != "rounds"}
     return blake2b(f"{run}/{dump_config(kept)}".encode(), digest_size=8).hexdigest()

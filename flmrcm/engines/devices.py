@@ -1,33 +1,34 @@
-"""How a machine's GPUs are shared out among processes."""
+"""How a machine's GPUs are divided among processes."""
 
 import math
 
 from flmrcm.errors import require
 
 
-def share_gpus(asked: float | None, processes: int, gpus: int) -> float:
-    """Gives the GPUs of each process; a process never has parts of two.
+def share_gpus(wanted: float | None, processes: int, gpus: int) -> float:
+    """Return the GPUs of each process; a process never has parts of two.
 
     Args:
-        asked: GPUs of each, below 1 or whole; None shares out all there are, evenly.
-        processes: how many there will be.
+        wanted: GPUs of each, below 1 or whole; None divides all of them evenly.
+        processes: their number.
         gpus: on this machine.
 
     Raises:
-        ConfigErrors: more is asked than there is, or parts of several GPUs.
+        ConfigErrors: there are too few GPUs, or a process would have parts of several.
     """
-    if asked is None:
+    if wanted is None:
         return float(gpus // processes) or (gpus and 1 / math.ceil(processes / gpus))
-    key, possible = "engine.gpus_per_site", asked >= 0 and (asked < 1 or asked == int(asked))
-    require({key: (possible, f"0, a share below 1, or whole GPUs; got {asked}.")})
-    room = processes if not asked else _count_fitting(asked, gpus)
-    there = f"this machine shows torch {gpus} GPUs"
+    key, possible = "engine.gpus_per_site", wanted >= 0 and (wanted < 1 or wanted == int(wanted))
+    require({key: (possible, f"0, a share below 1, or whole GPUs; got {wanted}.")})
+    fitting = processes if not wanted else _count_fitting(wanted, gpus)
+    shown = f"this machine shows torch {gpus} GPUs"
     advice = "lower it or engine.actors" if gpus else "leave it null, or use 0"
-    enough = f"{processes} actors with {asked} each don't fit: {there}; {advice}."
-    require({key: (processes <= room, enough)})
-    return float(asked)
+    enough = f"{processes} actors with {wanted} each don't fit: {shown}; {advice}."
+    require({key: (processes <= fitting, enough)})
+    return float(wanted)
 
 
 def _count_fitting(share: float, gpus: int) -> int:
-    """Gives how many processes fit."""
+    """Return how many processes have room on the GPUs."""
+    # 1 / (1 / 3) may be a little less than 3
     return gpus * int(1 / share + 1e-9) if share < 1 else int(gpus // share)

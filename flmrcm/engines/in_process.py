@@ -8,20 +8,19 @@ import torch
 
 from flmrcm.engines.local_sites import LocalSites
 from flmrcm.errors import require
-from flmrcm.federation.client import Client
+from flmrcm.federation.client import Client, call_site
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.site_call import call_site
 from flmrcm.types import Broadcast, Reply
 
 
 class InProcess(LocalSites):
-    """Calls clients one after the other; messages are copied, so nothing is shared by accident.
+    """Calls clients one after the other; messages are copied, so that none is shared by accident.
 
     Args:
         clients: by site name.
-        store: where their private memories live.
-        threads: torch threads during a call, the same at every one; None takes torch's own choice.
+        store: keeps their private memories.
+        threads: torch threads during a call, the same at every call; None leaves torch's choice.
 
     Raises:
         ConfigErrors: a number of threads below 1.
@@ -42,7 +41,7 @@ class InProcess(LocalSites):
     def call(
         self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
-        """Return replies one at a time, in sorted site order; a time-out cannot be kept here."""
+        """Return replies one at a time, in sorted site order; no call ends at a time-out."""
         for site in sorted(messages):
             message, workload = deepcopy(messages[site]), self.workloads.get(site)
             yield call_site(self.clients[site], op, message, self.store, workload, self.threads)

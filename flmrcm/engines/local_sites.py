@@ -1,4 +1,4 @@
-"""What engines share whose sites' data and private memories lie on this machine."""
+"""The common part of engines whose sites' data and private memories lie on this machine."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -15,7 +15,7 @@ class LocalSites:
 
     Args:
         clients: by site name.
-        store: where their private memories live.
+        store: keeps their private memories.
     """
 
     data_is_local: ClassVar[bool] = True
@@ -29,7 +29,11 @@ class LocalSites:
         return sorted(self.clients)
 
     def join(self, splits: Mapping[str, Sequence[str]]) -> Joined:
-        """Make data that are generated and still missing, and read every header."""
+        """Generate data that are still missing, read every header, and return the facts.
+
+        Raises:
+            DataLayoutError: data are not as the contract requires.
+        """
         sites = {name: self.clients[name].site for name in splits}
         for site in sites.values():
             site.ensure()
@@ -48,4 +52,4 @@ class LocalSites:
         self.store.forget_before(kept)
 
     def close(self) -> None:
-        """Do nothing, unless calls start something."""
+        """Do nothing: calls start no process here."""

@@ -1,4 +1,4 @@
-"""Ray: a few processes on one machine take turns with the sites, on its GPUs if there are any."""
+"""Ray: a few processes on one machine take turns with the sites, on GPUs where it has some."""
 
 import logging
 from collections import deque
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 
 
 class RayActors(LocalSites):
-    """Hands sites to a pool of actors; private memories stay on disk, replies stay in order.
+    """Calls sites in a pool of actors; private memories stay on disk, replies stay in order.
 
     Args:
-        clients: by site name; each actor makes its own by their factory.
-        store: where private memories lie; it needs a folder.
-        actors: processes, each with a model, each at work for one site at a time.
-        gpus_per_site: GPUs of each; 0.5 lets two share one. None shares out all there are.
-        threads: torch threads of each; None shares out this process's.
+        clients: by site name; each actor makes its own with their factory.
+        store: keeps private memories; it needs a folder.
+        actors: processes, each with a model, each working for one site at a time.
+        gpus_per_site: GPUs of each; 0.5 lets two share one. None divides all of them evenly.
+        threads: torch threads of each; None divides this process's evenly.
 
     Raises:
-        ConfigErrors: Ray isn't installed, or a value is outside its range.
+        ConfigErrors: Ray is not installed, or a value is outside its range.
     """
 
     can_interrupt: ClassVar[bool] = True
@@ -65,36 +65,36 @@ class RayActors(LocalSites):
     def call(
         self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
-        """Gives replies in sorted site order; up to `actors` sites are at work at once.
+        """Return replies in sorted site order; up to `actors` sites work at once.
 
-        A time-out counts from when an actor, its start-up done, begins to work on the call.
+        A time-out counts from the moment when an actor, already started, begins the call.
         """
         ray, waiting, limit = start_ray(), deque(sorted(messages)), timeout or inf
-        works, replies = list[RayTask](), dict[str, Reply]()
+        tasks, replies = list[RayTask](), dict[str, Reply]()
         try:
             for site in sorted(messages):
                 while site not in replies:
-                    while waiting and len(works) < self.actors:
+                    while waiting and len(tasks) < self.actors:
                         name = waiting.popleft()
-                        works.append(self._submit(ray, op, name, messages[name]))
-                    over, late = wait_for_tasks(ray, works, limit)
-                    works = [work for work in works if work not in (*over, *late)]
-                    replies |= {work.site: self._reply(ray, work, messages) for work in over}
-                    replies |= {work.site: _report_late(work, limit, messages) for work in late}
+                        tasks.append(self._submit(ray, op, name, messages[name]))
+                    done, late = wait_for_tasks(ray, tasks, limit)
+                    tasks = [task for task in tasks if task not in (*done, *late)]
+                    replies |= {task.site: self._read_reply(ray, task, messages) for task in done}
+                    replies |= {task.site: _report_late(task, limit, messages) for task in late}
                     _end(ray, late)
                 yield replies.pop(site)
         finally:
-            _end(ray, works)  # nobody listens any more, and a site has one hand at a time
+            _end(ray, tasks)  # a caller that stopped early may call the same sites again at once
 
     def close(self) -> None:
-        """Ends the actors; Ray itself ends with this process."""
+        """End the actors; Ray itself ends with this process."""
         while self._idle:
             start_ray().kill(self._idle.pop())
 
     def _submit(self, ray: Any, op: Operation, site: str, message: Broadcast) -> RayTask:
         actor = self._idle.pop() if self._idle else self._start_actor(ray)
         memory_round, workload = self.store.snapshot().get(site), self.workloads.get(site)
-        ready = actor.ready.remote()  # an actor works in the order of its calls
+        ready = actor.ready.remote()  # an actor does its calls in order, so this ends first
         reply = actor.answer.remote(op, site, message, memory_round, workload)
         return RayTask(site, actor, ready, reply)
 
@@ -102,38 +102,38 @@ class RayActors(LocalSites):
         actor = ray.remote(num_cpus=0, num_gpus=self.gpus_per_site)(RayWorker)
         return actor.remote(self.factory, self.store.folder, self.threads)
 
-    def _reply(self, ray: Any, work: RayTask, messages: Mapping[str, Broadcast]) -> Reply:
-        where = _locate(work, messages)
+    def _read_reply(self, ray: Any, task: RayTask, messages: Mapping[str, Broadcast]) -> Reply:
+        where = _locate(task, messages)
         try:
-            reply, memory_round = ray.get(work.reply)
+            reply, memory_round = ray.get(task.reply)
             if memory_round is not None:
-                self.store.restore({**self.store.snapshot(), work.site: memory_round})
+                self.store.restore({**self.store.snapshot(), task.site: memory_round})
         except ray.exceptions.RayTaskError as error:
-            log.debug("site %s failed", work.site, exc_info=True)
-            reply = Reply(work.site, error=f"{where}: {_explain(error.cause)}")
+            log.debug("site %s failed", task.site, exc_info=True)
+            reply = Reply(task.site, error=f"{where}: {_explain(error.cause)}")
         except ray.exceptions.RayError:
-            log.debug("site %s's process ended", work.site, exc_info=True)
+            log.debug("site %s's process ended", task.site, exc_info=True)
             why = "its process ended (killed, or out of memory)."
-            return Reply(work.site, error=f"{where}: {why}")
-        self._idle.append(work.actor)
+            return Reply(task.site, error=f"{where}: {why}")
+        self._idle.append(task.actor)
         return reply
 
 
-def _end(ray: Any, works: Sequence[RayTask]) -> None:
-    for work in works:
-        ray.kill(work.actor)
+def _end(ray: Any, tasks: Sequence[RayTask]) -> None:
+    for task in tasks:
+        ray.kill(task.actor)
 
 
-def _report_late(work: RayTask, limit: float, messages: Mapping[str, Broadcast]) -> Reply:
-    said = f"no reply within {limit:g} s (robust.timeout)."
-    return Reply(work.site, error=f"{_locate(work, messages)}: {said}")
+def _report_late(task: RayTask, limit: float, messages: Mapping[str, Broadcast]) -> Reply:
+    why = f"no reply within {limit:g} s (robust.timeout)."
+    return Reply(task.site, error=f"{_locate(task, messages)}: {why}")
 
 
-def _locate(work: RayTask, messages: Mapping[str, Broadcast]) -> str:
-    return f"site {work.site}, round {messages[work.site].round}"
+def _locate(task: RayTask, messages: Mapping[str, Broadcast]) -> str:
+    return f"site {task.site}, round {messages[task.site].round}"
 
 
 def _explain(error: BaseException) -> str:
-    """Gives an error in one line; those of ours explain themselves."""
+    """Return an error in one line; an error of this package needs no name of its class."""
     kind = "" if isinstance(error, FlmrcmError) else f"{type(error).__name__}: "
     return kind + (str(error).splitlines() or [""])[0]

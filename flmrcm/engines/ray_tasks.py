@@ -1,4 +1,4 @@
-"""What Ray's actors are busy with: who has begun, who is over, whose time is up."""
+"""The calls that Ray's actors work on: which have begun, which are done, which are late."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,15 @@ from typing import Any
 
 @dataclass(eq=False)
 class RayTask:
-    """A site's call in the hands of an actor.
+    """A site's call that an actor works on.
 
     Attributes:
         site: that was called.
-        actor: at work for it.
-        ready: resolves when the actor begins to work on it, its start-up behind it.
-        reply: resolves when the actor has ended.
-        deadline: when its time is up, by this process's monotonic clock.
+        actor: works on it.
+        ready: resolves when the actor, already started, begins the call.
+        reply: resolves when the actor has ended the call.
+        begun: whether `ready` has resolved.
+        deadline: when its time is up, in seconds of this process's monotonic clock.
     """
 
     site: str
@@ -27,27 +28,29 @@ class RayTask:
     deadline: float = inf
 
     def begin(self, limit: float) -> None:
-        """Notes that the actor has begun, and gives it `limit` seconds."""
+        """Note that the actor has begun, and give it `limit` seconds."""
         self.begun, self.deadline = True, monotonic() + limit
 
 
 def wait_for_tasks(
-    ray: Any, works: Sequence[RayTask], limit: float
+    ray: Any, tasks: Sequence[RayTask], limit: float
 ) -> tuple[list[RayTask], list[RayTask]]:
-    """Waits until something happens; gives the works that are over, and those that are late.
+    """Wait until a task changes; return the tasks that are done, and those that are late.
+
+    Both lists are empty where a task has only begun.
 
     Args:
         ray: running.
-        works: at least one.
-        limit: seconds an actor may work on a call.
+        tasks: at least one.
+        limit: seconds that an actor may work on a call.
     """
-    awaited = {work.reply if work.begun else work.ready: work for work in works}
-    left = min(work.deadline for work in works) - monotonic()
+    awaited = {task.reply if task.begun else task.ready: task for task in tasks}
+    left = min(task.deadline for task in tasks) - monotonic()
     ready, _ = ray.wait(list(awaited), timeout=None if left == inf else max(0.0, left))
-    if not ready:  # so whoever has replied meanwhile isn't late
-        return [], [work for work in works if work.deadline <= monotonic()]
-    work = awaited[ready[0]]
-    if work.begun:
-        return [work], []
-    work.begin(limit)
+    if not ready:  # late only where nothing has resolved: a reply that waits unread is in time
+        return [], [task for task in tasks if task.deadline <= monotonic()]
+    task = awaited[ready[0]]
+    if task.begun:
+        return [task], []
+    task.begin(limit)
     return [], []

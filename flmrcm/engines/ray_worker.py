@@ -1,14 +1,14 @@
-"""What lives in a Ray actor: it answers for any site and remembers none."""
+"""A Ray actor's work: it answers for any site and remembers none."""
 
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flmrcm.federation.client import call_site
 from flmrcm.federation.clients import ClientFactory
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.site_call import call_site
 from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 
@@ -17,7 +17,7 @@ class RayWorker:
     """Calls clients made in its own process; memories are read from disk at every call.
 
     Args:
-        factory: makes the clients when the first call comes.
+        factory: makes the clients at the first call.
         memory: the folder of the sites' private memories.
         threads: torch threads during a call.
     """
@@ -32,7 +32,7 @@ class RayWorker:
 
     def ready(self) -> None:
         """Make the clients if they are not there yet, so that no call's time goes into it."""
-        with suppress(Exception):  # the call that follows meets it again, and tells
+        with suppress(Exception):  # the call that follows meets the same error and reports it
             _ = self.clients
 
     def answer(
@@ -46,7 +46,7 @@ class RayWorker:
         """Return a site's reply, and the round its memory is kept under; None if it has none.
 
         Args:
-            op: what is asked.
+            op: what the site is to do.
             site: its name.
             message: as it travels.
             memory_round: the round its memory was last written in.

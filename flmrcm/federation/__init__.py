@@ -1,1 +1,1 @@
-"""The federation: the round of the paper, the local loop, and the port between them."""
+"""The federation: the rounds, local training, and the interface between server and sites."""

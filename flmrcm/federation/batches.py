@@ -1,4 +1,4 @@
-"""The batches a site trains on, epoch after epoch, and those of the target beside them."""
+"""The batches that a site trains on, and the target site's batches that accompany them."""
 
 from collections.abc import Iterator
 from itertools import chain, count, islice
@@ -38,7 +38,7 @@ class SiteBatches:
         return (self.site.prepare_batch(raw, self.device) for raw in self._read_epoch(first))
 
     def accompany(self, target: Site, sampling: str) -> "TargetBatches":
-        """Return endless batches of the target's images that go with this site's.
+        """Return endless batches of the target's images that accompany this site's.
 
         Args:
             target: the target site.

@@ -1,4 +1,4 @@
-"""One round's calls: which sites are called, which replies count, and what is noted about them."""
+"""One round's calls: which sites are called, which replies count, and what the journal gets."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,10 +59,10 @@ class RoundCalls:
         ]
 
     def survey(self, questions: Mapping[str, Broadcast]) -> list[Reply]:
-        """Return the answers; the strategy says whether one may be missing.
+        """Return the answers to the strategy's survey.
 
         Raises:
-            SiteFailed: one is, and it may not.
+            SiteFailed: an answer is missing, and the strategy does not tolerate that.
         """
         tolerated = self.strategy.tolerates_missing_target
         present = self.list_present(questions)
@@ -79,13 +79,13 @@ class RoundCalls:
             drawn: how many sites the plan drew.
 
         Raises:
-            SiteFailed: there are fewer than the quorum; raised behind the last reply.
+            SiteFailed: there are fewer than the quorum; raised after the last reply.
         """
         replies = self._train(messages, self.tolerance.count_needed(drawn))
         return list(replies) if self.strategy.needs_all_replies else replies
 
     def validate(self, messages: Mapping[str, Broadcast]) -> None:
-        """Note the scores of the sites that are present."""
+        """Validate at the sites that are present and note their scores."""
         present = {site: messages[site] for site in self.list_present(messages)}
         for exchange in self._call("validate", present, self.tolerance.tolerates_failures):
             self._record("validate", exchange)
@@ -96,15 +96,16 @@ class RoundCalls:
             "train", messages, self.tolerance.tolerates_failures
         )
         if self.chain.needs_all_replies:
-            exchanges = self._look_together(messages, list(exchanges))
+            exchanges = self._check_together(messages, list(exchanges))
         good = 0
+        # one reply at a time: a mean is updated with it, and its memory is free for the next
         for exchange in exchanges:
             good += 1
             yield self._record("train", exchange)
         self._require_quorum(good, needed)
         self._undo_refused()
 
-    def _look_together(
+    def _check_together(
         self, messages: Mapping[str, Broadcast], exchanges: list[Exchange]
     ) -> Iterator[Exchange]:
         """Return the exchanges that count once the chain has seen all of the round's replies."""
@@ -113,10 +114,10 @@ class RoundCalls:
             if reply.error is None:
                 yield exchange._replace(reply=reply)
             else:
-                self._miss("refused", reply, self.tolerance.tolerates_failures)
+                self._note_failure("refused", reply, self.tolerance.tolerates_failures)
 
     def _undo_refused(self) -> None:
-        """Take sites whose training does not count back to the memories they had before it."""
+        """Give sites whose training does not count the memories that they had before it."""
         now = self.engine.snapshot()
         kept = {site: round_ for site, round_ in now.items() if site not in self._failed}
         kept |= {site: r for site, r in self._memories.items() if site in self._failed}
@@ -128,22 +129,24 @@ class RoundCalls:
     ) -> Iterator[Exchange]:
         """Return the exchanges whose reply counts; note the others, or end the run."""
         awaited = set(messages)
+        # every site that was called has to reply once; what else comes is left out
         for exchange in self.chain.call(self.engine, op, messages, self.tolerance.timeout):
             reply = exchange.reply
             if reply.site not in awaited:
-                log.warning("round %d: a reply of %s that nobody expects", self.round, reply.site)
+                log.warning("round %d: an unexpected reply of %s", self.round, reply.site)
                 continue
             awaited.discard(reply.site)
             if reply.error is not None:
-                self._miss("refused" if exchange.refused else "failed", reply, tolerated)
+                self._note_failure("refused" if exchange.refused else "failed", reply, tolerated)
             else:
                 self._answered.add(reply.site)
                 yield exchange
         for site in sorted(awaited):
             why = f"site {site}, round {self.round}: no reply."
-            self._miss("failed", Reply(site, error=why), tolerated)
+            self._note_failure("failed", Reply(site, error=why), tolerated)
 
-    def _miss(self, how: str, reply: Reply, tolerated: bool) -> None:
+    def _note_failure(self, how: str, reply: Reply, tolerated: bool) -> None:
+        """Note a site that failed or was refused, or end the run where that is not tolerated."""
         if not tolerated:
             raise SiteFailed(reply.error)
         log.warning("%s The round goes on without it.", reply.error)
@@ -162,7 +165,7 @@ class RoundCalls:
 
     def _record(self, op: Operation, exchange: Exchange) -> Reply:
         self.rows.extend(build_metric_rows(op, self.round, exchange.reply))
-        if op != "validate":
+        if op != "validate":  # the journal counts training's traffic only; the ledger has all
             add_byte_rows(self.rows, exchange.sent, exchange.received)
         return exchange.reply
 
@@ -176,18 +179,21 @@ def build_metric_rows(op: Operation, round_: int, reply: Reply) -> Iterator[Meas
 
 
 def add_byte_rows(rows: list[Measurement], sent: Broadcast, received: Reply) -> None:
-    """Add the bytes that crossed to the site's rows of this round, one row per way and kind.
+    """Add the bytes that crossed to the site's rows of this round, one row per direction and kind.
 
     Args:
         rows: of the round; a row that is there already, from its survey, grows.
         sent: the message as it travelled.
         received: the reply as it travelled.
     """
-    ways = (("sent", sent.weights, sent.extras), ("received", received.weights, received.extras))
-    for way, weights, extras in ways:
+    directions = (
+        ("sent", sent.weights, sent.extras),
+        ("received", received.weights, received.extras),
+    )
+    for direction, weights, extras in directions:
         for kind, tensors in {"weights": weights, **extras}.items():
             if n_bytes := _count_bytes(tensors):
-                metric = f"bytes_{way}/{kind}"
+                metric = f"bytes_{direction}/{kind}"
                 row = Measurement(sent.round, "wire", received.site, metric, "", n_bytes)
                 before = next((i for i, old in enumerate(rows) if old[:5] == row[:5]), None)
                 if before is None:

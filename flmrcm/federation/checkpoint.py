@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, the last two kept, a broken one skipped for the one before."""
+"""Checkpoints: whole or not there; the last two are kept; a broken one is skipped."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import CheckpointError
-from flmrcm.federation.atomic import link_atomically, save_atomically
 from flmrcm.federation.participation import Suspensions
-from flmrcm.learning.weights import read_torch_file
+from flmrcm.files import delete_stale, link_atomically
+from flmrcm.learning.weights import read_torch_file, write_torch_file
 from flmrcm.types import ServerState, Weights
 
 log = logging.getLogger(__name__)
@@ -20,12 +20,12 @@ _KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything a run needs to go on after a round.
+    """Everything that a run needs to go on after a round.
 
     Attributes:
         round: the last whole round.
         weights: the global weights after it.
-        extras: what the strategy keeps at the server.
+        extras: tensors that the strategy keeps at the server, by kind.
         memory: for each site, the round its private memory was written in.
         best_score: best mean validation PSNR (dB) of the participants so far.
         best_round: the round it was reached in; -1 before any validation.
@@ -49,26 +49,26 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Gives a checkpoint of ours.
+    """Return the checkpoint that a file holds.
 
     Raises:
-        CheckpointError: not there, truncated, or not of ours.
+        CheckpointError: there is no file, or it is truncated or not a checkpoint of a run.
     """
     content = read_torch_file(path)
     try:
-        if "bench" in content:  # as version 0.1.0 calls it
+        if "bench" in content:  # version 0.1.0 calls it so
             content["suspensions"] = content.pop("bench")
         return Checkpoint(**content)
     except TypeError:
-        raise CheckpointError(f"{path}: not a checkpoint of a run of ours.") from None
+        raise CheckpointError(f"{path}: not a checkpoint of an flmrcm run.") from None
 
 
 class CheckpointFolder:
     """A run's checkpoints: `round_NNNN.pt`, and under second names `last.pt` and `best.pt`.
 
     Args:
-        folder: where they go; made when the first is written.
-        keep_every: rounds whose checkpoint is kept for good; 0 keeps the last two only.
+        folder: where the files go; made with the first of them.
+        keep_every: every so many rounds a checkpoint is kept for good; 0 keeps the last two only.
         config: the run's resolved config.
     """
 
@@ -77,36 +77,40 @@ class CheckpointFolder:
         self._snapshots: dict[int, Mapping[str, int]] = {}
 
     def save(self, checkpoint: Checkpoint) -> list[Mapping[str, int]]:
-        """Writes a checkpoint and deletes those no longer kept.
-
-        Args:
-            checkpoint: what to write.
+        """Write a checkpoint and delete those that are no longer kept.
 
         Returns:
-            the memory snapshots that the kept checkpoints need.
+            The memory snapshots that the kept checkpoints need.
+
+        Raises:
+            CheckpointError: the device is full or refuses; the checkpoint before is whole.
         """
         path = self._path(checkpoint.round)
         content = {**vars(checkpoint), "config": self.config}
         try:
-            save_atomically(content, path)
+            write_torch_file(path, content)
         except OSError as error:
             raise CheckpointError(
                 f"{path}: can't be written ({error.strerror}). The checkpoint before it is whole: "
                 f"make room, then go on with resume={self.folder.parent}."
             ) from None
         self._link_names(checkpoint)
-        self._prune()
+        self._delete_old()
         self._snapshots[checkpoint.round] = checkpoint.memory
+        # best.pt is a name of a file whose round may have been deleted since: its memory stays, too
         kept = {int(p.stem.removeprefix("round_")) for p in self._paths()} | {checkpoint.best_round}
         self._snapshots = {r: memory for r, memory in self._snapshots.items() if r in kept}
         return list(self._snapshots.values())
 
     def load(self) -> Checkpoint | None:
-        """Gives the newest checkpoint that can be read; None where there's none yet.
+        """Return the newest checkpoint that can be read; None where there is none yet.
+
+        What killed processes left while they wrote is deleted.
 
         Raises:
-            CheckpointError: there are some, and none can be read.
+            CheckpointError: there are checkpoints, and none can be read.
         """
+        delete_stale(self.folder)
         paths = self._paths()
         for path in reversed(paths):
             try:
@@ -114,7 +118,7 @@ class CheckpointFolder:
             except CheckpointError as error:
                 log.warning("skipped: %s", error)
                 continue
-            self._link_names(checkpoint)  # a crash may have come before the names
+            self._link_names(checkpoint)  # a crash may have come between the file and its names
             self._snapshots = dict(self._read_snapshots())
             return checkpoint
         if paths:
@@ -138,7 +142,7 @@ class CheckpointFolder:
     def _path(self, round_: int) -> Path:
         return self.folder / f"round_{round_:04}.pt"
 
-    def _prune(self) -> None:
+    def _delete_old(self) -> None:
         for path in self._paths()[:-_KEPT]:
             round_ = int(path.stem.removeprefix("round_"))
             if not self.keep_every or (round_ + 1) % self.keep_every:

@@ -1,4 +1,4 @@
-"""One site of the federation: it answers surveys, trains and tests; its images stay with it."""
+"""One site of the federation: it answers surveys, trains and tests; its images stay there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,9 +9,11 @@ from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
+from flmrcm.errors import FlmrcmError
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.engine import OnProgress, Operation, Progress
 from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
+from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.middleware import SiteHalf
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import Workload
@@ -28,7 +30,7 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class ClientRuntime:
-    """What the clients of one process share; none of it remembers a site.
+    """What the clients of one process share; nothing of it depends on a site.
 
     Attributes:
         module: the learner; each call loads the weights it needs.
@@ -54,7 +56,7 @@ class ClientRuntime:
 
 
 class Client:
-    """One site's side of the wall.
+    """The site's side of every call.
 
     Args:
         site: its data.
@@ -81,15 +83,16 @@ class Client:
         """Return the reply to a message, both as they travel.
 
         Args:
-            op: what is asked.
+            op: what the site is to do.
             message: from the server.
             memory: the site's; changed in place, and only by training.
             workload: what it trains in a round; `local.epochs` whole epochs when None.
 
         Raises:
             SiteRefuses: the site's policy forbids the call or the reply.
-            FlmrcmError: the site cannot do what is asked; one line says why.
+            FlmrcmError: the site cannot do its work; one line says why.
         """
+        # the policy is the first of these: what it refuses, nothing is computed for
         for half in self.chain:
             message = half.before(op, message, memory)
         self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
@@ -118,27 +121,28 @@ class Client:
         module, local, strategy = self.runtime.module, self.runtime.local, self.runtime.strategy
         self._load(message.weights, memory.tensors.get(PRIVATE))
         optimizer = self._build_optimizer(message.round, memory)
-        shown = self.target is not None and self.target.name != self.site.name
-        target = batches.accompany(self.target, strategy.target_sampling) if shown else None  # pyright: ignore[reportArgumentType]
+        target = None
+        if self.target is not None and self.target.name != self.site.name:
+            target = batches.accompany(self.target, strategy.target_sampling)
         context = self._build_context(message, memory)
         rule = strategy.local_rule(
             replace(context, learning_rate=_read_base_rate(optimizer), target=target)
         )
         total = self.site.n_examples * batches.workload.epochs
-        measured = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
+        metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
         for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
-            measured.add(*step)
+            metrics.add(*step)
         extras = rule.finish(module)
         if local.keep_optimizer:
             memory.optimizers[MODEL] = optimizer.state_dict()
         shared = self._split_weights(memory)
         seen = {"bytes_seen/target_images": float(target.n_bytes)} if target else {}
-        metrics = {**measured.metrics(), **rule.metrics(), **seen}
-        return Reply(self.site.name, self.site.n_examples, shared, extras, metrics)
+        values = {**metrics.compute(), **rule.metrics(), **seen}
+        return Reply(self.site.name, self.site.n_examples, shared, extras, values)
 
     @torch.no_grad()
     def _survey(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
-        """Answer the strategy's question about the training inputs under broadcast weights."""
+        """Answer the strategy's survey, from training inputs and the broadcast weights."""
         self._load(message.weights, memory.tensors.get(PRIVATE))
         self.runtime.module.eval()
         context = self._build_context(message, memory)
@@ -146,13 +150,13 @@ class Client:
         return Reply(self.site.name, self.site.n_examples, extras=extras)
 
     def _validate(self) -> Reply:
-        """Score the loaded weights on the validation split: means over volumes."""
+        """Score the loaded weights on the validation split; return means over volumes."""
         scores = self.runtime.evaluator.validate(self.runtime.module, self.site)
         metrics = {f"{m}/{convention}": v for (m, convention), v in average_scores(scores).items()}
         return Reply(self.site.name, self.site.n_examples, metrics=metrics)
 
     def _test(self) -> Reply:
-        """Score the loaded weights on the test split: every volume, by number."""
+        """Score the loaded weights on the test split; return every volume's scores, by number."""
         evaluator, module, most = (
             self.runtime.evaluator, self.runtime.module, self.runtime.saved_volumes,
         )  # fmt: skip
@@ -175,7 +179,7 @@ class Client:
             memory=memory,
             is_target=self.site.name == self.runtime.strategy.target,
             seed=seed_for(self.runtime.seed, self.site.name, message.round),
-            learning_rate=0.0,
+            learning_rate=0.0,  # surveys have none; training fills in its own
         )
 
     def _build_optimizer(self, round_: int, memory: Memory) -> Optimizer:
@@ -201,6 +205,38 @@ class Client:
 
     def _report(self, done: int, total: int, loss: float) -> None:
         self.runtime.on_progress(Progress("train", self.site.name, done, total, loss))
+
+
+def call_site(
+    client: Client,
+    op: Operation,
+    message: Broadcast,
+    store: MemoryStore,
+    workload: Workload | None = None,
+    threads: int | None = None,
+) -> Reply:
+    """Return a site's reply, or a reply with one line of error where it fails.
+
+    Args:
+        client: the site's.
+        op: what the site is to do.
+        message: as it travels; nobody else may hold on to it.
+        store: where the site's memory lies; written after training only.
+        workload: what it trains in a round.
+        threads: torch threads, set anew at every call so that no call depends on the one before;
+            None leaves them.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    site = client.site.name
+    memory = store.load(site)
+    try:
+        reply = client.call(op, message, memory, workload)
+    except FlmrcmError as error:
+        return Reply(site, error=f"site {site}, round {message.round}: {error}")
+    if op == "train":  # a survey or a validation leaves no trace, however often it is repeated
+        store.save(site, memory, message.round)
+    return reply
 
 
 def _read_base_rate(optimizer: Optimizer) -> float:

@@ -1,11 +1,11 @@
-"""The clients behind an engine, and how another process makes its own."""
+"""The clients behind an engine, and what another process makes its own clients with."""
 
 from collections.abc import Callable, Mapping
 
 from flmrcm.federation.client import Client
 
 ClientFactory = Callable[[], Mapping[str, Client]]
-"""Makes clients where there are none yet; small enough to be pickled: a config, not their data."""
+"""Makes clients in another process; small enough to be pickled: a config, not their data."""
 
 
 class Clients(dict[str, Client]):
@@ -13,7 +13,7 @@ class Clients(dict[str, Client]):
 
     Args:
         clients: by site name.
-        factory: makes equal ones in another process, data sets and all.
+        factory: makes equal clients in another process, with their data sets.
     """
 
     def __init__(self, clients: Mapping[str, Client], factory: ClientFactory) -> None:

@@ -1,4 +1,4 @@
-"""The port: how a message reaches its sites; all that a strategy's round may use."""
+"""The interface of engines: how rounds reach sites; rounds use nothing else of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol, get_args
@@ -8,20 +8,20 @@ from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 
 Operation = Literal["survey", "train", "validate", "test"]
-"""What a site may be asked to do once it has joined."""
+"""What a site does at a call, once it has joined."""
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 
 class Progress(NamedTuple):
-    """What a site is doing right now.
+    """What a site is doing at this moment.
 
     Attributes:
         op: one of `OPERATIONS`.
         site: its name.
         done: slices so far.
         total: slices in all; 0 where unknown.
-        loss: newest training loss read; NaN where there is none.
+        loss: the newest training loss; NaN where there is none.
     """
 
     op: Operation
@@ -35,7 +35,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class Joined(NamedTuple):
-    """Who is there before the first round.
+    """The sites that joined before the first round, and those that did not.
 
     Attributes:
         facts: of each site that joined.
@@ -52,9 +52,9 @@ class Engine(Protocol):
     Messages and replies are as they travel: what rounds, compresses or masks them is middleware.
 
     Attributes:
-        can_interrupt: whether it keeps a time-out; one that cannot is not given any.
-        on_one_machine: whether it promises that all sites stay in one process of one trusted
-            machine, so that a site may read another's images in place.
+        can_interrupt: whether it can end a call at its time-out; others are given no time-out.
+        on_one_machine: whether all sites stay in one process of one trusted machine, so that a site
+            may read another's images in place.
         data_is_local: whether the coordinator's machine can read the sites' data, and so the names
             of their volumes.
         workloads: what each site trains in a round; set once, after the sites have joined.
@@ -70,13 +70,13 @@ class Engine(Protocol):
         ...
 
     def join(self, splits: Mapping[str, Sequence[str]]) -> Joined:
-        """Ask sites for facts about their data.
+        """Call sites for facts about their data.
 
         Args:
             splits: for each site, the splits it has to have.
 
         Raises:
-            DataLayoutError: local data are not as the contract asks; remote sites give a reason.
+            DataLayoutError: local data break the contract; remote sites give a reason instead.
         """
         ...
 
@@ -88,8 +88,8 @@ class Engine(Protocol):
         Args:
             op: what the sites are to do.
             messages: by site.
-            timeout: seconds until a site that was called and has not replied has failed; what it
-                would have remembered does not count. None waits for ever.
+            timeout: seconds until a site that was called and has not replied has failed; its
+                memory stays as before the call. None waits for ever.
         """
         ...
 
@@ -106,5 +106,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """End what calls have started; a later call starts it again."""
+        """End the processes that calls have started; a later call starts them again."""
         ...

@@ -1,4 +1,4 @@
-"""The journal: every measurement of a run in one long table, the truth that others read."""
+"""The journal: every measurement of a run, in one long table that everything else reads."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,18 +9,18 @@ from flmrcm.types import Measurement
 
 
 class Tracker(Protocol):
-    """A window on the journal: is told its rows, round by round, and keeps no truth of its own."""
+    """Shows the journal, round by round; it keeps nothing that is not in the journal."""
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Begins anew from the rows the journal already holds; none, unless a run goes on."""
+        """Start from the rows that the journal already holds; none, unless a run is resumed."""
         ...
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Shows the rows of one round, or of the judgement at the end."""
+        """Show the rows of one round, or of the test at the end."""
         ...
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Ends with a summary of the whole journal and a picture (PNG) for each site."""
+        """End with a summary of the whole journal and a picture (PNG) for each site."""
         ...
 
 
@@ -28,7 +28,7 @@ class Journal:
     """`journal.csv`: round, split, site, metric, convention, value.
 
     Args:
-        path: the file; made with its header when the first row comes.
+        path: the file; made with its header when the first row is written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class Journal:
         return list(_parsed(self.path)) if self.path.exists() else []
 
     def cut_after(self, round_: int) -> None:
-        """Drops the rows of later rounds, and any judgement of the finished run."""
+        """Drop the rows of later rounds, and those of the finished run's test."""
         kept = [row for row in self.read() if row.round <= round_ and row.split != "test"]
         temporary = self.path.with_suffix(".new")
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One site's share of a round: the local loop, with Lightning Fabric as its toolbox."""
+"""A site's training in one round: our own loop, with Lightning Fabric as its toolbox."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,14 +22,14 @@ class LocalTraining:
     """How a site trains in each round.
 
     Args:
-        optimizer: makes an optimizer of parameters.
-        epochs: passes over the site's data per round.
+        optimizer: makes an optimizer for parameters.
+        epochs: over the site's data per round.
         batch_size: slices per step.
         keep_optimizer: go on with the site's optimizer of the round before (published FL-MRCM)
             instead of a new one (published FL-MR).
-        clip_norm: largest gradient norm; None clips nothing.
-        decay_every: rounds after which the rate is multiplied by `decay_factor`.
-        decay_factor: of the rate, in (0, 1].
+        clip_norm: largest Euclidean norm of the gradients; None clips nothing.
+        decay_every: rounds after which the learning rate is multiplied by `decay_factor`.
+        decay_factor: of the learning rate, in (0, 1].
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -69,7 +69,7 @@ class LocalTraining:
         optimizer: Optimizer,
         fabric: Fabric,
     ) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-        """Trains the module in place; gives each step's batch, L1 loss and whole loss.
+        """Train the module in place; yield each step's batch, L1 loss and whole loss (scalars).
 
         Only `fabric.autocast`, `backward` and `clip_gradients` are used: a module that went
         through `fabric.setup` skips autocast in `training_step` and breaks under a Trainer.
@@ -78,6 +78,7 @@ class LocalTraining:
         for batch in batches:
             with fabric.autocast():
                 step = rule.extend(module.training_step(batch), batch)
+            # outside autocast: a rule's own networks train in float32
             rule.observe(step, batch)
             with fabric.autocast():
                 loss = step["loss"] + rule.penalty(step, batch)
@@ -90,15 +91,15 @@ class LocalTraining:
             yield batch, step["loss"].detach(), loss.detach()
 
     def decay(self, round_: int) -> float:
-        """Gives what the base rate is multiplied by in a round."""
+        """Return the factor by which the base rate is multiplied in a round, in (0, 1]."""
         return self.decay_factor ** (round_ // self.decay_every)
 
 
 class TrainingMetrics:
-    """What a round of local training measured; values stay on the device until they're read.
+    """Measurements of a round of local training; values stay on the device until they are read.
 
     Args:
-        on_step: told the slices done and the newest loss read, every few steps.
+        on_step: called with the slices done and the newest loss, every few steps.
     """
 
     def __init__(self, on_step: Callable[[int, float], None]) -> None:
@@ -109,16 +110,16 @@ class TrainingMetrics:
         self._unread: list[Tensor] = []
 
     def add(self, batch: Batch, loss: Tensor, whole_loss: Tensor) -> None:
-        """Counts a step."""
+        """Add a step's batch, L1 loss and whole loss (scalars)."""
         self.n_steps += 1
         self.n_slices += len(batch.volume)
-        share = batch.mask.float().mean()
-        self._unread.append(torch.stack([loss.float(), whole_loss.float(), share]))
+        sampled = batch.mask.float().mean()
+        self._unread.append(torch.stack([loss.float(), whole_loss.float(), sampled]))
         if len(self._unread) == _LOSSES_AT_ONCE or self.n_steps == 1:
             self.read()
 
     def read(self) -> None:
-        """Fetches the losses from the device; reading many at once keeps it busy.
+        """Read the losses from the device; reading many at once keeps the device busy.
 
         Raises:
             NonFiniteLossError: a loss is NaN or infinite.
@@ -137,15 +138,15 @@ class TrainingMetrics:
         self._sums += steps.sum(0)
         self.on_step(self.n_slices, float(steps[-1, 0]))
 
-    def metrics(self) -> dict[str, float]:
-        """Gives mean losses, the achieved acceleration, steps, seconds, slices per second."""
+    def compute(self) -> dict[str, float]:
+        """Return means over steps (`loss`, `penalty`, `acceleration`), and how long they took."""
         self.read()
         seconds = time.perf_counter() - self.started
-        loss, whole_loss, share = (self._sums / self.n_steps).tolist()
+        loss, whole_loss, sampled = (self._sums / self.n_steps).tolist()
         return {
             "loss": loss,
             "penalty": whole_loss - loss,
-            "acceleration": 1 / share,
+            "acceleration": 1 / sampled,
             "steps": float(self.n_steps),
             "seconds": seconds,
             "slices_per_second": self.n_slices / seconds,

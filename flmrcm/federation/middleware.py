@@ -1,12 +1,12 @@
 """The chain around every call: what happens to messages between strategy and transport.
 
-A member has a half at the site and a half at the server, both in one file. On its way out a message
-passes the members from the strategy to the wire, on its way in from the wire to the strategy:
+A member has a half at the site and a half at the server, both in one file. A message that is sent
+goes through the members from left to right, a message that is received from right to left:
 
     strategy | VALIDATION  UPDATE  COMPRESSION  MASKING  WIRE  POLICY  LEDGER | transport
 
-So the ledger books exactly what travels, the site's policy sees it before anything is computed, and
-validation looks at what the strategy would get.
+So the ledger records exactly what travels, the site's policy sees it before anything is computed,
+and validation checks what the strategy would get.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +33,9 @@ class Stage(IntEnum):
 
 
 class SiteHalf:
-    """What a member does at one site; this default changes nothing.
+    """A member's half at one site; this default changes nothing.
 
-    State that has to outlive a call lies in the site's memory, which only training writes.
+    State that has to outlive a call belongs in the site's memory, which only training writes.
     """
 
     def before(self, op: Operation, message: Broadcast, memory: Memory) -> Broadcast:
@@ -56,10 +56,10 @@ class SiteHalf:
 
 
 class ServerHalf:
-    """What a member does at the server; this default changes nothing.
+    """A member's half at the server; this default changes nothing.
 
-    A reply that is not to count comes back with `error`, one line that says why. What has to
-    outlive a round lies in the server's state: it is read when a round starts and given back when
+    A reply that must not count is returned with `error`, one line that says why. State that has to
+    outlive a round belongs in the server's state: it is read when a round starts and returned when
     it ends, so that a resumed run goes on from it.
 
     Attributes:
@@ -80,8 +80,8 @@ class ServerHalf:
         """Return the reply as the next member inwards, or the strategy, reads it.
 
         Args:
-            op: what was asked.
-            message: what this half sent to the site.
+            op: the operation.
+            message: as this half sent it to the site.
             reply: with `error` where the site or a member further out refused.
         """
         return reply
@@ -89,10 +89,10 @@ class ServerHalf:
     def on_round(
         self, messages: Mapping[str, Broadcast], replies: Sequence[Reply]
     ) -> Sequence[Reply]:
-        """Return a round's training replies, looked at together.
+        """Return a round's training replies, checked together.
 
         Args:
-            messages: what the strategy sent, by site.
+            messages: as the strategy sent them, by site.
             replies: the good ones, in sorted site order, as the strategy would read them.
         """
         return replies
@@ -104,13 +104,13 @@ class ServerHalf:
 
 @dataclass(frozen=True)
 class SiteSide:
-    """What a member may know at a site.
+    """A site, as far as a member of the chain may know it.
 
     Attributes:
         site: its name.
         strategy: the run's.
         seed: the run's.
-        folder: where the site keeps what it notes about the run; None keeps nothing.
+        folder: of the site's notes about the run, such as its ledger; None keeps nothing.
     """
 
     site: str
@@ -121,7 +121,7 @@ class SiteSide:
 
 @dataclass(frozen=True)
 class ServerSide:
-    """What a member may know at the server.
+    """The server, as far as a member of the chain may know it.
 
     Attributes:
         strategy: the run's.
@@ -152,7 +152,7 @@ def sort_members(members: Mapping[str, Middleware]) -> list[Middleware]:
 
 
 class Exchange(NamedTuple):
-    """A reply with what led to it.
+    """A message and its reply.
 
     Attributes:
         reply: as the strategy reads it; its `error` is set where it does not count.
@@ -200,12 +200,12 @@ class ServerChain:
         messages: Mapping[str, Broadcast],
         timeout: float | None = None,
     ) -> Iterator[Exchange]:
-        """Send messages out through the chain and return what comes back in through it."""
+        """Send messages through the chain; return the replies that come through it, one by one."""
         sent = [messages]
         for half in reversed(self.halves):
             sent.append(half.before(op, sent[-1]))
         for received in engine.call(op, sent[-1], timeout):
-            site, reply = received.site, received
+            site, reply = received.site, received  # a reply nobody asked for passes unchanged
             if site in messages:
                 for half, by_site in zip(self.halves, reversed(sent[1:]), strict=True):
                     reply = half.after(op, by_site[site], reply)
@@ -215,7 +215,7 @@ class ServerChain:
     def on_round(
         self, messages: Mapping[str, Broadcast], replies: Sequence[Reply]
     ) -> Sequence[Reply]:
-        """Return a round's replies after every member has looked at them together."""
+        """Return a round's replies after every member has checked them together."""
         for half in self.halves:
             replies = half.on_round(messages, replies)
         return replies

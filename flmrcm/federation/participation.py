@@ -18,10 +18,10 @@ class Tolerance:
     Args:
         quorum: good training replies a round needs; None needs all that were drawn, and then the
             first failure of any site ends the run.
-        timeout: seconds a call may take, on engines that can interrupt one; None waits for ever.
+        timeout: seconds that a call may take, on engines that can end it; None waits for ever.
         suspend_after: rounds in a row a site may fail in before it is suspended; None suspends
             nobody.
-        suspend_for: rounds it is then left out of.
+        suspend_for: rounds in which it is then left out.
 
     Raises:
         ConfigErrors: a value outside its range, or suspensions without a quorum.

@@ -1,4 +1,4 @@
-"""The federated round, as the paper has it; it knows no transport, no data set, no GPU."""
+"""The federated rounds of the paper; they know no transport, no data set, no GPU."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -86,9 +86,9 @@ class Rounds:
         strategy: the algorithm.
         engine: reaches the sites.
         plan: the rounds.
-        checkpoints: where whole rounds are kept.
-        journal: where every measurement goes.
-        trackers: shown what the journal gets.
+        checkpoints: the run's folder of checkpoints, one after each whole round.
+        journal: gets every measurement.
+        trackers: show what the journal gets.
         chain: the server's halves of the middleware.
     """
 
@@ -119,7 +119,7 @@ class Rounds:
             # of two equal scores the earlier one is the best
             best = max(best, (_score(calls.rows, self._selection), -round_))
             self._record(calls.rows)
-            self._keep(round_, state, suspensions, best)
+            self._save(round_, state, suspensions, best)
         return state
 
     def _start(self, initial: Weights) -> tuple[ServerState, Suspensions, int, tuple[float, int]]:
@@ -161,7 +161,7 @@ class Rounds:
         for tracker in self.trackers:
             tracker.log(rows)
 
-    def _keep(
+    def _save(
         self, round_: int, state: ServerState, suspensions: Suspensions, best: tuple[float, int]
     ) -> None:
         memory, (score, last) = self.engine.snapshot(), best

@@ -1,4 +1,4 @@
-"""What a coordinator may know of a site's data: sizes and counts, and no name of a volume."""
+"""Facts about a site's data that the coordinator may know: sizes and counts, no names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +13,14 @@ Sizes = Mapping[str, Sequence[tuple[int, int]]]
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """A site's data in numbers; the site makes them, wherever it is.
+    """A site's data in numbers; the site itself collects them.
 
     Attributes:
-        n_examples: training slices; 0 where it has no training split, or none was asked for.
-        n_batches: training batches in one pass.
-        splits: those it has volumes in.
-        sizes: split → (height, width) of the images a model sees; of the splits asked for.
-        n_bytes: memory that keeping the slices of the splits asked for takes.
+        n_examples: training slices; 0 where it has no training split.
+        n_batches: training batches in one epoch.
+        splits: those in which it has volumes.
+        sizes: split → (height, width) of the model's images, in pixels; of the needed splits.
+        n_bytes: bytes of RAM that the slices of the needed splits take when they are cached.
         fingerprint: changes with the volumes, their sizes, slices or masks.
     """
 
@@ -32,15 +32,19 @@ class SiteFacts:
     fingerprint: str = ""
 
     def has(self, split: str) -> bool:
-        """Tells whether the site has volumes in a split."""
+        """Return whether the site has volumes in a split."""
         return split in self.splits
 
 
 def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
-    """Reads every header of the splits that are needed.
+    """Return a site's facts; every header of the needed splits is read.
+
+    Args:
+        site: whose data lie on this machine.
+        splits: the needed ones.
 
     Raises:
-        DataLayoutError: a needed folder or volume isn't as the contract asks.
+        DataLayoutError: a folder or volume of a needed split is not as the contract requires.
     """
     for split in splits:
         site.check_masks(split)
@@ -57,7 +61,11 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
     )
 
 
-def parse_facts(told: Mapping[str, Any]) -> SiteFacts:
-    """Gives facts that came as plain values."""
-    sizes = {split: [(int(h), int(w)) for h, w in pairs] for split, pairs in told["sizes"].items()}
-    return replace(SiteFacts(**told), sizes=sizes)
+def parse_facts(values: Mapping[str, Any]) -> SiteFacts:
+    """Return the facts that plain values describe, as a remote site sends them."""
+    # JSON makes lists of pairs
+    sizes = {
+        split: [(int(height), int(width)) for height, width in pairs]
+        for split, pairs in values["sizes"].items()
+    }
+    return replace(SiteFacts(**values), sizes=sizes)

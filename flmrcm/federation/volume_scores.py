@@ -1,4 +1,4 @@
-"""Test scores as they travel: every volume by its number, none by its name."""
+"""Test scores as they travel: every volume by a number, none by its name."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -27,7 +27,7 @@ def number_scores(
 def name_scores(
     site: str, metrics: Mapping[str, float], volumes: Sequence[str] = ()
 ) -> dict[str, list[VolumeScore]]:
-    """Return the scores that came from a site, by method.
+    """Return a site's scores by method, read from the metrics of its reply.
 
     Args:
         site: its name.

@@ -1,4 +1,4 @@
-"""How much work a round is: so that a site alone, a pool and a federation can do equally much."""
+"""How much a site trains in a round, so that one site, a pool and a federation train equally."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """Weights from files: fastMRI's, the published code's, our own; tensors only, never code."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from flmrcm.errors import CheckpointError
+from flmrcm.files import write_atomically
 
 _WRAPPING_KEYS = ("state_dict", "weights", "model")
 _NAME_PREFIXES = ("module.", "model.", "unet.")
@@ -32,6 +34,18 @@ def read_torch_file(path: Path) -> Any:
     except Exception as error:  # a broken file can fail in any of torch's and pickle's readers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: truncated or not a torch file ({reason}).") from None
+
+
+def write_torch_file(path: Path, content: Any) -> None:
+    """Write tensors and plain values to a torch file.
+
+    Raises:
+        OSError: the device is full or refuses; an older file of that name is still whole.
+    """
+    # torch reports a full device in words of its own; a buffer's write says it as any file does
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getbuffer())
 
 
 def find_weights(content: Any, path: Path) -> dict[str, Tensor]:

@@ -1,1 +1,1 @@
-"""Middleware: what happens to messages between strategy and transport, one member a file."""
+"""Middleware: changes to messages between strategy and transport, one member a file."""

@@ -1,4 +1,4 @@
-"""The ledger: every object that crossed between coordinator and site, as it crossed."""
+"""The ledger: an entry for every object that crossed between coordinator and site."""
 
 import csv
 import json
@@ -31,13 +31,13 @@ class LedgerEntry(NamedTuple):
         round: counted from 0.
         site: on the other side of the coordinator.
         op: join | survey | train | validate | test.
-        way: to_site | from_site.
-        kind: `weights`, `metrics`, or what the strategy calls it (`latents`, `control`); where a
-            site joins, the `config` it is sent and the `facts` it sends.
+        way: to_site | from_site; the direction.
+        kind: `weights`, `metrics`, or the strategy's own word (`latents`, `control`); where a site
+            joins, the `config` that it is sent and the `facts` that it sends.
         name: within its kind.
         shape: `64x32x3x3`; empty for a single number.
         dtype: as in torch; `json` for a plain value.
-        bytes: of its values; names, addresses and wrapping come on top.
+        bytes: of its values, without names, addresses and packing.
     """
 
     round: int
@@ -58,7 +58,7 @@ def list_sent(op: Operation, site: str, message: Broadcast) -> Iterator[LedgerEn
 
 
 def list_received(op: Operation, round_: int, reply: Reply) -> Iterator[LedgerEntry]:
-    """Return an entry for each object of a reply as it travels; none for a line of error."""
+    """Return an entry for each object of a reply as it travels; none where the site failed."""
     where = round_, reply.site, op, FROM_SITE
     if reply.error is not None:
         return
@@ -77,7 +77,7 @@ def list_values(site: str, way: str, kind: str, values: Mapping[str, Any]) -> It
 
 
 class Ledger:
-    """A file of crossings, `ledger.csv`; lines are only ever added.
+    """The file `ledger.csv`; lines are only ever added.
 
     Args:
         path: the file; None writes nothing.
@@ -113,20 +113,20 @@ class Ledger:
 
 
 class LedgerWriter(Middleware):
-    """Books everything that travels, once at the site and once at the coordinator."""
+    """Records everything that travels, once at the site and once at the coordinator."""
 
     stage: ClassVar[Stage] = Stage.LEDGER
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
-        """Return the site's book-keeper."""
-        return _SiteBooks(side.site, Ledger(side.folder / LEDGER if side.folder else None))
+        """Return the half that writes the site's ledger."""
+        return _SiteLedger(side.site, Ledger(side.folder / LEDGER if side.folder else None))
 
     def build_server_half(self, side: ServerSide) -> ServerHalf:
-        """Return the coordinator's book-keeper."""
-        return _ServerBooks(Ledger(side.folder / LEDGER if side.folder else None))
+        """Return the half that writes the coordinator's ledger."""
+        return _ServerLedger(Ledger(side.folder / LEDGER if side.folder else None))
 
 
-class _SiteBooks(SiteHalf):
+class _SiteLedger(SiteHalf):
     def __init__(self, site: str, ledger: Ledger) -> None:
         self.site, self.ledger = site, ledger
 
@@ -139,8 +139,8 @@ class _SiteBooks(SiteHalf):
         return reply
 
 
-class _ServerBooks(ServerHalf):
-    """A message is booked when its reply, or its failure, comes."""
+class _ServerLedger(ServerHalf):
+    """A message is recorded together with its reply or failure; so its site is known to have it."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -160,11 +160,12 @@ def _list_tensors(
             yield kind, name, shape, dtype.removeprefix("torch."), tensor.nbytes
 
 
-def _find_end(book: BinaryIO) -> int:
+def _find_end(binary: BinaryIO) -> int:
     """Return the number of bytes up to the end of the last whole line."""
-    size = book.seek(0, SEEK_END)
-    book.seek(max(size - 1, 0))
-    if book.read(1) in (b"", b"\n"):
+    size = binary.seek(0, SEEK_END)
+    binary.seek(max(size - 1, 0))
+    if binary.read(1) in (b"", b"\n"):
         return size
-    book.seek(0)
-    return book.read().rfind(b"\n") + 1
+    # only after a crash is the whole file read
+    binary.seek(0)
+    return binary.read().rfind(b"\n") + 1

@@ -1,4 +1,4 @@
-"""A site's policy: what may pass, whatever a run asks; written at the site, read at the site."""
+"""A site's policy: what it allows, whatever a run wants; written and read at the site."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,29 +23,28 @@ from flmrcm.types import Broadcast, Memory, Reply
 IMAGES = "images"
 _MIB = 2**20
 
-
 _OLD_NAMES = {"evaluate": "validate", "judge": "test"}
 """Operations as version 0.1.0 calls them."""
 
 
 @dataclass(frozen=True)
 class SitePolicy:
-    """What a site allows, whatever a run asks; written at the site, read at the site.
+    """What a site allows, whatever a run wants; written and read at the site.
 
-    Images can't be allowed: none of the messages carries them, and a site with a policy is never
-    the target of a strategy that shows its images to others.
+    Images cannot be allowed: no message carries them, and a site with a policy is never the target
+    of a strategy that shows its images to others.
 
     Args:
-        operations: some of survey, train, evaluate, judge; the last is of test volumes, asked for
-            only where the coordinator's machine can't read them.
-        payloads: kinds of objects that may leave: `weights`, `metrics`, `latents`, … .
-        strategies: classes of algorithms it takes part in (`FedAvg`, `FLMRCM`); None takes any.
-            The class counts, since a run may call its strategy what it likes.
-        largest_message: MiB in one message or reply; None allows any.
-        most_calls: operation → how often in all, over every restart; others have no limit.
+        operations: some of survey, train, validate, test; a site tests where the coordinator's
+            machine cannot read its test volumes.
+        payloads: kinds of objects that may leave the site: `weights`, `metrics`, `latents`, … .
+        strategies: classes of algorithms it takes part in (`FedAvg`, `FLMRCM`); None allows any.
+            The class counts, since a run may give its strategy any name.
+        largest_message: MiB of tensors and numbers in one message or reply; None allows any.
+        most_calls: operation → calls in all, over every restart; others have no limit.
 
     Raises:
-        ConfigErrors: an unknown operation, images among the payloads, or a limit that is none.
+        ConfigErrors: an unknown operation, images among the payloads, or a limit out of range.
     """
 
     operations: Sequence[str] = OPERATIONS
@@ -78,29 +77,29 @@ class SitePolicy:
         )
 
     def find_refusal(self, op: Operation, strategy: Strategy, calls: int) -> str | None:
-        """Gives why a call isn't answered, in one sentence; None where it's allowed.
+        """Return why a call is refused, in one sentence; None where it is allowed.
 
         Args:
-            op: what is asked.
+            op: the operation.
             strategy: the run's.
-            calls: how often the operation was asked before.
+            calls: earlier calls of this operation.
         """
         kind, most = type(strategy).__name__, self.most_calls.get(op, calls + 1)
         if op not in self.operations:
             return f"{op} isn't among its operations ({', '.join(self.operations)})."
         if self.strategies is not None and kind not in self.strategies:
             return f"{kind} isn't among its strategies ({', '.join(self.strategies)})."
-        return f"{op} was asked {calls} times, {most} are allowed." if calls >= most else None
+        return f"{op} was called {calls} times, {most} are allowed." if calls >= most else None
 
     def find_size_refusal(self, entries: Sequence[LedgerEntry]) -> str | None:
-        """Gives why a message or a reply doesn't pass as too large; None where it does."""
+        """Return why a message or reply is refused as too large; None where it is not."""
         held, largest = sum(entry.bytes for entry in entries) / _MIB, self.largest_message
         if largest is None or held <= largest:
             return None
         return f"{held:.1f} MiB are more than {largest:g} (largest_message)."
 
     def find_payload_refusal(self, entries: Sequence[LedgerEntry]) -> str | None:
-        """Gives why a reply doesn't leave; None where it does."""
+        """Return why a reply may not leave the site; None where it may."""
         forbidden = sorted({entry.kind for entry in entries} - set(self.payloads))
         if not forbidden:
             return self.find_size_refusal(entries)
@@ -109,10 +108,10 @@ class SitePolicy:
 
 @dataclass(frozen=True)
 class PolicyGate(Middleware):
-    """Lets pass what a site's policy allows.
+    """Refuses calls and replies that a site's policy does not allow.
 
-    The ledger, further out, has booked a call by the time the policy is asked, so refused calls are
-    booked as well; a reply that is refused is not.
+    The ledger is further out in the chain: it has recorded a call before the policy sees it, so
+    refused calls are in it, too; a reply that is refused is not.
 
     Args:
         policy: None allows everything.
@@ -123,7 +122,7 @@ class PolicyGate(Middleware):
     policy: SitePolicy | None = None
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
-        """Return the half that asks the policy."""
+        """Return the half that applies the policy."""
         if self.policy is None:
             return SiteHalf()
         ledger = Ledger(side.folder / LEDGER if side.folder else None)
@@ -150,9 +149,9 @@ class _Gate(SiteHalf):
         return reply
 
     def _count_earlier(self, op: Operation) -> int:
-        """Return how often an operation was asked before this call, which is booked already.
+        """Return the earlier calls of an operation; the ledger already has this one.
 
-        The ledger counts where there is a limit: other processes answer for this site, too.
+        The ledger is counted where there is a limit: other processes answer for this site, too.
         """
         if op not in self.policy.most_calls:
             return 0
@@ -165,10 +164,10 @@ def _refuse(reason: str | None) -> None:
 
 
 def _count_calls(entries: Sequence[LedgerEntry]) -> Counter[str]:
-    """Gives how often each operation was asked, by the object that came most often."""
-    came = Counter((e.op, e.kind, e.name) for e in entries if e.way == TO_SITE)
+    """Return the calls of each operation: so many as the most frequent object it brought."""
+    arrivals = Counter((e.op, e.kind, e.name) for e in entries if e.way == TO_SITE)
     calls: Counter[str] = Counter()
-    for (op, _, _), times in came.items():
+    for (op, _, _), times in arrivals.items():
         calls[op] = max(calls[op], times)
     return calls
 

@@ -1,4 +1,4 @@
-"""Which replies may count: as asked, finite, no larger and no longer than the run allows."""
+"""Which replies count: those of the right form, finite, and within the run's limits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class ReplyValidation(Middleware):
-    """Refuses replies that may not count; each refusal says why in a few words.
+    """Refuses replies that must not count; each refusal says why in a few words.
 
     Args:
-        norm_factor: how many times longer than the median of the others' a site's update may be;
-            None compares nothing, and holds one reply at a time.
+        norm_factor: how many times the others' median norm a site's update may have; None compares
+            nothing, and then one reply at a time is in memory.
         largest_reply: MiB of tensors in a reply; None allows any.
 
     Raises:
@@ -52,7 +52,7 @@ class ReplyValidation(Middleware):
         )
 
     def build_server_half(self, side: ServerSide) -> ServerHalf:
-        """Return the half that looks at replies."""
+        """Return the half that checks replies."""
         return _Validation(self, side.strategy)
 
 
@@ -80,28 +80,28 @@ class _Validation(ServerHalf):
 
 
 def _refuse(reply: Reply, round_: int, why: str) -> Reply:
-    said = f"site {reply.site}, round {round_}: its reply was refused: {why}."
-    return replace(reply, error=said)
+    error = f"site {reply.site}, round {round_}: its reply was refused: {why}."
+    return replace(reply, error=error)
 
 
 def validate_reply(
     op: Operation, sent: Broadcast, reply: Reply, largest: float | None = None
 ) -> str | None:
-    """Gives what keeps a reply from counting, in a few words; None where nothing does.
+    """Return why a reply must not count, in a few words; None where it may.
 
     Args:
-        op: what was asked. Training has to give the weights back, named, shaped and typed as sent.
-        sent: the message it replies to.
+        op: the operation; training has to return the weights, named, shaped and typed as sent.
+        sent: the message to which it replies.
         reply: without an error.
-        largest: MiB of tensors it may hold; None allows any.
+        largest: MiB of tensors that it may hold; None allows any.
     """
     held = sum(tensor.nbytes for _, tensor in _list_tensors(reply)) / _MIB
     if largest is not None and held > largest:
         return f"it holds {held:.1f} MiB, {largest:g} are allowed"
     if op == "train" and reply.n_examples < 1:
         return f"it counts {reply.n_examples} training slices"
-    if op == "train" and (unlike := _find_difference(sent.weights, reply.weights)):
-        return unlike
+    if op == "train" and (difference := _find_difference(sent.weights, reply.weights)):
+        return difference
     for name, tensor in _list_tensors(reply):
         if not torch.isfinite(tensor).all():
             return f"{name} isn't finite"
@@ -111,12 +111,12 @@ def validate_reply(
 def find_outliers(
     messages: Mapping[str, Broadcast], replies: Sequence[Reply], factor: float
 ) -> dict[str, str]:
-    """Gives, for each site whose update is too long, the few words that say so.
+    """Return, for each site whose update is too long, a few words that say so.
 
     Args:
-        messages: what each site was sent.
-        replies: good ones, their weights as sent.
-        factor: how many times longer than the median of the others' an update may be.
+        messages: by site.
+        replies: good ones; their weights are named and shaped as those sent.
+        factor: how many times the others' median Euclidean norm an update may have.
     """
     lengths = {
         reply.site: _measure_update(messages[reply.site].weights, reply.weights)
@@ -126,20 +126,20 @@ def find_outliers(
     for site, length in lengths.items():
         others = [other for name, other in lengths.items() if name != site]
         # the upper median of an even number: so never more than half of the sites are refused
-        if others and length > factor * (usual := median_high(others)):
-            found[site] = f"its update is {length:.3g} long, {usual:.3g} is the others' median"
+        if others and length > factor * (median := median_high(others)):
+            found[site] = f"its update is {length:.3g} long, {median:.3g} is the others' median"
     return found
 
 
-def _find_difference(sent: Weights, back: Weights) -> str | None:
-    if odd := sorted(sent.keys() ^ back.keys()):
+def _find_difference(sent: Weights, returned: Weights) -> str | None:
+    if odd := sorted(sent.keys() ^ returned.keys()):
         return (
             f"its weights aren't those sent: {odd[0]} is {'missing' if odd[0] in sent else 'new'}"
         )
-    for name, tensor in back.items():
-        asked = sent[name]
-        if (tensor.shape, tensor.dtype) != (asked.shape, asked.dtype):
-            return f"{name} is {_describe(tensor)}, {_describe(asked)} was sent"
+    for name, tensor in returned.items():
+        original = sent[name]
+        if (tensor.shape, tensor.dtype) != (original.shape, original.dtype):
+            return f"{name} is {_describe(tensor)}, {_describe(original)} was sent"
     return None
 
 
@@ -148,6 +148,7 @@ def _describe(tensor: Tensor) -> str:
 
 
 def _measure_update(before: Weights, after: Weights) -> float:
+    """Return the Euclidean norm of an update over all tensors, summed in float64."""
     return sqrt(sum(float((after[k].double() - before[k]).square().sum()) for k in before))
 
 

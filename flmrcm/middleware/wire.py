@@ -1,4 +1,4 @@
-"""The wire's width: tensors travel in full, or rounded to half their bytes, and nowhere else."""
+"""The number type on the wire: float32 tensors travel as they are, or rounded to 16 bits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,11 +26,11 @@ Message = TypeVar("Message", Broadcast, Reply)
 
 @dataclass(frozen=True)
 class Wire(Middleware):
-    """Rounds float32 tensors where they leave and widens them where they arrive.
+    """Rounds float32 tensors before they travel and converts them back where they arrive.
 
     bf16 keeps 8 significant bits and float32's range, fp16 keeps 11 bits and ends at ±65504. A
-    tensor that is of the wire's kind from the start arrives as float32, its values unchanged; all
-    other tensors pass as they are.
+    tensor that is of the wire's type from the start arrives as float32, its values unchanged; all
+    other tensors stay as they are.
 
     Args:
         kind: fp32 | bf16 | fp16.
@@ -48,11 +48,11 @@ class Wire(Middleware):
             raise ConfigErrors(problems)
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
-        """Return the half that widens messages and rounds replies."""
+        """Return the half that converts messages back and rounds replies."""
         return _SiteWire(self)
 
     def build_server_half(self, side: ServerSide) -> ServerHalf:
-        """Return the half that rounds messages and widens replies."""
+        """Return the half that rounds messages and converts replies back."""
         return _ServerWire(self)
 
     def pack(self, message: Message) -> Message:
@@ -64,12 +64,13 @@ class Wire(Middleware):
         return _map_tensors(message, self._narrow)
 
     def unpack(self, message: Message) -> Message:
-        """Return a message as it is computed with."""
+        """Return a message with its tensors as computations use them."""
         return _map_tensors(message, self._widen)
 
     def _narrow(self, name: str, tensor: Tensor) -> Tensor:
         dtype = KINDS[self.kind] if tensor.dtype == torch.float32 else tensor.dtype
         narrow = tensor.detach().to("cpu", dtype)
+        # rounded to infinity, a finite weight would be refused, or worse, averaged
         if narrow.dtype != tensor.dtype and (narrow.isinf() & tensor.cpu().isfinite()).any():
             raise FlmrcmError(
                 f"middleware.wire.kind={self.kind}: a value of '{name}' is too large for it; "

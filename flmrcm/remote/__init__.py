@@ -1,1 +1,1 @@
-"""Everything between hospitals: how calls reach sites elsewhere. One machine needs none of it."""
+"""Calls to sites on other machines, and everything they need. One machine needs none of it."""

@@ -1,4 +1,4 @@
-"""`python -m flmrcm.remote.provision coordinator|site FOLDER`: what a start.sh runs."""
+"""`python -m flmrcm.remote coordinator|site FOLDER`: what a start.sh runs."""
 
 import sys
 from pathlib import Path
@@ -8,8 +8,8 @@ from flmrcm.logs import log_to_terminal
 from flmrcm.remote.layout import load_services
 
 if __name__ == "__main__":
-    role, place = sys.argv[1:]
-    folder = Path(place).resolve()
+    role, name = sys.argv[1:]
+    folder = Path(name).resolve()
     log_to_terminal()
     try:
         getattr(load_services(folder, role), f"serve_{role}")(folder)

@@ -1,4 +1,4 @@
-"""Calls and answers as any transport carries them: a line of text, and tensors by kind."""
+"""Calls and responses as any transport carries them: a line of text, and tensors by kind."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 from flmrcm import __version__
-from flmrcm.remote.call_header import CallHeader
-from flmrcm.remote.connection import Response
+from flmrcm.remote.connection import CallHeader, Response
 from flmrcm.types import Broadcast, Reply, Weights
 
 _WEIGHTS, _EXTRAS = "weights", "extras/"
@@ -26,16 +25,18 @@ class Envelope(NamedTuple):
 
 
 def encode_call(call: CallHeader, message: Broadcast) -> Envelope:
-    """Gives a call and its message as they travel."""
+    """Return a call and its message as they travel."""
     return _pack({**asdict(call), "round": message.round}, message.weights, message.extras)
 
 
-def decode_call(letter: Envelope) -> tuple[CallHeader, Broadcast]:
-    """Gives the call and the message that a letter holds.
+def decode_call(envelope: Envelope) -> tuple[CallHeader, Broadcast]:
+    """Return the call and the message that an envelope holds.
 
-    What only another version says is left out: whoever compares the versions has to get that far.
+    Raises:
+        KeyError, TypeError, ValueError: not a call of this package.
     """
-    head, weights, extras = _unpack(letter)
+    head, weights, extras = _unpack(envelope)
+    # a newer version may say more; versions are compared later, so reading must not fail before
     known = {field.name for field in fields(CallHeader)}
     call = CallHeader(**{name: value for name, value in head.items() if name in known})
     return call, Broadcast(head["round"], weights, extras)
@@ -55,17 +56,17 @@ def encode_response(response: Response) -> Envelope:
     return _pack(head, reply.weights, reply.extras)
 
 
-def decode_response(site: str, letter: Envelope) -> Response:
-    """Gives what a site answered.
+def decode_response(site: str, envelope: Envelope) -> Response:
+    """Return a site's response.
 
     Args:
-        site: whose answer it is, as the transport knows.
-        letter: what came.
+        site: who responds, as the transport knows; an envelope could name anybody.
+        envelope: as it arrived.
 
     Raises:
-        KeyError, TypeError, ValueError: no answer of ours.
+        KeyError, TypeError, ValueError: not a response of this package.
     """
-    head, weights, extras = _unpack(letter)
+    head, weights, extras = _unpack(envelope)
     if head["version"] != __version__:
         why = f"it has flmrcm {head['version']}, the coordinator {__version__}; install the same."
         return Response(Reply(site, error=f"site {site}: {why}"))
@@ -80,8 +81,8 @@ def _pack(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weight
     return Envelope(json.dumps(head), kinds)
 
 
-def _unpack(letter: Envelope) -> tuple[dict[str, Any], Weights, dict[str, Weights]]:
-    kinds = dict(letter.tensors)
+def _unpack(envelope: Envelope) -> tuple[dict[str, Any], Weights, dict[str, Weights]]:
+    kinds = dict(envelope.tensors)
     weights = kinds.pop(_WEIGHTS)
     extras = {kind.removeprefix(_EXTRAS): tensors for kind, tensors in kinds.items()}
-    return json.loads(letter.head), weights, extras
+    return json.loads(envelope.head), weights, extras

@@ -1,11 +1,38 @@
-"""How calls reach sites elsewhere: what every transport does, and what comes back."""
+"""A run's connection to sites elsewhere: what a call says, what comes back, what carries both."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from flmrcm.remote.call_header import CallHeader
+from flmrcm.federation.engine import Operation
 from flmrcm.types import Broadcast, Reply
+
+
+@dataclass(frozen=True)
+class CallHeader:
+    """What a site has to know besides the message, since it remembers nothing between calls.
+
+    Attributes:
+        op: an operation, or `join`: send facts about your data.
+        version: of the coordinator's package.
+        config_hash: of the travelling config, as the coordinator computes it.
+        run_id: under which the site keeps its private state.
+        memory_round: the round its memory was last written in; None before its first.
+        kept_rounds: rounds whose memory may be needed again.
+        epochs: over its data, when it trains.
+        steps: optimizer steps; None means whole epochs.
+        splits: it has to have, when it joins.
+    """
+
+    op: Operation | Literal["join"]
+    version: str
+    config_hash: str
+    run_id: str
+    memory_round: int | None = None
+    kept_rounds: Sequence[int] = ()
+    epochs: int = 1
+    steps: int | None = None
+    splits: Sequence[str] = ()
 
 
 class Response(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sites elsewhere: whatever carries the calls, the coordinator calls them alike."""
+"""Sites on other machines: the coordinator calls them alike, whatever transport it uses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -14,25 +14,24 @@ from flmrcm.federation.engine import Joined, Operation
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.site_facts import SiteFacts, parse_facts
 from flmrcm.federation.workload import Workload
-from flmrcm.remote.call_header import CallHeader
-from flmrcm.remote.connection import Connection, Response
+from flmrcm.remote.connection import CallHeader, Connection, Response
 from flmrcm.types import Broadcast, Reply
 
 
 class RemoteEngine:
-    """Sends calls to sites elsewhere; they keep their images and their private memory.
+    """Sends calls to sites on other machines; images and private memories stay there.
 
     Args:
-        clients: the sites' names; nobody stands behind them here.
-        store: not used: memories lie at the sites.
+        clients: the sites' names; their clients are at the sites.
+        store: not used; memories lie at the sites.
         federation: the coordinator's folder, as `flmrcm deploy` made it.
         patience: seconds to wait for a site that is not connected.
-        threads: torch threads of the coordinator, not of the sites; None takes torch's choice.
+        threads: torch threads of the coordinator, not of the sites; None leaves torch's choice.
         connection: to the sites; only the coordinator's process has one.
 
     Attributes:
-        via: what carries the calls, as `engine=` and `flmrcm deploy` name it.
-        package: that has to be installed for it.
+        via: the transport, as `engine=` and `flmrcm deploy` name it.
+        package: has to be installed for it.
 
     Raises:
         ConfigErrors: the package is not installed, or a value is outside its range.
@@ -80,7 +79,7 @@ class RemoteEngine:
         return self._names
 
     def join(self, splits: Mapping[str, Sequence[str]]) -> Joined:
-        """Ask sites for facts; package and config are compared on the way."""
+        """Ask sites for facts; each compares its package's version and the config's hash."""
         headers = {name: self._build_header("join", name, tuple(s)) for name, s in splits.items()}
         facts: dict[str, SiteFacts] = {}
         reasons: dict[str, str] = {}
@@ -89,7 +88,7 @@ class RemoteEngine:
             if response.reply.error is None and response.facts is not None:
                 facts[site] = parse_facts(response.facts)
             else:
-                reasons[site] = response.reply.error or f"site {site}: no facts came."
+                reasons[site] = response.reply.error or f"site {site}: it sent no facts."
         return Joined(facts, reasons)
 
     def call(
@@ -99,6 +98,7 @@ class RemoteEngine:
         headers = {site: self._build_header(op, site) for site in messages}
         for response in self._send(headers, messages, timeout or inf):
             reply = response.reply
+            # after an error the site's memory is as before the call
             if response.memory_round is not None and reply.error is None:
                 self._memory_rounds[reply.site] = response.memory_round
             yield reply
@@ -112,11 +112,11 @@ class RemoteEngine:
         self._memory_rounds = dict(snapshot)
 
     def forget_before(self, kept: Sequence[Mapping[str, int]]) -> None:
-        """Note what may be needed again; sites drop the rest at their next training."""
+        """Note the kept snapshots; sites drop all other memories at their next training."""
         self._kept = list(kept)
 
     def close(self) -> None:
-        """Do nothing: the sites run for themselves."""
+        """Do nothing: the sites' processes do not belong to the coordinator."""
 
     def _send(
         self, headers: Mapping[str, CallHeader], messages: Mapping[str, Broadcast], timeout: float
@@ -131,6 +131,7 @@ class RemoteEngine:
 
     def _build_header(self, op: Any, site: str, splits: Sequence[str] = ()) -> CallHeader:
         workload, connection = self.workloads.get(site, Workload(1)), self._connected
+        # a resumed run may start from any of these
         snapshots = (*self._kept, self._memory_rounds)
         return CallHeader(
             op,

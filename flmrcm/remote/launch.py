@@ -1,4 +1,4 @@
-"""Handing a run over to the coordinator whose process reaches the sites."""
+"""Handing a run over to the coordinator's process, which is connected to the sites."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,14 +17,22 @@ from flmrcm.remote.requests import CoordinatorJob, JobRequest, read_outcome, wri
 
 
 class Launcher(Protocol):
-    """A coordinator that takes runs."""
+    """A coordinator that runs jobs."""
 
     def list_sites(self) -> frozenset[str]:
-        """Gives the sites it knows; one clear line is raised where it isn't there."""
+        """Return the sites that it knows.
+
+        Raises:
+            FlmrcmError: it does not answer.
+        """
         ...
 
-    def submit(self, errand: JobRequest) -> None:
-        """Starts a job and shows what it says until it ends."""
+    def submit(self, request: JobRequest) -> None:
+        """Start a job and show its output until it ends.
+
+        Raises:
+            FlmrcmError: it could not begin.
+        """
         ...
 
 
@@ -32,11 +40,11 @@ _LAUNCHERS: Mapping[str, Callable[[Path], Launcher]] = {
     "flower": FlowerLauncher,
     "nvflare": NVFlareLauncher,
 }
-"""By what carries the calls."""
+"""By transport."""
 
 
 def hand_over(cfg: DictConfig, folder: Path, resumes: bool) -> None:
-    """Have a coordinator run a training config, and show what the run says until it ends.
+    """Have a coordinator run a training config, and show the run's output until it ends.
 
     Args:
         cfg: composed; its engine names the coordinator's folder.
@@ -46,32 +54,33 @@ def hand_over(cfg: DictConfig, folder: Path, resumes: bool) -> None:
     Raises:
         FlmrcmError: one clear line; every whole round is kept.
     """
-    parts = check_config(cfg)
-    place = Path(str(cfg.engine.federation)).expanduser().resolve()
-    via, sites = get_object(cfg.engine["_target_"]).via, frozenset(parts.sites)
-    check_transport(place, via)
-    coordinator = _LAUNCHERS[via](place)
-    _refuse_strangers(sites, coordinator.list_sites())
-    name = write_job(place, CoordinatorJob(dict(parts.config), str(folder.resolve()), resumes))
-    travels = dump_config(select_travelling_config(parts.config))
-    coordinator.submit(JobRequest(name, travels, sites, float(cfg.engine.patience)))
-    ended = read_outcome(place, name)
-    if ended is None:
-        raise FlmrcmError(f"{_explain_end(coordinator, place)} go on with resume={folder}.")
-    if ended:
-        raise FlmrcmError(ended)
+    setup = check_config(cfg)
+    coordinator = Path(str(cfg.engine.federation)).expanduser().resolve()
+    via, sites = get_object(cfg.engine["_target_"]).via, frozenset(setup.sites)
+    check_transport(coordinator, via)
+    launcher = _LAUNCHERS[via](coordinator)
+    _refuse_unknown(sites, launcher.list_sites())
+    job = CoordinatorJob(dict(setup.config), str(folder.resolve()), resumes)
+    name = write_job(coordinator, job)
+    travels = dump_config(select_travelling_config(setup.config))
+    launcher.submit(JobRequest(name, travels, sites, float(cfg.engine.patience)))
+    outcome = read_outcome(coordinator, name)
+    if outcome is None:
+        raise FlmrcmError(f"{_explain_end(launcher, coordinator)} go on with resume={folder}.")
+    if outcome:
+        raise FlmrcmError(outcome)
 
 
-def _refuse_strangers(sites: frozenset[str], known: frozenset[str]) -> None:
+def _refuse_unknown(sites: frozenset[str], known: frozenset[str]) -> None:
     why = f"the coordinator knows none of that name, but {', '.join(sorted(known))}."
-    if strangers := sorted(sites - known):
-        raise ConfigErrors([f"sites.{site}: {why}" for site in strangers])
+    if unknown := sorted(sites - known):
+        raise ConfigErrors([f"sites.{site}: {why}" for site in unknown])
 
 
-def _explain_end(coordinator: Launcher, place: Path) -> str:
-    """Tells what ended without a word: the run's own process, or the coordinator with it."""
+def _explain_end(launcher: Launcher, coordinator: Path) -> str:
+    """Return what ended without an outcome: the run's process, or the coordinator with it."""
     try:
-        coordinator.list_sites()
+        launcher.list_sites()
     except FlmrcmError:
-        return f"the coordinator's process ended; start it again ({place / 'start.sh'}), and"
-    return f"the run's process at the coordinator ended ({place / 'log.txt'} may tell why);"
+        return f"the coordinator's process ended; start it again ({coordinator / 'start.sh'}), and"
+    return f"the run's process at the coordinator ended ({coordinator / 'log.txt'} may say why);"

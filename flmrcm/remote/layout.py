@@ -1,4 +1,4 @@
-"""What all deployments have in common: a settings file that says what carries the calls."""
+"""The common part of all deployments: folders with a settings file that names the transport."""
 
 from importlib import import_module
 from pathlib import Path
@@ -8,20 +8,23 @@ from flmrcm.config.settings_file import read_settings
 from flmrcm.errors import FlmrcmError
 
 COORDINATOR = "FLMRCM_COORDINATOR"
-"""The environment variable that tells the coordinator's processes their folder."""
+"""The environment variable with the coordinator's folder, for its processes."""
+
+PROGRAM = "flmrcm.remote"
+"""The module that runs a party's processes: `python -m PROGRAM coordinator|site FOLDER`."""
 
 TRANSPORTS = ("flower", "nvflare")
-"""What may carry the calls, as `engine=` and `flmrcm deploy` name it."""
+"""The transports, as `engine=` and `flmrcm deploy` name them."""
 
 SETTINGS = {"coordinator": "coordinator.yaml", "site": "site.yaml"}
-"""By whose folder it is."""
+"""The settings file of a folder, by the role of its party."""
 
 
 def read_party_settings(folder: Path, role: str) -> dict[str, Any]:
-    """Gives the settings of a coordinator's or a site's folder.
+    """Return the settings of a coordinator's or a site's folder.
 
     Raises:
-        FlmrcmError: it's none, or doesn't say what carries the calls.
+        FlmrcmError: the folder has no settings, or they do not name the transport.
     """
     path = folder / SETTINGS[role]
     if not path.exists():
@@ -36,10 +39,10 @@ def read_party_settings(folder: Path, role: str) -> dict[str, Any]:
 
 
 def check_transport(folder: Path, via: str) -> None:
-    """Refuses a coordinator's folder that was made for something else.
+    """Raise an error for a coordinator's folder that was made for another transport.
 
     Raises:
-        FlmrcmError: with what it was made for.
+        FlmrcmError: it was; the transport is named.
     """
     made_for = read_party_settings(folder, "coordinator")["via"]
     if made_for != via:
@@ -50,13 +53,12 @@ def check_transport(folder: Path, via: str) -> None:
 
 
 def load_services(folder: Path, role: str) -> Any:
-    """Gives the module that runs a coordinator's or a site's processes.
+    """Return the module that runs a coordinator's or a site's processes.
 
-    It has `serve_coordinator` and `serve_site`; for a try-out also `make_ready`, which checks that
-    it can start and clears what an earlier one left, `is_ready` of its coordinator, and
-    `has_joined` of a site.
+    It has `serve_coordinator` and `serve_site`; for a try-out also `check_ready` (whether it can
+    start), `is_ready` (of the coordinator) and `has_joined` (of a site).
 
     Raises:
-        FlmrcmError: the folder doesn't say what carries the calls.
+        FlmrcmError: the folder's settings do not name the transport.
     """
     return import_module(f"flmrcm.remote.{read_party_settings(folder, role)['via']}.processes")

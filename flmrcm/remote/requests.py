@@ -1,4 +1,4 @@
-"""A run in the coordinator's process: what is to be done lies in a file of the coordinator's."""
+"""Jobs: a run in the coordinator's process, described in a file of the coordinator's folder."""
 
 import json
 from collections.abc import Callable
@@ -17,20 +17,20 @@ from flmrcm.logs import log_to_terminal
 from flmrcm.remote.connection import Connection, Transport
 
 Train = Callable[[DictConfig, Path, bool, Callable[[Setup], Connection]], None]
-"""Trains a config in a folder, perhaps from where an earlier try ended, over a connection."""
+"""Trains a config in a folder over a connection; the flag allows it to resume a run."""
 
-REQUESTED, OUTPUT, ENDED = "json", "said", "ended"
-"""Files of a job: what is to be done, what the run says meanwhile, how it ended."""
+REQUESTED, OUTPUT, ENDED = "json", "output", "ended"
+"""Endings of a job's files: the request, the run's output, its outcome."""
 
 
 @dataclass(frozen=True)
 class CoordinatorJob:
-    """What is asked of the coordinator; never sent to sites.
+    """A run as the coordinator's process reads it; never sent to sites.
 
     Attributes:
         config: of the run, resolved.
-        folder: where it goes.
-        resumes: whether a run begun there may be gone on with.
+        folder: of the run.
+        resumes: whether a run that began there may go on.
     """
 
     config: dict[str, Any]
@@ -40,13 +40,13 @@ class CoordinatorJob:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a transport has to know to have a job done.
+    """A job as a transport starts it.
 
     Attributes:
-        job: its name, by which the coordinator's process finds it.
-        config: what sites may know of the run.
+        job: its name, by which the coordinator's process finds its file.
+        config: the run's travelling config, JSON.
         sites: of the run.
-        patience: seconds to wait for a site that isn't connected.
+        patience: seconds to wait for a site that is not connected.
     """
 
     job: str
@@ -56,12 +56,12 @@ class JobRequest:
 
 
 def job_file(coordinator: Path, name: str, kind: str) -> Path:
-    """Gives where a job's ASKED, SAID or ENDED lies."""
+    """Return a job's file of a kind: REQUESTED, OUTPUT or ENDED."""
     return coordinator / "jobs" / f"{name}.{kind}"
 
 
 def write_job(coordinator: Path, job: CoordinatorJob) -> str:
-    """Writes a job and gives its name."""
+    """Write a job and return its name."""
     name = token_hex(8)
     path = job_file(coordinator, name, REQUESTED)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -70,7 +70,7 @@ def write_job(coordinator: Path, job: CoordinatorJob) -> str:
 
 
 def read_outcome(coordinator: Path, name: str) -> str | None:
-    """Gives how a job ended: empty when it went well, else the line; None if it never ended."""
+    """Return a job's outcome: empty for success, else a line of error; None before its end."""
     path = job_file(coordinator, name, ENDED)
     return path.read_text() if path.exists() else None
 
@@ -78,13 +78,13 @@ def read_outcome(coordinator: Path, name: str) -> str | None:
 def run_job(
     coordinator: Path, name: str, open_transport: Callable[[], Transport], train: Train
 ) -> None:
-    """Run a job; how it ends is written beside it.
+    """Run a job and write its outcome beside it.
 
     Args:
         coordinator: the coordinator's folder.
         name: of the job.
-        open_transport: returns what carries the calls to the sites.
-        train: runs the training; a floor above gives it.
+        open_transport: returns the transport to the sites.
+        train: runs the training; passed in, because it belongs to a floor above.
     """
     log_to_terminal()
     job = CoordinatorJob(**json.loads(job_file(coordinator, name, REQUESTED).read_text()))
@@ -94,7 +94,7 @@ def run_job(
             OmegaConf.create(job.config),
             folder,
             job.resumes,
-            lambda parts: connect(parts, folder.name, open_transport()),
+            lambda setup: connect(setup, folder.name, open_transport()),
         )
     except (FlmrcmError, OSError) as error:
         write_atomically(ended, str(error))
@@ -105,7 +105,7 @@ def run_job(
     write_atomically(ended, "")
 
 
-def connect(parts: Setup, run_name: str, transport: Transport) -> Connection:
-    """Gives the engine's way to the sites of a run."""
-    travels = select_travelling_config(parts.config)
+def connect(setup: Setup, run_name: str, transport: Transport) -> Connection:
+    """Return a run's connection to its sites over a transport."""
+    travels = select_travelling_config(setup.config)
     return Connection(transport, hash_travelling_config(travels), build_run_id(travels, run_name))

@@ -1,4 +1,4 @@
-"""One call at a site: versions are compared, the client is made, the work is done."""
+"""One call at a site: versions are compared, the run's client is built, and it is called."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,8 @@ from typing import Any
 from flmrcm import __version__
 from flmrcm.config.travelling import dump_config, hash_travelling_config
 from flmrcm.errors import DataLayoutError, FlmrcmError, SiteRefuses
-from flmrcm.federation.client import Client
+from flmrcm.federation.client import Client, call_site
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.site_call import call_site
 from flmrcm.federation.site_facts import collect_facts
 from flmrcm.federation.workload import Workload
 from flmrcm.middleware.ledger import (
@@ -22,8 +21,7 @@ from flmrcm.middleware.ledger import (
     Ledger,
     list_values,
 )
-from flmrcm.remote.call_header import CallHeader
-from flmrcm.remote.connection import Response
+from flmrcm.remote.connection import CallHeader, Response
 from flmrcm.remote.site_settings import SiteSettings
 from flmrcm.types import Broadcast, Reply
 
@@ -31,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class SiteServer:
-    """Answers a site's calls; it keeps nothing but the last run's client, to save time.
+    """Answers a site's calls; it only keeps the last run's client, to save time.
 
     Args:
         settings: the site's own file.
@@ -42,10 +40,10 @@ class SiteServer:
         self._last: tuple[str, Client] | None = None
 
     def handle(self, call: CallHeader, message: Broadcast, config: Mapping[str, Any]) -> Response:
-        """Return the response; a failure is one line, and the whole of it stays in the site's log.
+        """Return the response; a failure is one line, and its details stay in the site's log.
 
         Args:
-            call: the header.
+            call: the call's header.
             message: as it travelled.
             config: of the run, as it travelled.
         """
@@ -61,7 +59,8 @@ class SiteServer:
             why = " ".join(str(error).splitlines())
         except Exception as error:
             log.exception("%s", where)
-            why = f"{type(error).__name__}; its own log says more."  # its words may name a path
+            # the error's own text may name a path
+            why = f"{type(error).__name__}; its own log says more."
         return Response(Reply(self.settings.site, error=f"{where}: {why}"))
 
     def _work(self, call: CallHeader, message: Broadcast, config: Mapping[str, Any]) -> Response:
@@ -69,6 +68,7 @@ class SiteServer:
         if call.op == "join":
             ledger = Ledger(settings.build_folder(call.run_id) / LEDGER)
             return _report_facts(client, call.splits, config, ledger)
+        # without a cache: the next call may come to another process of this site
         store = MemoryStore(settings.resolve_path(settings.memory) / call.run_id, budget=0)
         if call.op == "train":
             store.forget_before([{settings.site: round_} for round_ in call.kept_rounds])
@@ -107,7 +107,7 @@ def _check_versions(call: CallHeader, config: Mapping[str, Any]) -> None:
 def _report_facts(
     client: Client, splits: Sequence[str], config: Mapping[str, Any], ledger: Ledger
 ) -> Response:
-    """Return a site's facts, and book what it was sent and what it sends."""
+    """Return a site's facts; the ledger gets the config it was sent and the facts it sends."""
     site = client.site
     ledger.write(list_values(site.name, TO_SITE, CONFIG, config))
     site.ensure()

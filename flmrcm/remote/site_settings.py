@@ -1,4 +1,4 @@
-"""A site in its own house: its YAML file, and the client it makes of a config that travelled."""
+"""A site's own YAML file, and the client that it builds from a config that travelled."""
 
 import logging
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from flmrcm.middleware.policy import SitePolicy
 
 log = logging.getLogger(__name__)
 
-_FOR_THE_NODE = ("via", "coordinator", "port", "restart_after")
-"""Keys of the same file that only the site's start script reads."""
+_START_SCRIPT_KEYS = ("via", "coordinator", "port", "restart_after")
+"""Keys of the same file that are only for the site's start script."""
 
 _COMPUTE = {
     "_target_": "flmrcm.learning.compute.Compute", "accelerator": "auto", "device": 0, "workers": 0,
@@ -29,19 +29,19 @@ _COMPUTE = {
 
 @dataclass(frozen=True)
 class SiteSettings:
-    """What a site says of itself, to itself.
+    """A site's own settings; only the site reads them.
 
     Args:
-        folder: where its file lies; relative paths start there.
+        folder: of its file; relative paths start there.
         site: its name.
-        data: what replaces the travelling config's node: `root` or `generator`, `files`, ….
+        data: replaces keys of the site in the travelling config: `root` or `generator`, `files`, ….
         policy: its policy file; None allows everything.
-        memory: where its private state lies.
+        memory: folder of its private state.
         compute: device and loader processes.
-        threads: torch threads during a call; None takes torch's own choice.
+        threads: torch threads during a call; None leaves torch's choice.
 
     Raises:
-        ConfigErrors: it says nowhere where its data lie.
+        ConfigErrors: it does not say where its data lie.
     """
 
     folder: Path
@@ -57,11 +57,11 @@ class SiteSettings:
         require({"data": (known, "give it `root: FOLDER`, where the site's data lie.")})
 
     def resolve_path(self, name: str) -> Path:
-        """Gives a path that the file names."""
+        """Return a path of the file as seen from its folder."""
         return self.folder / Path(name).expanduser()
 
     def build_folder(self, run_id: str) -> Path:
-        """Return where the site keeps what it notes about a run."""
+        """Return the folder of the site's ledger of a run."""
         return self.resolve_path("runs") / run_id / "sites" / self.site
 
     def build_client(self, config: Mapping[str, Any], run_id: str) -> Client:
@@ -69,10 +69,10 @@ class SiteSettings:
 
         Args:
             config: as it travelled.
-            run_id: what the site notes and keeps of the run lies under it.
+            run_id: under which the site keeps its ledger, memory and reconstructions of the run.
 
         Raises:
-            ConfigErrors: the run does not know the site, or the file says what cannot be.
+            ConfigErrors: the run does not have the site, or the file has a wrong value.
             SiteRefuses: its policy cannot be read.
         """
         if self.site not in config["sites"]:
@@ -97,8 +97,8 @@ class SiteSettings:
         return {
             **config,
             "sites": {**config["sites"], self.site: node},
-            "budget": "epochs",  # each call says how much it asks for
-            "engine": {"_target_": IN_PROCESS},
+            "budget": "epochs",  # each call says how much is trained
+            "engine": {"_target_": IN_PROCESS},  # the site calls its client itself
             "compute": compute,
             "data": {**config["data"], "cache": "off"},
             "data_dir": None,
@@ -109,8 +109,9 @@ class SiteSettings:
     def _locate_data(self) -> dict[str, Any]:
         data = dict(self.data)
         if data.get("generator"):
-            made = data["generator"]
-            data["generator"] = {**made, "cache": str(self.resolve_path(made.get("cache", "data")))}
+            generator = data["generator"]
+            cache = str(self.resolve_path(generator.get("cache", "data")))
+            data["generator"] = {**generator, "cache": cache}
             data.setdefault("root", None)
         elif data.get("root"):
             data["root"] = str(self.resolve_path(data["root"]))
@@ -118,11 +119,11 @@ class SiteSettings:
 
 
 def read_site_settings(path: Path) -> SiteSettings:
-    """Gives the house that a site's YAML file describes.
+    """Return the settings in a site's YAML file.
 
     Raises:
         ConfigErrors: no such file, no YAML, unknown keys or values; all together.
     """
     settings = read_settings(path)
-    kept = {key: value for key, value in settings.items() if key not in _FOR_THE_NODE}
+    kept = {key: value for key, value in settings.items() if key not in _START_SCRIPT_KEYS}
     return build_from_file(path, SiteSettings, kept, folder=path.parent)

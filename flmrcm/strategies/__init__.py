@@ -1,1 +1,1 @@
-"""Federated strategies: one file each, the server half and the client half side by side."""
+"""Federated strategies: one file each, with the server half and the client half."""

@@ -1,4 +1,4 @@
-"""What a federated strategy is: a server half that holds no history, and a client half."""
+"""The base of federated strategies: a server half and a client half, neither with a history."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,28 +27,28 @@ PRIVATE = "private"
 
 
 class LocalRule:
-    """How a site's local training differs from plain training; this default differs in nothing."""
+    """A site's changes to plain local training; this default changes nothing."""
 
     def extend(self, step: Step, batch: Batch) -> Step:
-        """Adds, once per step, what both `observe` and `penalty` need."""
+        """Return the step with the values that both `observe` and `penalty` need; once per step."""
         return step
 
     def observe(self, step: Step, batch: Batch) -> None:
-        """Trains a rule's own networks on detached values; the reconstructor isn't touched."""
+        """Train the rule's own networks on detached values; the reconstructor stays as it is."""
 
     def penalty(self, step: Step, batch: Batch) -> Tensor | float:
-        """Gives what is added to the reconstruction loss; changes nothing."""
+        """Return a scalar that is added to the reconstruction loss; change nothing."""
         return 0.0
 
     def adjust_gradients(self, module: Learner) -> None:
-        """Changes the gradients after the backward pass, before they're clipped."""
+        """Change the gradients in place, after the backward pass and before they are clipped."""
 
     def finish(self, module: Learner) -> Mapping[str, Weights]:
-        """Writes the site's memory, and gives what its reply carries beside the weights."""
+        """Write the site's memory; return the tensors that its reply carries beside the weights."""
         return {}
 
     def metrics(self) -> dict[str, float]:
-        """Gives what the rule measured on itself."""
+        """Return the rule's own measurements of the round, by name."""
         return {}
 
 
@@ -57,9 +57,10 @@ class Strategy(ABC):
     """A federated algorithm; frozen, because all history is in `ServerState` and `Memory`.
 
     Args:
-        name: how results call it.
-        target: the site the others align with or are judged on; it may take no part in training.
-        weighting: `uniform` averages the sites alike (published), `examples` by training slices.
+        name: in results.
+        target: the site that the others align with or are tested on; it need not train.
+        weighting: `uniform` gives each site the same weight (published), `examples` weighs by
+            training slices.
         private: patterns of weights that stay at each site, such as `up_conv.*`; `*` stands for any
             text. Every site starts them from the run's initial weights.
 
@@ -81,22 +82,22 @@ class Strategy(ABC):
 
     @property
     def needs_target_images(self) -> bool:
-        """Whether sites must see the target's images: only engines on one machine can do that."""
+        """Whether sites must see the target's images, which only engines on one machine allow."""
         return False
 
     @property
     def target_sampling(self) -> str:
-        """In which order target examples accompany a source's; see `draw_target_order`."""
+        """The order in which target examples accompany a source's; see `draw_target_order`."""
         return "shuffled"
 
     @property
     def needs_all_replies(self) -> bool:
-        """Whether `aggregate` must see all replies at once; a mean is fed one at a time."""
+        """Whether `aggregate` must see all replies at once; a mean reads one at a time."""
         return False
 
     @property
     def fewest_replies(self) -> int:
-        """How many training replies `aggregate` can't do without."""
+        """The fewest training replies that `aggregate` can work with."""
         return 1
 
     @property
@@ -105,32 +106,39 @@ class Strategy(ABC):
         return False
 
     def is_shared(self, name: str) -> bool:
-        """Return whether a weight travels; the others stay private."""
+        """Return whether a weight travels; the others are private."""
         return not any(fnmatchcase(name, pattern) for pattern in self.private)
 
     def personal_weights(self, memory: Memory, shared: Weights) -> Weights:
-        """Return what a site is validated and tested with: its private weights over the shared.
+        """Return the weights a site is validated and tested with: private over shared ones.
 
-        What neither holds is taken from the run's initial weights.
+        Weights that neither holds are taken from the run's initial weights.
         """
         return {**shared, **memory.tensors.get(PRIVATE, {})}
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
-        """Gives the state before the first round."""
+        """Return the state before the first round."""
         return ServerState(weights)
 
     def survey(self, state: ServerState, round_: int) -> Mapping[str, Broadcast]:
-        """Gives what sites are asked before a round; most strategies ask nothing."""
+        """Return messages to the sites that are surveyed before a round; by default to none."""
         return {}
 
     def on_survey_replies(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
-        """Gives the state with what is to be kept of a survey's answers; most keep nothing."""
+        """Return the state with those of a survey's answers that are kept; by default none."""
         return state
 
     def broadcast(
         self, state: ServerState, round_: int, sites: Sequence[str], answers: Sequence[Reply]
     ) -> Mapping[str, Broadcast]:
-        """Gives what each training site is sent."""
+        """Return the message to each training site.
+
+        Args:
+            state: before the round.
+            round_: counted from 0.
+            sites: that train in it.
+            answers: to the round's survey.
+        """
         return {
             site: Broadcast(round_, state.weights, self.build_extras(site, state, answers))
             for site in sites
@@ -139,29 +147,29 @@ class Strategy(ABC):
     def build_extras(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
-        """Gives what a training site is sent beside the weights."""
+        """Return the tensors that a training site is sent beside the weights, by kind."""
         return {}
 
     def validate_reply(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
-        """Gives what is wrong with a reply's extras, in a few words; None where nothing is.
+        """Return what is wrong with a reply's extras, in a few words; None where nothing is.
 
-        The weights are inspected for every strategy alike, and all tensors for finite numbers.
+        The weights, and whether all tensors are finite, are checked for every strategy alike.
         """
         return None
 
     @abstractmethod
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
-        """Gives the state after a round; replies come one at a time, in sorted site order."""
+        """Return the state after a round; replies are read one at a time, in sorted site order."""
 
     @abstractmethod
     def local_rule(self, site: SiteContext) -> LocalRule:
-        """Gives the client half for one site and round."""
+        """Return the client half for one site and round."""
 
     def answer_survey(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
-        """Gives a surveyed site's answer; runs at the site, in evaluation mode, no gradients.
+        """Return a surveyed site's answer, by kind; called in evaluation mode, without gradients.
 
         Args:
             site: the site, its module holding the broadcast weights.
-            batches: one pass over its training data, in an order drawn for this round.
+            batches: one epoch of its training data, in an order drawn for this round.
         """
         return {}

@@ -14,15 +14,15 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class FedAvg(Strategy):
-    """Every site trains from the global weights; the server averages what comes back.
+    """Every site trains from the global weights; the server averages the results.
 
     Args:
-        aggregation: `mean`, or a rule that bears garbage: `median`, `trimmed_mean`, `krum`
-            (see `strategies.robust`).
-        faulty: how many replies such a rule takes to be garbage at most.
+        aggregation: `mean`, or a rule that tolerates arbitrary replies: `median`, `trimmed_mean`,
+            `krum` (see `strategies.robust`).
+        faulty: the most arbitrary replies that such a rule has to tolerate.
 
     Raises:
-        ConfigErrors: an unknown rule, or one that can't weigh by examples.
+        ConfigErrors: an unknown rule, or a weighting that the rule cannot apply.
     """
 
     aggregation: str = MEAN
@@ -42,16 +42,16 @@ class FedAvg(Strategy):
 
     @property
     def needs_all_replies(self) -> bool:
-        """True for every rule but the mean."""
+        """Whether `aggregate` must see all replies at once: every rule but the mean."""
         return self.aggregation != MEAN
 
     @property
     def fewest_replies(self) -> int:
-        """As the rule needs them."""
+        """The fewest training replies that the rule can work with."""
         return count_needed_replies(self.aggregation, self.faulty)
 
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
-        """Gives the mean of the sites' weights, or what the robust rule makes of them."""
+        """Return the state with the mean of the sites' weights, or the robust rule's result."""
         if self.needs_all_replies:
             weights = combine_robustly(list(replies), self.aggregation, self.faulty)
         else:
@@ -59,5 +59,5 @@ class FedAvg(Strategy):
         return ServerState(weights, state.extras)
 
     def local_rule(self, site: SiteContext) -> LocalRule:
-        """Gives plain training."""
+        """Return the rule of plain training."""
         return LocalRule()

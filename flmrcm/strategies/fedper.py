@@ -11,7 +11,7 @@ DECODER = ("up_transpose_conv.*", "up_conv.*")
 
 @dataclass(frozen=True)
 class FedPer(FedAvg):
-    """Federated averaging of the encoder; every site keeps a decoder of its own.
+    """Federated averaging of the encoder; every site has a decoder of its own.
 
     Sites start their private weights from the run's initial weights. A site that never trained,
     such as an unseen target, is tested with the shared weights completed from the initial ones.

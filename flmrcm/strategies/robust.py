@@ -1,4 +1,4 @@
-"""Rules that bear garbage from some sites; unlike a mean, they have to see all replies at once."""
+"""Rules that tolerate arbitrary replies of some sites; they have to see all replies at once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -9,21 +9,21 @@ from flmrcm.errors import SiteFailed
 from flmrcm.types import Reply, Weights
 
 _BLOCK = 2**16
-"""Coordinates looked at together."""
+"""Coordinates that are sorted together: few enough to need little memory beside the replies."""
 
 Rule = Callable[[Sequence[Weights], int], Weights]
-"""Gives one set of weights of many, of which so many may be garbage."""
+"""Combines many sets of weights into one; the number says how many of them may be arbitrary."""
 
 
 def trimmed_mean(sets: Sequence[Weights], faulty: int) -> Weights:
-    """Gives each coordinate's mean without its `faulty` largest and smallest values.
+    """Return each coordinate's mean without its `faulty` largest and smallest values.
 
-    With no more garbage than that, every coordinate lies between those of honest sites (Yin et
-    al., ICML 2018, definition 2).
+    With no more arbitrary sets than that, every coordinate lies between those of honest sites (Yin
+    et al., ICML 2018, definition 2). Computed in float64, returned in the type of the sets.
 
     Args:
         sets: more than twice `faulty`, with equal names and shapes.
-        faulty: how many are cut at each end.
+        faulty: values that are left out at each end.
     """
 
     def mean(name: str, like: Tensor) -> Tensor:
@@ -38,9 +38,9 @@ def trimmed_mean(sets: Sequence[Weights], faulty: int) -> Weights:
 
 
 def median(sets: Sequence[Weights]) -> Weights:
-    """Gives each coordinate's median, of an even number the mean of the middle two.
+    """Return each coordinate's median; of an even number, the mean of the middle two.
 
-    It bears garbage from fewer than half of the sites (Yin et al., definition 1).
+    It tolerates arbitrary sets from fewer than half of the sites (Yin et al., definition 1).
 
     Args:
         sets: at least one, with equal names and shapes.
@@ -49,13 +49,13 @@ def median(sets: Sequence[Weights]) -> Weights:
 
 
 def krum(sets: Sequence[Weights], faulty: int) -> Weights:
-    """Gives the set that is nearest to its n − f − 2 nearest others.
+    """Return the set that is nearest to its n − f − 2 nearest others.
 
     See Blanchard et al., NeurIPS 2017, section 4.
 
     Args:
         sets: n ≥ 2f + 3, with equal names and shapes.
-        faulty: f, how many may be garbage.
+        faulty: f, how many may be arbitrary.
     """
     distances = squared_distances(sets).sort(1).values  # a set's distance to itself comes first
     scores = distances[:, 1 : len(sets) - faulty - 1].sum(1)
@@ -63,7 +63,7 @@ def krum(sets: Sequence[Weights], faulty: int) -> Weights:
 
 
 def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """Gives squared Euclidean distances over all tensors, float64, (sets, sets)."""
+    """Return squared Euclidean distances over all tensors together: float64, (sets, sets)."""
     sums = torch.zeros(len(sets) * (len(sets) - 1) // 2, dtype=torch.float64)
     for name in sets[0]:
         for block in _split_blocks(sets, name):
@@ -75,7 +75,7 @@ def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
 
 
 def _split_blocks(sets: Sequence[Mapping[str, Tensor]], name: str) -> Iterator[tuple[Tensor, ...]]:
-    """Gives every set's coordinates of one name, some at a time: little is needed besides them."""
+    """Return one tensor's coordinates in every set, a block at a time."""
     return zip(*(weights[name].flatten().split(_BLOCK) for weights in sets), strict=True)
 
 
@@ -88,17 +88,17 @@ AGGREGATIONS = ("mean", *RULES)
 
 
 def count_needed_replies(aggregation: str, faulty: int) -> int:
-    """Gives how many replies a rule needs to bear so many that are garbage."""
+    """Return how many replies a rule needs to tolerate so many arbitrary ones."""
     return {"trimmed_mean": 2 * faulty + 1, "krum": 2 * faulty + 3}.get(aggregation, 1)
 
 
 def combine_robustly(replies: Sequence[Reply], aggregation: str, faulty: int) -> Weights:
-    """Gives what a rule makes of the replies' weights.
+    """Return a rule's combination of the replies' weights.
 
     Args:
         replies: in sorted site order.
         aggregation: one of `RULES`.
-        faulty: how many replies may be garbage.
+        faulty: how many replies may be arbitrary.
 
     Raises:
         SiteFailed: fewer replies than the rule needs.
@@ -107,6 +107,6 @@ def combine_robustly(replies: Sequence[Reply], aggregation: str, faulty: int) ->
     if len(replies) < needed:
         raise SiteFailed(
             f"strategy.aggregation={aggregation} with strategy.faulty={faulty} needs {needed} "
-            f"replies; {len(replies)} came."
+            f"replies; {len(replies)} arrived."
         )
     return RULES[aggregation]([reply.weights for reply in replies], faulty)

@@ -20,7 +20,7 @@ class Scaffold(FedAvg):
     """Federated averaging whose local steps are corrected by c − c_i.
 
     A site's new control variate is the mean of its uncorrected gradients over the round. With
-    plain SGD that is the paper's option II, c_i − c + (x − y)/(K·lr), to the letter; unlike it, it
+    plain SGD that is exactly the paper's option II, c_i − c + (x − y)/(K·lr); unlike option II, it
     stays a gradient under RMSprop or Adam.
 
     Raises:
@@ -29,11 +29,11 @@ class Scaffold(FedAvg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        said = f"{self.name} averages: its control variates are means; use {MEAN}."
-        require({"strategy.aggregation": (self.aggregation == MEAN, said)})
+        why = f"{self.name} averages: its control variates are means; use {MEAN}."
+        require({"strategy.aggregation": (self.aggregation == MEAN, why)})
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
-        """Gives zero control variates, and remembers how many sites there are."""
+        """Return the state with zero control variates and the number of sites, N."""
         zeros = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
         sites = {"sites": torch.tensor(len(participants))}
         return ServerState(weights, {CONTROL: zeros, "count": sites})
@@ -41,34 +41,33 @@ class Scaffold(FedAvg):
     def build_extras(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:
-        """Sends the server's control variate."""
+        """Return the server's control variate c."""
         return {CONTROL: state.extras[CONTROL]}
 
     def validate_reply(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
-        """A training reply must say how the site's control variate changed, shaped as sent."""
+        """Return what is wrong with a training reply's change of the control variate."""
         control, change = sent.extras.get(CONTROL, {}), reply.extras.get(CONTROL_CHANGE, {})
         fits = all(k in control and v.shape == control[k].shape for k, v in change.items())
-        return (
-            None if op != "train" or (change and fits) else f"its {CONTROL_CHANGE} isn't as asked"
-        )
+        good = op != "train" or (change and fits)
+        return None if good else f"its {CONTROL_CHANGE} doesn't match the control that was sent"
 
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
-        """Averages the weights, and moves c by |S|/N times the mean change of the c_i."""
+        """Return the averaged weights, and c moved by |S|/N times the mean change of the c_i."""
         weights, change, answered = RunningMean(), RunningMean(), 0
         for reply in replies:
             weights.add(reply.weights, reply.n_examples if self.weighting == "examples" else 1.0)
             change.add(reply.extras[CONTROL_CHANGE])
             answered += 1
-        share = answered / int(state.extras["count"]["sites"])
+        fraction = answered / int(state.extras["count"]["sites"])
         moved = {
-            name: state.extras[CONTROL][name] + share * delta
+            name: state.extras[CONTROL][name] + fraction * delta
             for name, delta in change.result().items()
         }
         extras = {**state.extras, CONTROL: {**state.extras[CONTROL], **moved}}
         return ServerState(weights.result(), extras)
 
     def local_rule(self, site: SiteContext) -> LocalRule:
-        """Gives training corrected by the server's and the site's control variates."""
+        """Return the rule that corrects gradients by both control variates."""
         return ControlledTraining(site)
 
 
@@ -85,7 +84,7 @@ class ControlledTraining(LocalRule):
         self.n_steps = 0
 
     def adjust_gradients(self, module: Learner) -> None:
-        """Corrects the gradients in place."""
+        """Add c − c_i to the gradients in place, and their uncorrected values to the sums."""
         self.n_steps += 1
         for name, parameter in module.model.named_parameters():
             if parameter.grad is None or name not in self.correction:  # a private weight
@@ -95,7 +94,7 @@ class ControlledTraining(LocalRule):
             parameter.grad.add_(self.correction[name])
 
     def finish(self, module: Learner) -> Mapping[str, Weights]:
-        """Keeps the new control variate and sends how it changed."""
+        """Write the new control variate to the memory; return how it changed."""
         steps = max(self.n_steps, 1)
         new = {name: (total / steps).to(self.own[name]) for name, total in self.sums.items()}
         self.memory.tensors[CONTROL] = {**self.own, **new}

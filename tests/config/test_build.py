@@ -1,4 +1,4 @@
-"""Objects from config nodes: what doesn't fit is said in words, and all of it at once."""
+"""Objects from config nodes: every problem is described in words, and all come together."""
 
 from collections.abc import Sequence
 
@@ -26,12 +26,12 @@ def test_a_value_fits_its_hint_or_not(value, hint, expected):
     assert fits_hint(value, hint) is expected
 
 
-def test_what_is_wanted_is_said_in_words():
+def test_a_type_is_described_in_words():
     assert describe_hint(int | None) == "a whole number or null"
     assert describe_hint(Sequence[float]) == "a list, each a number"
 
 
-def test_unknown_names_and_wrong_types_are_told_by_their_keys():
+def test_unknown_names_and_wrong_types_are_reported_by_their_keys():
     keys = {"local.cuont": 1, "local.rate": "fast", "local.count": 2}
     assert find_argument_problems(function, keys, {}) == [
         "local.cuont: there is no such key. Did you mean 'count'?",
@@ -40,17 +40,17 @@ def test_unknown_names_and_wrong_types_are_told_by_their_keys():
 
 
 def test_problems_gather_and_are_raised_together_once_each():
-    found = Builder()
-    assert found.call(function, {"a.count": 0}) is None
-    assert found.call(function, {"a.count": 0}) is None
-    assert found.call(function, {"b.count": "x"}) is None
-    assert found.call(function, {"c.count": 3}) == 3
+    builder = Builder()
+    assert builder.call(function, {"a.count": 0}) is None
+    assert builder.call(function, {"a.count": 0}) is None
+    assert builder.call(function, {"b.count": "x"}) is None
+    assert builder.call(function, {"c.count": 3}) == 3
     with pytest.raises(ConfigErrors) as caught:
-        found.raise_if_any()
+        builder.raise_if_any()
     assert caught.value.problems == ["count: above 0; got 0.", "b.count=x: a whole number."]
 
 
-def test_what_no_config_can_hold_is_given_besides():
+def test_objects_that_no_config_can_hold_are_passed_beside_it():
     clients = {"here": object()}
     node = {"_target_": "flmrcm.engines.in_process.InProcess", "threads": 1}
     engine = Builder().build("engine", node, clients=clients, store=None)

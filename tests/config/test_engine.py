@@ -1,4 +1,4 @@
-"""Engines are checked before any data are touched; a crew is made anew from its config alone."""
+"""Engines are checked before any data are read; clients are rebuilt from a config alone."""
 
 import pickle
 from functools import partial
@@ -27,7 +27,7 @@ def checked(*words):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "line"),
     [
         (("strategy=fl_mrcm",), "engine: RayActors keeps sites apart, but FL-MRCM shows"),
         (("strategy=fl_mr", "pooled=true"), "engine: RayActors keeps sites apart, but pooled=true"),
@@ -39,11 +39,11 @@ def checked(*words):
         ),
     ],
 )
-def test_what_ray_cannot_do_is_told_without_data(installed, words, said):
+def test_what_ray_cannot_do_is_reported_without_data(installed, words, line):
     with pytest.raises(ConfigErrors) as caught:
         checked("engine=ray", *words)
     (problem,) = caught.value.problems
-    assert problem.startswith(said)
+    assert problem.startswith(line)
 
 
 def test_what_an_engine_lacks_and_what_it_refuses_come_together(installed):
@@ -53,30 +53,30 @@ def test_what_an_engine_lacks_and_what_it_refuses_come_together(installed):
 
 
 @pytest.mark.parametrize("strategy", ["fl_mr", "fl_mrcm_latent", "scaffold", "fedprox"])
-def test_ray_carries_what_keeps_images_at_home(installed, strategy):
+def test_ray_runs_strategies_that_show_no_images(installed, strategy):
     assert checked("engine=ray", f"strategy={strategy}").config["engine"]["actors"] == 2
 
 
-def anew(folder, *words):
-    """Gives the clients that another process makes of a config, and the size of their recipe."""
+def rebuild(folder, *words):
+    """Return the clients that another process builds from a config, and their factory's size."""
     config = checked("engine=ray", "strategy=fl_mr", "model.channels=2", *words).config
-    recipe = pickle.dumps(partial(rebuild_clients, config, folder))
-    return pickle.loads(recipe)(), len(recipe)
+    factory = pickle.dumps(partial(rebuild_clients, config, folder))
+    return pickle.loads(factory)(), len(factory)
 
 
-def test_a_recipe_is_a_pickled_config_that_gives_equal_clients(installed, tmp_path):
-    clients, size = anew(tmp_path, "participants=BF", "robust.timeout=60", "robust.quorum=2")
+def test_a_pickled_factory_gives_equal_clients(installed, tmp_path):
+    clients, size = rebuild(tmp_path, "participants=BF", "robust.timeout=60", "robust.quorum=2")
     assert sorted(clients) == ["brats", "fastmri", "hpks", "ixi"]
     assert clients["ixi"].runtime.strategy.name == "FL-MR"
     assert size < 20_000
 
 
-def test_a_client_made_anew_has_its_policy_and_its_own_book(installed, tmp_path):
-    policy = tmp_path / "house.yaml"
+def test_a_rebuilt_client_has_its_policy_and_its_own_ledger(installed, tmp_path):
+    policy = tmp_path / "policy.yaml"
     policy.write_text("most_calls: {train: 1}")
-    clients, _ = anew(tmp_path, f"sites.ixi.policy={policy}", "middleware.wire.kind=bf16")
-    books, gate, wire = clients["ixi"].chain[:3]
-    assert books.ledger.path == tmp_path / "sites" / "ixi" / "ledger.csv"
+    clients, _ = rebuild(tmp_path, f"sites.ixi.policy={policy}", "middleware.wire.kind=bf16")
+    ledger, gate, wire = clients["ixi"].chain[:3]
+    assert ledger.ledger.path == tmp_path / "sites" / "ixi" / "ledger.csv"
     assert gate.policy.most_calls == {"train": 1}
     assert wire.wire == Wire("bf16")
     assert type(clients["brats"].chain[1]) is SiteHalf

@@ -30,7 +30,7 @@ def test_a_strategy_without_a_target_is_one_run_for_all_targets():
     assert hashed("strategy=fl_mrcm", "target=B") != hashed("strategy=fl_mrcm", "target=I")
 
 
-def test_a_target_outside_still_tells_runs_apart():
+def test_a_target_outside_still_distinguishes_runs():
     words = "strategy=fl_mr", "participants=[sim_b,sim_f]"
     assert hashed(*words, "target=H") != hashed(*words, "target=I")
 
@@ -51,7 +51,7 @@ def test_both_scenarios_share_the_sites_that_train_alone():
     assert len(both[0] & both[1]) == 4
 
 
-def test_what_came_later_counts_only_where_it_is_used():
+def test_a_newer_key_counts_only_where_it_is_used():
     old = compose_config("train", [])
     for key in ("robust", "strategy.aggregation", "strategy.faulty"):
         OmegaConf.set_struct(old, False)

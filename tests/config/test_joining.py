@@ -1,4 +1,4 @@
-"""Joining: who must be there is waited for no longer, who may be missing is told, all is booked."""
+"""Joining: a needed site that is absent ends the run, others are reported, all is recorded."""
 
 from dataclasses import asdict
 
@@ -20,20 +20,20 @@ WORDS = ["sites=bfhi", "target=brats", "compute=cpu", "model.channels=2", "model
 
 
 class Remote:
-    """An engine whose sites tell their facts, all but those who are away."""
+    """An engine whose sites send their facts, except absent ones."""
 
     data_is_local = False
 
-    def __init__(self, sites, away=()):
-        self.all, self.away, self.workloads = sites, away, {}
+    def __init__(self, sites, absent=()):
+        self.all, self.absent, self.workloads = sites, absent, {}
 
     def sites(self):
         return sorted(self.all)
 
     def join(self, splits):
-        there = {name: needed for name, needed in splits.items() if name not in self.away}
-        reasons = {name: f"site {name}, round 0: isn't connected." for name in self.away}
-        return {name: collect_facts(self.all[name], s) for name, s in there.items()}, reasons
+        present = {name: needed for name, needed in splits.items() if name not in self.absent}
+        reasons = {name: f"site {name}, round 0: isn't connected." for name in self.absent}
+        return {name: collect_facts(self.all[name], s) for name, s in present.items()}, reasons
 
 
 @pytest.fixture(scope="module")
@@ -46,57 +46,59 @@ def root(tmp_path_factory):
 
 @pytest.fixture
 def join(root, tmp_path):
-    """Joins a run's sites, those that are away excepted; its book lies in `tmp_path`."""
+    """Return a function that joins a run's sites, except absent ones, and writes a ledger."""
 
-    def joining(*words, away=()):
-        parts = check_config(compose_config("train", [*WORDS, f"data_dir={root}", *words]))
-        engine = Remote(parts.sites, away)
-        join_sites(parts, engine, Ledger(tmp_path / "ledger.csv"))
-        return parts, engine
+    def joining(*words, absent=()):
+        setup = check_config(compose_config("train", [*WORDS, f"data_dir={root}", *words]))
+        engine = Remote(setup.sites, absent)
+        join_sites(setup, engine, Ledger(tmp_path / "ledger.csv"))
+        return setup, engine
 
     return joining
 
 
-def test_each_site_is_told_its_share_by_what_it_told(join):
+def test_each_sites_workload_follows_from_its_facts(join):
     _, engine = join("budget=steps", "local.epochs=2")
-    steps = {site: share.steps for site, share in engine.workloads.items()}
+    steps = {site: workload.steps for site, workload in engine.workloads.items()}
     assert steps == {"brats": 2, "fastmri": 4, "hpks": 4, "ixi": 6}
     _, engine = join("local.epochs=2")
     assert set(engine.workloads.values()) == {Workload(2)}
 
 
-def test_what_crosses_is_booked_the_config_to_all_the_facts_from_those_that_came(join, tmp_path):
-    parts, _ = join("robust.quorum=3", away=("ixi",))
+def test_the_ledger_holds_the_config_to_all_sites_and_the_facts_of_those_that_joined(
+    join, tmp_path
+):
+    setup, _ = join("robust.quorum=3", absent=("ixi",))
     entries = Ledger(tmp_path / "ledger.csv").read()
-    told = {(entry.site, entry.name) for entry in entries if entry.way == "to_site"}
-    came = {(entry.site, entry.name) for entry in entries if entry.way == "from_site"}
-    facts = asdict(collect_facts(parts.sites["brats"], ["train"]))
-    assert told == {(site, key) for site in SITES for key in select_travelling_config(parts.config)}
-    assert came == {(site, fact) for site in ("brats", "fastmri", "hpks") for fact in facts}
+    sent = {(entry.site, entry.name) for entry in entries if entry.way == "to_site"}
+    received = {(entry.site, entry.name) for entry in entries if entry.way == "from_site"}
+    facts = asdict(collect_facts(setup.sites["brats"], ["train"]))
+    assert sent == {(site, key) for site in SITES for key in select_travelling_config(setup.config)}
+    assert received == {(site, fact) for site in ("brats", "fastmri", "hpks") for fact in facts}
 
 
 @pytest.mark.parametrize(
     "words", [[], ["budget=steps", "robust.quorum=3"], ["robust.quorum=3", "target=ixi"]]
 )
-def test_who_is_needed_and_away_ends_the_run_with_its_reason(join, words):
+def test_a_needed_site_that_is_absent_ends_the_run_with_its_reason(join, words):
     with pytest.raises(SiteFailed) as failed:
-        join("strategy=fl_mrcm_latent", *words, away=("ixi",))
+        join("strategy=fl_mrcm_latent", *words, absent=("ixi",))
     assert str(failed.value) == "site ixi, round 0: isn't connected."
 
 
-def test_with_a_quorum_the_run_begins_without_who_may_be_missing(join, caplog):
-    join("robust.quorum=3", away=("ixi",))
+def test_with_a_quorum_the_run_begins_without_an_absent_site(join, caplog):
+    join("robust.quorum=3", absent=("ixi",))
     assert "isn't connected. The run begins without it." in caplog.text
 
 
-def test_fewer_than_the_quorum_are_told_with_every_reason(join):
+def test_fewer_than_the_quorum_end_the_run_with_every_reason(join):
     with pytest.raises(SiteFailed) as failed:
-        join("robust.quorum=3", away=("hpks", "ixi"))
+        join("robust.quorum=3", absent=("hpks", "ixi"))
     first, *reasons = str(failed.value).splitlines()
     assert first == "3 sites have to take part (robust.quorum), 2 do."
     assert [reason.split(",")[0] for reason in reasons] == ["site hpks", "site ixi"]
 
 
-def test_a_model_that_does_not_fit_what_a_site_told_is_refused(join):
+def test_a_model_that_does_not_fit_a_sites_facts_is_refused(join):
     with pytest.raises(ConfigErrors, match="16×16"):
         join("model.pools=6")

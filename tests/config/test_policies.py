@@ -1,4 +1,4 @@
-"""What rules a run out before it starts: policies, engines, quorums that don't fit it."""
+"""Policies, engines and quorums that exclude a run are reported before it starts."""
 
 from pathlib import Path
 
@@ -13,28 +13,28 @@ from flmrcm.errors import ConfigErrors
 FL_MR = "strategy=fl_mr"
 
 
-def made(words):
-    """A config with a network that is built in no time."""
+def compose(words):
+    """Return a config with a network that is built in no time."""
     return compose_config("train", ["model.channels=2", *words])
 
 
 def problems_of(*words):
     with pytest.raises(ConfigErrors) as caught:
-        check_config(made(words))
+        check_config(compose(words))
     return caught.value.problems
 
 
 @pytest.fixture
-def far(monkeypatch):
-    """Makes the engine one whose sites are in other site_files."""
+def remote(monkeypatch):
+    """Make the engine one whose sites are on other machines."""
     monkeypatch.setattr(InProcess, "on_one_machine", False)
     monkeypatch.setattr(InProcess, "can_interrupt", True)
 
 
 @pytest.fixture
 def policy(tmp_path):
-    """Writes a policy and gives the word that names it."""
-    path = tmp_path / "house.yaml"
+    """Return a function that writes a policy and returns the word that names it."""
+    path = tmp_path / "policy.yaml"
 
     def written(text="operations: [train]", site="sim_b"):
         path.write_text(text)
@@ -44,7 +44,7 @@ def policy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "line"),
     [
         (["robust.quorum=5"], "robust.quorum=5: only 4 sites train in a round."),
         (["robust.quorum=3", "participation=0.5"], "only 2 sites train"),
@@ -67,9 +67,9 @@ def policy(tmp_path):
         ),
     ],
 )
-def test_what_does_not_fit_is_one_line(words, said):
+def test_a_contradiction_is_one_line(words, line):
     (problem,) = problems_of(*words)
-    assert said in problem
+    assert line in problem
 
 
 @pytest.mark.parametrize(
@@ -81,20 +81,20 @@ def test_what_does_not_fit_is_one_line(words, said):
         ["strategy=fl_mrcm_latent", "strategy.target_failure=reuse"],
     ],
 )
-def test_what_fits_builds(words):
-    assert check_config(made(words)).plan.tolerance
+def test_a_config_without_contradictions_is_built(words):
+    assert check_config(compose(words)).plan.tolerance
 
 
 @pytest.mark.parametrize("word", ["strategy=fl_mrcm", "pooled=true"])
-def test_images_are_shown_on_one_machine_only(far, word):
+def test_images_are_shown_on_one_machine_only(remote, word):
     strategy = [] if "strategy" in word else [FL_MR]
     (problem,) = problems_of(word, *strategy)
     assert "or engine=in_process." in problem
 
 
 @pytest.mark.parametrize("strategy", ["fl_mr", "fl_mrcm_latent", "scaffold"])
-def test_what_needs_no_images_runs_anywhere_and_may_have_a_time_out(far, strategy):
-    assert check_config(made([f"strategy={strategy}", "robust.timeout=60"]))
+def test_strategies_without_images_run_anywhere_and_may_have_a_time_out(remote, strategy):
+    assert check_config(compose([f"strategy={strategy}", "robust.timeout=60"]))
 
 
 def test_a_site_with_a_policy_never_shows_its_images(policy):
@@ -102,18 +102,18 @@ def test_a_site_with_a_policy_never_shows_its_images(policy):
     assert "sites.sim_b.policy: images never leave it" in problem
     assert "strategy=fl_mrcm_latent" in problem
     assert "pooled=false" in problems_of(FL_MR, "pooled=true", policy())[0]
-    assert check_config(made(["strategy=fl_mrcm", "target=sim_h", policy()]))
+    assert check_config(compose(["strategy=fl_mrcm", "target=sim_h", policy()]))
 
 
 def test_policies_are_read_by_site(policy):
-    parts = check_config(made([FL_MR, policy("operations: [train]\nmost_calls: {train: 3}")]))
-    assert list(parts.policies) == ["sim_b"]
-    assert list(parts.policies["sim_b"].operations) == ["train"]
-    assert parts.policies["sim_b"].most_calls == {"train": 3}
+    setup = check_config(compose([FL_MR, policy("operations: [train]\nmost_calls: {train: 3}")]))
+    assert list(setup.policies) == ["sim_b"]
+    assert list(setup.policies["sim_b"].operations) == ["train"]
+    assert setup.policies["sim_b"].most_calls == {"train": 3}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line"),
     [
         ("operations: [trian]", "Did you mean 'train'?"),
         ("operatons: [train]", "there is no such key. Did you mean 'operations'?"),
@@ -125,21 +125,21 @@ def test_policies_are_read_by_site(policy):
         ("a: [", "isn't lines of KEY: VALUE"),
     ],
 )
-def test_a_bad_policy_names_its_file(policy, text, said):
+def test_a_bad_policy_names_its_file(policy, text, line):
     problems = problems_of(FL_MR, policy(text))
     assert len(problems) == 1
-    assert "house.yaml: " in problems[0]
-    assert said in problems[0]
+    assert "policy.yaml: " in problems[0]
+    assert line in problems[0]
 
 
 def test_a_missing_policy_is_one_line():
-    (problem,) = problems_of(FL_MR, "sites.sim_b.policy=/nowhere/house.yaml")
-    assert "/nowhere/house.yaml: No such file or directory." in problem
+    (problem,) = problems_of(FL_MR, "sites.sim_b.policy=/nowhere/policy.yaml")
+    assert "/nowhere/policy.yaml: No such file or directory." in problem
 
 
 def test_an_empty_policy_is_the_careful_default(tmp_path):
-    (tmp_path / "house.yaml").write_text("{}")
-    assert read_policy(tmp_path / "house.yaml").payloads == ("weights", "metrics")
+    (tmp_path / "policy.yaml").write_text("{}")
+    assert read_policy(tmp_path / "policy.yaml").payloads == ("weights", "metrics")
 
 
 def test_the_policy_in_the_docs_is_one():

@@ -1,4 +1,4 @@
-"""A config that travels: it holds what changes the numbers, and no place of anybody's."""
+"""A config that travels: it holds all that changes the numbers, and no path."""
 
 import json
 
@@ -22,13 +22,13 @@ def travels(*words):
     )
 
 
-def test_no_place_travels():
+def test_no_path_travels():
     words = ["sites.ixi.policy=/secret/policy.yaml", "init_from=/secret/weights.pt"]
     assert "/secret" not in dump_config(travels(*words))
     assert "simulated" not in dump_config(travels(*words))
 
 
-def test_generators_stay_at_home_too():
+def test_generators_do_not_travel():
     cfg = compose_config("train", ["sites=simulated"])
     text = dump_config(
         select_travelling_config({**to_plain(cfg), "participants": ["sim_b"], "target": "sim_h"})
@@ -55,7 +55,7 @@ def test_more_rounds_are_the_same_experiment_and_another_folder_is_another():
     assert build_run_id(travels(), "run") != build_run_id(travels("seed=2"), "run")
 
 
-def test_places_are_dropped_from_a_coordinators_config():
+def test_paths_are_dropped_from_a_coordinators_config():
     cfg = remove_data_paths(compose_config("train", ["sites=simulated", "data_dir=/secret"]))
     assert {node.root for node in cfg.sites.values()} == {"at the site"}
     assert cfg.data_dir is None

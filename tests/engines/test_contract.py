@@ -1,4 +1,4 @@
-"""The contract, unchanged for every engine: whatever carries messages, the sites answer alike."""
+"""The contract of all engines: sites answer alike, whatever carries the messages."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from kits.engines import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
 from kits.faulty_engine import garbage, with_faults
 from kits.laws import equal
-from kits.ledgers import Scale, booked_bytes, books
+from kits.ledgers import Scale, count_recorded, read_ledgers
 
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import ServerState
@@ -30,7 +30,7 @@ def engine(make, clinics, tmp_path_factory):
 
 @dataclass
 class Ran:
-    """Three rounds on an engine, cut after one and gone on with; and what they should end in."""
+    """Three rounds on an engine, interrupted after one and resumed; and the expected end."""
 
     state: ServerState
     expected: ServerState
@@ -47,8 +47,8 @@ def ran(request, make, clinics, tmp_path_factory):
     engine = engine_of(make, clinics, strategy, here.folder)
     scale = Scale(engine)
     for rounds in (1, 3):
-        begun = behind(scale, replace(here, rounds=rounds).federation(strategy))
-        state = with_faults(begun, faults).run(initial)
+        federation = behind(scale, replace(here, rounds=rounds).federation(strategy))
+        state = with_faults(federation, faults).run(initial)
     engine.close()
     return Ran(state, expected, scale, here.folder)
 
@@ -60,23 +60,23 @@ def test_three_rounds_cut_after_one_end_bit_for_bit_where_in_process_ends(ran):
         assert equal(ran.state.extras[kind], tensors)
 
 
-def test_both_books_hold_what_the_engine_carried_to_the_byte(ran):
-    coordinator, sites = books(ran.folder)
-    assert booked_bytes(ran.folder) == ran.scale.n_bytes
+def test_both_ledgers_hold_what_the_engine_carried_to_the_byte(ran):
+    coordinator, sites = read_ledgers(ran.folder)
+    assert count_recorded(ran.folder) == ran.scale.n_bytes
     assert coordinator == sites
     assert len(coordinator) > 100
 
 
-def test_replies_come_in_sorted_order_one_from_each_site_asked(engine):
-    asked = messages(("west", "east", "south"))
-    assert [reply.site for reply in engine.call("train", asked)] == ["east", "south", "west"]
+def test_replies_arrive_in_sorted_order_one_from_each_called_site(engine):
+    sent = messages(("west", "east", "south"))
+    assert [reply.site for reply in engine.call("train", sent)] == ["east", "south", "west"]
     assert engine.sites() == sorted(CLINICS)
 
 
 def test_a_failing_site_is_a_reply_with_one_line_and_the_others_go_on(engine):
-    asked = messages()
-    asked["north"] = broken(asked["north"])
-    replies = {reply.site: reply for reply in engine.call("train", asked)}
+    sent = messages()
+    sent["north"] = broken(sent["north"])
+    replies = {reply.site: reply for reply in engine.call("train", sent)}
     assert replies["north"].error.startswith("site north, round 0: step 1: the loss isn't finite.")
     assert "\n" not in replies["north"].error
     assert [site for site, reply in replies.items() if reply.error is None] == [
@@ -92,18 +92,18 @@ def test_a_site_that_failed_answers_the_next_call(engine):
 
 
 def test_messages_are_copied(engine):
-    asked, untouched = messages(("east",)), messages(("east",))
-    (reply,) = engine.call("train", asked)
-    assert equal(asked["east"].weights, untouched["east"].weights)
+    sent, untouched = messages(("east",)), messages(("east",))
+    (reply,) = engine.call("train", sent)
+    assert equal(sent["east"].weights, untouched["east"].weights)
     for tensor in reply.weights.values():
         tensor.zero_()
-    assert equal(asked["east"].weights, untouched["east"].weights)
+    assert equal(sent["east"].weights, untouched["east"].weights)
 
 
-def test_who_stops_listening_may_call_again(engine):
-    asked, half, anew = (messages() for _ in range(3))  # now: others may soon draw numbers here
+def test_a_caller_that_stopped_early_may_call_again(engine):
+    sent, half, anew = (messages() for _ in range(3))  # now: others may soon draw numbers here
     engine.restore({})
-    expected = [reply.weights for reply in engine.call("train", asked)]
+    expected = [reply.weights for reply in engine.call("train", sent)]
     engine.restore({})
     next(iter(engine.call("train", half)))
     engine.restore({})

@@ -1,4 +1,4 @@
-"""A run asks for no name outside its machine."""
+"""No process of a run looks up a name outside its machine."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from kits.network_guard import Guard
 
 @pytest.fixture
 def guard(tmp_path):
-    return Guard(tmp_path / "asked.txt")
+    return Guard(tmp_path / "names.txt")
 
 
 def run(guard, place, *words):
@@ -30,11 +30,13 @@ def test_no_process_of_a_run_looks_up_a_name(guard, tmp_path, simulated_cache, m
     words = ["debug=tiny", "logger=csv", "strategy=fl_mrcm_latent", f"engine={engine}"]
     done = run(guard, tmp_path / "here", "-m", "flmrcm", "train", *words)
     assert done.returncode == 0, done.stderr
-    assert guard.asked == []
+    assert guard.names == []
 
 
-def test_the_guard_notes_who_asks_even_where_a_child_does(guard, tmp_path):
-    ask = "import socket; socket.getaddrinfo('example.org', 80)"
-    child = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {ask!r}]))"
+def test_the_guard_notes_every_name_even_a_childs(guard, tmp_path):
+    look_up = "import socket; socket.getaddrinfo('example.org', 80)"
+    child = (
+        f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {look_up!r}]))"
+    )
     assert run(guard, tmp_path / "here", "-c", child).returncode != 0
-    assert guard.asked == ["example.org"]
+    assert guard.names == ["example.org"]

@@ -1,4 +1,4 @@
-"""Ray: refused where it can't run, half bytes on the wire; who dies or hangs is one line."""
+"""Ray: refused where it cannot run; half the bytes on the wire; a lost or late site is a line."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 from kits.engines import behind, clients, engine_of, messages, needs_ray, setting
-from kits.ledgers import Scale, booked_bytes, books, weight
+from kits.ledgers import Scale, count_bytes, count_recorded, read_ledgers
 
 from flmrcm.engines import ray
 from flmrcm.engines.ray import RayActors
@@ -33,14 +33,14 @@ def test_without_ray_one_line_names_the_extra(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "line"),
     [
         ({"actors": 0}, "engine.actors: at least 1; got 0."),
         ({"threads": 0}, "engine.threads: at least 1; got 0."),
     ],
 )
-def test_a_value_outside_its_range_is_refused(installed, options, said):
-    with pytest.raises(ConfigErrors, match=said.replace("?", r"\?")):
+def test_a_value_outside_its_range_is_refused(installed, options, line):
+    with pytest.raises(ConfigErrors, match=line.replace("?", r"\?")):
         RayActors(NOBODY, MemoryStore(), **options)
 
 
@@ -55,14 +55,14 @@ def test_an_engine_that_is_not_called_starts_nothing(installed, monkeypatch):
     RayActors(NOBODY, MemoryStore()).close()
 
 
-def unlucky(root, folder, mine):
-    """Gives clients whose south meets a bug; in other processes west dies and north hangs."""
-    made = clients(root, FedAvg(), folder, "bf16")
-    made["south"].call = lambda *_: [][1]
-    if os.getpid() != mine:
-        made["west"].call = lambda *_: os._exit(1)
-        made["north"].call = lambda *_: time.sleep(600)
-    return made
+def faulty(root, folder, own_pid):
+    """Return clients: south has a bug, and in other processes west dies and north hangs."""
+    built = clients(root, FedAvg(), folder, "bf16")
+    built["south"].call = lambda *_: [][1]
+    if os.getpid() != own_pid:
+        built["west"].call = lambda *_: os._exit(1)
+        built["north"].call = lambda *_: time.sleep(600)
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +70,13 @@ def engine(clinics, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ray")
     make = partial(RayActors, actors=1, threads=1)
     engine = engine_of(make, clinics, FedAvg(), folder, "bf16")
-    engine.factory = partial(unlucky, clinics, folder, os.getpid())
+    engine.factory = partial(faulty, clinics, folder, os.getpid())
     yield engine
     engine.close()
 
 
 @needs_ray
-def test_a_killed_actor_and_a_bug_are_one_line_each_and_another_actor_takes_over(engine):
+def test_a_killed_actor_and_a_bug_are_one_line_each_and_another_actor_goes_on(engine):
     south, west = engine.call("train", messages(("south", "west")))
     assert south.error == "site south, round 0: IndexError: list index out of range"
     assert west.error == "site west, round 0: its process ended (killed, or out of memory)."
@@ -85,7 +85,7 @@ def test_a_killed_actor_and_a_bug_are_one_line_each_and_another_actor_takes_over
 
 
 @needs_ray
-def test_who_is_late_is_one_line_remembers_nothing_and_holds_nobody_up(engine):
+def test_a_late_site_is_one_line_keeps_its_old_memory_and_delays_no_other(engine):
     before = engine.snapshot()
     start = time.monotonic()
     (late,) = engine.call("train", messages(("north",)), timeout=0.5)
@@ -97,18 +97,18 @@ def test_who_is_late_is_one_line_remembers_nothing_and_holds_nobody_up(engine):
 
 
 @needs_ray
-def test_half_the_bytes_travel_and_both_books_say_so(engine, clinics, tmp_path_factory):
+def test_half_the_bytes_travel_and_both_ledgers_agree(engine, clinics, tmp_path_factory):
     here = setting(clinics, engine.store.folder.parents[1], rounds=1, participants=["east"])
-    for book in here.folder.rglob(LEDGER):
-        book.unlink()
+    for path in here.folder.rglob(LEDGER):
+        path.unlink()
     scale = Scale(engine)
     plan = {"plan": {"validate_every": 9}}
-    begun = replace(here, **plan).federation(FedAvg())
-    state = behind(scale, begun, "bf16").run(messages()["east"].weights)
+    federation = replace(here, **plan).federation(FedAvg())
+    state = behind(scale, federation, "bf16").run(messages()["east"].weights)
     assert {tensor.dtype for tensor in state.weights.values()} == {torch.float32}
-    coordinator, sites = books(here.folder)
-    assert booked_bytes(here.folder) == scale.n_bytes
+    coordinator, sites = read_ledgers(here.folder)
+    assert count_recorded(here.folder) == scale.n_bytes
     assert coordinator == sites
     assert {e.dtype for e in coordinator if e.kind == "weights"} == {"bfloat16"}
-    moved = [row.value for row in begun.journal.read() if row.split == "wire"]
-    assert moved == [e / 2 for e in [weight(messages()["east"])] * 2]
+    crossed = [row.value for row in federation.journal.read() if row.split == "wire"]
+    assert crossed == [count_bytes(messages()["east"]) / 2] * 2

@@ -10,8 +10,8 @@ from flmrcm.engines import ray_start
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What a Ray that starts nothing is told, by its environment and by its arguments."""
+def settings(monkeypatch):
+    """Return the environment and arguments with which a Ray is started that starts nothing."""
     seen = {}
     stand_in = SimpleNamespace(
         is_initialized=lambda: False, init=lambda **options: seen.update(os.environ, **options)
@@ -20,14 +20,14 @@ def told(monkeypatch):
     return seen
 
 
-def test_ray_is_told_to_report_nothing_and_to_ask_nobody(told):
+def test_ray_is_set_to_report_nothing_and_to_contact_nobody(settings):
     ray_start.start_ray()
-    assert told["RAY_USAGE_STATS_ENABLED"] == "0"
-    assert told["include_dashboard"] is False
-    assert told["http_proxy"] == "http://127.0.0.1:9"
+    assert settings["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert settings["include_dashboard"] is False
+    assert settings["http_proxy"] == "http://127.0.0.1:9"
 
 
-def test_this_process_keeps_its_environment(told, monkeypatch):
+def test_this_process_keeps_its_environment(settings, monkeypatch):
     monkeypatch.setenv("no_proxy", "intranet")
     before = dict(os.environ)
     ray_start.start_ray()

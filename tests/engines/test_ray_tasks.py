@@ -1,4 +1,4 @@
-"""Whose time is up: counted from when an actor begins, and never against who has replied."""
+"""Which calls are late: counted from when an actor begins, and never one that has replied."""
 
 from types import SimpleNamespace
 
@@ -34,39 +34,39 @@ def at(monkeypatch):
     return started
 
 
-def until_over(clock, works, limit):
-    """Gives who was over, who was late, and when, until nobody is at work."""
-    said = []
-    while works:
-        over, late = wait_for_tasks(clock, works, limit)
-        said += [(work.site, "over", clock.now) for work in over]
-        said += [(work.site, "late", clock.now) for work in late]
-        works = [work for work in works if work not in (*over, *late)]
-    return said
+def wait_for_all(clock, tasks, limit):
+    """Return which calls were done, which were late, and when."""
+    events = []
+    while tasks:
+        done, late = wait_for_tasks(clock, tasks, limit)
+        events += [(task.site, "done", clock.now) for task in done]
+        events += [(task.site, "late", clock.now) for task in late]
+        tasks = [task for task in tasks if task not in (*done, *late)]
+    return events
 
 
-def work(site):
+def task(site):
     return RayTask(site, SimpleNamespace(), f"{site}_ready", f"{site}_reply")
 
 
 def test_an_actors_start_does_not_count(at):
     clock = at(east_ready=60.0, east_reply=64.0)
-    assert until_over(clock, [work("east")], limit=5.0) == [("east", "over", 64.0)]
+    assert wait_for_all(clock, [task("east")], limit=5.0) == [("east", "done", 64.0)]
 
 
-def test_who_never_replies_is_late_and_the_others_are_not(at):
+def test_a_call_without_reply_is_late_and_the_others_are_not(at):
     clock = at(east_ready=0.0, north_ready=1.0, north_reply=5.5)
-    said = until_over(clock, [work("east"), work("north")], limit=5.0)
-    assert said == [("east", "late", 5.0), ("north", "over", 5.5)]
+    events = wait_for_all(clock, [task("east"), task("north")], limit=5.0)
+    assert events == [("east", "late", 5.0), ("north", "done", 5.5)]
 
 
-def test_who_has_replied_while_nobody_looked_is_not_late(at):
-    clock, one = at(east_ready=0.0, east_reply=4.0), work("east")
+def test_a_reply_that_waited_unread_is_not_late(at):
+    clock, one = at(east_ready=0.0, east_reply=4.0), task("east")
     assert wait_for_tasks(clock, [one], 5.0) == ([], [])
     clock.now = 100.0
     assert wait_for_tasks(clock, [one], 5.0) == ([one], [])
 
 
-def test_without_a_limit_nobody_is_late(at):
+def test_without_a_limit_no_call_is_late(at):
     clock = at(east_ready=0.0, east_reply=1e6)
-    assert until_over(clock, [work("east")], float("inf")) == [("east", "over", 1e6)]
+    assert wait_for_all(clock, [task("east")], float("inf")) == [("east", "done", 1e6)]

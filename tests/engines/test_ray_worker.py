@@ -6,7 +6,7 @@ import pytest
 import torch
 from kits.engines import STRATEGIES, clients, engine_of, messages
 from kits.laws import equal
-from kits.ledgers import keep_books
+from kits.ledgers import add_ledgers
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.ray_worker import RayWorker
@@ -62,10 +62,10 @@ def test_a_site_computes_in_float32_whatever_the_wire(clinics, tmp_path, message
 
 
 def limited(root, folder):
-    made = clients(root, SCAFFOLD, folder)
+    built = clients(root, SCAFFOLD, folder)
     payloads = ["weights", "metrics", "control_change"]
-    keep_books(made, folder, SitePolicy(payloads=payloads, most_calls={"train": 2}))
-    return made
+    add_ledgers(built, folder, SitePolicy(payloads=payloads, most_calls={"train": 2}))
+    return built
 
 
 def test_a_site_counts_calls_by_its_ledger_whichever_worker_answered(clinics, tmp_path, message):
@@ -73,7 +73,7 @@ def test_a_site_counts_calls_by_its_ledger_whichever_worker_answered(clinics, tm
     called = [(one, 0), (other, 1), (one, 2), (other, 3)]
     replies = [w.answer("train", "east", message(round_), None, None)[0] for w, round_ in called]
     assert [reply.error is None for reply in replies] == [True, True, False, False]
-    assert "site policy: train was asked 2 times, 2 are allowed." in replies[2].error
+    assert "site policy: train was called 2 times, 2 are allowed." in replies[2].error
 
 
 def test_clients_that_cannot_be_made_are_an_error_of_the_call(tmp_path, message):

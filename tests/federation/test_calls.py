@@ -1,4 +1,4 @@
-"""One round's calls, with an engine that needs no site."""
+"""One round's calls, with an engine without sites."""
 
 import logging
 from collections.abc import Iterator
@@ -46,11 +46,11 @@ def sites_of(round_calls):
     return [reply.site for reply in round_calls.train(MESSAGES, drawn=2)]
 
 
-def test_a_reply_that_nobody_asked_for_and_a_second_one_are_left_out(caplog):
-    uninvited = calls(good("east"), good("east"), good("south"), good("north"))
+def test_an_unexpected_reply_and_a_second_one_are_left_out(caplog):
+    unexpected = calls(good("east"), good("east"), good("south"), good("north"))
     with caplog.at_level(logging.WARNING):
-        assert sites_of(uninvited) == ["east", "north"]
-    assert "a reply of south that nobody expects" in caplog.text
+        assert sites_of(unexpected) == ["east", "north"]
+    assert "an unexpected reply of south" in caplog.text
 
 
 def test_a_mean_gets_one_reply_at_a_time_and_a_robust_rule_all():
@@ -66,7 +66,7 @@ def test_a_suspended_site_is_noted_and_not_present():
     assert [(row.site, row.metric) for row in here.rows] == [("east", "suspended")]
 
 
-def test_too_few_to_begin_with_ask_nobody():
+def test_with_too_few_present_sites_no_site_is_called():
     with pytest.raises(SiteFailed, match="good replies of 3 sites, 2 can be had"):
         list(calls(quorum=3).train(MESSAGES, drawn=3))
 

@@ -11,7 +11,7 @@ ROWS = [
 ]
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_written_rows_are_read(tmp_path):
     journal = Journal(tmp_path / "journal.csv")
     journal.write(ROWS[:2])
     journal.write(ROWS[2:])
@@ -27,7 +27,7 @@ def test_a_line_cut_short_is_left_out(tmp_path):
     assert journal.read() == ROWS[:-1]
 
 
-def test_later_rounds_and_the_judgement_are_cut(tmp_path):
+def test_later_rounds_and_the_test_are_cut(tmp_path):
     journal = Journal(tmp_path / "journal.csv")
     journal.write(ROWS)
     journal.cut_after(0)

@@ -1,4 +1,4 @@
-"""A site's memory: kept by round, copied in and out, on disk within the budget."""
+"""A site's memory: saved by round, copied when saved and loaded, on disk within the budget."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def store(request, tmp_path):
     return MemoryStore(folder, 0 if request.param.endswith("cache") else float("inf"))
 
 
-def test_what_was_kept_comes_back(store):
+def test_a_saved_memory_is_loaded_as_it_was(store):
     store.save("here", memory(1.0), 0)
     assert torch.equal(store.load("here").tensors["private"]["w"], torch.ones(4))
     assert store.load("here").optimizers == {"model": {"state": {0: {"n": 1}}}}

@@ -1,4 +1,4 @@
-"""Facts are numbers, and survive the way through plain values."""
+"""Facts are numbers, and survive as plain values."""
 
 import json
 from dataclasses import asdict
@@ -22,13 +22,13 @@ def test_facts_count_what_the_site_counts(sites):
 
 def test_facts_name_no_volume_and_no_folder(sites):
     site = sites["east"]
-    told = json.dumps(asdict(collect_facts(site, ["train"])))
+    text = json.dumps(asdict(collect_facts(site, ["train"])))
     names = [volume.name for volume, _ in site.slices("train").examples]
-    assert not [name for name in names if name in told]
-    assert str(site.sources[0].folder) not in told
+    assert not [name for name in names if name in text]
+    assert str(site.sources[0].folder) not in text
 
 
-def test_facts_that_came_as_plain_values_are_the_same(sites):
+def test_facts_survive_plain_values(sites):
     facts = collect_facts(sites["east"], ["train", "val"])
     assert asdict(parse_facts(json.loads(json.dumps(asdict(facts))))) | {"splits": 0} == asdict(
         facts

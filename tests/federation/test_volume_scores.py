@@ -1,4 +1,4 @@
-"""Scores that cross the border: every number arrives, no name does."""
+"""Scores that travel: every number arrives, no name does."""
 
 from flmrcm.federation.volume_scores import RECONSTRUCTED, name_scores, number_scores
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
@@ -11,7 +11,7 @@ OURS = [
 ZERO = [VolumeScore("ixi/smith", "psnr", "fastmri", 20.0, 8)]
 
 
-def test_no_name_crosses():
+def test_no_volume_name_travels():
     assert not [name for name in number_scores(OURS, ZERO) if "smith" in name or "jones" in name]
 
 
@@ -22,5 +22,5 @@ def test_every_score_arrives_under_its_volumes_number():
     assert arrived[ZERO_FILLED] == [s._replace(volume="ixi/0001") for s in ZERO]
 
 
-def test_a_volume_has_the_same_number_whatever_the_order_it_was_judged_in():
+def test_a_volume_has_the_same_number_in_every_order_of_scoring():
     assert number_scores(OURS, ZERO) == number_scores(OURS[::-1], ZERO)

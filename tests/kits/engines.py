@@ -1,4 +1,4 @@
-"""What every engine must pass: four clinics behind it, and how each engine is made."""
+"""The engines that must pass the contract, and the four clinics behind each of them."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import pytest
 import torch
 from kits.envelopes import by_envelopes
 from kits.laws import Setting, fl_mrcm, hospitals, server_chain
-from kits.ledgers import keep_books
+from kits.ledgers import add_ledgers
 
 from flmrcm.engines.in_process import InProcess
 from flmrcm.engines.ray import RayActors
@@ -39,13 +39,13 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 
 def needs(library: str, extra: str) -> pytest.MarkDecorator:
-    """Gives what skips a test where an engine's library isn't installed."""
+    """Return the mark that skips a test where an engine's library is not installed."""
     reason = f"{library} isn't installed: pip install 'flmrcm[{extra}]'"
     return pytest.mark.skipif(find_spec(library) is None, reason=reason)
 
 
 def over(via: str, library: str) -> Any:
-    """Gives a transport's engine; what is its own is loaded only where it's installed."""
+    """Return a transport's engine as a parameter; its kit is loaded only where it is installed."""
     make = None
     if find_spec(library):
         with warnings.catch_warnings():
@@ -66,38 +66,38 @@ ENGINES = [
 
 
 def setting(root: Path, folder: Path, **changes: Any) -> Setting:
-    """Gives a federation's setting over the sites that lie in a folder."""
+    """Return a federation's setting over the sites in a folder."""
     here = {"rounds": 3, "participants": CLINICS, "plan": PLAN}
     return Setting(hospitals(root), folder, **here | changes)
 
 
 def clients(root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> dict[str, Client]:
-    """Gives the clients of the sites below a folder, their books in another: a factory."""
+    """Return the clients of the sites in a folder, with ledgers in another: a factory."""
     here = setting(root, folder, wire=wire)
-    made = here.clients(here.runtime(strategy))
-    keep_books(made, folder, wire=wire)
-    return made
+    built = here.clients(here.runtime(strategy))
+    add_ledgers(built, folder, wire=wire)
+    return built
 
 
 def engine_of(make: Any, root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> Any:
-    """Return an engine before the sites of a folder."""
+    """Return an engine with the sites of a folder behind it."""
     factory = partial(clients, root, strategy, folder, wire)
     return make(Clients(factory(), factory), MemoryStore(folder / "checkpoints" / "memory"))
 
 
-def behind(engine: Any, begun: Rounds, wire: str = "fp32") -> Rounds:
-    """Return a federation behind another engine, with the coordinator's ledger in its folder."""
-    chain = server_chain(begun.strategy, begun.journal.path.parent, wire)
-    return replace(begun, engine=engine, chain=chain)
+def behind(engine: Any, federation: Rounds, wire: str = "fp32") -> Rounds:
+    """Return a federation on another engine, with the coordinator's ledger in its folder."""
+    chain = server_chain(federation.strategy, federation.journal.path.parent, wire)
+    return replace(federation, engine=engine, chain=chain)
 
 
 def messages(sites: Sequence[str] = CLINICS, round_: int = 0) -> dict[str, Broadcast]:
-    """Gives each site the initial weights."""
+    """Return a message with the initial weights for each site."""
     weights = Setting({}, Path()).module().model.state_dict()
     return {site: Broadcast(round_, {k: v.clone() for k, v in weights.items()}) for site in sites}
 
 
 def broken(message: Broadcast) -> Broadcast:
-    """Gives a message no site can train from: its loss isn't finite."""
+    """Return a message from which no site can train: its loss is not finite."""
     nan = {name: torch.full_like(tensor, torch.nan) for name, tensor in message.weights.items()}
     return Broadcast(message.round, nan)

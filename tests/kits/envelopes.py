@@ -1,14 +1,13 @@
-"""Remote sites whose envelopes are answered at a desk of this process."""
+"""Remote sites whose envelopes are answered in this process."""
 
 from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, ClassVar
 
+from flmrcm.federation.client import call_site
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.site_call import call_site
 from flmrcm.federation.workload import Workload
-from flmrcm.remote.call_header import CallHeader
 from flmrcm.remote.codec import (
     Envelope,
     decode_call,
@@ -16,7 +15,7 @@ from flmrcm.remote.codec import (
     encode_call,
     encode_response,
 )
-from flmrcm.remote.connection import Connection, Response, Transport
+from flmrcm.remote.connection import CallHeader, Connection, Response, Transport
 from flmrcm.remote.engine import RemoteEngine
 from flmrcm.types import Broadcast
 
@@ -25,8 +24,8 @@ class Desk:
     """Answers every envelope as its site would, one at a time, from the memory the call names.
 
     Args:
-        clients: with the factory of those who answer.
-        store: whose folder is the sites'.
+        clients: their factory makes the clients that answer.
+        store: its folder is that of the sites' memories.
     """
 
     def __init__(self, clients: Clients, store: MemoryStore) -> None:
@@ -48,7 +47,7 @@ class Desk:
 
 
 class Delivery:
-    """A transport that is none: envelopes are handed over."""
+    """A transport that carries nothing: envelopes are passed on in this process."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -62,19 +61,19 @@ class Delivery:
 
 
 class EnvelopeEngine(RemoteEngine):
-    """An engine whose sites get envelopes; what carries them is left out."""
+    """A remote engine whose transport is left out."""
 
     via: ClassVar[str] = "envelopes"
     package: ClassVar[str] = "flmrcm"
 
 
 def by_envelopes(clients: Clients, store: MemoryStore, **options: Any) -> EnvelopeEngine:
-    """Return an engine whose envelopes are handed over."""
+    """Return an engine whose envelopes are passed on in this process."""
     connection = connected(Delivery(Desk(clients, store)))
     options = {"federation": "deploy/coordinator", "connection": connection} | options
     return EnvelopeEngine(clients, store, **options)
 
 
 def connected(transport: Transport) -> Connection:
-    """Return a connection to sites that compare nothing."""
+    """Return a connection to sites that compare no versions."""
     return Connection(transport, "hash", "run")

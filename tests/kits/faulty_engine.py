@@ -1,4 +1,4 @@
-"""An engine whose sites fail on purpose: it spoils chosen replies on their way back."""
+"""An engine whose sites fail on purpose: it changes chosen replies before they are returned."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,18 +17,18 @@ When = tuple[str, Operation, int]
 
 @dataclass
 class FaultyEngine:
-    """Hands on another engine's replies, but for those with a fault.
+    """Returns another engine's replies, with a fault in chosen ones.
 
     Attributes:
-        inner: does the work; a site with a fault works, too, and remembers it, unless it's away.
+        inner: does the work; a site with a fault trains, too, and writes its memory, unless away.
         faults: by site, operation and round.
-        asked: every message handed on, in order.
-        timeouts: that calls were given.
+        called: site, operation and round of every call, in order.
+        timeouts: of all calls.
     """
 
     inner: Engine
     faults: Mapping[When, Fault] = field(default_factory=dict)
-    asked: list[When] = field(default_factory=list)
+    called: list[When] = field(default_factory=list)
     timeouts: set[float | None] = field(default_factory=set)
 
     def call(
@@ -37,37 +37,37 @@ class FaultyEngine:
         self.timeouts.add(timeout)
         for site, message in sorted(messages.items()):
             when = site, op, message.round
-            self.asked.append(when)
+            self.called.append(when)
             fault = self.faults.get(when, lambda whole: whole)
             if fault is away:
                 yield away(Reply(site))
                 continue
             (reply,) = self.inner.call(op, {site: message})
-            if (spoilt := fault(reply)) is not None:
-                yield spoilt
+            if (faulty := fault(reply)) is not None:
+                yield faulty
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
 
 def with_faults(federation: Rounds, faults: Mapping[When, Fault]) -> Rounds:
-    """Gives the federation behind an engine with faults."""
+    """Return the federation on an engine with faults."""
     return replace(federation, engine=FaultyEngine(federation.engine, faults))
 
 
 def run_with(setting: Any, strategy: Any, faults: Mapping[When, Fault]) -> ServerState:
-    """Runs a setting's federation behind an engine with faults."""
+    """Run a setting's federation on an engine with faults and return its state."""
     federation = with_faults(setting.federation(strategy), faults)
     return federation.run(setting.module().model.state_dict())
 
 
 def away(reply: Reply) -> Reply:
-    """The site can't be connected."""
+    """The site is not connected."""
     return Reply(reply.site, error=f"site {reply.site} is away")
 
 
 def silent(reply: Reply) -> None:
-    """No reply comes at all."""
+    """No reply arrives."""
 
 
 def empty(reply: Reply) -> Reply:

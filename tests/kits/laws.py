@@ -1,4 +1,4 @@
-"""What the laws compare: federations over the three hospitals, and weights bit by bit."""
+"""Federations over the three hospitals, and a comparison of weights bit by bit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,13 +35,13 @@ TARGET = "south"
 
 
 def hospitals(root: Path) -> dict[str, Site]:
-    """Gives the sites that lie in a folder, named like their folders."""
+    """Return the sites in a folder, named like their folders."""
     return {path.name: make_site(path, seed=SEED) for path in sorted(root.iterdir())}
 
 
 @dataclass
 class Setting:
-    """A federation to run; the defaults are the smallest that shows something."""
+    """A federation to run; the defaults are as small as possible."""
 
     sites: Mapping[str, Site]
     folder: Path
@@ -73,15 +73,17 @@ class Setting:
     def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
         module, compute = module or self.module(), Compute("cpu", precision=self.precision)
         local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
-        fabric, judge = compute.build_fabric(), Evaluator(compute)
+        fabric, evaluator = compute.build_fabric(), Evaluator(compute)
         initial = {k: v for k, v in module.model.state_dict().items() if not strategy.is_shared(k)}
         initial = {name: tensor.clone() for name, tensor in initial.items()}
-        return ClientRuntime(module, strategy, local, fabric, judge, SEED, lambda _: None, initial)
+        return ClientRuntime(
+            module, strategy, local, fabric, evaluator, SEED, lambda _: None, initial
+        )
 
-    def clients(self, shop: ClientRuntime) -> dict[str, Client]:
-        target = self.sites[TARGET] if shop.strategy.needs_target_images else None
+    def clients(self, runtime: ClientRuntime) -> dict[str, Client]:
+        target = self.sites[TARGET] if runtime.strategy.needs_target_images else None
         return {
-            name: Client(site, shop, target, site_chain(name, shop.strategy, wire=self.wire))
+            name: Client(site, runtime, target, site_chain(name, runtime.strategy, wire=self.wire))
             for name, site in self.sites.items()
         }
 
@@ -112,7 +114,7 @@ def server_chain(
 
 
 def fl_mrcm(**changes: Any) -> FLMRCM:
-    """Gives FL-MRCM with a small discriminator and the south as target."""
+    """Return FL-MRCM with a small discriminator and the south as target."""
     defaults: dict[str, Any] = {
         "target": TARGET,
         "discriminator": partial(build_discriminator, width=8),
@@ -122,5 +124,5 @@ def fl_mrcm(**changes: Any) -> FLMRCM:
 
 
 def equal(one: Weights, other: Weights) -> bool:
-    """Tells whether two sets of weights have the same names and the same bits."""
+    """Return whether two sets of weights have the same names and the same bits."""
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)

@@ -1,4 +1,4 @@
-"""What is booked and what is carried: ledgers on both sides of the border, and a scale between."""
+"""Ledgers at the coordinator and the sites, and a scale that weighs what is carried between."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,22 +23,22 @@ class Scale:
         self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         for reply in self.engine.call(op, messages, timeout):
-            self.n_bytes[TO_SITE] += weight(messages[reply.site])
-            self.n_bytes[FROM_SITE] += weight(reply) if reply.error is None else 0
+            self.n_bytes[TO_SITE] += count_bytes(messages[reply.site])
+            self.n_bytes[FROM_SITE] += count_bytes(reply) if reply.error is None else 0
             yield reply
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.engine, name)
 
 
-def weight(held: Broadcast | Reply) -> int:
-    """Gives the bytes of a message or a reply."""
-    tensors = [t for part in (held.weights, *held.extras.values()) for t in part.values()]
-    numbers = 1 + len(held.metrics) if isinstance(held, Reply) else 0
+def count_bytes(message: Broadcast | Reply) -> int:
+    """Return the bytes of a message or a reply."""
+    tensors = [t for part in (message.weights, *message.extras.values()) for t in part.values()]
+    numbers = 1 + len(message.metrics) if isinstance(message, Reply) else 0
     return sum(t.numel() * t.element_size() for t in tensors) + 8 * numbers
 
 
-def keep_books(
+def add_ledgers(
     clients: Mapping[str, Client],
     folder: Path,
     policy: SitePolicy | None = None,
@@ -46,19 +46,19 @@ def keep_books(
 ) -> None:
     """Give each client a chain whose ledger lies in a run's folder."""
     for name, client in clients.items():
-        place = folder / "sites" / name
-        client.chain = site_chain(name, client.runtime.strategy, place, policy, wire)
+        own = folder / "sites" / name
+        client.chain = site_chain(name, client.runtime.strategy, own, policy, wire)
 
 
-def books(folder: Path) -> tuple[list[LedgerEntry], list[LedgerEntry]]:
-    """Gives the coordinator's entries, and those of all sites, sorted."""
+def read_ledgers(folder: Path) -> tuple[list[LedgerEntry], list[LedgerEntry]]:
+    """Return the coordinator's entries, and those of all sites, sorted."""
     paths = sorted(folder.glob(f"sites/*/{LEDGER}"))
     sites = [entry for path in paths for entry in Ledger(path).read()]
     return sorted(Ledger(folder / LEDGER).read()), sorted(sites)
 
 
-def booked_bytes(folder: Path) -> dict[str, int]:
-    """Gives the bytes in the coordinator's book, by their way."""
-    entries, _ = books(folder)
+def count_recorded(folder: Path) -> dict[str, int]:
+    """Return the bytes in the coordinator's ledger, by direction."""
+    entries, _ = read_ledgers(folder)
     ways = (TO_SITE, FROM_SITE)
     return {way: sum(entry.bytes for entry in entries if entry.way == way) for way in ways}

@@ -1,4 +1,4 @@
-"""A guard on the resolver: every process that starts with it notes who asks for a foreign name."""
+"""A guard on name look-ups: every process that starts with it notes foreign names."""
 
 import os
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ class Guard:
     """Notes every look-up of a name outside this machine, and refuses it.
 
     Args:
-        asked: the file of the names.
+        path: the file of the names.
     """
 
-    def __init__(self, asked: Path) -> None:
-        self._asked = asked
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a process has to start with; its children inherit it."""
+        """The environment variables that activate it in a process and its children."""
         before = os.environ.get("PYTHONPATH")
         path = os.pathsep.join([str(HOOKS), *([before] if before else [])])
-        return {"PYTHONPATH": path, "FLMRCM_ASKED": str(self._asked)}
+        return {"PYTHONPATH": path, "FLMRCM_LOOKED_UP": str(self._path)}
 
     @property
-    def asked(self) -> list[str]:
-        """The names that were asked for."""
-        return self._asked.read_text().split() if self._asked.exists() else []
+    def names(self) -> list[str]:
+        """The names that were looked up."""
+        return self._path.read_text().split() if self._path.exists() else []

@@ -1,4 +1,4 @@
-"""NVFlare without processes: four site_files, and proxies that pack a call as NVFlare does."""
+"""NVFlare without processes: four sites, and proxies that pack a call as NVFlare does."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,21 +13,17 @@ from nvflare.collab.api.exceptions import CollabCallError
 from nvflare.fuel.utils import fobs
 
 from flmrcm.config.compose import compose_config
-from flmrcm.config.travelling import (
-    build_run_id,
-    dump_config,
-    hash_travelling_config,
-    select_travelling_config,
-)
+from flmrcm.config.travelling import dump_config, select_travelling_config
 from flmrcm.remote.connection import Connection
 from flmrcm.remote.nvflare.app.site import SiteEndpoint
 from flmrcm.remote.nvflare.connection import NVFlareTransport
+from flmrcm.remote.requests import connect
 from flmrcm.remote.site_server import SiteServer
 from flmrcm.remote.site_settings import read_site_settings
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.training import run_training
 
-ABROAD = ["engine=nvflare", "engine.federation=deploy/coordinator", "engine.patience=0"]
+REMOTE = ["engine=nvflare", "engine.federation=deploy/coordinator", "engine.patience=0"]
 
 fobs.register(TensorDecomposer)
 
@@ -41,30 +37,27 @@ class OneProcess:
 
     def __init__(self, site_files: Mapping[str, Path]) -> None:
         self.site_files = dict(site_files)
-        self.away: set[str] = set()
+        self.absent: set[str] = set()
         self.raises: dict[str, Exception] = {}
         self.gone: set[str] = set()
-        self.over = Event()
+        self.done = Event()
         self.seen: list[str] = []
         self.timeouts: list[float] = []
-        self.turn = Lock()
+        self.lock = Lock()
         self.sites: dict[str, SiteEndpoint] = {}
 
-    def reach(self, folder: Path) -> Any:
-        """Gives what the coordinator's process would: the way to the sites."""
+    def build_connect(self, folder: Path) -> Any:
+        """Return the function with which the coordinator's process connects to the sites."""
 
-        def way(parts: Any) -> Connection:
-            travels = select_travelling_config(parts.config)
-            self.sites = {name: self._site(name, dump_config(travels)) for name in self.site_files}
-            clients = {name: Proxy(self, name) for name in self.site_files.keys() - self.away}
-            experiment = build_run_id(travels, folder.name)
-            return Connection(
-                NVFlareTransport(clients), hash_travelling_config(travels), experiment
-            )
+        def connect_sites(setup: Any) -> Connection:
+            config = dump_config(select_travelling_config(setup.config))
+            self.sites = {name: self._start_site(name, config) for name in self.site_files}
+            clients = {name: Proxy(self, name) for name in self.site_files.keys() - self.absent}
+            return connect(setup, folder.name, NVFlareTransport(clients))
 
-        return way
+        return connect_sites
 
-    def _site(self, name: str, config: str) -> SiteEndpoint:
+    def _start_site(self, name: str, config: str) -> SiteEndpoint:
         site = SiteEndpoint(config)
         site._server = SiteServer(read_site_settings(self.site_files[name]))
         self.seen.append(config)
@@ -86,35 +79,34 @@ class Proxy:
             raise CollabCallError(f"{self.name}.client", "is_alive", "unreachable")
         return True
 
-    def answer(self, **asked: Any) -> Any:
-        if self.name in self.job.raises and '"op": "train"' in asked["head"]:
+    def answer(self, **call: Any) -> Any:
+        if self.name in self.job.raises and '"op": "train"' in call["head"]:
             raise self.job.raises[self.name]
-        self.job.seen.append(asked["head"])
-        if '"op": "train"' in asked["head"] and self.name in self.job.gone:
-            self.job.over.wait(60)
+        self.job.seen.append(call["head"])
+        if '"op": "train"' in call["head"] and self.name in self.job.gone:
+            self.job.done.wait(60)
             raise CollabCallError(f"{self.name}.client", "answer", "unreachable")
-        with self.job.turn:
-            return carried(called(self.job.sites[self.name], self.name, **carried(asked)))
+        with self.job.lock:
+            return carried(call_site(self.job.sites[self.name], self.name, **carried(call)))
 
 
-def called(site: SiteEndpoint, name: str, caller: str = "server", **asked: Any) -> Any:
-    """Gives a site's answer, the caller being who NVFlare says it is."""
+def call_site(site: SiteEndpoint, name: str, caller: str = "server", **call: Any) -> Any:
+    """Return a site's answer to a caller, as NVFlare names it."""
     set_call_context(SimpleNamespace(app=SimpleNamespace(name=name), caller=caller))
     try:
-        return site.answer(**asked)
+        return site.answer(**call)
     finally:
         set_call_context(None)
 
 
-def carried(what: Any) -> Any:
-    """Packs and unpacks as NVFlare does between two processes."""
-    return fobs.loads(fobs.dumps(what))
+def carried(value: Any) -> Any:
+    """Return a value packed and unpacked, as NVFlare does between two processes."""
+    return fobs.loads(fobs.dumps(value))
 
 
-def run_abroad(folder: Path, job: OneProcess, *words: str, resumes: bool = False) -> RunFolder:
-    """Runs a federation whose sites are the job's clients."""
-    here = RunFolder(folder)
-    run_training(
-        compose_config("train", [*WORDS, *ABROAD, *words]), here, resumes, job.reach(folder)
-    )
-    return here
+def run_remote(folder: Path, job: OneProcess, *words: str, resumes: bool = False) -> RunFolder:
+    """Run a federation whose sites are the job's clients and return its folder."""
+    run = RunFolder(folder)
+    cfg = compose_config("train", [*WORDS, *REMOTE, *words])
+    run_training(cfg, run, resumes, job.build_connect(folder))
+    return run

@@ -1,4 +1,4 @@
-"""A desk behind Flower's messages."""
+"""The contract's sites behind Flower's messages."""
 
 from flwr.app import Message
 from kits.deployed_sites import OneProcessGrid
@@ -6,13 +6,12 @@ from kits.envelopes import Desk, connected
 
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.remote.flower.codec import decode_record, encode_record
-from flmrcm.remote.flower.connection import FlowerTransport
+from flmrcm.remote.flower.connection import FlowerTransport, decode_record, encode_record
 from flmrcm.remote.flower.engine import FlowerEngine
 
 
 class Grid(OneProcessGrid):
-    """Flower's grid, its nodes being a desk."""
+    """Flower's grid, whose nodes are a desk."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__({})
@@ -25,7 +24,7 @@ class Grid(OneProcessGrid):
 
 
 def engine(clients: Clients, store: MemoryStore) -> FlowerEngine:
-    """Gives an engine whose letters are Flower's messages."""
+    """Return an engine whose envelopes are Flower's messages."""
     grid = Grid(Desk(clients, store))
     connection = connected(FlowerTransport(grid, grid.nodes))
     return FlowerEngine(clients, store, federation="deploy/coordinator", connection=connection)

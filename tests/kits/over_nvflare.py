@@ -1,4 +1,4 @@
-"""A desk behind NVFlare's packing."""
+"""The contract's sites behind NVFlare's packing."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from flmrcm.remote.nvflare.engine import NVFlareEngine
 
 
 class Proxy:
-    """One client of a job, being a desk."""
+    """One client of a job, which is a desk."""
 
     def __init__(self, desk: Desk, site: str) -> None:
         self.desk, self.site = desk, site
@@ -21,12 +21,12 @@ class Proxy:
     def __call__(self, timeout: float) -> "Proxy":
         return self
 
-    def answer(self, **asked: Any) -> Any:
-        return carried(tuple(self.desk.answer(self.site, Envelope(**carried(asked)))))
+    def answer(self, **call: Any) -> Any:
+        return carried(tuple(self.desk.answer(self.site, Envelope(**carried(call)))))
 
 
 def engine(clients: Clients, store: MemoryStore) -> NVFlareEngine:
-    """Gives an engine whose letters NVFlare packs."""
+    """Return an engine whose envelopes NVFlare packs."""
     desk = Desk(clients, store)
     connection = connected(NVFlareTransport({site: Proxy(desk, site) for site in desk.sites}))
     return NVFlareEngine(clients, store, federation="deploy/coordinator", connection=connection)

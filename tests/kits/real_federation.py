@@ -1,4 +1,4 @@
-"""A real federation on loopback: its processes, what is typed into it, and what befalls it."""
+"""A real federation on loopback: its processes, its training runs, and faults."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ class RealFederation:
     """Four sites and their coordinator, each a tree of processes.
 
     Args:
-        place: a folder to live in.
-        via: what carries the calls.
+        place: its folder.
+        via: the transport.
     """
 
     def __init__(self, place: Path, via: str = "flower") -> None:
@@ -39,9 +39,9 @@ class RealFederation:
 
     @contextmanager
     def up(self) -> Iterator["RealFederation"]:
-        """Deploys, brings it up, and ends whatever runs of it afterwards."""
+        """Deploy the federation and start it; end all of its processes after the block."""
         self.held.mkdir(parents=True)
-        (self.place / "asked").touch()
+        (self.place / "names").touch()
         write_site_files(self.place / "data")
         roots = [f"sites.{n}.root={self.place / 'data' / folder}" for n, folder in SITES.items()]
         ports = [f"port={free_port()}", f"{_SECOND_PORT[self.via]}={free_port()}"]
@@ -50,8 +50,8 @@ class RealFederation:
             for name, value in self._hooks().items():
                 patch.setenv(name, value)
             main(["deploy", *words])
-            for house in self.folder.glob("sites/*/site.yaml"):
-                house.write_text(house.read_text().replace("threads: null", "threads: 1"))
+            for site_file in self.folder.glob("sites/*/site.yaml"):
+                site_file.write_text(site_file.read_text().replace("threads: null", "threads: 1"))
             main(["up", *words])
             try:
                 yield self
@@ -61,7 +61,7 @@ class RealFederation:
                 main(["down", str(self.folder)])
 
     def start(self, name: str, **environment: str) -> None:
-        """Starts a party by its start.sh."""
+        """Start a party by its start.sh."""
         folder = self.party(name)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with (folder / "out.txt").open("wb") as out:
@@ -70,12 +70,12 @@ class RealFederation:
                 env={**os.environ, **self._hooks(), "PATH": path, **environment},
             )  # fmt: skip
 
-    def heard(self, name: str) -> str:
-        """Gives what a party has said in its terminal."""
+    def read_output(self, name: str) -> str:
+        """Return a party's output in its terminal."""
         return (self.party(name) / "out.txt").read_text()
 
     def end(self, name: str) -> int:
-        """Stops a party as Ctrl-C would; gives its exit code, 0 where `up` had started it."""
+        """Stop a party as Ctrl-C would; return its exit code, 0 where `up` has started it."""
         own = self._started.pop(name, None)
         pid = own.pid if own else list_running(self.folder)[name]
         os.kill(pid, signal.SIGTERM)
@@ -86,7 +86,7 @@ class RealFederation:
 
     @contextmanager
     def restarted(self, name: str, **environment: str) -> Iterator[None]:
-        """Has a party run in another environment while the block lasts."""
+        """Run a party with other environment variables while the block lasts."""
         self.end(name)
         self.start(name, **environment)
         try:
@@ -96,42 +96,42 @@ class RealFederation:
             self.start(name)
 
     def start_coordinator(self) -> None:
-        """Starts the coordinator, and waits until it has every key that lies there."""
+        """Start the coordinator, and wait until it has registered every key."""
         self.start("coordinator")
-        until(lambda: "coordinator ready" in self.heard("coordinator"), 120)
+        until(lambda: "coordinator ready" in self.read_output("coordinator"), 120)
 
     def exit_code(self, name: str, seconds: float) -> int:
-        """Waits for a party to end by itself."""
+        """Wait for a party to end by itself; return its exit code."""
         return self._started.pop(name).wait(seconds)
 
     def party(self, name: str) -> Path:
-        """Gives a party's folder."""
+        """Return a party's folder."""
         return self.coordinator if name == "coordinator" else self.folder / "sites" / name
 
-    def processes(self, name: str, *whats: str) -> list[int]:
-        """Gives those of a party's processes whose command names one of some things."""
+    def processes(self, name: str, *programs: str) -> list[int]:
+        """Return the ids of a party's processes that run one of some programs, or of all."""
         own = self._started.get(name)
-        mine = [own.pid if own else list_running(self.folder)[name]]
-        found = []
+        pids = [own.pid if own else list_running(self.folder)[name]]
+        matching = []
         table = [line.split(maxsplit=3) for line in _ps("pid=,ppid=,stat=,args=")]
-        for pid in mine:  # grows as children are found
-            mine += [int(row[0]) for row in table if int(row[1]) == pid]
+        for pid in pids:  # grows as children are found
+            pids += [int(row[0]) for row in table if int(row[1]) == pid]
             (words,) = [row[3] for row in table if int(row[0]) == pid]
-            found += [pid] * any(what in words for what in whats or [""])
-        return found
+            matching += [pid] * any(program in words for program in programs or [""])
+        return matching
 
-    def kill(self, name: str, *whats: str) -> None:
-        """Kills processes of a party at one stroke, as a power cut would."""
-        pids = self.processes(name, *whats)
-        assert pids, f"{name} has no process of {whats}"
+    def kill(self, name: str, *programs: str) -> None:
+        """Kill processes of a party all at once, as a power cut would."""
+        pids = self.processes(name, *programs)
+        assert pids, f"{name} runs none of {programs}"
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
 
     @contextmanager
     def holding(self, site: str, round_: int = 0) -> Iterator[Callable[[], None]]:
-        """Keeps a site in its training of a round until the block ends.
+        """Keep a site in its training of a round until the block ends.
 
-        Gives a function that waits until it's there.
+        Yield a function that waits until the site is there.
         """
         order, waits = self.held / site, self.held / f"{site}.waits"
         waits.unlink(missing_ok=True)
@@ -142,33 +142,33 @@ class RealFederation:
             order.unlink()
 
     def train(self, *words: str) -> "Training":
-        """Types `flmrcm train` in a terminal of its own."""
+        """Start `flmrcm train` in a process of its own."""
         return Training(self, self._hooks(), words)
 
     def _hooks(self) -> dict[str, str]:
         return {
             "PYTHONPATH": os.pathsep.join([str(HOOKS), str(ROOT)]), "OMP_NUM_THREADS": "1",
-            "FLMRCM_HELD": str(self.held), "FLMRCM_ASKED": str(self.place / "asked"),
+            "FLMRCM_HELD": str(self.held), "FLMRCM_LOOKED_UP": str(self.place / "names"),
             "COLUMNS": "200",
         }  # fmt: skip
 
 
 class Training:
-    """A `flmrcm train` that somebody typed; `ends` tells how it went."""
+    """A process of `flmrcm train`; `ends` waits for its end."""
 
     def __init__(
         self, federation: RealFederation, hooks: dict[str, str], words: Sequence[str]
     ) -> None:
         name, place = f"run_{time.time_ns()}", federation.place
-        self._place, self._said = place / "outputs" / name, place / f"{name}.txt"
+        self._place, self._output = place / "outputs" / name, place / f"{name}.txt"
         resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
         if resumed:
             self._place = Path(resumed[0]).parent
         else:
-            abroad = [f"engine={federation.via}", f"engine.federation={federation.coordinator}"]
-            abroad.append("engine.patience=200")
-            words = [*WORDS, *abroad, "test.saved_volumes=0", f"name={name}", *words]
-        with self._said.open("wb") as out:
+            remote = [f"engine={federation.via}", f"engine.federation={federation.coordinator}"]
+            remote.append("engine.patience=200")
+            words = [*WORDS, *remote, "test.saved_volumes=0", f"name={name}", *words]
+        with self._output.open("wb") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "flmrcm", "train", *words],
                 cwd=place, env={**os.environ, **hooks}, stdout=out, stderr=out,
@@ -181,27 +181,27 @@ class Training:
         return folder
 
     @property
-    def said(self) -> str:
-        """Everything it has printed so far."""
-        return self._said.read_text()
+    def output(self) -> str:
+        """All that it has printed so far."""
+        return self._output.read_text()
 
     def ends(self, seconds: float = 400) -> tuple[int, str]:
-        """Waits for its end; gives the exit code and the last line."""
+        """Wait for its end; return the exit code and the last line."""
         code = self._process.wait(seconds)
-        return code, self.said.strip().splitlines()[-1]
+        return code, self.output.strip().splitlines()[-1]
 
     def last(self) -> Checkpoint:
-        """Gives the state it ended in."""
+        """Return its last checkpoint."""
         return read_checkpoint(self.folder / "checkpoints" / "last.pt")
 
     def absences(self) -> set[tuple[int, str, str]]:
-        """Gives who was missed: round, site, how."""
+        """Return the sites that failed or were left out: round, site, how."""
         rows = Journal(self.folder / "journal.csv").read()
         return {(row.round, row.site, row.metric) for row in rows if row.split == "participation"}
 
 
 def until(holds: Callable[[], bool], seconds: float) -> None:
-    """Waits for something to become true."""
+    """Wait for a condition to become true."""
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"not within {seconds:g} s"
@@ -209,7 +209,7 @@ def until(holds: Callable[[], bool], seconds: float) -> None:
 
 
 def free_port() -> int:
-    """Gives a port nobody listens on."""
+    """Return a port that no program listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 

@@ -16,7 +16,7 @@ def test_the_same_run_twice_is_the_same_run(run):
     assert equal(run(fl_mrcm()).weights, run(fl_mrcm()).weights)
 
 
-def test_draws_made_elsewhere_change_nothing(run):
+def test_draws_elsewhere_change_nothing(run):
     first = run(fl_mrcm())
     torch.manual_seed(99)
     random.seed(99)
@@ -66,7 +66,7 @@ def test_memory_on_disk_equals_memory_in_ram(setting):
     assert equal(in_ram.run(initial).weights, on_disk.run(initial).weights)
 
 
-def test_run_seeds_change_training_but_never_the_judgement(sites):
+def test_run_seeds_change_training_but_never_the_test(sites):
     def batches(seed):
         source = make_source(sites["east"].sources[0].folder)
         site = Site("east", [source], Loading(batch_size=2, seed=seed))

@@ -1,11 +1,11 @@
-"""What is booked is what crossed, and what a site forbids doesn't happen."""
+"""Ledgers record what crossed, and what a site forbids does not happen."""
 
 from dataclasses import replace
 
 import pytest
 from kits.faulty_engine import away, garbage, with_faults
 from kits.laws import TARGET, equal, fl_mrcm, server_chain, site_chain
-from kits.ledgers import Scale, booked_bytes, books, keep_books
+from kits.ledgers import Scale, add_ledgers, count_recorded, read_ledgers
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.participation import Tolerance
@@ -16,9 +16,9 @@ from flmrcm.strategies.scaffold import Scaffold
 TWO = {"tolerance": Tolerance(quorum=2)}
 
 
-def booked(here, federation):
-    """Gives the federation with a ledger on both sides of the border."""
-    keep_books(federation.engine.clients, here.folder)
+def with_ledgers(here, federation):
+    """Return the federation with a ledger at the coordinator and at each site."""
+    add_ledgers(federation.engine.clients, here.folder)
     return replace(federation, chain=server_chain(federation.strategy, here.folder))
 
 
@@ -28,11 +28,11 @@ def booked(here, federation):
 @pytest.mark.parametrize("faults", [{}, {("east", "train", 0): garbage}], ids=["good", "bad"])
 def test_the_ledgers_bytes_are_what_the_engine_carried(setting, strategy, faults):
     here = setting(plan=TWO)
-    federation = with_faults(booked(here, here.federation(strategy)), faults)
+    federation = with_faults(with_ledgers(here, here.federation(strategy)), faults)
     scale = Scale(federation.engine)
     replace(federation, engine=scale).run(here.module().model.state_dict())
-    coordinator, sites = books(here.folder)
-    assert booked_bytes(here.folder) == scale.n_bytes
+    coordinator, sites = read_ledgers(here.folder)
+    assert count_recorded(here.folder) == scale.n_bytes
     assert coordinator == sites
     assert len(coordinator) > 100
 
@@ -40,15 +40,15 @@ def test_the_ledgers_bytes_are_what_the_engine_carried(setting, strategy, faults
 def test_the_ledger_of_a_resumed_run_keeps_what_crossed_before(setting):
     here = setting(plan=TWO)
     federation = with_faults(
-        booked(here, here.federation(FedAvg())),
+        with_ledgers(here, here.federation(FedAvg())),
         {(site, "validate", 1): away for site in ("east", "north", "south")},
     )
     strict = replace(federation, plan=replace(federation.plan, tolerance=Tolerance()))
     with pytest.raises(SiteFailed):
         strict.run(here.module().model.state_dict())
-    before, _ = books(here.folder)
-    booked(here, here.federation(FedAvg())).run(here.module().model.state_dict())
-    after, sites = books(here.folder)
+    before, _ = read_ledgers(here.folder)
+    with_ledgers(here, here.federation(FedAvg())).run(here.module().model.state_dict())
+    after, sites = read_ledgers(here.folder)
     trained_twice = [e for e in after if e[:4] == (1, "east", "train", "from_site")]
     assert set(before) <= set(after)
     assert len(trained_twice) == 2 * len(set(trained_twice))
@@ -84,7 +84,7 @@ def test_a_target_may_keep_its_latents(setting):
         federation.run(here.module().model.state_dict())
 
 
-def test_a_policy_that_allows_all_that_is_asked_changes_no_bit(setting):
+def test_a_policy_that_allows_every_call_changes_no_bit(setting):
     here, plain = setting(), setting()
     federation = here.federation(FedAvg())
     for site in federation.engine.clients:

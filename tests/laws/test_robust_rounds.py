@@ -1,4 +1,4 @@
-"""Which failures a round tolerates, and that this changes no bit where nobody fails."""
+"""Which failures a round tolerates, and that this changes no bit where no site fails."""
 
 import pytest
 from kits.faulty_engine import away, garbage, huge, misshapen, run_with, silent, torn, with_faults
@@ -40,12 +40,12 @@ def test_with_nobody_failing_every_rule_of_robustness_changes_no_bit(setting, st
 def test_with_nobody_failing_reusing_or_skipping_changes_no_bit(run):
     expected = run(fl_mrcm(alignment="latents")).weights
     for policy in ("skip", "reuse"):
-        found = run(fl_mrcm(alignment="latents", target_failure=policy))
-        assert equal(found.weights, expected)
+        state = run(fl_mrcm(alignment="latents", target_failure=policy))
+        assert equal(state.weights, expected)
 
 
 @pytest.mark.parametrize("fault", [away, silent, garbage, torn, misshapen])
-def test_as_it_stands_the_first_failure_ends_the_run(setting, fault):
+def test_by_default_the_first_failure_ends_the_run(setting, fault):
     with pytest.raises(SiteFailed, match="east"):
         run_with(setting(), FedAvg(), {EAST: fault})
 
@@ -61,8 +61,8 @@ def test_a_round_without_a_site_is_the_round_of_the_others(setting, fault):
 def test_a_refused_site_goes_on_from_the_memory_it_had(setting):
     lost, refused = tolerant(setting, TWO), tolerant(setting, TWO)
     expected = run_with(lost, Scaffold(), {EAST: away})
-    found = run_with(refused, Scaffold(), {EAST: garbage})
-    assert equal(found.weights, expected.weights)
+    state = run_with(refused, Scaffold(), {EAST: garbage})
+    assert equal(state.weights, expected.weights)
     federation = refused.federation(Scaffold())
     assert federation.checkpoints.load().memory == {"east": 1, "north": 1, "south": 1}
 
@@ -75,13 +75,13 @@ def test_too_few_good_replies_end_the_run_and_whole_rounds_stay(setting):
     assert equal(here.run(FedAvg()).weights, setting().run(FedAvg()).weights)
 
 
-def test_a_site_that_failed_is_not_asked_again_in_that_round(setting):
+def test_a_site_that_failed_is_not_called_again_in_that_round(setting):
     here = tolerant(setting, TWO)
     federation = with_faults(here.federation(FedAvg()), {EAST: away})
     federation.run(here.module().model.state_dict())
-    asked = federation.engine.asked
-    assert ("east", "validate", 0) not in asked
-    assert ("east", "validate", 1) in asked
+    called = federation.engine.called
+    assert ("east", "validate", 0) not in called
+    assert ("east", "validate", 1) in called
 
 
 def test_a_suspended_site_is_not_called_and_comes_back(setting):
@@ -89,8 +89,8 @@ def test_a_suspended_site_is_not_called_and_comes_back(setting):
     faults = {("east", "train", round_): away for round_ in (0, 1)}
     federation = with_faults(here.federation(FedAvg()), faults)
     federation.run(here.module().model.state_dict())
-    asked = federation.engine.asked
-    assert [r for site, op, r in asked if (site, op) == ("east", "train")] == [0, 1, 4, 5]
+    called = federation.engine.called
+    assert [r for site, op, r in called if (site, op) == ("east", "train")] == [0, 1, 4, 5]
     assert absences(here) == [
         (0, "east", "failed"), (1, "east", "failed"),
         (2, "east", "suspended"), (3, "east", "suspended"),
@@ -109,7 +109,7 @@ def test_suspensions_survive_a_resume_bit_for_bit(setting, rounds_before):
     assert absences(halves) == absences(straight)
 
 
-def test_a_reply_much_longer_than_the_others_is_refused_only_when_asked(setting):
+def test_a_reply_much_longer_than_the_others_is_refused_only_with_a_limit(setting):
     wary = tolerant(setting, TWO, limits=LIMITS, rounds=1)
     others = setting(rounds=1, participants=("north", "south"))
     assert equal(run_with(wary, FedAvg(), {EAST: huge}).weights, others.run(FedAvg()).weights)

@@ -38,13 +38,13 @@ def test_reuse_takes_the_latents_of_the_round_before(setting):
     def replayed(reply):
         return type(reply)(reply.site, reply.n_examples, extras=first[0])
 
-    told = run_with(
+    repeated = run_with(
         frozen,
         latents("abort"),
         {(TARGET, "survey", 0): remembered, (TARGET, "survey", 1): replayed},
     )
     lost = run_with(setting(**OUTSIDE), latents("reuse"), {(TARGET, "survey", 1): away})
-    assert equal(lost.weights, told.weights)
+    assert equal(lost.weights, repeated.weights)
 
 
 def test_reused_latents_survive_a_resume(setting):
@@ -61,7 +61,7 @@ def test_nothing_to_reuse_is_one_line(setting):
         run_with(setting(**OUTSIDE), latents("reuse"), {(TARGET, "survey", 0): away})
 
 
-def test_a_benched_target_is_a_silent_one(setting):
+def test_a_suspended_target_is_a_missing_one(setting):
     tolerance = Tolerance(quorum=2, suspend_after=1, suspend_for=2)
     changes = OUTSIDE | {"plan": {"tolerance": tolerance}, "rounds": 3}
     state = run_with(setting(**changes), latents("skip"), {(TARGET, "survey", 0): away})

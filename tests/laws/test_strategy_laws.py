@@ -104,12 +104,12 @@ def test_uniform_and_example_weighting_agree_only_for_equal_sites(run):
     assert equal(run(by_examples, **alone).weights, run(FL_MR, **alone).weights)
 
 
-def test_keeping_the_optimizer_is_a_choice_that_shows(run):
+def test_keeping_the_optimizer_changes_the_weights(run):
     kept, new = (run(FL_MR, local={"keep_optimizer": kept}) for kept in (True, False))
     assert not equal(kept.weights, new.weights)
 
 
-def test_one_round_does_not_tell_kept_from_new_optimizers(run):
+def test_in_one_round_kept_and_new_optimizers_are_the_same(run):
     kept, new = (run(FL_MR, rounds=1, local={"keep_optimizer": kept}) for kept in (True, False))
     assert equal(kept.weights, new.weights)
 

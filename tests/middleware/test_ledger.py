@@ -1,4 +1,4 @@
-"""The border ledger: what was written is read, nothing is ever cut but half a line."""
+"""The ledger: what was written is read, and nothing is ever cut but half a line."""
 
 import torch
 
@@ -29,7 +29,7 @@ def test_every_object_of_a_reply_is_an_entry_its_numbers_too():
     ]
 
 
-def test_every_value_that_is_told_at_joining_is_an_entry_as_long_as_its_text():
+def test_every_value_of_joining_is_an_entry_as_long_as_its_text():
     where = (0, "north", "join", "from_site", "facts")
     assert list(
         list_values("north", "from_site", "facts", {"n_examples": 12, "splits": ("train",)})
@@ -43,7 +43,7 @@ def test_a_failure_carries_nothing():
     assert list(list_received("train", 3, Reply("north", error="away"))) == []
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_written_rows_are_read(tmp_path):
     ledger = Ledger(tmp_path / "here" / "ledger.csv")
     assert ledger.read() == []
     ledger.write(list_sent("train", "north", MESSAGE))
@@ -57,7 +57,7 @@ def test_what_was_written_is_read(tmp_path):
     assert len(lines) == 7
 
 
-def test_half_a_line_is_left_out_and_written_over(tmp_path):
+def test_half_a_line_is_left_out_and_overwritten(tmp_path):
     ledger = Ledger(tmp_path / "ledger.csv")
     ledger.write(list_sent("train", "north", MESSAGE))
     ledger.path.write_text(ledger.path.read_text()[:-2])
@@ -75,7 +75,7 @@ def test_a_header_cut_short_is_written_anew(tmp_path):
     assert ledger.read() == list(list_sent("train", "ñorth, or south", MESSAGE))
 
 
-def test_no_path_keeps_no_book():
+def test_a_ledger_without_a_path_stays_empty():
     ledger = Ledger()
     ledger.write(list_sent("train", "north", MESSAGE))
     assert ledger.read() == []

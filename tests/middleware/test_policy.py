@@ -1,4 +1,4 @@
-"""What a site's policy forbids does not pass; what passes is booked."""
+"""What a site's policy forbids is refused; what it allows is recorded."""
 
 import pytest
 import torch
@@ -29,28 +29,28 @@ def reply_to(halves, reply=REPLY):
         reply = half.after("train", 0, reply, Memory())
 
 
-def booked(folder):
+def read_ledger(folder):
     return Ledger(folder / LEDGER).read()
 
 
 @pytest.mark.parametrize(
-    ("policy", "said"),
+    ("policy", "line"),
     [
         (SitePolicy(operations=["validate"]), "train isn't among its operations (validate)"),
         (SitePolicy(strategies=["FLMRCM"]), "FedAvg isn't among its strategies (FLMRCM)"),
         (SitePolicy(largest_message=0.5), "1.0 MiB are more than 0.5 (largest_message)"),
-        (SitePolicy(most_calls={"train": 0}), "train was asked 0 times, 0 are allowed"),
+        (SitePolicy(most_calls={"train": 0}), "train was called 0 times, 0 are allowed"),
     ],
 )
-def test_a_forbidden_call_is_refused_with_the_reason_and_booked(tmp_path, policy, said):
+def test_a_forbidden_call_is_refused_with_the_reason_and_recorded(tmp_path, policy, line):
     with pytest.raises(SiteRefuses) as caught:
         call(chain(tmp_path, policy))
-    assert said in str(caught.value)
-    assert booked(tmp_path) == list(list_sent("train", "north", MESSAGE))
+    assert line in str(caught.value)
+    assert read_ledger(tmp_path) == list(list_sent("train", "north", MESSAGE))
 
 
 @pytest.mark.parametrize(
-    ("policy", "said"),
+    ("policy", "line"),
     [
         (SitePolicy(), "latents isn't among its payloads (weights, metrics)"),
         (SitePolicy(payloads=["latents", "metrics"]), "weights isn't among its payloads"),
@@ -61,20 +61,20 @@ def test_a_forbidden_call_is_refused_with_the_reason_and_booked(tmp_path, policy
         ),
     ],
 )
-def test_a_forbidden_reply_stays_at_home_and_out_of_the_ledger(tmp_path, policy, said):
+def test_a_forbidden_reply_stays_at_the_site_and_out_of_the_ledger(tmp_path, policy, line):
     with pytest.raises(SiteRefuses) as caught:
         reply_to(chain(tmp_path, policy))
-    assert said in str(caught.value)
-    assert booked(tmp_path) == []
+    assert line in str(caught.value)
+    assert read_ledger(tmp_path) == []
 
 
 @pytest.mark.parametrize("policy", [None, SitePolicy(payloads=["weights", "latents", "metrics"])])
-def test_what_is_allowed_passes_and_is_booked(tmp_path, policy):
+def test_allowed_calls_and_replies_are_recorded(tmp_path, policy):
     halves = chain(tmp_path, policy, FedProx())
     call(halves)
     reply_to(halves)
     expected = [*list_sent("train", "north", MESSAGE), *list_received("train", 0, REPLY)]
-    assert booked(tmp_path) == expected
+    assert read_ledger(tmp_path) == expected
 
 
 @pytest.mark.parametrize("folder", [True, False], ids=["ledger", "no ledger"])
@@ -82,7 +82,7 @@ def test_calls_are_counted(tmp_path, folder):
     halves = chain(tmp_path if folder else None, SitePolicy(most_calls={"train": 2}))
     for _ in range(2):
         call(halves)
-    with pytest.raises(SiteRefuses, match="train was asked 2 times, 2 are allowed"):
+    with pytest.raises(SiteRefuses, match="train was called 2 times, 2 are allowed"):
         call(halves)
 
 
@@ -92,12 +92,12 @@ def test_a_restart_gives_no_new_count(tmp_path):
         call(chain(tmp_path, policy))
     again = chain(tmp_path, policy)
     call(again, "validate")
-    with pytest.raises(SiteRefuses, match="train was asked 2 times, 2 are allowed"):
+    with pytest.raises(SiteRefuses, match="train was called 2 times, 2 are allowed"):
         call(again)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "line"),
     [
         ({"operations": ["trian"]}, "Did you mean 'train'?"),
         ({"operations": ["evaluate"]}, "evaluate is no operation; it is called validate now."),
@@ -109,7 +109,7 @@ def test_a_restart_gives_no_new_count(tmp_path):
         ({"largest_message": 0.0}, "largest_message: above 0"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(values, said):
+def test_a_policy_that_makes_no_sense_is_refused(values, line):
     with pytest.raises(ConfigErrors) as caught:
         SitePolicy(**values)
-    assert said in caught.value.problems[0]
+    assert line in caught.value.problems[0]

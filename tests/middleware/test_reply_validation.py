@@ -17,13 +17,13 @@ SENT = Broadcast(0, WEIGHTS)
 GOOD = Reply("north", 5, WEIGHTS)
 
 
-def test_a_reply_as_asked_has_no_flaw():
+def test_a_reply_of_the_right_form_counts():
     assert validate_reply("train", SENT, GOOD, largest=1.0) is None
     assert validate_reply("validate", SENT, Reply("north", 5, metrics={"psnr": 30.0})) is None
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "line"),
     [
         (replace(GOOD, weights=WEIGHTS | {"a": torch.full((2, 3), torch.nan)}), "a isn't finite"),
         (torn(GOOD), "its weights aren't those sent: a is missing"),
@@ -36,8 +36,8 @@ def test_a_reply_as_asked_has_no_flaw():
         (replace(GOOD, extras={"x": {"y": torch.ones(2**18)}}), "holds 1.0 MiB, 0.5 are allowed"),
     ],
 )  # fmt: skip
-def test_a_flaw_is_named(reply, said):
-    assert said in validate_reply("train", SENT, reply, largest=0.5)
+def test_a_problem_is_named(reply, line):
+    assert line in validate_reply("train", SENT, reply, largest=0.5)
 
 
 def moved(site, by):
@@ -62,12 +62,12 @@ def test_most_sites_are_never_outliers(lengths, factor):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "line"),
     [
         ({"norm_factor": 0.5}, "reply_validation.norm_factor: at least 1, or null; got 0.5."),
         ({"largest_reply": -1.0}, "reply_validation.largest_reply: above 0, or null; got -1.0."),
     ],
 )
-def test_a_limit_outside_its_range_is_refused(values, said):
-    with pytest.raises(ConfigErrors, match=said):
+def test_a_limit_outside_its_range_is_refused(values, line):
+    with pytest.raises(ConfigErrors, match=line):
         ReplyValidation(**values)

@@ -1,4 +1,4 @@
-"""Tensors travel in full or in halves; what isn't float32 travels untouched."""
+"""float32 tensors travel as they are or in 16 bits; all others travel unchanged."""
 
 import pytest
 import torch
@@ -13,16 +13,16 @@ from flmrcm.types import Broadcast, Memory, Reply
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
-def message(sort=Broadcast, value=1.0):
+def message(cls=Broadcast, value=1.0):
     weights = {"w": torch.full((3,), value), "count": torch.tensor(7)}
     extras = {"control": {"c": torch.full((2,), value, dtype=torch.float64)}}
-    return sort(0 if sort is Broadcast else "east", weights=weights, extras=extras)
+    return cls(0 if cls is Broadcast else "east", weights=weights, extras=extras)
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16", "fp16"])
-@pytest.mark.parametrize("sort", [Broadcast, Reply])
-def test_what_every_kind_can_hold_arrives_as_it_left(kind, sort):
-    wire, sent = Wire(kind), message(sort, 0.5)
+@pytest.mark.parametrize("cls", [Broadcast, Reply])
+def test_what_every_kind_can_hold_arrives_as_it_left(kind, cls):
+    wire, sent = Wire(kind), message(cls, 0.5)
     arrived = wire.unpack(wire.pack(sent))
     for one, other in [(arrived.weights, sent.weights), *zip(
         arrived.extras.values(), sent.extras.values(), strict=True
@@ -32,7 +32,7 @@ def test_what_every_kind_can_hold_arrives_as_it_left(kind, sort):
 
 
 @pytest.mark.parametrize(("kind", "error"), [("fp32", 0), ("fp16", 2**-11), ("bf16", 2**-8)])
-def test_rounding_is_no_larger_than_the_kind_says(kind, error):
+def test_rounding_is_no_larger_than_the_types_precision(kind, error):
     wire, x = Wire(kind), torch.linspace(0.1, 9, 1000)
     y = wire.unpack(wire.pack(Broadcast(0, {"x": x}))).weights["x"]
     assert ((y - x).abs() <= error * x).all()
@@ -47,7 +47,7 @@ def test_half_the_bytes_of_float32_travel(kind, n):
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16", "fp16"])
 def test_both_halves_round_where_tensors_leave_and_widen_where_they_arrive(kind):
-    wire, reply, memory = Wire(kind), message(sort=Reply), Memory()
+    wire, reply, memory = Wire(kind), message(cls=Reply), Memory()
     site = wire.build_site_half(SiteSide("east", FedAvg()))
     server = wire.build_server_half(ServerSide(FedAvg()))
     sent = server.before("train", {"east": message()})["east"]

@@ -1,4 +1,4 @@
-"""Four sites, each with its own file, and one small deployment, of which nothing runs."""
+"""Four sites, each with its own file, and one small deployment that is not started."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run that's handed over ends in one line, whoever ended, and what to type is in it."""
+"""A run that is handed over ends in one line, which says how to go on."""
 
 from types import SimpleNamespace
 
@@ -10,25 +10,25 @@ from flmrcm.remote import launch
 
 
 class Coordinator:
-    """Takes a run, writes how it ended unless that's None, and is there for so many looks."""
+    """Takes a run, writes its outcome unless that is None, and answers so many times."""
 
-    def __init__(self, place, told, looks):
-        self.place, self.told, self.looks = place, told, looks
+    def __init__(self, folder, outcome, answers):
+        self.folder, self.outcome, self.answers = folder, outcome, answers
 
     def list_sites(self):
-        self.looks -= 1
-        if self.looks < 0:
+        self.answers -= 1
+        if self.answers < 0:
             raise FlmrcmError("nobody answers")
         return {"ixi"}
 
-    def submit(self, errand):
-        if self.told is not None:
-            (self.place / "jobs" / f"{errand.job}.ended").write_text(self.told)
+    def submit(self, request):
+        if self.outcome is not None:
+            (self.folder / "jobs" / f"{request.job}.ended").write_text(self.outcome)
 
 
 @pytest.fixture
 def launched(tmp_path, monkeypatch):
-    """Launches a run at a coordinator that ends it so."""
+    """Return a function that launches a run at a coordinator with an outcome."""
     monkeypatch.setattr(
         launch, "check_config", lambda _: SimpleNamespace(config={}, sites={"ixi": None})
     )
@@ -37,8 +37,8 @@ def launched(tmp_path, monkeypatch):
     target = "flmrcm.remote.flower.engine.FlowerEngine"
     engine = {"_target_": target, "federation": str(tmp_path), "patience": 1}
 
-    def launched(told, looks):
-        make = {"flower": lambda place: Coordinator(place, told, looks)}
+    def launched(outcome, answers):
+        make = {"flower": lambda folder: Coordinator(folder, outcome, answers)}
         monkeypatch.setattr(launch, "_LAUNCHERS", make)
         cfg = OmegaConf.create({"engine": engine})
         launch.hand_over(cfg, tmp_path / "run", resumes=False)
@@ -46,25 +46,25 @@ def launched(tmp_path, monkeypatch):
     return launched
 
 
-def test_a_run_that_went_well_says_nothing(launched):
-    launched("", looks=1)
+def test_a_successful_run_prints_nothing_more(launched):
+    launched("", answers=1)
 
 
 @pytest.mark.parametrize(
-    ("told", "looks", "line"),
+    ("outcome", "answers", "line"),
     [
         ("site ixi, round 1: no reply.", 1, "site ixi, round 1: no reply."),
         (None, 0, "nobody answers"),
         (None, 1, "the coordinator's process ended; start it again ({0}/start.sh), and go on with"),
-        (None, 2, "the run's process at the coordinator ended ({0}/log.txt may tell why); go on"),
+        (None, 2, "the run's process at the coordinator ended ({0}/log.txt may say why); go on"),
     ],
 )
-def test_who_ended_is_told_apart(launched, tmp_path, told, looks, line):
+def test_the_line_says_which_process_ended(launched, tmp_path, outcome, answers, line):
     with pytest.raises(FlmrcmError) as failed:
-        launched(told, looks)
+        launched(outcome, answers)
     assert str(failed.value).startswith(line.format(tmp_path))
 
 
-def test_what_to_type_is_in_the_line(launched, tmp_path):
+def test_the_line_says_how_to_resume(launched, tmp_path):
     with pytest.raises(FlmrcmError, match=f"go on with resume={tmp_path / 'run'}"):
-        launched(None, looks=2)
+        launched(None, answers=2)

@@ -1,4 +1,4 @@
-"""A site as its calls find it: master in its house, told of versions, silent on its files."""
+"""Calls at a site: its policy decides, versions are compared, and no file is named outside."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from flmrcm.config.learner import build_learner
 from flmrcm.config.travelling import dump_config, hash_travelling_config, select_travelling_config
 from flmrcm.federation.site_facts import parse_facts
 from flmrcm.middleware.ledger import LEDGER, Ledger
-from flmrcm.remote.call_header import CallHeader
+from flmrcm.remote.connection import CallHeader
 from flmrcm.remote.site_server import SiteServer
 from flmrcm.remote.site_settings import read_site_settings
 from flmrcm.types import Broadcast
@@ -39,17 +39,22 @@ NOTHING = Broadcast(0, {})
 
 
 @pytest.fixture
-def house(tmp_path):
-    """The file of a site with three training slices; `policy.yaml` isn't used unless it's told."""
+def site_file(tmp_path):
+    """The file of a site with three training slices; it names no policy."""
     write_site(tmp_path / "mri", {"train": (3,), "val": (2,), "test": (2, 2)})
-    said = {"site": "ixi", "data": {"root": "mri"}, "compute": {"accelerator": "cpu"}, "threads": 1}
-    (tmp_path / "site.yaml").write_text(yaml.safe_dump(said))
+    values = {
+        "site": "ixi",
+        "data": {"root": "mri"},
+        "compute": {"accelerator": "cpu"},
+        "threads": 1,
+    }
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(values))
     return tmp_path / "site.yaml"
 
 
 @pytest.fixture
-def host(house):
-    return SiteServer(read_site_settings(house))
+def server(site_file):
+    return SiteServer(read_site_settings(site_file))
 
 
 def weights():
@@ -59,25 +64,25 @@ def weights():
     return Broadcast(0, state, {"control": zeros})
 
 
-def test_who_joins_tells_numbers_and_no_name(host):
-    answer = host.handle(JOIN, NOTHING, CONFIG)
-    facts = parse_facts(answer.facts)
+def test_a_joining_site_sends_numbers_and_no_name(server):
+    response = server.handle(JOIN, NOTHING, CONFIG)
+    facts = parse_facts(response.facts)
     assert (facts.n_examples, facts.n_batches) == (3, 2)
     assert facts.splits == ("train", "val", "test")
     assert facts.sizes == {"train": [(16, 16)]}
-    assert answer.reply.error is None
+    assert response.reply.error is None
 
 
-def test_what_is_told_at_joining_is_in_the_sites_own_book(host, tmp_path):
-    host.handle(JOIN, NOTHING, CONFIG)
-    (book,) = (tmp_path / "runs").rglob(LEDGER)
-    entries = Ledger(book).read()
+def test_what_crosses_at_joining_is_in_the_sites_own_ledger(server, tmp_path):
+    server.handle(JOIN, NOTHING, CONFIG)
+    (path,) = (tmp_path / "runs").rglob(LEDGER)
+    entries = Ledger(path).read()
     assert {entry.name for entry in entries if entry.way == "to_site"} == CONFIG.keys()
     assert "fingerprint" in {entry.name for entry in entries if entry.way == "from_site"}
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "line"),
     [
         (replace(JOIN, version="0.0.7"), f"it has flmrcm {__version__}, the coordinator 0.0.7;"),
         (
@@ -87,63 +92,65 @@ def test_what_is_told_at_joining_is_in_the_sites_own_book(host, tmp_path):
         (replace(TRAIN, version="0.0.7"), "the coordinator 0.0.7; install the same."),
     ],
 )
-def test_another_version_or_another_config_is_refused_with_both_shown(host, call, said):
-    answer = host.handle(call, weights(), CONFIG)
-    assert answer.reply.error.startswith("site ixi, round 0: ")
-    assert said in answer.reply.error
-    assert answer.facts is None
+def test_another_version_or_another_config_is_refused_with_both_shown(server, call, line):
+    response = server.handle(call, weights(), CONFIG)
+    assert response.reply.error.startswith("site ixi, round 0: ")
+    assert line in response.reply.error
+    assert response.facts is None
 
 
-def test_a_run_that_does_not_know_the_site_is_told_so(house):
-    house.write_text(house.read_text().replace("ixi", "charite"))
-    answer = SiteServer(read_site_settings(house)).handle(JOIN, NOTHING, CONFIG)
-    assert "site charite: the run has none of that name, but brats, fastmri" in answer.reply.error
+def test_a_run_without_the_site_is_refused_with_its_sites(site_file):
+    site_file.write_text(site_file.read_text().replace("ixi", "charite"))
+    response = SiteServer(read_site_settings(site_file)).handle(JOIN, NOTHING, CONFIG)
+    assert "site charite: the run has none of that name, but brats, fastmri" in response.reply.error
 
 
-def test_a_failure_of_its_data_names_no_file_abroad_and_all_of_it_at_home(host, tmp_path, caplog):
+def test_a_failure_of_its_data_names_no_file_outside_and_every_file_in_its_log(
+    server, tmp_path, caplog
+):
     (volume,) = (tmp_path / "mri" / "T1" / "train").glob("*.h5")
     volume.write_bytes(b"torn")
-    answer = host.handle(JOIN, NOTHING, CONFIG)
-    assert answer.reply.error == (
+    response = server.handle(JOIN, NOTHING, CONFIG)
+    assert response.reply.error == (
         "site ixi, round 0: its data aren't as the run needs them; its own log says which."
     )
     assert volume.name in caplog.text
 
 
-def test_an_unforeseen_failure_says_its_kind_and_nothing_it_says(host, monkeypatch, caplog):
+def test_an_unexpected_failure_sends_its_class_and_not_its_text(server, monkeypatch, caplog):
     def fails(*_):
         raise OSError("/secret/folder: no such file")
 
     monkeypatch.setattr("flmrcm.remote.site_server.collect_facts", fails)
-    answer = host.handle(JOIN, NOTHING, CONFIG)
-    assert answer.reply.error == "site ixi, round 0: OSError; its own log says more."
+    response = server.handle(JOIN, NOTHING, CONFIG)
+    assert response.reply.error == "site ixi, round 0: OSError; its own log says more."
     assert "/secret/folder" in caplog.text
 
 
-def test_what_the_house_forbids_is_refused_with_its_reason(house, tmp_path):
+def test_what_the_policy_forbids_is_refused_with_its_reason(site_file, tmp_path):
     (tmp_path / "policy.yaml").write_text("operations: [validate]\n")
-    house.write_text(house.read_text() + "policy: policy.yaml\n")
-    answer = SiteServer(read_site_settings(house)).handle(TRAIN, weights(), CONFIG)
-    assert "refused by its site policy: train isn't among its operations" in answer.reply.error
+    site_file.write_text(site_file.read_text() + "policy: policy.yaml\n")
+    response = SiteServer(read_site_settings(site_file)).handle(TRAIN, weights(), CONFIG)
+    assert "refused by its site policy: train isn't among its operations" in response.reply.error
 
 
-def test_its_memory_stays_and_a_new_process_goes_on_with_it(host, house, tmp_path):
-    first = host.handle(TRAIN, weights(), CONFIG)
+def test_its_memory_stays_and_a_new_process_goes_on_with_it(server, site_file, tmp_path):
+    first = server.handle(TRAIN, weights(), CONFIG)
     assert first.reply.error is None
     assert first.memory_round == 0
     assert [*(tmp_path / "memory" / TRAIN.run_id).rglob("*.pt")]
     again = replace(TRAIN, memory_round=0, kept_rounds=(0,))
     next_round = replace(weights(), round=1)
-    here = host.handle(again, next_round, CONFIG).reply
-    elsewhere = SiteServer(read_site_settings(house)).handle(again, next_round, CONFIG).reply
-    forgetful = host.handle(TRAIN, next_round, CONFIG).reply
+    here = server.handle(again, next_round, CONFIG).reply
+    elsewhere = SiteServer(read_site_settings(site_file)).handle(again, next_round, CONFIG).reply
+    without_memory = server.handle(TRAIN, next_round, CONFIG).reply
     for name, tensor in here.weights.items():
         assert torch.equal(tensor, elsewhere.weights[name])
-    assert any(not torch.equal(t, forgetful.weights[name]) for name, t in here.weights.items())
+    assert any(not torch.equal(t, without_memory.weights[name]) for name, t in here.weights.items())
 
 
-def test_reconstructions_stay_at_the_site_and_scores_go_by_number(host, tmp_path):
+def test_reconstructions_stay_at_the_site_and_scores_go_by_number(server, tmp_path):
     test = replace(JOIN, op="test", config_hash=hash_travelling_config(SAVING))
-    reply = host.handle(test, replace(weights(), extras={}), SAVING).reply
+    reply = server.handle(test, replace(weights(), extras={}), SAVING).reply
     assert {name.split("/")[1] for name in reply.metrics} == {"0000", "0001"}
     assert len([*(tmp_path / "runs").rglob("reconstructions/ixi/*.h5")]) == 1

@@ -1,4 +1,4 @@
-"""A house: its file says where things are, relative to itself; what can't be is one line each."""
+"""A site's own file: paths are relative to it, and each wrong value is one line."""
 
 import pytest
 
@@ -17,17 +17,17 @@ def write(tmp_path):
 
 
 def test_paths_start_at_the_file(write, tmp_path):
-    house = read_site_settings(write("site: ixi\ndata: {root: mri}\nmemory: state\n"))
-    assert house.resolve_path(house.memory) == tmp_path / "state"
-    assert house._locate_data() == {"root": str(tmp_path / "mri")}
-    assert house.resolve_path("/elsewhere") == house.resolve_path("/elsewhere").absolute()
+    settings = read_site_settings(write("site: ixi\ndata: {root: mri}\nmemory: state\n"))
+    assert settings.resolve_path(settings.memory) == tmp_path / "state"
+    assert settings._locate_data() == {"root": str(tmp_path / "mri")}
+    assert settings.resolve_path("/elsewhere") == settings.resolve_path("/elsewhere").absolute()
 
 
-def test_generated_data_lie_in_the_house(write, tmp_path):
-    house = read_site_settings(
+def test_generated_data_lie_beside_the_file(write, tmp_path):
+    settings = read_site_settings(
         write("site: sim_b\ndata: {generator: {_target_: x, cache: data}}\n")
     )
-    assert house._locate_data()["generator"]["cache"] == str(tmp_path / "data")
+    assert settings._locate_data()["generator"]["cache"] == str(tmp_path / "data")
 
 
 def test_keys_of_the_start_script_are_left_to_it(write):
@@ -36,7 +36,7 @@ def test_keys_of_the_start_script_are_left_to_it(write):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line"),
     [
         ("site: ixi\ndata: {root: null}\n", "give it `root: FOLDER`, where the site's data lie."),
         ("data: {root: mri}\n", "site: is missing."),
@@ -45,13 +45,13 @@ def test_keys_of_the_start_script_are_left_to_it(write):
         ("- just\n- words\n", "isn't lines of KEY: VALUE."),
     ],
 )
-def test_what_cannot_be_is_one_line_that_names_the_file(write, text, said):
+def test_a_wrong_value_is_one_line_that_names_the_file(write, text, line):
     path = write(text)
     with pytest.raises(ConfigErrors) as refused:
         read_site_settings(path)
     (problem,) = refused.value.problems
     assert problem.startswith(str(path))
-    assert problem.endswith(said)
+    assert problem.endswith(line)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Means of what sites send."""
+"""Means of sites' tensors."""
 
 from collections.abc import Iterator
 from weakref import ref
@@ -21,8 +21,8 @@ def replies() -> Iterator[Reply]:
 
 @pytest.mark.parametrize(("weighting", "mean"), [("uniform", 3.0), ("examples", 31 / 8)])
 def test_the_mean_is_of_sites_or_of_examples(weighting: str, mean: float) -> None:
-    found = average_replies(replies(), weighting)
-    assert_close(found, {"w": torch.full((2,), mean), "b": torch.tensor(-mean)})
+    mean_weights = average_replies(replies(), weighting)
+    assert_close(mean_weights, {"w": torch.full((2,), mean), "b": torch.tensor(-mean)})
 
 
 @given(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=9))
@@ -43,10 +43,10 @@ def test_sums_are_double_and_types_come_back() -> None:
     assert mean.result()["half"].dtype == torch.float16
 
 
-def test_replies_are_let_go_one_by_one() -> None:
+def test_replies_are_freed_one_by_one() -> None:
     alive: list[ref[Reply]] = []
 
-    def watched() -> Iterator[Reply]:
+    def tracked() -> Iterator[Reply]:
         for site in "abcd":
             reply = Reply(site, 1, {"w": torch.ones(3)})
             alive.append(ref(reply))
@@ -54,7 +54,7 @@ def test_replies_are_let_go_one_by_one() -> None:
             del reply
             assert sum(r() is not None for r in alive) <= 1  # the one the loop still holds
 
-    average_replies(watched(), "uniform")
+    average_replies(tracked(), "uniform")
     assert len(alive) == 4
 
 

@@ -13,7 +13,7 @@ STATE = ServerState({"w": torch.zeros(2)}, {"kept": {"x": torch.ones(1)}})
 
 
 @pytest.mark.parametrize(("weighting", "mean"), [("uniform", 2.0), ("examples", 2.5)])
-def test_the_server_averages_as_it_was_told(weighting: str, mean: float) -> None:
+def test_the_server_averages_by_its_weighting(weighting: str, mean: float) -> None:
     replies = (
         Reply(s, n, {"w": torch.full((2,), v)}) for s, n, v in (("a", 1, 1.0), ("b", 3, 3.0))
     )
@@ -29,7 +29,7 @@ def test_every_site_is_sent_the_global_weights_and_nothing_else() -> None:
         assert message == Broadcast(4, STATE.weights, {})
 
 
-def test_nothing_is_asked_everything_is_shared_and_no_images_are_needed() -> None:
+def test_by_default_there_is_no_survey_all_is_shared_and_no_images_are_needed() -> None:
     strategy = FedAvg(target="b")
     assert strategy.survey(STATE, 0) == {}
     assert strategy.is_shared("any.weight")

@@ -59,12 +59,12 @@ def test_no_private_weight_is_in_any_message(setting, strategy):
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: type(s).__name__)
 def test_a_resumed_run_ends_bit_for_bit_where_the_whole_one_ends(setting, strategy):
-    whole, parts = setting(rounds=3), setting(rounds=1)
+    whole, resumed = setting(rounds=3), setting(rounds=1)
     expected = whole.run(strategy).weights
-    parts.run(strategy)
-    parts.rounds = 3
-    assert equal(parts.run(strategy).weights, expected)
-    assert equal(private_of(parts, "east", 2), private_of(whole, "east", 2))
+    resumed.run(strategy)
+    resumed.rounds = 3
+    assert equal(resumed.run(strategy).weights, expected)
+    assert equal(private_of(resumed, "east", 2), private_of(whole, "east", 2))
 
 
 def test_every_site_starts_from_the_runs_initial_weights(setting):
@@ -104,11 +104,11 @@ def test_a_site_without_private_weights_is_completed_from_the_initial_ones(setti
     federation = here.federation(FedPer())
     state = federation.run(initial(here))
     client = federation.engine.clients["east"]
-    found = client.call("validate", Broadcast(2, state.weights), Memory()).metrics
+    metrics = client.call("validate", Broadcast(2, state.weights), Memory()).metrics
     client.runtime.module.model.load_state_dict({**initial(here), **state.weights})
     scores = client.runtime.evaluator.validate(client.runtime.module, client.site)
     expected = [s.value for s in scores if (s.metric, s.convention) == ("psnr", "fastmri")]
-    assert found["psnr/fastmri"] == pytest.approx(sum(expected) / len(expected))
+    assert metrics["psnr/fastmri"] == pytest.approx(sum(expected) / len(expected))
 
 
 def test_shared_weights_never_overwrite_private_ones(setting):

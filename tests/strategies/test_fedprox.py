@@ -47,7 +47,7 @@ def test_at_the_global_weights_nothing_pulls() -> None:
     assert not any(p.grad.any() for p in learner.parameters())
 
 
-def test_frozen_and_private_weights_are_left_alone() -> None:
+def test_frozen_and_private_weights_do_not_change() -> None:
     learner = make_learner()
     rule = FedProx(mu=1).local_rule(make_context(learner))
     first, *others = learner.parameters()

@@ -52,7 +52,7 @@ forms = pytest.mark.parametrize("form", ["images", LATENTS])
 
 
 @forms
-def test_the_penalty_asks_for_the_wrong_answer(form: str) -> None:
+def test_the_penalty_wants_the_wrong_answer(form: str) -> None:
     learner = make_learner()
     rule = rule_for(learner, form, {"weight": 0.7})
     step, batch = step_of(learner, rule)
@@ -83,7 +83,7 @@ def test_the_discriminator_learns_the_right_answer(form: str) -> None:
 
 
 @forms
-def test_the_discriminator_step_leaves_the_reconstructor_alone(form: str) -> None:
+def test_the_discriminator_step_does_not_change_the_reconstructor(form: str) -> None:
     learner = make_learner()
     rule = rule_for(learner, form)
     before = {k: v.clone() for k, v in learner.state_dict().items()}
@@ -96,7 +96,7 @@ def test_the_discriminator_step_leaves_the_reconstructor_alone(form: str) -> Non
 
 
 @forms
-def test_the_penalty_leaves_the_discriminator_alone(form: str) -> None:
+def test_the_penalty_does_not_change_the_discriminator(form: str) -> None:
     learner = make_learner()
     rule = rule_for(learner, form)
     step, batch = step_of(learner, rule)
@@ -116,19 +116,19 @@ def test_the_penalty_reaches_the_encoder_through_every_latent_made_here(form: st
     learner = make_learner()
     rule = rule_for(learner, form)
     step, batch = step_of(learner, rule)
-    found = {}
+    gradients = {}
     for key, other in (("latent", "target_latent"), ("target_latent", "latent")):
         learner.zero_grad()
         through_one = {**step, other: step[other].detach()}
         penalty = rule.penalty(through_one, batch)
         if penalty.requires_grad:
             penalty.backward(retain_graph=True)
-        found[key] = gradient(learner)
+        gradients[key] = gradient(learner)
     learner.zero_grad()
     rule.penalty(step, batch).backward()
-    assert found["latent"].any()
-    assert bool(found["target_latent"].any()) == (form == "images")
-    assert_close(gradient(learner), found["latent"] + found["target_latent"])
+    assert gradients["latent"].any()
+    assert bool(gradients["target_latent"].any()) == (form == "images")
+    assert_close(gradient(learner), gradients["latent"] + gradients["target_latent"])
 
 
 def test_no_decoder_runs_for_the_target() -> None:
@@ -173,7 +173,7 @@ def test_the_discriminator_has_its_own_rate_and_its_own_seed() -> None:
 
 
 @forms
-def test_the_discriminator_stays_at_home_and_goes_on_where_it_was(form: str) -> None:
+def test_the_discriminator_stays_at_the_site_and_goes_on_where_it_was(form: str) -> None:
     learner, memory = make_learner(), Memory()
     straight = rule_for(learner, form)
     steps = [step_of(learner, straight, seed) for seed in range(4)]
@@ -189,12 +189,12 @@ def test_the_discriminator_stays_at_home_and_goes_on_where_it_was(form: str) -> 
     assert all(torch.equal(v, kept[k]) for k, v in straight.discriminator.state_dict().items())
 
 
-def test_received_latents_are_used_up_before_any_comes_again() -> None:
+def test_every_received_latent_is_used_once_before_any_is_used_again() -> None:
     learner = make_learner()
     rule, again, other = (rule_for(learner, LATENTS, seed=seed) for seed in (1, 1, 2))
     drawn = torch.cat([step_of(learner, rule)[0]["target_latent"] for _ in range(5)])
-    for deck in drawn[:5], drawn[5:]:
-        rows = [int(SENT.eq(row).all(1).nonzero()) for row in deck]
+    for permutation in drawn[:5], drawn[5:]:
+        rows = [int(SENT.eq(row).all(1).nonzero()) for row in permutation]
         assert sorted(rows) == [0, 1, 2, 3, 4]
     assert not torch.equal(drawn[:5], drawn[5:])
     first = step_of(learner, again)[0]["target_latent"]

@@ -33,7 +33,7 @@ def test_the_target_sends_no_more_rows_than_allowed(most: int | None, rows: int)
     assert torch.equal(answered(max_latents=most), answered()[:rows])
 
 
-def test_no_batch_is_encoded_in_vain() -> None:
+def test_no_more_batches_are_encoded_than_needed() -> None:
     batches = iter([make_batch(seed=i) for i in range(3)])
     rule = make_fl_mrcm(alignment=LATENTS, max_latents=2)
     rule.answer_survey(make_context(make_learner()), batches)
@@ -51,7 +51,7 @@ def test_long_latents_are_clipped_and_short_ones_left() -> None:
     assert_close(F.cosine_similarity(clipped, plain), torch.ones(len(plain)))
 
 
-def test_noise_has_the_spread_asked_for_and_an_address() -> None:
+def test_noise_has_the_given_spread_and_an_address() -> None:
     noise = answered(20, latent_noise=0.5) - answered(20)
     assert float(noise.std()) == pytest.approx(0.5, rel=0.1)
     assert float(noise.mean()) == pytest.approx(0, abs=0.05)
@@ -59,13 +59,13 @@ def test_noise_has_the_spread_asked_for_and_an_address() -> None:
     assert not torch.equal(answered(latent_noise=0.5), answered(latent_noise=0.5, seed=2))
 
 
-def test_noise_comes_after_the_clip() -> None:
+def test_noise_is_added_after_the_clip() -> None:
     noise = answered(latent_noise=0.5) - answered()
     clipped = answered(latent_clip=1e-3, latent_noise=0.5)
     assert_close(clipped - answered(latent_clip=1e-3), noise, atol=1e-5, rtol=0)
 
 
-def test_only_the_target_is_asked_and_only_for_latents() -> None:
+def test_only_the_target_is_surveyed_and_only_for_latents() -> None:
     state = ServerState({"w": torch.ones(1)})
     assert make_fl_mrcm(alignment="images").survey(state, 3) == {}
     assert make_fl_mrcm(alignment=LATENTS).survey(state, 3) == {"t": Broadcast(3, state.weights)}

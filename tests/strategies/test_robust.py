@@ -1,4 +1,4 @@
-"""Laws of the rules that bear garbage."""
+"""Laws of the rules that tolerate arbitrary replies."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.types import Reply, ServerState
 
 NUMBERS = st.floats(-1e3, 1e3, width=32)
-GARBAGE = st.floats(-(2.0**100), 2.0**100, width=32)
+ARBITRARY = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
 def sets_of(*points):
@@ -35,10 +35,10 @@ def points(numbers, count):
 @pytest.mark.parametrize("rule", RULES)
 @given(point=st.tuples(NUMBERS, NUMBERS, NUMBERS), count=st.integers(5, 8))
 @settings(deadline=None, max_examples=30)
-def test_of_equal_replies_every_rule_gives_that_reply(rule, point, count):
+def test_of_equal_replies_every_rule_returns_that_reply(rule, point, count):
     sets = sets_of(*[point] * count)
-    found = RULES[rule](sets, 1)
-    assert all(torch.equal(found[name], sets[0][name]) for name in sets[0])
+    combined = RULES[rule](sets, 1)
+    assert all(torch.equal(combined[name], sets[0][name]) for name in sets[0])
 
 
 def test_the_median_is_the_middle_or_the_mean_of_the_middle_two():
@@ -56,29 +56,29 @@ def test_the_trimmed_mean_leaves_the_extremes_out():
 
 
 @pytest.mark.parametrize("rule", ["median", "trimmed_mean"])
-@given(honest=points(NUMBERS, 4), odd=points(GARBAGE, 1), place=st.integers(0, 4))
+@given(honest=points(NUMBERS, 4), odd=points(ARBITRARY, 1), place=st.integers(0, 4))
 @settings(deadline=None, max_examples=50)
-def test_garbage_from_one_of_five_leaves_every_coordinate_between_honest_ones(
+def test_with_one_arbitrary_reply_of_five_every_coordinate_lies_between_honest_ones(
     rule, honest, odd, place
 ):
     sets = sets_of(*honest[:place], *odd, *honest[place:])
-    found, good = RULES[rule](sets, 1), sets_of(*honest)
-    for name, tensor in found.items():
+    combined, good = RULES[rule](sets, 1), sets_of(*honest)
+    for name, tensor in combined.items():
         column = torch.stack([weights[name] for weights in good])
         assert (tensor >= column.amin(0)).all()
         assert (tensor <= column.amax(0)).all()
 
 
-@given(honest=points(NUMBERS, 4), odd=points(GARBAGE, 1), place=st.integers(0, 4))
+@given(honest=points(NUMBERS, 4), odd=points(ARBITRARY, 1), place=st.integers(0, 4))
 @settings(deadline=None, max_examples=50)
-def test_garbage_from_one_of_five_moves_krum_no_further_than_the_honest_lie_apart(
+def test_one_arbitrary_reply_of_five_moves_krum_no_further_than_the_honest_differ(
     honest, odd, place
 ):
     """Its two nearest are nearer than √2 times the honest diameter, and one of them is honest."""
     sets = sets_of(*honest[:place], *odd, *honest[place:])
     good = sets_of(*honest)
-    found = squared_distances([krum(sets, 1), *good])[0, 1:]
-    assert found.min() <= 2 * squared_distances(good).max() * (1 + 1e-9)
+    combined = squared_distances([krum(sets, 1), *good])[0, 1:]
+    assert combined.min() <= 2 * squared_distances(good).max() * (1 + 1e-9)
 
 
 def test_distances_are_squared_and_over_all_tensors():
@@ -87,12 +87,12 @@ def test_distances_are_squared_and_over_all_tensors():
     assert_close(squared_distances(sets), expected)
 
 
-def test_krum_gives_one_of_the_replies_bit_for_bit():
+def test_krum_returns_one_of_the_replies_bit_for_bit():
     sets = sets_of((0.1, 0.0), (0.2, 0.0), (0.3, 0.0), (0.35, 0.0), (1e9, 0.0))
     assert torch.equal(krum(sets, 1)["w"], sets[2]["w"])
 
 
-def test_a_mean_is_moved_by_garbage_as_far_as_it_likes():
+def test_an_arbitrary_reply_moves_a_mean_without_limit():
     replies = [Reply(f"s{i}", 1, {"w": torch.ones(2)}) for i in range(4)]
     replies.append(Reply("s4", 1, {"w": torch.full((2,), 1e9)}))
     state = ServerState({"w": torch.zeros(2)})
@@ -104,7 +104,9 @@ def test_a_mean_is_moved_by_garbage_as_far_as_it_likes():
 
 def test_too_few_replies_are_one_line():
     replies = [Reply(f"s{i}", 1, {"w": torch.ones(1)}) for i in range(4)]
-    with pytest.raises(SiteFailed, match=r"krum with strategy\.faulty=1 needs 5 replies; 4 came"):
+    with pytest.raises(
+        SiteFailed, match=r"krum with strategy\.faulty=1 needs 5 replies; 4 arrived"
+    ):
         combine_robustly(replies, "krum", 1)
     assert count_needed_replies("trimmed_mean", 2) == 5
     assert count_needed_replies("median", 2) == count_needed_replies("mean", 2) == 1
@@ -122,7 +124,7 @@ def test_whole_numbers_stay_whole():
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "said"),
+    ("kind", "values", "line"),
     [
         (FedAvg, {"aggregation": "krumm"}, "Did you mean 'krum'?"),
         (FedAvg, {"faulty": -1}, "strategy.faulty: at least 0"),
@@ -130,6 +132,6 @@ def test_whole_numbers_stay_whole():
         (Scaffold, {"aggregation": "median"}, "its control variates are means"),
     ],
 )
-def test_what_makes_no_sense_is_refused(kind, values, said):
-    with pytest.raises(ConfigErrors, match=said.replace("?", r"\?")):
+def test_a_wrong_value_is_refused(kind, values, line):
+    with pytest.raises(ConfigErrors, match=line.replace("?", r"\?")):
         kind(**values)

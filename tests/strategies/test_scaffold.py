@@ -25,7 +25,7 @@ def learner() -> Any:
 
 
 def train(module: Any, memory: Memory, make_optimizer: Any = torch.optim.SGD) -> Weights:
-    """Trains on a line for some steps; gives what the rule sends."""
+    """Train on a line for some steps; gives what the rule sends."""
     message = Broadcast(0, START, {CONTROL: SERVER})
     rule = Scaffold().local_rule(make_context(module, message=message, memory=memory))
     optimizer = make_optimizer(module.model.parameters(), lr=LR)

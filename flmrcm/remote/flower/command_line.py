@@ -1,4 +1,4 @@
-"""Flower's command line: where it keeps its things, whom it asks, and that it asks nobody else."""
+"""Flower's command line: its folder, its coordinator, and that it contacts nobody else."""
 
 import json
 import os
@@ -14,16 +14,25 @@ ENVIRONMENT = {
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
 }
-"""Set for every process of Flower's: it reports nothing, asks nobody, installs nothing."""
+"""Set for every process of Flower: it reports nothing, looks for no update, installs nothing."""
 
 CONNECTION = "hospitals"
+"""The name of the coordinator in Flower's own config."""
 
-DAEMON = "resident.json"
-"""The file, beside a site's own, that tells where its resident process is to be found."""
+DAEMON = "daemon.json"
+"""The file, beside a site's own, with the address of its daemon."""
+
+SITE_FILE = "site_file"
+"""The key of a node's config that names the site's own file."""
 
 
 def write_connection(folder: Path, address: str) -> None:
-    """Writes, below a coordinator's folder, whom Flower's command line talks to."""
+    """Write Flower's own config below a coordinator's folder: its command line calls an address.
+
+    Args:
+        folder: the coordinator's.
+        address: host:port of its SuperLink.
+    """
     home = folder / "flwr"
     home.mkdir(exist_ok=True)
     (home / "config.toml").write_text(
@@ -34,34 +43,34 @@ def write_connection(folder: Path, address: str) -> None:
 
 
 def run_flwr(folder: Path, *words: str) -> dict[str, Any]:
-    """Gives what a command of Flower's answers, as JSON.
+    """Run a command of Flower and return its JSON output.
 
     Args:
         folder: the coordinator's.
         words: of the command, without `--format`.
 
     Raises:
-        FlmrcmError: it failed, or doesn't answer.
+        FlmrcmError: it failed, or printed no JSON.
     """
     done = subprocess.run(  # noqa: S603
         [find_program("flwr"), *words, "--format", "json"],
         env=build_environment(folder), capture_output=True, text=True, check=False,
     )  # fmt: skip
     try:
-        answer = json.loads(done.stdout[done.stdout.index("{") :])
+        output = json.loads(done.stdout[done.stdout.index("{") :])
     except ValueError:
-        answer = {}
-    if not answer.get("success"):
-        said = answer.get("error-message") or (done.stderr + done.stdout).strip()
-        raise FlmrcmError(f"flwr {words[0]} {words[1]}: {' '.join(said.split())[-300:]}")
-    return answer
+        output = {}
+    if not output.get("success"):
+        reason = output.get("error-message") or (done.stderr + done.stdout).strip()
+        raise FlmrcmError(f"flwr {words[0]} {words[1]}: {' '.join(reason.split())[-300:]}")
+    return output
 
 
 def find_program(name: str) -> str:
-    """Gives the path of a program of Flower's in this environment.
+    """Return the path of a program of Flower in this environment.
 
     Raises:
-        FlmrcmError: Flower isn't installed in it.
+        FlmrcmError: Flower is not installed in it.
     """
     path = Path(sys.executable).parent / name
     if not path.exists():
@@ -73,5 +82,5 @@ def find_program(name: str) -> str:
 
 
 def build_environment(folder: Path) -> dict[str, str]:
-    """Gives the environment for a command of Flower's at the coordinator."""
+    """Return the environment variables for a command of Flower at the coordinator."""
     return {**os.environ, **ENVIRONMENT, "FLWR_HOME": str(folder / "flwr")}

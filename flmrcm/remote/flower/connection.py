@@ -1,32 +1,63 @@
-"""Messages out, replies back: one loop over Flower's grid, nothing else of Flower."""
+"""Envelopes as Flower's messages, and one loop over Flower's grid that sends and receives them."""
 
+import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flwr.app import Message
+import torch
+from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 
-from flmrcm.remote.call_header import CallHeader
-from flmrcm.remote.codec import decode_response, encode_call
-from flmrcm.remote.connection import Response, report_absent, report_failure, report_late
-from flmrcm.remote.flower.codec import decode_record, encode_record
-from flmrcm.types import Broadcast
+from flmrcm.remote.codec import Envelope, decode_response, encode_call
+from flmrcm.remote.connection import (
+    CallHeader,
+    Response,
+    report_absent,
+    report_failure,
+    report_late,
+)
+from flmrcm.types import Broadcast, Weights
 
 log = logging.getLogger(__name__)
 
 _POLL = 0.2  # seconds
 _TYPES = {"train": "train", "validate": "evaluate", "test": "evaluate.test",
           "survey": "query.survey", "join": "query.join"}  # fmt: skip
+_HEAD, _JSON, _BFLOAT16 = "head", "json", "bfloat16"
+
+
+def encode_record(envelope: Envelope) -> RecordDict:
+    """Return an envelope as Flower carries it: tensors as arrays, bit for bit."""
+    halves = {kind: [k for k, t in tensors.items() if t.dtype == torch.bfloat16]
+              for kind, tensors in envelope.tensors.items()}  # fmt: skip
+    head = ConfigRecord({_JSON: envelope.head, _BFLOAT16: json.dumps(halves)})
+    arrays = {kind: ArrayRecord(_to_numpy_types(t)) for kind, t in envelope.tensors.items()}
+    return RecordDict({_HEAD: head, **arrays})
+
+
+def decode_record(record: RecordDict) -> Envelope:
+    """Return the envelope that a record holds.
+
+    Raises:
+        KeyError, TypeError, ValueError: it holds none.
+    """
+    head = record.config_records[_HEAD]
+    halves = json.loads(str(head[_BFLOAT16]))
+    kinds = {
+        kind: _restore_types(dict(arrays.to_torch_state_dict()), halves.get(kind, ()))
+        for kind, arrays in record.array_records.items()
+    }
+    return Envelope(str(head[_JSON]), kinds)
 
 
 @dataclass(frozen=True)
 class FlowerTransport:
-    """Flower's way to the sites.
+    """Flower's connection to the sites.
 
     Attributes:
-        grid: Flower's door to the nodes.
+        grid: Flower's interface to its nodes.
         nodes: site → the number by which Flower knows its key.
     """
 
@@ -40,65 +71,78 @@ class FlowerTransport:
         timeout: float,
         patience: float,
     ) -> Iterator[Response]:
-        """Gives what sites answer, in sorted order; see `Transport`."""
-        away = self._wait_for_nodes(sorted(messages), patience)
-        came = {site: report_absent(site, messages[site], patience) for site in away}
-        waiting = self._push({s: c for s, c in calls.items() if s not in came}, messages)
+        """Return what sites respond, in sorted order; see `Transport`."""
+        absent = self._wait_for_nodes(sorted(messages), patience)
+        responses = {site: report_absent(site, messages[site], patience) for site in absent}
+        waiting = self._push({s: c for s, c in calls.items() if s not in responses}, messages)
         end = time.monotonic() + timeout
         for site in sorted(messages):
-            while site not in came:
-                came |= self._pull(waiting, messages)
-                if site not in came and time.monotonic() > end:
-                    came |= {
+            while site not in responses:
+                responses |= self._pull(waiting, messages)
+                if site not in responses and time.monotonic() > end:
+                    responses |= {
                         name: report_late(name, messages[name], timeout)
                         for name in waiting.values()
                     }
-                elif site not in came:
+                elif site not in responses:
                     time.sleep(_POLL)
-            yield came.pop(site)
+            # popped: a response that the strategy has read must not stay in memory
+            yield responses.pop(site)
 
-    def _wait_for_nodes(self, away: list[str], patience: float) -> list[str]:
-        """Waits for sites to be connected; gives those who aren't in the end."""
-        end, told = time.monotonic() + patience, False
+    def _wait_for_nodes(self, absent: list[str], patience: float) -> list[str]:
+        """Wait for sites to be connected; return those that are not in the end."""
+        end, announced = time.monotonic() + patience, False
         while True:
-            there = set(self.grid.get_node_ids())
-            away = [site for site in away if self.nodes.get(site) not in there]
-            if not away or time.monotonic() > end:
-                return away
-            if not told:
-                log.info("waiting for %s to connect", ", ".join(away))
-            told = True
+            connected = set(self.grid.get_node_ids())
+            absent = [site for site in absent if self.nodes.get(site) not in connected]
+            if not absent or time.monotonic() > end:
+                return absent
+            if not announced:
+                log.info("waiting for %s to connect", ", ".join(absent))
+            announced = True
             time.sleep(1.0)
 
     def _push(
         self, calls: Mapping[str, CallHeader], messages: Mapping[str, Broadcast]
     ) -> dict[str, str]:
-        """Sends calls off; gives whose answer each of Flower's message numbers will be."""
+        """Send calls; return the site that is to answer each of Flower's message numbers."""
         numbers: dict[str, str] = {}
-        for site, call in calls.items():  # one by one: a model for each site wouldn't fit
+        for site, call in calls.items():  # one by one: a model for each site would not fit
             record, kind = encode_record(encode_call(call, messages[site])), _TYPES[call.op]
-            post = Message(record, dst_node_id=self.nodes[site], message_type=kind)
-            numbers |= dict.fromkeys(self.grid.push_messages([post]), site)
+            sent = Message(record, dst_node_id=self.nodes[site], message_type=kind)
+            numbers |= dict.fromkeys(self.grid.push_messages([sent]), site)
         return numbers
 
     def _pull(
         self, waiting: dict[str, str], messages: Mapping[str, Broadcast]
     ) -> dict[str, Response]:
-        """Gives what has come, by site; it's no longer waited for."""
-        came: dict[str, Response] = {}
+        """Return the responses that have arrived, by site; these are no longer waited for."""
+        responses: dict[str, Response] = {}
         pulled: Iterable[Message] = self.grid.pull_messages(list(waiting)) if waiting else ()
-        for post in pulled:
-            site = waiting.pop(post.metadata.reply_to_message_id, None)
+        for received in pulled:
+            site = waiting.pop(received.metadata.reply_to_message_id, None)
             if site is not None:
-                came[site] = _read_message(site, post, messages[site])
-        return came
+                responses[site] = _read_message(site, received, messages[site])
+        return responses
 
 
-def _read_message(site: str, post: Message, message: Broadcast) -> Response:
-    if post.has_error():
-        reason = " ".join(str(post.error.reason).split())[:200]
-        return report_failure(site, message, f"{reason} (Flower's code {post.error.code})")
+def _read_message(site: str, received: Message, message: Broadcast) -> Response:
+    if received.has_error():
+        reason = " ".join(str(received.error.reason).split())[:200]
+        return report_failure(site, message, f"{reason} (Flower's code {received.error.code})")
     try:
-        return decode_response(site, decode_record(post.content))
+        return decode_response(site, decode_record(received.content))
     except (KeyError, TypeError, ValueError) as error:
-        return report_failure(site, message, f"no answer of ours came ({type(error).__name__}).")
+        return report_failure(site, message, f"its answer can't be read ({type(error).__name__}).")
+
+
+def _to_numpy_types(tensors: Weights) -> Any:
+    """NumPy, in which Flower packs tensors, has no bfloat16: its bits travel as integers."""
+    return {
+        name: (t.view(torch.int16) if t.dtype == torch.bfloat16 else t).detach().cpu()
+        for name, t in tensors.items()
+    }
+
+
+def _restore_types(tensors: Weights, bfloat16: Any) -> Weights:
+    return {k: t.view(torch.bfloat16) if k in bfloat16 else t for k, t in tensors.items()}

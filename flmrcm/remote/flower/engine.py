@@ -1,4 +1,4 @@
-"""Flower: every site in its own house, reached over TLS, known by its key."""
+"""Flower: every site at its own institution, reached over TLS, known by its key."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from flmrcm.remote.engine import RemoteEngine
 
 
 class FlowerEngine(RemoteEngine):
-    """Sites behind Flower's nodes; the way to them is a `flower_calls.FlowerGrid`."""
+    """Sites behind Flower's nodes, called over a `FlowerTransport`."""
 
     via: ClassVar[str] = "flower"
     package: ClassVar[str] = "flwr"

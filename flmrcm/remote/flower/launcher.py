@@ -1,4 +1,4 @@
-"""Handing a run over to a coordinator of Flower's: the run is its ServerApp, shown line by line."""
+"""Handing a run over to Flower's coordinator: it becomes a ServerApp, shown line by line."""
 
 import json
 import re
@@ -24,12 +24,12 @@ from flmrcm.remote.requests import JobRequest
 
 _APP = Path(__file__).parent / "app"
 _STARTED = re.compile(r"Successfully started run (\d+)")
-_FLOWERS_OWN = re.compile(
+_FLOWER_OUTPUT = re.compile(
     r"\x1b\[9\dm(INFO|WARNING|ERROR|DEBUG) |Successfully installed|Using SuperLink"
 )
 _TRACE = "ServerApp raised an exception"
 _FRAME = ("╭", "│", "╰")
-"""What Flower frames its own errors with."""
+"""The first characters of the frame that Flower draws around its own errors."""
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,28 @@ class FlowerLauncher:
     folder: Path
 
     def list_sites(self) -> frozenset[str]:
-        """Gives the sites whose keys it has.
+        """Return the sites whose keys it has.
 
         Raises:
-            FlmrcmError: no SuperLink, or one whose certificate isn't to be trusted.
+            FlmrcmError: no SuperLink answers, or its certificate cannot be trusted.
         """
-        from flmrcm.remote.provision.probe import (
-            probe_coordinator,  # only here: other engines do without [flower]
-        )
+        # only here: other engines do without [flower]
+        from flmrcm.remote.provision.probe import probe_coordinator
 
         port = read_coordinator_settings(self.folder).port
         probe_coordinator(f"127.0.0.1:{port}", self.folder / "ca.crt")
         write_connection(self.folder, f"127.0.0.1:{port}")
         return frozenset(read_registry(self.folder).values())
 
-    def submit(self, errand: JobRequest) -> None:
-        """Starts a job and shows what it says until it ends.
+    def submit(self, request: JobRequest) -> None:
+        """Start a job and show its output until it ends.
 
         Raises:
-            FlmrcmError: it couldn't begin.
+            FlmrcmError: it could not begin.
         """
-        with TemporaryDirectory() as place:
-            settings = Path(place) / "run.toml"
-            job, config = json.dumps(errand.job), json.dumps(errand.config)
+        with TemporaryDirectory() as folder:
+            settings = Path(folder) / "run.toml"
+            job, config = json.dumps(request.job), json.dumps(request.config)
             settings.write_text(f"job = {job}\nconfig = {config}\n")
             with subprocess.Popen(  # noqa: S603
                 [
@@ -85,21 +84,21 @@ class FlowerLauncher:
                 numbers: list[str] = []
                 try:
                     framed = _show_output(process.stdout or (), numbers)
-                except KeyboardInterrupt:
+                except KeyboardInterrupt:  # Flower would go on with the run
                     process.kill()
                     for number in numbers:
                         run_flwr(self.folder, "stop", number, CONNECTION)
                     raise
         if not numbers:
-            said = framed or self.folder / "log.txt"
-            raise FlmrcmError(f"Flower couldn't begin the run: {said}")
+            reason = framed or self.folder / "log.txt"
+            raise FlmrcmError(f"Flower couldn't begin the run: {reason}")
 
 
 def _show_output(lines: Iterable[str], numbers: list[str]) -> str:
-    """Prints what the run says, without what Flower says; notes Flower's number of the run.
+    """Print the run's output without Flower's own; append Flower's number of the run.
 
     Returns:
-        What Flower framed: its own errors.
+        Flower's own errors, which it frames.
     """
     console = Console(markup=False, highlight=False, soft_wrap=True)
     traced, framed = False, list[str]()
@@ -109,6 +108,6 @@ def _show_output(lines: Iterable[str], numbers: list[str]) -> str:
         traced = traced or _TRACE in line
         if line.startswith(_FRAME):
             framed.append(line.strip("│ \n") if line[0] == "│" else "")
-        elif not (traced or started or _FLOWERS_OWN.search(line)):
+        elif not (traced or started or _FLOWER_OUTPUT.search(line)):
             console.print(line.rstrip("\n"))
     return " ".join(filter(None, framed))

@@ -1,4 +1,4 @@
-"""Who is who: public keys become numbers at the SuperLink, and the coordinator keeps the list."""
+"""The registry of nodes: the SuperLink numbers public keys; the coordinator keeps the list."""
 
 import json
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ NODES = "nodes.json"
 
 
 def register_keys(folder: Path) -> dict[str, int]:
-    """Registers the keys that lie in `sites/` and aren't yet, strikes those that are gone.
+    """Register new keys of the folder `sites/`, and unregister keys that are gone from it.
 
     Args:
-        folder: the coordinator's; its SuperLink has to run.
+        folder: the coordinator's; its SuperLink must be running.
 
     Returns:
         Site → the number by which Flower knows it.
@@ -26,21 +26,21 @@ def register_keys(folder: Path) -> dict[str, int]:
         if keys.get(name) != key:
             run_flwr(folder, "supernode", "unregister", str(number), CONNECTION)
             del known[name]
-            _write(folder, known)
+            _write(folder, known)  # after each: a crash must not leave a list that Flower lacks
     for name, key in keys.items():
         if name not in known:
             path = str(folder / "sites" / f"{name}.pub")
-            answer = run_flwr(folder, "supernode", "register", path, CONNECTION, "--name", name)
-            known[name] = key, int(answer["node-id"])
+            output = run_flwr(folder, "supernode", "register", path, CONNECTION, "--name", name)
+            known[name] = key, int(output["node-id"])
             _write(folder, known)
     return {name: number for name, (_, number) in known.items()}
 
 
 def read_registry(folder: Path) -> dict[int, str]:
-    """Gives each registered site by Flower's number for it.
+    """Return each registered site, by Flower's number for it.
 
     Raises:
-        FlmrcmError: nothing is registered: the coordinator was never started.
+        FlmrcmError: no site is registered: the coordinator was never started.
     """
     known = _read(folder)
     if not known:
@@ -50,6 +50,7 @@ def read_registry(folder: Path) -> dict[int, str]:
 
 def _read(folder: Path) -> dict[str, tuple[str, int]]:
     path = folder / NODES
+    # without Flower's database the numbers are of no node
     if not path.exists() or not (folder / "state.db").exists():
         return {}
     return {name: (key, number) for name, (key, number) in json.loads(path.read_text()).items()}

@@ -1,4 +1,4 @@
-"""Flower's long-lived processes: the coordinator's SuperLink, a site's SuperNode."""
+"""Flower's long-running processes: the coordinator's SuperLink, a site's SuperNode and daemon."""
 
 import json
 import logging
@@ -12,6 +12,7 @@ from pathlib import Path
 from flmrcm.errors import FlmrcmError, require
 from flmrcm.remote.flower.command_line import (
     DAEMON,
+    SITE_FILE,
     build_environment,
     find_program,
     write_connection,
@@ -30,17 +31,17 @@ from flmrcm.remote.provision.settings import (
 
 log = logging.getLogger(__name__)
 
-_TURNED_AWAY = "[code: 2004]"
-"""Flower's: the key isn't registered, was struck, or its last node still counts as there."""
+_REFUSED = "[code: 2004]"
+"""Flower's output where a key is unknown, unregistered, or its last node counts as connected."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlowerNode(NodeSettings):
-    """What `site.yaml` says of a SuperNode.
+    """The settings of a SuperNode in `site.yaml`.
 
     Args:
-        port: on which the site's own processes meet, on its loopback.
-        restart_after: seconds; sooner, and the coordinator still counts the last node as there.
+        port: of the site's own processes, on its loopback.
+        restart_after: seconds; before that the coordinator counts the last node as connected.
     """
 
     port: int
@@ -52,10 +53,10 @@ class FlowerNode(NodeSettings):
 
 
 def check_ready(folder: Path) -> None:
-    """Checks that a try-out can start, and clears what an earlier one left.
+    """Raise an error where a try-out cannot start; delete addresses that an earlier one left.
 
     Raises:
-        FlmrcmError: Flower isn't installed, or a port is taken.
+        FlmrcmError: Flower is not installed, or a port is taken.
     """
     find_program("flower-superlink")
     check_port_free("127.0.0.1", read_coordinator_settings(folder / "coordinator").port)
@@ -65,18 +66,18 @@ def check_ready(folder: Path) -> None:
 
 
 def is_ready(folder: Path) -> bool:
-    """Tells whether a deployment's coordinator knows every key that lies there."""
+    """Return whether a deployment's coordinator has registered every key of its folder."""
     nodes, keys = folder / "coordinator" / NODES, (folder / "coordinator" / "sites").glob("*.pub")
     return nodes.exists() and json.loads(nodes.read_text()).keys() >= {key.stem for key in keys}
 
 
 def has_joined(folder: Path, site: str) -> bool:
-    """Tells whether a deployment's site is ready to be called."""
+    """Return whether a deployment's site is ready to be called."""
     return (folder / "sites" / site / DAEMON).exists()
 
 
 def serve_coordinator(folder: Path) -> None:
-    """Runs the coordinator's SuperLink until it's stopped.
+    """Run the coordinator's SuperLink until it is stopped.
 
     Raises:
         FlmrcmError: a bad certificate, a taken port, or the SuperLink ended by itself.
@@ -100,15 +101,15 @@ def serve_coordinator(folder: Path) -> None:
             log.info("coordinator ready at %s for %s", settings.address, sites)
             child.wait()
     if not child.stopped:
-        raise FlmrcmError(f"{folder}: the SuperLink ended; {folder / 'log.txt'} tells why.")
+        raise FlmrcmError(f"{folder}: the SuperLink ended; {folder / 'log.txt'} says why.")
 
 
 def serve_site(folder: Path) -> None:
-    """Runs a site's SuperNode until it's stopped, and again whenever it ends.
+    """Run a site's SuperNode until it is stopped, and again whenever it ends.
 
     Raises:
-        FlmrcmError: the coordinator's certificate isn't one to trust, a port is taken, or the
-            site's own file says what can't be.
+        FlmrcmError: the coordinator's certificate cannot be trusted, a port is taken, or the site's
+            own file has a wrong value.
     """
     program, own = find_program("flower-supernode"), read_node_settings(folder, FlowerNode)
     if not (folder / "node.key").exists():
@@ -117,7 +118,7 @@ def serve_site(folder: Path) -> None:
     words = [
         program, "--root-certificates", folder / "ca.crt", "--superlink", own.coordinator,
         "--auth-supernode-private-key", folder / "node.key", "--port", own.port,
-        "--node-config", f'house="{folder / "site.yaml"}"',
+        "--node-config", f'{SITE_FILE}="{folder / "site.yaml"}"',
     ]  # fmt: skip
     while True:
         wait_for_coordinator(own.coordinator, folder / "ca.crt")
@@ -127,7 +128,7 @@ def serve_site(folder: Path) -> None:
         if child.stopped:
             return
         why = "its SuperNode ended"
-        if _TURNED_AWAY in child.output:
+        if _REFUSED in child.output:
             why = "the coordinator doesn't take its key (unknown, struck, or still in use)"
         log.warning("site %s: %s; again in %g s", own.site, why, own.restart_after)
         time.sleep(own.restart_after)
@@ -135,17 +136,17 @@ def serve_site(folder: Path) -> None:
 
 @contextmanager
 def _run_daemon(folder: Path) -> Generator[None]:
-    """Runs a site's resident process; the block begins when it's ready to be called.
+    """Run a site's daemon; the block begins when it answers calls.
 
     Raises:
-        FlmrcmError: it ended, as it does where the file says what can't be.
+        FlmrcmError: it ended, as it does where the site's file has a wrong value.
     """
-    place = folder / DAEMON
-    place.unlink(missing_ok=True)
-    words = [sys.executable, "-P", "-m", "flmrcm.remote.flower.daemon", folder / "site.yaml"]
+    address = folder / DAEMON
+    address.unlink(missing_ok=True)  # otherwise an old one would look like a ready daemon
+    words = [sys.executable, "-P", "-m", "flmrcm.remote.flower.app.site", folder / "site.yaml"]
     with ChildProcess(words, folder, build_environment(folder)) as child:
-        if not child.wait_for(place.exists):
+        if not child.wait_for(address.exists):
             if child.stopped:
                 sys.exit()
-            raise FlmrcmError(child.output or f"{folder}: its resident process ended.")
+            raise FlmrcmError(child.output or f"{folder}: its daemon ended.")
         yield

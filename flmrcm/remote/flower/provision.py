@@ -12,10 +12,10 @@ from flmrcm.remote.provision.deployment import LOOPBACK, Deployment, write_party
 
 @dataclass(frozen=True)
 class FlowerDeployment(Deployment):
-    """Who takes part, and where they meet.
+    """A federation's parties, addresses and ports.
 
     Args:
-        node_port: first of the ports that sites' own processes meet on, each on its loopback.
+        node_port: of the first site's own processes, on its loopback; each site has the next.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -42,7 +42,7 @@ class FlowerDeployment(Deployment):
         super().__post_init__()
 
     def write_identities(self, coordinator: Path, sites: Mapping[str, Path]) -> None:
-        """Writes the coordinator's certificate, and a key pair for each site."""
+        """Write the coordinator's certificate, and a key pair for each site."""
         identity = make_certificates([*dict.fromkeys((self.address, *LOOPBACK))], self.days)
         write_party_file(coordinator / "ca.crt", identity.authority)
         write_party_file(coordinator / "server.crt", identity.certificate)
@@ -54,5 +54,5 @@ class FlowerDeployment(Deployment):
             write_party_file(coordinator / "sites" / f"{name}.pub", keys.public)
 
     def site_settings(self, name: str, count: int) -> dict[str, Any]:
-        """Gives a site's own file, with the port of its own processes."""
+        """Return a site's settings, with the port of its own processes."""
         return {**super().site_settings(name, count), "port": self.node_port + count}

@@ -1,4 +1,4 @@
-"""Letters out, letters back: a call of NVFlare's for each site, all at once."""
+"""Envelopes as arguments of NVFlare's calls: one call for each site, all at once."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,21 @@ from nvflare.collab import CollabCallError
 from nvflare.collab.api.exceptions import RunAborted
 
 from flmrcm.errors import SiteFailed
-from flmrcm.remote.call_header import CallHeader
 from flmrcm.remote.codec import Envelope, decode_response, encode_call
-from flmrcm.remote.connection import Response, report_absent, report_failure, report_late
+from flmrcm.remote.connection import (
+    CallHeader,
+    Response,
+    report_absent,
+    report_failure,
+    report_late,
+)
 from flmrcm.types import Broadcast
 
 _LONGEST = 1e7
-"""Seconds, four months: NVFlare takes no `inf`."""
+"""Seconds, four months: NVFlare cannot take `inf`."""
 
-_KNOCKS_AGAIN = 30.0
-"""Seconds between two looks whether a site that's at work is still there, and for its answer."""
+_CHECK_EVERY = 30.0
+"""Seconds between two checks whether a working site still runs."""
 
 _GONE = "its process is gone, or can't be reached any more."
 
@@ -29,7 +34,7 @@ _STOPPED = "the run was stopped, by hand or by NVFlare; every whole round is kep
 
 @dataclass(frozen=True)
 class NVFlareTransport:
-    """NVFlare's way to the sites.
+    """NVFlare's connection to the sites.
 
     Attributes:
         clients: NVFlare's proxies of the job's clients, by the name in their certificates.
@@ -44,36 +49,36 @@ class NVFlareTransport:
         timeout: float,
         patience: float,
     ) -> Iterator[Response]:
-        """Gives what sites answer, in sorted order; see `Transport`.
+        """Return what sites respond, in sorted order; see `Transport`.
 
-        Who isn't connected was waited for before the job began.
+        Sites that are not connected were waited for before the job began.
         """
         pool = ThreadPoolExecutor(max(1, len(messages)))
-        coming = {
+        futures = {
             site: pool.submit(self._call_site, site, calls[site], messages[site], timeout)
             for site in sorted(messages.keys() & self.clients.keys())
         }
         try:
             for site in sorted(messages):
-                if site in coming:
-                    yield self._wait_for_site(site, coming[site], messages[site])
+                if site in futures:
+                    yield self._wait_for_site(site, futures[site], messages[site])
                 else:
                     yield report_absent(site, messages[site], patience)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _wait_for_site(self, site: str, coming: "Future[Response]", message: Broadcast) -> Response:
-        """Gives what comes of a call; NVFlare itself would wait for a process that's gone."""
+    def _wait_for_site(self, site: str, future: "Future[Response]", message: Broadcast) -> Response:
+        """Return a call's response; NVFlare itself would wait for a process that is gone."""
         while True:
             try:
-                return coming.result(_KNOCKS_AGAIN)
+                return future.result(_CHECK_EVERY)
             except FutureTimeout:
-                if not coming.done() and not self._is_alive(site):
+                if not future.done() and not self._is_alive(site):
                     return report_failure(site, message, _GONE)
 
     def _is_alive(self, site: str) -> bool:
         try:
-            return self.clients[site](timeout=_KNOCKS_AGAIN).is_alive()
+            return self.clients[site](timeout=_CHECK_EVERY).is_alive()
         except CollabCallError:
             return False
 
@@ -86,14 +91,15 @@ class NVFlareTransport:
         try:
             return decode_response(site, Envelope(*proxy.answer(head=head, tensors=dict(tensors))))
         except CollabCallError as error:
-            gave_up = isinstance(error.cause, TimeoutError)
-            if gave_up and time.monotonic() >= began + timeout:
+            timed_out = isinstance(error.cause, TimeoutError)
+            # it may also mean a lost process, then long before the time-out
+            if timed_out and time.monotonic() >= began + timeout:
                 return report_late(site, message, timeout)
             why = " ".join(str(error.cause).split())[:200]
-            return report_failure(site, message, _GONE if gave_up else f"{why} (from NVFlare)")
-        except RunAborted:
+            return report_failure(site, message, _GONE if timed_out else f"{why} (from NVFlare)")
+        except RunAborted:  # no failure of this site: a quorum must not tolerate it
             raise SiteFailed(_STOPPED) from None
         except (KeyError, TypeError, ValueError) as error:
             return report_failure(
-                site, message, f"no answer of ours came ({type(error).__name__})."
+                site, message, f"its answer can't be read ({type(error).__name__})."
             )

@@ -1,4 +1,4 @@
-"""NVFlare: every site in its own house, reached over mutual TLS, known by its certificate."""
+"""NVFlare: every site at its own institution, over mutual TLS, known by its certificate."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from flmrcm.remote.engine import RemoteEngine
 
 
 class NVFlareEngine(RemoteEngine):
-    """Sites behind NVFlare's clients; the way to them is a `nvflare_calls.NVFlareClients`."""
+    """Sites behind NVFlare's clients, called over an `NVFlareTransport`."""
 
     via: ClassVar[str] = "nvflare"
     package: ClassVar[str] = "nvflare"

@@ -1,4 +1,4 @@
-"""Handing a run over to a coordinator of NVFlare's: the run is its server's side of a job."""
+"""Handing a run over to NVFlare's coordinator: it becomes the server's side of a job."""
 
 import logging
 import time
@@ -23,11 +23,11 @@ from flmrcm.remote.requests import ENDED, OUTPUT, JobRequest, job_file
 log = logging.getLogger(__name__)
 
 _POLL = 0.3
-_ASKS_AGAIN = 3.0
-"""Seconds between two looks: at what the run says, and at NVFlare's word on the job."""
+_CHECK_EVERY = 3.0
+"""Seconds between two reads of the run's output, and of the job's status."""
 
 _FINISHED = "FINISHED"
-"""Begins every status of NVFlare's that's a last one."""
+"""Every final status of a job begins with it."""
 
 
 @dataclass(frozen=True)
@@ -41,73 +41,77 @@ class NVFlareLauncher:
     folder: Path
 
     def list_sites(self) -> frozenset[str]:
-        """Gives the sites it was deployed for.
+        """Return the sites it was deployed for.
 
         Raises:
-            FlmrcmError: no server, or one whose certificate isn't to be trusted.
+            FlmrcmError: no server answers, or its certificate cannot be trusted.
         """
-        from flmrcm.remote.provision.probe import (
-            probe_coordinator,  # only here: other engines do without [nvflare]
-        )
+        # only here: other engines do without [nvflare]
+        from flmrcm.remote.provision.probe import probe_coordinator
 
         settings = read_coordinator_settings(self.folder, NVFlareSettings)
         probe_coordinator(f"127.0.0.1:{settings.port}", self.folder / AUTHORITY)
         return frozenset(settings.sites)
 
-    def submit(self, errand: JobRequest) -> None:
-        """Starts a job and shows what it says until it ends.
+    def submit(self, request: JobRequest) -> None:
+        """Start a job and show its output until it ends.
 
         Raises:
             SiteFailed: no site is connected.
             FlmrcmError: the server takes no job, or ended it.
         """
-        with open_session(self.folder) as opened, TemporaryDirectory() as place:
-            folder = Path(place) / f"flmrcm-{errand.job}"
-            write_job_folder(folder, errand.job, errand.config, _wait_for_sites(opened, errand))
-            number = opened.submit_job(str(folder))
+        with open_session(self.folder) as session, TemporaryDirectory() as place:
+            folder = Path(place) / f"flmrcm-{request.job}"
+            sites = _wait_for_sites(session, request)
+            write_job_folder(folder, request.job, request.config, sites)
+            number = session.submit_job(str(folder))
             try:
-                self._show_output(opened, number, errand.job)
-            except KeyboardInterrupt:
-                opened.abort_job(number)
+                self._show_output(session, number, request.job)
+            except KeyboardInterrupt:  # NVFlare would go on with the job
+                session.abort_job(number)
                 raise
 
-    def _show_output(self, opened: Any, number: str, job: str) -> None:
-        """Prints what the run says until it has ended, by its own word or by NVFlare's.
+    def _show_output(self, session: Any, number: str, job: str) -> None:
+        """Print the run's output until the run has ended, or NVFlare has ended its job.
 
         Raises:
             FlmrcmError: NVFlare ended it.
         """
-        said, ended = (job_file(self.folder, job, kind) for kind in (OUTPUT, ENDED))
-        told, shown, asked = "", 0, time.monotonic()
-        while not ended.exists() and not told:
-            shown = _print_new(said, shown)
+        output, ended = (job_file(self.folder, job, kind) for kind in (OUTPUT, ENDED))
+        status, shown, checked = "", 0, time.monotonic()
+        while not ended.exists() and not status:
+            shown = _print_new(output, shown)
             time.sleep(_POLL)
-            if time.monotonic() > asked + _ASKS_AGAIN:
-                asked, told = time.monotonic(), _read_status(opened, number)
-        _print_new(said, shown)
-        if told.startswith(_FINISHED) and not ended.exists():
+            if time.monotonic() > checked + _CHECK_EVERY:
+                checked, status = time.monotonic(), _read_status(session, number)
+        _print_new(output, shown)
+        if status.startswith(_FINISHED) and not ended.exists():
             log_file = self.folder / "log.txt"
-            raise FlmrcmError(f"NVFlare ended the job ({told}); {log_file} tells why.")
+            raise FlmrcmError(f"NVFlare ended the job ({status}); {log_file} says why.")
 
 
-def _wait_for_sites(opened: Any, errand: JobRequest) -> frozenset[str]:
-    """Waits for the sites to be connected; gives those that are."""
-    end, told = time.monotonic() + errand.patience, False
-    while missing := errand.sites - list_connected(opened):
+def _wait_for_sites(session: Any, request: JobRequest) -> frozenset[str]:
+    """Wait for the sites to be connected; return those that are in the end.
+
+    Raises:
+        SiteFailed: none is.
+    """
+    end, announced = time.monotonic() + request.patience, False
+    while missing := request.sites - list_connected(session):
         if time.monotonic() > end:
             break
-        if not told:
+        if not announced:
             log.info("waiting for %s to connect", ", ".join(sorted(missing)))
-        told = True
+        announced = True
         time.sleep(1.0)
-    if missing == errand.sites:
-        raise SiteFailed(f"no site is connected (waited {errand.patience:g} s).")
-    return errand.sites - missing
+    if missing == request.sites:
+        raise SiteFailed(f"no site is connected (waited {request.patience:g} s).")
+    return request.sites - missing
 
 
-def _print_new(said: Path, shown: int) -> int:
-    """Prints whole lines after those that were shown; gives how many are shown now."""
-    lines = said.read_text().splitlines(keepends=True) if said.exists() else []
+def _print_new(output: Path, shown: int) -> int:
+    """Print whole lines after those that were shown; return how many are shown now."""
+    lines = output.read_text().splitlines(keepends=True) if output.exists() else []
     whole = [line.rstrip("\n") for line in lines if line.endswith("\n")]
     console = Console(markup=False, highlight=False, soft_wrap=True)
     for line in whole[shown:]:
@@ -115,11 +119,11 @@ def _print_new(said: Path, shown: int) -> int:
     return len(whole)
 
 
-def _read_status(opened: Any, number: str) -> str:
-    """Gives NVFlare's word on a job that's over, `gone` with its server; else nothing."""
+def _read_status(session: Any, number: str) -> str:
+    """Return a job's final status, `gone` where the server is gone; empty while it runs."""
     try:
-        status = str(opened.get_job_meta(number)["status"])
-    except Exception:  # it has a dozen kinds
-        log.debug("no word on job %s", number, exc_info=True)
+        status = str(session.get_job_meta(number)["status"])
+    except Exception:  # NVFlare raises a dozen kinds, with no common one
+        log.debug("no status of job %s", number, exc_info=True)
         return "gone"
     return status if status.startswith(_FINISHED) else ""

@@ -1,4 +1,4 @@
-"""NVFlare's long-lived processes: the coordinator's server, a site's client."""
+"""NVFlare's long-running processes: the coordinator's server, a site's client."""
 
 import json
 import logging
@@ -31,12 +31,12 @@ from flmrcm.remote.provision.settings import (
 log = logging.getLogger(__name__)
 
 _STORED = "/tmp/nvflare"  # noqa: S108
-"""Where NVFlare would keep its jobs; they're kept in the coordinator's folder instead."""
+"""NVFlare's own folder of jobs; they are kept in the coordinator's folder instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NVFlareNode(NodeSettings):
-    """What `site.yaml` says of a site's client.
+    """The settings of a site's client in `site.yaml`.
 
     Args:
         restart_after: seconds until a client that ended is started again.
@@ -46,10 +46,10 @@ class NVFlareNode(NodeSettings):
 
 
 def check_ready(folder: Path) -> None:
-    """Checks that a try-out can start.
+    """Raise an error where a try-out cannot start.
 
     Raises:
-        FlmrcmError: NVFlare isn't installed, or a port is taken.
+        FlmrcmError: NVFlare is not installed, or a port is taken.
     """
     _require_nvflare()
     settings = read_coordinator_settings(folder / "coordinator", NVFlareSettings)
@@ -58,14 +58,14 @@ def check_ready(folder: Path) -> None:
 
 
 def is_ready(folder: Path) -> bool:
-    """Tells whether a deployment's coordinator answers."""
+    """Return whether a deployment's coordinator answers."""
     coordinator = folder / "coordinator"
     port = read_coordinator_settings(coordinator, NVFlareSettings).port
     return is_answering(f"127.0.0.1:{port}", coordinator / AUTHORITY)
 
 
 def has_joined(folder: Path, site: str) -> bool:
-    """Tells whether a deployment's site is connected."""
+    """Return whether a deployment's site is connected."""
     try:
         with open_session(folder / "coordinator") as opened:
             return site in list_connected(opened)
@@ -74,7 +74,7 @@ def has_joined(folder: Path, site: str) -> bool:
 
 
 def serve_coordinator(folder: Path) -> None:
-    """Runs the coordinator's server until it's stopped.
+    """Run the coordinator's server until it is stopped.
 
     Raises:
         FlmrcmError: a bad certificate, a taken port, or the server ended by itself.
@@ -94,14 +94,14 @@ def serve_coordinator(folder: Path) -> None:
         log.info("coordinator ready at %s for %s", settings.address, ", ".join(settings.sites))
         child.wait()
     if not child.stopped:
-        raise FlmrcmError(f"{folder}: the server ended; {folder / 'log.txt'} tells why.")
+        raise FlmrcmError(f"{folder}: the server ended; {folder / 'log.txt'} says why.")
 
 
 def serve_site(folder: Path) -> None:
-    """Runs a site's client until it's stopped, and again whenever it ends.
+    """Run a site's client until it is stopped, and again whenever it ends.
 
     Raises:
-        FlmrcmError: a certificate that isn't one to trust.
+        FlmrcmError: a certificate that cannot be trusted.
     """
     _require_nvflare()
     own, startup = read_node_settings(folder, NVFlareNode), folder / "kit" / "startup"
@@ -130,7 +130,7 @@ def _build_command(program: str, kit: Path, startup: str, *more: str) -> Sequenc
 
 
 def _keep_jobs_in(folder: Path) -> None:
-    """Has the server keep its jobs below a folder, wherever that has been moved to."""
+    """Have the server keep its jobs below a folder, wherever it has been moved."""
     local = folder / "server" / "local"
     text = (local / "resources.json.default").read_text()
     (local / "resources.json").write_text(text.replace(_STORED, json.dumps(str(folder))[1:-1]))

@@ -1,4 +1,4 @@
-"""A deployment over NVFlare: its provisioning makes the certificates, and kits that hold less."""
+"""A deployment over NVFlare: its provisioning makes certificates and kits, and we narrow them."""
 
 import json
 import logging
@@ -22,17 +22,17 @@ _LONGEST = 360
 
 _MAY = {"submit_job": "any", "manage_job": "any", "view": "any"}
 _MAY_NOT = ("byoc", "operate", "shell_commands", "clone_job", "download_job")
-"""No code is taken from anybody, and nobody looks into a site's folders from outside."""
+"""Nobody may send code, or look into a site's folders from outside."""
 
 _NOT_NEEDED = ignore_patterns("*.sh", "*.ipynb", "readme.txt", "*.sample")
 
 
 @dataclass(frozen=True)
 class NVFlareDeployment(Deployment):
-    """Who takes part, and where they meet.
+    """A federation's parties, addresses and ports.
 
     Args:
-        admin_port: on which the coordinator gives itself orders, on its loopback.
+        admin_port: of the coordinator's own commands, on its loopback.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -59,41 +59,41 @@ class NVFlareDeployment(Deployment):
         super().__post_init__()
 
     def write_identities(self, coordinator: Path, sites: Mapping[str, Path]) -> None:
-        """Writes a kit for each party; the authority's key is thrown away once it has signed.
+        """Write a kit for each party; the authority's key is deleted once it has signed.
 
         Raises:
-            FlmrcmError: NVFlare makes none of these names.
+            FlmrcmError: NVFlare cannot use these names.
         """
         with TemporaryDirectory() as place:
-            made = _provision(Path(place), self._build_project())
-            _take_kit(made / _SERVER, coordinator / "server", SERVER_SIDE)
-            _take_kit(made / USER, coordinator / "admin", ())
+            kits = _provision(Path(place), self._build_project())
+            _copy_kit(kits / _SERVER, coordinator / "server", SERVER_SIDE)
+            _copy_kit(kits / USER, coordinator / "admin", ())
             for name, site in sites.items():
-                _take_kit(made / name, site / "kit", SITE_SIDE)
+                _copy_kit(kits / name, site / "kit", SITE_SIDE)
         _change_json(coordinator / "server" / "startup" / "fed_server.json", self._set_listening)
-        _change_json(coordinator / "admin" / "startup" / "fed_admin.json", _ask_on_loopback)
+        _change_json(coordinator / "admin" / "startup" / "fed_admin.json", _use_loopback)
 
     def coordinator_settings(self) -> dict[str, Any]:
-        """Gives the coordinator's settings, with the sites it knows."""
+        """Return the coordinator's settings, with the sites that it knows."""
         more = {"admin_port": self.admin_port, "sites": sorted(self.sites)}
         return super().coordinator_settings() | more
 
     def _set_listening(self, own: dict[str, Any]) -> dict[str, Any]:
-        """Orders are taken on loopback only, and sites' calls where they should be."""
+        """Return the server's settings: commands on loopback only, calls where configured."""
         (server,) = own["servers"]
         service = {**server["service"], "target": f"{self.listens_on}:{self.port}"}
         changed = {"service": service, "admin_host": LOOPBACK[0]}
         return {**own, "servers": [{**server, **changed}]}
 
     def _build_project(self) -> dict[str, Any]:
-        of = {"org": "flmrcm"}
+        org = {"org": "flmrcm"}
         hosts = [name for name in LOOPBACK if name != self.address]
         server = {
             "name": _SERVER, "type": "server", "fed_learn_port": self.port,
-            "admin_port": self.admin_port, "default_host": self.address, "host_names": hosts, **of,
+            "admin_port": self.admin_port, "default_host": self.address, "host_names": hosts, **org,
         }  # fmt: skip
-        clients = [{"name": name, "type": "client", **of} for name in sorted(self.sites)]
-        admin = {"name": USER, "type": "admin", "role": "project_admin", **of}
+        clients = [{"name": name, "type": "client", **org} for name in sorted(self.sites)]
+        admin = {"name": USER, "type": "admin", "role": "project_admin", **org}
         impl = "nvflare.lighter.impl"
         return {
             "api_version": 3,
@@ -110,7 +110,7 @@ class NVFlareDeployment(Deployment):
 
 
 def _provision(place: Path, project: dict[str, Any]) -> Path:
-    """Gives the folder in which NVFlare has made a kit for each participant."""
+    """Return the folder in which NVFlare has made a kit for each participant."""
     from nvflare.lighter.constants import CtxKey, WorkDir
     from nvflare.lighter.prov_utils import prepare_builders
     from nvflare.lighter.provision import prepare_project
@@ -118,17 +118,17 @@ def _provision(place: Path, project: dict[str, Any]) -> Path:
 
     try:
         provisioner = Provisioner(str(place), prepare_builders(project))
-        done = provisioner.provision(prepare_project(project), logger=_provision_log)
+        outcome = provisioner.provision(prepare_project(project), logger=_provision_log)
     except ValueError as error:
         raise FlmrcmError(f"NVFlare's provisioning: {error}") from None
-    if done.get(CtxKey.BUILD_ERROR):
-        raise FlmrcmError(f"NVFlare's provisioning: {'; '.join(done.get(CtxKey.ERRORS, []))}")
-    return Path(done[WorkDir.CURRENT_PROD_DIR])
+    if outcome.get(CtxKey.BUILD_ERROR):
+        raise FlmrcmError(f"NVFlare's provisioning: {'; '.join(outcome.get(CtxKey.ERRORS, []))}")
+    return Path(outcome[WorkDir.CURRENT_PROD_DIR])
 
 
-def _take_kit(made: Path, kit: Path, classes: Sequence[str]) -> None:
-    """Takes of a kit what's needed, for its owner alone, and lets it load these classes only."""
-    copytree(made, kit, ignore=_NOT_NEEDED)
+def _copy_kit(source: Path, kit: Path, classes: Sequence[str]) -> None:
+    """Copy the needed part of a kit, for its owner alone; it may load only these classes."""
+    copytree(source, kit, ignore=_NOT_NEEDED)
     for path in (kit, *kit.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
     rights = {"project_admin": {**_MAY, **dict.fromkeys(_MAY_NOT, "none")}}
@@ -136,15 +136,15 @@ def _take_kit(made: Path, kit: Path, classes: Sequence[str]) -> None:
     write_party_file(
         kit / "local" / "authorization.json", json.dumps(authorization, indent=1), secret=True
     )
-    narrow = {
+    limits = {
         "class_allow_list": list(classes),
         "class_list_enforcement_mode": "enforce",
         "allow_log_streaming": False,
     }
-    _change_json(kit / "local" / "resources.json.default", lambda own: {**own, **narrow})
+    _change_json(kit / "local" / "resources.json.default", lambda own: {**own, **limits})
 
 
-def _ask_on_loopback(own: dict[str, Any]) -> dict[str, Any]:
+def _use_loopback(own: dict[str, Any]) -> dict[str, Any]:
     return {**own, "admin": {**own["admin"], "host": LOOPBACK[0]}}
 
 

@@ -1,4 +1,4 @@
-"""NVFlare at the coordinator: where its things lie, how it's asked, and what a job of ours is."""
+"""NVFlare at the coordinator: its files, a session with its server, and the folder of a job."""
 
 import json
 import logging
@@ -12,34 +12,34 @@ from typing import Any
 from flmrcm.errors import FlmrcmError
 from flmrcm.remote.provision.settings import CoordinatorSettings
 
-SITE_FILE = "FLMRCM_HOUSE"
-"""The environment variable that tells a site's processes its own file.
+SITE_FILE = "FLMRCM_SITE_FILE"
+"""The environment variable with the path of a site's own file, for its processes.
 
-Where sites share an environment, as in NVFlare's simulator, `{site}` in it stands for their names.
+Where sites share an environment, as in NVFlare's simulator, `{site}` in it becomes their names.
 """
 
 USER = "coordinator@flmrcm.invalid"
-"""Who may start jobs; NVFlare wants an address, and this one is nobody's."""
+"""The user who may start jobs; NVFlare requires an address, and this one belongs to nobody."""
 
 SERVER_SIDE = ("nvflare.collab.runtime.controller.CollabController",
                "flmrcm.remote.nvflare.app.server.ServerEndpoint")  # fmt: skip
 SITE_SIDE = ("nvflare.collab.runtime.executor.CollabExecutor",
              "flmrcm.remote.nvflare.app.site.SiteEndpoint")  # fmt: skip
-"""All that a job may name at each end: NVFlare's loop, and the door to the installed package."""
+"""All that a job may name at each end: NVFlare's loop, and a class of the installed package."""
 
 AUTHORITY = "admin/startup/rootCA.pem"
-"""Below the coordinator's folder: the certificate that everybody trusts."""
+"""The certificate that all parties trust, below the coordinator's folder."""
 
 _PATIENCE = 20.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class NVFlareSettings(CoordinatorSettings):
-    """What `coordinator.yaml` says of NVFlare's server.
+    """The settings of NVFlare's server in `coordinator.yaml`.
 
     Args:
-        admin_port: on which it's given orders, on its loopback.
-        sites: those it knows.
+        admin_port: of its commands, on its loopback.
+        sites: those that it knows.
     """
 
     admin_port: int
@@ -48,43 +48,43 @@ class NVFlareSettings(CoordinatorSettings):
 
 @contextmanager
 def open_session(folder: Path) -> Generator[Any]:
-    """Gives a session with the coordinator's server, as NVFlare's `flare_api` has it.
+    """Open a session with the coordinator's server, as NVFlare's `flare_api` has it.
 
     Args:
         folder: the coordinator's.
 
     Raises:
-        FlmrcmError: NVFlare isn't installed, or the server doesn't let us in.
+        FlmrcmError: NVFlare is not installed, or the server refuses the session.
     """
     try:
         from nvflare.fuel.flare_api.flare_api import new_secure_session
     except ImportError:
         raise FlmrcmError("nvflare: isn't installed; pip install 'flmrcm[nvflare]'.") from None
-    logging.getLogger("nvflare").setLevel(logging.CRITICAL)  # what fails is told by us
+    logging.getLogger("nvflare").setLevel(logging.CRITICAL)  # failures are reported below
     try:
-        with redirect_stdout(StringIO()):  # it says that it connects
-            opened = new_secure_session(USER, str(folder / "admin"), timeout=_PATIENCE)
-    except Exception as error:  # it has a dozen kinds, and no common one
+        with redirect_stdout(StringIO()):  # it prints that it connects
+            session = new_secure_session(USER, str(folder / "admin"), timeout=_PATIENCE)
+    except Exception as error:  # NVFlare raises a dozen kinds, with no common one
         reason = " ".join(str(error).split())[-200:]
-        raise FlmrcmError(f"{folder}: the server doesn't let us in: {reason}") from None
+        raise FlmrcmError(f"{folder}: the server refuses the session: {reason}") from None
     try:
-        yield opened
+        yield session
     finally:
-        opened.close()
+        session.close()
 
 
-def list_connected(opened: Any) -> set[str]:
-    """Gives the sites that are connected, by the names in their certificates."""
-    return {client.name for client in opened.get_system_info().client_info}
+def list_connected(session: Any) -> set[str]:
+    """Return the sites that are connected, by the names in their certificates."""
+    return {client.name for client in session.get_system_info().client_info}
 
 
 def write_job_folder(folder: Path, job: str, config: str, sites: Iterable[str]) -> None:
-    """Writes what NVFlare is sent: names of installed classes, and no code.
+    """Write the folder of a job for NVFlare: names of installed classes, and no code.
 
     Args:
-        folder: a new one; its name will be the job's.
+        folder: a new one; the job gets its name.
         job: names the coordinator's own file of the run.
-        config: what sites may know of the run.
+        config: the run's travelling config, JSON.
         sites: that take part.
     """
     controller, coordinator = SERVER_SIDE

@@ -1,1 +1,1 @@
-"""Deployments: who proves to whom who they are, and the folder each party takes home."""
+"""Deployments: each party's identity, its folder, and its processes."""

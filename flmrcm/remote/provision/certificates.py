@@ -26,7 +26,7 @@ class CoordinatorIdentity(NamedTuple):
     """A coordinator's identity, PEM.
 
     Attributes:
-        authority: the certificate that sites trust; its key is thrown away once it has signed.
+        authority: the certificate that sites trust; its key is deleted once it has signed.
         certificate: the coordinator's, signed by the authority.
         key: the coordinator's private key.
     """
@@ -49,11 +49,11 @@ class KeyPair(NamedTuple):
 
 
 def make_certificates(addresses: list[str], days: int) -> CoordinatorIdentity:
-    """Makes a coordinator's identity.
+    """Return a new identity of a coordinator: P-384 keys, SHA-384 signatures.
 
     Args:
-        addresses: names and IP addresses it's reached at.
-        days: how long it's valid.
+        addresses: names and IP addresses at which sites reach it.
+        days: until it expires.
     """
     authority, server = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
     issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "flmrcm federation")])
@@ -76,7 +76,7 @@ def make_certificates(addresses: list[str], days: int) -> CoordinatorIdentity:
 
 
 def make_key_pair(site: str) -> KeyPair:
-    """Makes a site's P-384 key."""
+    """Return a new P-384 key pair of a site."""
     key = ec.generate_private_key(ec.SECP384R1())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
@@ -84,7 +84,7 @@ def make_key_pair(site: str) -> KeyPair:
 
 
 def check_certificate(certificate: Path, authority: Path) -> None:
-    """Refuses a certificate that sites would refuse.
+    """Raise an error for a certificate that sites would refuse.
 
     Raises:
         FlmrcmError: expired, not yet valid, or not signed by the authority; one line.
@@ -101,10 +101,10 @@ def check_certificate(certificate: Path, authority: Path) -> None:
 
 
 def check_date(certificate: x509.Certificate, path: Path) -> None:
-    """Refuses a certificate outside its dates.
+    """Raise an error for a certificate outside its dates.
 
     Raises:
-        FlmrcmError: with the date.
+        FlmrcmError: expired, or not yet valid; the date is named.
     """
     first, last, now = certificate.not_valid_before_utc, certificate.not_valid_after_utc, _now()
     if now > last:
@@ -117,10 +117,10 @@ def check_date(certificate: x509.Certificate, path: Path) -> None:
 
 
 def read_certificate(path: Path) -> x509.Certificate:
-    """Gives the certificate a file holds.
+    """Return the certificate in a file.
 
     Raises:
-        FlmrcmError: it isn't there, or holds none.
+        FlmrcmError: there is no file, or no certificate in it.
     """
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())

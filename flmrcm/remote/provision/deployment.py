@@ -1,4 +1,4 @@
-"""What any deployment writes: a folder for each site to take home, and the coordinator's."""
+"""The common part of all deployments: a folder for each site, and the coordinator's."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import yaml
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, require
+from flmrcm.remote.layout import PROGRAM
 from flmrcm.remote.provision.readme import README
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -18,32 +19,32 @@ _SETTINGS_HEAD = """\
 # `flmrcm prepare`), and `files`, `slices`, `foreground` where they differ from the run's.
 """
 _POLICY = """\
-# What this site allows, whatever a run asks; docs/site-policy.yaml shows every key.
+# What this site allows, whatever a run wants; docs/site-policy.yaml shows every key.
 # FL-MRCM with exchanged latents also needs `latents` among the payloads of its target.
 operations: [survey, train, validate, test]
 payloads: [weights, metrics, latents, control_change]
 """
 _START = """\
 #!/usr/bin/env bash
-# Run it in an environment that has flmrcm[{via}]; it stays until it's stopped (Ctrl-C).
-exec python3 -P -m flmrcm.remote.provision {role} "$(cd "$(dirname "$0")" && pwd)"
+# Run it in an environment that has flmrcm[{via}]; it runs until it is stopped (Ctrl-C).
+exec python3 -P -m {program} {role} "$(cd "$(dirname "$0")" && pwd)"
 """
 
 
 @dataclass(frozen=True)
 class Deployment(ABC):
-    """Who takes part, and where they meet.
+    """A federation's parties, addresses and ports.
 
     Args:
-        sites: name → where its data come from: `root`, or a `generator`.
+        sites: name → the source of its data: `root`, or a `generator`.
         address: name or IP address at which sites reach the coordinator.
-        port: the coordinator listens on, the only one that sites have to reach.
-        days: how long the coordinator's certificate is valid.
+        port: of the coordinator, the only one that sites have to reach.
+        days: until the coordinator's certificate expires.
 
     Attributes:
-        via: what carries the calls, as it's typed.
-        carrier: the same, as its makers write it.
-        secrets: what nobody but its owner may have, for the README.
+        via: the transport, as it is typed.
+        carrier: the transport, as its makers write it.
+        secrets: files that only their owner may have, for the README.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -71,14 +72,14 @@ class Deployment(ABC):
 
     @property
     def listens_on(self) -> str:
-        """Where the coordinator listens: loopback for a try-out, else every interface."""
+        """The coordinator's network interface: loopback for a try-out, else every one."""
         return "127.0.0.1" if self.address in LOOPBACK else "0.0.0.0"  # noqa: S104
 
     def write(self, folder: Path) -> None:
-        """Writes all folders.
+        """Write all folders.
 
         Raises:
-            FlmrcmError: the folder isn't empty.
+            FlmrcmError: the folder is not empty: keys must never be overwritten.
         """
         if folder.exists() and any(folder.iterdir()):
             raise FlmrcmError(
@@ -100,15 +101,15 @@ class Deployment(ABC):
 
     @abstractmethod
     def write_identities(self, coordinator: Path, sites: Mapping[str, Path]) -> None:
-        """Writes what each party proves with who it is.
+        """Write the keys and certificates by which the parties know each other.
 
         Args:
             coordinator: its folder.
-            sites: theirs, by name.
+            sites: their folders, by name.
         """
 
     def coordinator_settings(self) -> dict[str, Any]:
-        """Gives the coordinator's settings."""
+        """Return the coordinator's settings."""
         return {
             "via": self.via,
             "address": self.address,
@@ -117,7 +118,7 @@ class Deployment(ABC):
         }
 
     def site_settings(self, name: str, count: int) -> dict[str, Any]:
-        """Gives a site's own file.
+        """Return a site's settings.
 
         Args:
             name: of the site.
@@ -135,7 +136,9 @@ class Deployment(ABC):
         }
 
     def _write_start(self, folder: Path, role: str) -> None:
-        write_party_file(folder / "start.sh", _START.format(via=self.via, role=role))
+        write_party_file(
+            folder / "start.sh", _START.format(via=self.via, program=PROGRAM, role=role)
+        )
         (folder / "start.sh").chmod(0o755)
 
     def _format_readme(self) -> str:
@@ -151,8 +154,9 @@ class Deployment(ABC):
 
 
 def write_party_file(path: Path, content: str | bytes, secret: bool = False) -> None:
-    """Writes a file and the folders above it; a secret one is its owner's alone."""
+    """Write a file and the folders above it; only its owner may read a secret one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # before the content: a secret is never readable by others, not even for a moment
     path.touch(mode=0o600 if secret else 0o644)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 

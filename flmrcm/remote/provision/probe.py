@@ -1,4 +1,4 @@
-"""Is there a coordinator at an address, and is it the one we trust?"""
+"""Whether a coordinator answers at an address, and whether it can be trusted."""
 
 import socket
 import ssl
@@ -11,19 +11,19 @@ _PATIENCE = 10.0  # seconds
 
 
 class NoCoordinator(FlmrcmError):
-    """Nothing answers at the address; it may yet."""
+    """Nothing answers at the address; a coordinator may still be starting."""
 
 
 def probe_coordinator(address: str, authority: Path) -> None:
-    """Shakes hands with a coordinator and hangs up.
+    """Connect to a coordinator over TLS, and disconnect.
 
     Args:
         address: host:port.
-        authority: the certificate file that the coordinator's has to be signed by.
+        authority: the file of the certificate that must have signed the coordinator's.
 
     Raises:
-        NobodyThere: nothing answers.
-        FlmrcmError: somebody else answers, or its certificate or ours has expired.
+        NoCoordinator: nothing answers.
+        FlmrcmError: another program answers, or a certificate has expired.
     """
     check_date(read_certificate(authority), authority)
     host, _, port = address.rpartition(":")
@@ -36,21 +36,21 @@ def probe_coordinator(address: str, authority: Path) -> None:
             pass
     except ssl.SSLCertVerificationError as error:
         raise FlmrcmError(f"{address}: {_explain(error, authority)}") from None
-    except ssl.SSLEOFError:  # as one does that's just starting, or ending
-        raise _report_nobody(address, "it hangs up") from None
+    except ssl.SSLEOFError:  # it is just starting, or ending
+        raise _report_none(address, "it hangs up") from None
     except ssl.SSLError:
-        raise FlmrcmError(f"{address}: whoever answers there doesn't speak TLS.") from None
+        raise FlmrcmError(f"{address}: the program that answers there doesn't speak TLS.") from None
     except TimeoutError:
-        raise _report_nobody(address, f"nothing within {_PATIENCE:g} s") from None
+        raise _report_none(address, f"nothing within {_PATIENCE:g} s") from None
     except OSError as error:
-        raise _report_nobody(address, error.strerror or str(error)) from None
+        raise _report_none(address, error.strerror or str(error)) from None
 
 
 def is_answering(address: str, authority: Path) -> bool:
-    """Tells whether a coordinator answers.
+    """Return whether a coordinator answers.
 
     Raises:
-        FlmrcmError: a wrong one does.
+        FlmrcmError: another program answers, or a certificate cannot be trusted.
     """
     try:
         probe_coordinator(address, authority)
@@ -60,12 +60,13 @@ def is_answering(address: str, authority: Path) -> bool:
 
 
 def check_port_free(host: str, port: int) -> None:
-    """Refuses a port that somebody listens on.
+    """Raise an error for a port that is taken.
 
     Raises:
-        FlmrcmError: it's taken.
+        FlmrcmError: another program listens on it.
     """
     with socket.socket() as trial:
+        # a port whose last connections are still closing is free enough
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
@@ -76,7 +77,7 @@ def check_port_free(host: str, port: int) -> None:
             ) from None
 
 
-def _report_nobody(address: str, why: str) -> NoCoordinator:
+def _report_none(address: str, why: str) -> NoCoordinator:
     return NoCoordinator(
         f"{address}: no coordinator answers ({why}); start it with coordinator/start.sh."
     )

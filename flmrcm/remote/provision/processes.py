@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, and coordinators that are waited for."""
+"""Child processes that end with their parent, and waiting for a coordinator."""
 
 import ctypes
 import logging
@@ -14,9 +14,8 @@ from flmrcm.remote.provision.probe import NoCoordinator, probe_coordinator
 
 log = logging.getLogger(__name__)
 
-_ASKS_AGAIN = 5.0
-"""Seconds between two looks for a coordinator."""
-
+_RETRY_EVERY = 5.0
+"""Seconds between two attempts to reach a coordinator."""
 
 _PARENT_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
@@ -27,11 +26,11 @@ class ChildProcess:
 
     Args:
         words: of its command line.
-        folder: whose `log.txt` it is.
-        environment: its own; this Python's programs come first in its path.
+        folder: of the file `log.txt`.
+        environment: its own variables; this Python's programs come first in its path.
 
     Attributes:
-        stopped: whether it was asked to end.
+        stopped: whether a signal has stopped it.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class ChildProcess:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self._log = folder / "log.txt"
         with self._log.open("ab") as out:
-            self._begun = out.tell()
+            self._start = out.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 list(map(str, words)), env={**environment, "PATH": path}, stdout=out, stderr=out,
                 preexec_fn=_end_with_parent,
@@ -62,20 +61,20 @@ class ChildProcess:
             self._process.kill()
 
     def wait(self) -> None:
-        """Waits until it ends."""
+        """Wait until it ends."""
         self._process.wait()
 
     def wait_for(self, ready: Callable[[], bool]) -> bool:
-        """Waits until something is so; tells whether the process still runs then."""
+        """Wait until a condition holds or the process ends; return whether it still runs."""
         while self._process.poll() is None and not ready():
             time.sleep(0.2)
         return self._process.poll() is None
 
     @property
     def output(self) -> str:
-        """What `log.txt` got since the process began."""
+        """The process's own part of `log.txt`."""
         with self._log.open("rb") as log_file:
-            log_file.seek(self._begun)
+            log_file.seek(self._start)
             return log_file.read().decode(errors="replace").strip()
 
     def _stop(self) -> None:
@@ -84,23 +83,23 @@ class ChildProcess:
 
 
 def _end_with_parent() -> None:
-    """Has Linux end this process when the one that started it is gone, even if it was killed."""
+    """Have Linux end this process when its parent has ended, even if it was killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def wait_for_coordinator(address: str, authority: Path) -> None:
-    """Waits for a coordinator to come.
+    """Wait until a coordinator answers.
 
     Raises:
-        FlmrcmError: it's a wrong one.
+        FlmrcmError: another program answers, or a certificate cannot be trusted.
     """
-    told = False
+    announced = False
     while True:
         try:
             return probe_coordinator(address, authority)
         except NoCoordinator as error:
-            if not told:
+            if not announced:
                 log.warning("%s Waiting for it.", error)
-            told = True
-            time.sleep(_ASKS_AGAIN)
+            announced = True
+            time.sleep(_RETRY_EVERY)

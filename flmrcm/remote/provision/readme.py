@@ -1,4 +1,4 @@
-"""The ten lines that lie beside the folders."""
+"""The README of a deployment: ten lines."""
 
 README = """\
 # A federation of flmrcm over {carrier}
@@ -9,7 +9,7 @@ README = """\
 4. Each site puts its data folder into `site.yaml`, and what it allows into `policy.yaml`.
 5. The coordinator opens TCP port {port} to the sites; a site opens nothing, it calls {address}.
 6. The coordinator: `coordinator/start.sh`, and leaves it running.
-7. Each site: `sites/{first}/start.sh`, and leaves it running. It comes back after a cut by itself.
+7. Each site: `sites/{first}/start.sh`, and leaves it running. It reconnects by itself.
 8. The coordinator: `flmrcm train engine={via} engine.federation=coordinator sites=… strategy=…`.
 9. After a crash: `coordinator/start.sh`, then `flmrcm train resume=outputs/…`.
 10. Certificates are valid for {days} days. The rest, and who sees what: docs/deployment.md.

@@ -1,4 +1,4 @@
-"""What a party's own file says of its processes: where they listen, whom they call."""
+"""The settings of a party's processes, in its own file: addresses and ports."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,13 +11,13 @@ from flmrcm.remote.layout import SETTINGS, read_party_settings
 
 @dataclass(frozen=True, kw_only=True)
 class CoordinatorSettings:
-    """What `coordinator.yaml` says.
+    """The settings in `coordinator.yaml`.
 
     Args:
-        via: what carries the calls.
+        via: the transport.
         address: name or IP address at which sites reach the coordinator.
         listens_on: IP address of the interface; 0.0.0.0 is every one.
-        port: it listens on.
+        port: on which it listens.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -34,7 +34,7 @@ class CoordinatorSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """What `site.yaml` says of the site's processes; the rest of it is the house's.
+    """The settings of a site's processes in `site.yaml`; the rest are those of `SiteSettings`.
 
     Args:
         site: its name.
@@ -66,20 +66,20 @@ N = TypeVar("N", bound=NodeSettings)
 
 
 def read_coordinator_settings(folder: Path, kind: type[C] = CoordinatorSettings) -> C:
-    """Gives what a coordinator's folder says.
+    """Return the settings in a coordinator's folder.
 
     Raises:
-        FlmrcmError: the folder is none, or its file says what can't be.
+        FlmrcmError: it is not a coordinator's folder, or its file has a wrong value.
     """
-    said = read_party_settings(folder, "coordinator")
-    return build_from_file(folder / SETTINGS["coordinator"], kind, said)
+    settings = read_party_settings(folder, "coordinator")
+    return build_from_file(folder / SETTINGS["coordinator"], kind, settings)
 
 
 def read_node_settings(folder: Path, kind: type[N]) -> N:
-    """Gives what a site's folder says of its processes.
+    """Return the settings of a site's processes.
 
     Raises:
-        FlmrcmError: the folder is none, or its file says what can't be.
+        FlmrcmError: it is not a site's folder, or its file has a wrong value.
     """
     names = {field.name for field in fields(kind)}
     own = {key: value for key, value in read_party_settings(folder, "site").items() if key in names}
@@ -87,5 +87,5 @@ def read_node_settings(folder: Path, kind: type[N]) -> N:
 
 
 def check_port(port: int) -> tuple[bool, str]:
-    """Tells whether a number may be a port's, and what may be."""
+    """Return whether a number can be a port's, and the line that says what can."""
     return 0 < port < 2**16, f"1 to 65535; got {port}."

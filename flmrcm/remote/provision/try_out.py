@@ -1,4 +1,4 @@
-"""A whole federation on one machine's loopback: started, noted by process id, ended by it."""
+"""A whole federation on one machine's loopback: started, recorded by process id, ended."""
 
 import json
 import os
@@ -11,23 +11,20 @@ from functools import partial
 from pathlib import Path
 
 from flmrcm.errors import FlmrcmError
-from flmrcm.remote.layout import load_services
+from flmrcm.remote.layout import PROGRAM, load_services
 
 PIDS = "processes.json"
 _PATIENCE = 300.0  # seconds; a busy machine starts slowly
 _started_here: dict[int, "subprocess.Popen[bytes]"] = {}
-"""By number. Held on to: that these outlive their starter is the point, and no leak."""
+"""By process id. They are to outlive this process; a reference keeps Python from warning."""
 
 
 def start_federation(folder: Path) -> list[str]:
-    """Starts the coordinator and every site, and waits until each is ready.
-
-    Returns:
-        The sites.
+    """Start the coordinator and every site, wait until each is ready, and return the sites.
 
     Raises:
-        FlmrcmError: something of it runs already, what carries the calls isn't installed, a port
-            is taken, or a party ended; then all of it is.
+        FlmrcmError: a part of it runs already, the transport is not installed, a port is taken,
+            or a party ended; in that case all of it is ended.
     """
     if list_running(folder):
         raise FlmrcmError(f"{folder}: runs already; `flmrcm down {folder}` ends it.")
@@ -36,7 +33,7 @@ def start_federation(folder: Path) -> list[str]:
     services.check_ready(folder)
     pids: dict[str, int] = {}
     _start_party(folder, pids, "coordinator")
-    # a site that comes before its key is known may be sent away for a minute
+    # a site that calls before its key is registered may be refused for a minute
     _wait_for_party(folder, "coordinator", partial(services.is_ready, folder))
     for site in sites:
         _start_party(folder, pids, site)
@@ -46,7 +43,7 @@ def start_federation(folder: Path) -> list[str]:
 
 
 def stop_federation(folder: Path) -> list[str]:
-    """Ends what `start` started and still runs; gives its names."""
+    """End the parties that still run, and return their names."""
     alive = list_running(folder)
     for pid in alive.values():
         os.kill(pid, signal.SIGTERM)
@@ -62,19 +59,19 @@ def stop_federation(folder: Path) -> list[str]:
 
 
 def list_running(folder: Path) -> dict[str, int]:
-    """Gives the processes that were started here and are still the same ones, by name."""
+    """Return the process ids of the parties that still run, by name."""
     path = folder / PIDS
-    noted: Mapping[str, int] = json.loads(path.read_text()) if path.exists() else {}
-    return {name: pid for name, pid in noted.items() if _is_ours(pid, folder)}
+    recorded: Mapping[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    return {name: pid for name, pid in recorded.items() if _is_ours(pid, folder)}
 
 
 def _start_party(folder: Path, pids: dict[str, int], name: str) -> None:
-    """Starts a party and notes its process."""
+    """Start a party and record its process id."""
     role = name if name == "coordinator" else "site"
     own = _find_folder(folder, name)
     with (own / "out.txt").open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "flmrcm.remote.provision", role, str(own)],
+            [sys.executable, "-P", "-m", PROGRAM, role, str(own)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     _started_here[process.pid] = process
@@ -83,24 +80,29 @@ def _start_party(folder: Path, pids: dict[str, int], name: str) -> None:
 
 
 def _is_ours(pid: int, folder: Path) -> bool:
-    """Tells whether a process is one of ours: numbers of ended processes are given out again."""
+    """Return whether a process is a party of this folder: process ids are used again."""
     if pid in _started_here:
         return _started_here[pid].poll() is None
     shown = subprocess.run(  # noqa: S603
         ["ps", "-ww", "-o", "stat=,args=", "-p", str(pid)],  # noqa: S607
         capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
-    return "flmrcm.remote.provision" in shown and str(folder) in shown and not shown.startswith("Z")
+    return PROGRAM in shown and str(folder) in shown and not shown.startswith("Z")
 
 
 def _wait_for_party(folder: Path, name: str, ready: Callable[[], bool]) -> None:
-    """Waits for a party; where it ends instead, all is ended, and its last words are the error."""
+    """Wait for a party.
+
+    Raises:
+        FlmrcmError: it ended (its last line is the error, and all parties are ended), or takes too
+            long.
+    """
     end = time.monotonic() + _PATIENCE
     while not ready():
         for ended in sorted({"coordinator", name} - list_running(folder).keys()):
-            said = (_find_folder(folder, ended) / "out.txt").read_text().strip().splitlines()
+            lines = (_find_folder(folder, ended) / "out.txt").read_text().strip().splitlines()
             stop_federation(folder)
-            raise FlmrcmError(said[-1] if said else f"{ended}: ended at once.")
+            raise FlmrcmError(lines[-1] if lines else f"{ended}: ended at once.")
         if time.monotonic() > end:
             log = _find_folder(folder, name) / "log.txt"
             raise FlmrcmError(f"{name}: not up after {_PATIENCE:g} s; see {log}.")

@@ -1,4 +1,4 @@
-"""A run that's handed over: what is shown of it, and one line however it ends."""
+"""A run that is handed over: its output is shown, and one line, whatever its end."""
 
 import sys
 import tomllib
@@ -20,30 +20,30 @@ def shown(capsys, *lines):
     return capsys.readouterr().out, numbers, framed
 
 
-def test_what_flower_says_of_itself_is_left_out(capsys):
+def test_flowers_own_output_is_left_out(capsys):
     own = ["Using SuperLink: hospitals (127.0.0.1:8000)\n", BEGUN]
     own += ["\x1b[93mWARNING \x1b[0m:   retrying\n", "Successfully installed app\n"]
-    said, numbers, framed = shown(capsys, *own, "round 1 of 3  loss 2.1\n", "WARNING  ours\n")
-    assert said == "round 1 of 3  loss 2.1\nWARNING  ours\n"
+    text, numbers, framed = shown(capsys, *own, "round 1 of 3  loss 2.1\n", "WARNING  ours\n")
+    assert text == "round 1 of 3  loss 2.1\nWARNING  ours\n"
     assert (numbers, framed) == (["42"], "")
 
 
-def test_a_trace_of_flowers_is_left_out_to_its_end(capsys):
-    said, _, _ = shown(capsys, "ours\n", "ServerApp raised an exception\n", "Traceback …\n", "x\n")
-    assert said == "ours\n"
+def test_flowers_traceback_is_left_out_to_its_end(capsys):
+    text, _, _ = shown(capsys, "ours\n", "ServerApp raised an exception\n", "Traceback …\n", "x\n")
+    assert text == "ours\n"
 
 
-def test_what_flower_frames_is_one_line_and_not_shown(capsys):
+def test_flowers_framed_error_is_one_line_and_not_shown(capsys):
     assert shown(capsys, "ours\n", *BOX) == ("ours\n", [], "No SuperLink answers.")
 
 
-def errand(job, config="{}"):
+def request(job, config="{}"):
     return JobRequest(job, config, frozenset({"ixi"}), 0.0)
 
 
 @pytest.fixture
 def flower(tmp_path, monkeypatch):
-    """A program in place of Flower's; gives what writes it."""
+    """Return a function that writes a program in place of Flower's, and a job."""
 
     def write(*lines):
         program = tmp_path / "flwr.py"
@@ -55,21 +55,21 @@ def flower(tmp_path, monkeypatch):
     return write
 
 
-def test_a_run_that_could_not_begin_says_what_flower_said(tmp_path, flower):
+def test_a_run_that_could_not_begin_reports_flowers_error(tmp_path, flower):
     job = flower(f"print({''.join(BOX)!r})", "raise SystemExit(1)")
     with pytest.raises(FlmrcmError, match=r"Flower couldn't begin the run: No SuperLink answers\."):
-        FlowerLauncher(tmp_path).submit(errand(job))
+        FlowerLauncher(tmp_path).submit(request(job))
 
 
-def test_a_run_that_could_not_begin_in_silence_names_the_log(tmp_path, flower):
+def test_a_run_that_could_not_begin_without_an_error_names_the_log(tmp_path, flower):
     job = flower("raise SystemExit(1)")
     with pytest.raises(FlmrcmError, match=r"couldn't begin the run: .*log\.txt"):
-        FlowerLauncher(tmp_path).submit(errand(job))
+        FlowerLauncher(tmp_path).submit(request(job))
 
 
 def test_job_and_travelling_config_are_handed_over_as_text(tmp_path, flower):
     copied = f"shutil.copyfile(sys.argv[-1], {str(tmp_path / 'given.toml')!r})"
     job = flower(f"print({BEGUN!r})", "import shutil, sys", copied)
-    FlowerLauncher(tmp_path).submit(errand(job, '{"mask": "4×"}'))
+    FlowerLauncher(tmp_path).submit(request(job, '{"mask": "4×"}'))
     given = tomllib.loads((tmp_path / "given.toml").read_text())
     assert given == {"job": job, "config": '{"mask": "4×"}'}

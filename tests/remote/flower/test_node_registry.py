@@ -1,4 +1,4 @@
-"""Who is who: a key is registered once, and struck when it's taken away or changed."""
+"""The registry: a key is registered once, and unregistered when it is deleted or changed."""
 
 import json
 
@@ -18,8 +18,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What Flower's command line is asked; it numbers the keys it meets."""
+def calls(monkeypatch):
+    """The calls of Flower's command line, which numbers the keys that it gets."""
     seen = []
 
     def flwr(folder, group, word, what, *rest):
@@ -30,39 +30,39 @@ def asked(monkeypatch):
     return seen
 
 
-def test_each_key_is_registered_once(folder, asked):
+def test_each_key_is_registered_once(folder, calls):
     assert node_registry.register_keys(folder) == {"north": 1, "south": 2}
     assert node_registry.register_keys(folder) == {"north": 1, "south": 2}
-    assert asked == [("register", "north.pub"), ("register", "south.pub")]
+    assert calls == [("register", "north.pub"), ("register", "south.pub")]
     assert node_registry.read_registry(folder) == {1: "north", 2: "south"}
 
 
-def test_a_key_taken_away_is_struck(folder, asked):
+def test_a_deleted_key_is_unregistered(folder, calls):
     node_registry.register_keys(folder)
     (folder / "sites" / "north.pub").unlink()
     assert node_registry.register_keys(folder) == {"south": 2}
-    assert asked[2:] == [("unregister", "1")]
+    assert calls[2:] == [("unregister", "1")]
 
 
-def test_a_new_key_takes_the_place_of_the_old(folder, asked):
+def test_a_new_key_takes_the_place_of_the_old(folder, calls):
     node_registry.register_keys(folder)
     (folder / "sites" / "north.pub").write_text("a new one")
     assert node_registry.register_keys(folder) == {"north": 4, "south": 2}
-    assert asked[2:] == [("unregister", "1"), ("register", "north.pub")]
+    assert calls[2:] == [("unregister", "1"), ("register", "north.pub")]
 
 
-def test_a_lost_database_means_registering_anew(folder, asked):
+def test_a_lost_database_means_registering_anew(folder, calls):
     node_registry.register_keys(folder)
     (folder / "state.db").unlink()
     node_registry.register_keys(folder)
-    assert [word for word, _ in asked] == ["register"] * 4
+    assert [word for word, _ in calls] == ["register"] * 4
 
 
-def test_before_the_first_start_nobody_is_known(folder):
+def test_before_the_first_start_no_site_is_known(folder):
     with pytest.raises(FlmrcmError, match="no site is registered; start the coordinator"):
         node_registry.read_registry(folder)
 
 
-def test_the_list_is_plain_to_read(folder, asked):
+def test_the_registry_is_readable_json(folder, calls):
     node_registry.register_keys(folder)
     assert json.loads((folder / "nodes.json").read_text())["north"] == ["key of north", 1]

@@ -1,4 +1,4 @@
-"""Flower's traffic: how often each strategy calls in a round, and that the books hold its bytes."""
+"""Flower's traffic: each strategy's exchanges in a round, and the ledger's bytes."""
 
 from collections import Counter, defaultdict
 from json import loads
@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
 import torch
-from kits.deployed_sites import OneProcessGrid, run_abroad
+from kits.deployed_sites import OneProcessGrid, run_remote
 
 from flmrcm.federation.journal import Journal
 from flmrcm.middleware.ledger import LEDGER, Ledger
@@ -32,7 +32,7 @@ def test_a_round_has_as_many_exchanges_as_its_strategy_needs(
     site_files, tmp_path, words, exchanges
 ):
     grid = OneProcessGrid(site_files)
-    run_abroad(tmp_path / "run", grid, *words, "rounds=2", "test.saved_volumes=0")
+    run_remote(tmp_path / "run", grid, *words, "rounds=2", "test.saved_volumes=0")
     seen: dict[int, list[str]] = defaultdict(list)
     for message in grid.seen:
         head = loads(message.content.config_records["head"]["json"])
@@ -44,11 +44,11 @@ def test_a_round_has_as_many_exchanges_as_its_strategy_needs(
         [*exchanges, VALIDATING],
     ]
     assert Counter(seen[0])[TRAINING] == len(site_files)
-    assert Counter(seen[0])[SURVEYING] == (SURVEYING in exchanges)  # the target alone is asked
+    assert Counter(seen[0])[SURVEYING] == (SURVEYING in exchanges)  # the target alone is surveyed
 
 
 class Weighed(OneProcessGrid):
-    """A grid that weighs the tensors it carries, by way and kind of message."""
+    """A grid that weighs the tensors it carries, by direction and type of message."""
 
     def __init__(self, site_files):
         super().__init__(site_files)
@@ -75,12 +75,12 @@ class Weighed(OneProcessGrid):
 @pytest.mark.parametrize(
     ("wire", "dtype"), [("fp32", "float32"), ("bf16", "bfloat16"), ("fp16", "float16")]
 )
-def test_the_books_hold_what_was_carried(site_files, tmp_path, wire, dtype):
+def test_the_ledger_holds_what_was_carried(site_files, tmp_path, wire, dtype):
     grid, words = (
         Weighed(site_files),
         ["strategy=fl_mrcm_latent", "rounds=2", f"middleware.wire.kind={wire}"],
     )
-    run = run_abroad(tmp_path / "run", grid, *words, "test.saved_volumes=0")
+    run = run_remote(tmp_path / "run", grid, *words, "test.saved_volumes=0")
     entries = Ledger(run.path / LEDGER).read()
     tensors = [e for e in entries if e.op != "join" and e.kind != "metrics"]
     types = {
@@ -89,11 +89,11 @@ def test_the_books_hold_what_was_carried(site_files, tmp_path, wire, dtype):
         "survey": SURVEYING,
         "test": "evaluate.test",
     }
-    booked: Counter[tuple[str, str]] = Counter()
+    recorded: Counter[tuple[str, str]] = Counter()
     for entry in tensors:
-        booked[entry.way, types[entry.op]] += entry.bytes
+        recorded[entry.way, types[entry.op]] += entry.bytes
     carried = {key: n for key, n in grid.n_bytes.items() if key[1] in types.values() and n}
-    assert carried == {key: n for key, n in booked.items() if n}
+    assert carried == {key: n for key, n in recorded.items() if n}
     assert {entry.dtype for entry in tensors} - {"int64"} == {dtype}
     losses = [row.value for row in Journal(run.path / "journal.csv").read() if row.metric == "loss"]
     assert torch.tensor(losses).isfinite().all()

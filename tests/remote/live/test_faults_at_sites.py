@@ -1,4 +1,4 @@
-"""What befalls a site mid-round costs that round at most; it comes back by itself."""
+"""A fault at a site costs it one round at most; it reconnects by itself."""
 
 from contextlib import ExitStack
 
@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
-from kits.deployed_sites import ended_here
+from kits.deployed_sites import end_local
 from kits.faulty_engine import away, with_faults
 from kits.laws import equal
 from kits.real_federation import until
@@ -22,22 +22,22 @@ def test_a_killed_client_process_and_a_killed_node_miss_that_round_only(
     federation, tmp_path, monkeypatch
 ):
     with ExitStack() as stack:
-        training_ = [stack.enter_context(federation.holding(name, 1)) for name in ("brats", "hpks")]
+        waits = [stack.enter_context(federation.holding(name, 1)) for name in ("brats", "hpks")]
         run = federation.train("strategy=scaffold", "robust.quorum=2")
-        for wait in training_:
+        for wait in waits:
             wait()
         federation.kill("brats", *NODE)
         federation.kill("hpks", "flwr-clientapp")
-        # Flower's patience: two heartbeats of 30 s
-        until(lambda: "site brats, round 1: Error: Node Unavailable" in run.said, 75)
-        until(lambda: "site hpks, round 1: ClientApp stopped responding." in run.said, 75)
+        # Flower waits: two heartbeats of 30 s
+        until(lambda: "site brats, round 1: Error: Node Unavailable" in run.output, 75)
+        until(lambda: "site hpks, round 1: ClientApp stopped responding." in run.output, 75)
     assert run.ends()[0] == 0
     assert run.absences() == {(1, "brats", "failed"), (1, "hpks", "failed")}
-    assert "site brats: its SuperNode ended; again in 60 s" in federation.heard("brats")
+    assert "site brats: its SuperNode ended; again in 60 s" in federation.read_output("brats")
     missed = {(name, "train", 1): away for name in ("brats", "hpks")}
-    build = training.build_federation
+    build = training.build_rounds
     monkeypatch.setattr(training, "build_rounds", lambda *a: with_faults(build(*a), missed))
     words = ["strategy=scaffold", "robust.quorum=2"]
-    here = ended_here(tmp_path / "here", federation.place / "data", *words)
+    here = end_local(tmp_path / "here", federation.place / "data", *words)
     assert equal(run.last().weights, here.weights)
     assert run.last().memory == here.memory

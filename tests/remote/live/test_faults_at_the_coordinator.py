@@ -1,20 +1,20 @@
-"""A coordinator that's killed mid-round loses that round, and nothing else."""
+"""A coordinator that is killed in a round loses that round, and nothing else."""
 
 import pytest
 
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
-from kits.deployed_sites import ended_here
+from kits.deployed_sites import end_local
 from kits.laws import equal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
-def test_a_killed_resident_and_a_killed_coordinator_change_no_bit_of_the_end(federation, tmp_path):
+def test_a_killed_daemon_and_a_killed_coordinator_change_no_bit(federation, tmp_path):
     with federation.holding("fastmri", 0) as wait:
         run = federation.train("strategy=scaffold")
         wait()
-        federation.kill("fastmri", "flower_app.resident")  # Flower's own process stands in
+        federation.kill("fastmri", "flower.app.site")  # then Flower's own process answers
     with federation.holding("ixi", 1) as wait:
         wait()
         federation.kill("coordinator")
@@ -26,8 +26,8 @@ def test_a_killed_resident_and_a_killed_coordinator_change_no_bit_of_the_end(fed
     federation.start_coordinator()
     again = federation.train(f"resume={run.folder}")
     assert again.ends()[0] == 0
-    assert "round 1 of 3" not in again.said  # it was whole
+    assert "round 1 of 3" not in again.output  # it was whole
     assert run.absences() == set()
-    here = ended_here(tmp_path / "here", federation.place / "data", "strategy=scaffold")
+    here = end_local(tmp_path / "here", federation.place / "data", "strategy=scaffold")
     assert equal(run.last().weights, here.weights)
     assert run.last().memory == here.memory

@@ -1,30 +1,30 @@
-"""What befalls NVFlare's processes: nothing whole is lost, and the next job has everybody."""
+"""Faults of NVFlare's processes: no whole round is lost, and the next job has all sites."""
 
 import pytest
 
 pytest.importorskip("flwr", reason="see `make test-deployment`")
 pytest.importorskip("nvflare", reason="see `make test-deployment`")
 
-from kits.deployed_sites import ended_here
+from kits.deployed_sites import end_local
 from kits.laws import equal
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, by which `up` looks around
+    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, which `up` opens
 ]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(over_nvflare, tmp_path_factory):
-    here = tmp_path_factory.mktemp("here") / "run"
-    return ended_here(here, over_nvflare.place / "data", "strategy=scaffold")
+    folder = tmp_path_factory.mktemp("local") / "run"
+    return end_local(folder, over_nvflare.place / "data", "strategy=scaffold")
 
 
 def assert_resumed_to(federation, run, undisturbed):
     again = federation.train(f"resume={run.folder}")
     assert again.ends()[0] == 0
-    assert "round 1 of 3" not in again.said  # it was whole
+    assert "round 1 of 3" not in again.output  # it was whole
     assert run.absences() == set()
     assert equal(run.last().weights, undisturbed.weights)
     assert run.last().memory == undisturbed.memory
@@ -51,7 +51,7 @@ def test_a_killed_client_misses_the_rest_of_the_run_and_is_back_at_the_next(over
         over_nvflare.kill("ixi", "client_train", "worker_process")
         assert run.ends()[0] == 0
     assert run.absences() == {(1, "ixi", "failed"), (2, "ixi", "failed")}
-    assert "site ixi: its client ended; again in 10 s" in over_nvflare.heard("ixi")
+    assert "site ixi: its client ended; again in 10 s" in over_nvflare.read_output("ixi")
     again = over_nvflare.train("strategy=fl_mr", "rounds=1")
     assert again.ends()[0] == 0
     assert again.absences() == set()

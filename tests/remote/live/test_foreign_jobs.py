@@ -1,4 +1,4 @@
-"""Whoever may start jobs over NVFlare still brings no code, and runs nothing but our doors."""
+"""Users who may start jobs over NVFlare can send no code and start no class but ours."""
 
 import json
 import time
@@ -18,11 +18,11 @@ pytestmark = [
 
 
 def ended(federation, job):
-    """Submits a job; gives its last status, and what each party said when it came."""
-    with open_session(federation.coordinator) as opened:
-        number = opened.submit_job(str(job))
+    """Submit a job; return its final status, and the parties' reports on its deployment."""
+    with open_session(federation.coordinator) as session:
+        number = session.submit_job(str(job))
         while True:
-            meta = opened.get_job_meta(number)
+            meta = session.get_job_meta(number)
             if meta["status"].startswith("FINISHED"):
                 return meta["status"], " ".join(meta.get("job_deploy_detail", []))
             time.sleep(0.5)
@@ -34,19 +34,19 @@ def job(tmp_path):
     return tmp_path / "job"
 
 
-def test_a_job_that_brings_code_is_refused(over_nvflare, job):
+def test_a_job_with_code_is_refused(over_nvflare, job):
     (job / "app" / "custom").mkdir()
     (job / "app" / "custom" / "foreign.py").write_text("")
-    status, said = ended(over_nvflare, job)
+    status, reports = ended(over_nvflare, job)
     assert status == "FINISHED:FAILED_TO_RUN"
-    assert "BYOC not permitted" in said
+    assert "BYOC not permitted" in reports
 
 
-def test_a_site_loads_no_class_but_our_door(over_nvflare, job):
+def test_a_site_loads_no_class_but_ours(over_nvflare, job):
     path = job / "app" / "config" / "config_fed_client.json"
-    asked = json.loads(path.read_text())
-    asked["components"][0] = {"id": "site", "path": "pathlib.Path", "args": {}}
-    path.write_text(json.dumps(asked))
+    config = json.loads(path.read_text())
+    config["components"][0] = {"id": "site", "path": "pathlib.Path", "args": {}}
+    path.write_text(json.dumps(config))
     assert ended(over_nvflare, job)[0] == "FINISHED:ABNORMAL"
     log = (over_nvflare.party("ixi") / "log.txt").read_text()
     assert "Component 'pathlib.Path' at config path 'components.#1' is not in allow_list" in log

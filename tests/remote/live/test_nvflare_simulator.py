@@ -1,4 +1,4 @@
-"""NVFlare's simulator runs the job of a deployment: same doors, same letters, same weights."""
+"""NVFlare's simulator runs a deployment's job: the same classes, envelopes and weights."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("flwr", reason="see `make test-deployment`")
 pytest.importorskip("nvflare", reason="NVFlare isn't installed: pip install 'flmrcm[nvflare]'")
 
-from kits.deployed_sites import WORDS, ended_here, write_site_files
+from kits.deployed_sites import WORDS, end_local, write_site_files
 from kits.laws import equal
 from kits.network_guard import Guard
 
@@ -32,7 +32,7 @@ ALLOWED = {
 
 
 def simulated(place, job, sites, **environment):
-    """Runs a job in the simulator, a process for each site."""
+    """Run a job in the simulator, a process for each site."""
     (place / "work" / "local").mkdir(parents=True)
     (place / "work" / "local" / "resources.json").write_text(json.dumps(ALLOWED))
     words = [job, "-w", place / "work", "-c", ",".join(sites), "-t", len(sites)]
@@ -46,22 +46,26 @@ def simulated(place, job, sites, **environment):
 @pytest.mark.parametrize("name", ["fl_mr", "fl_mrcm_latent", "scaffold"])
 def test_three_rounds_end_bit_for_bit_where_in_process_ends(tmp_path, name):
     write_site_files(tmp_path / "data")
-    coordinator, guard = tmp_path / "coordinator", Guard(tmp_path / "asked.txt")
+    coordinator, guard = tmp_path / "coordinator", Guard(tmp_path / "names.txt")
     coordinator.mkdir()
     words = [f"strategy={name}", "test.saved_volumes=0"]
-    abroad = ["engine=nvflare", f"engine.federation={coordinator}"]
-    parts = check_config(compose_config("train", [*WORDS, *abroad, *words]))
-    asked = write_job(coordinator, CoordinatorJob(dict(parts.config), str(tmp_path / "run"), False))
-    job = tmp_path / f"flmrcm-{asked}"
-    write_job_folder(job, asked, dump_config(select_travelling_config(parts.config)), parts.sites)
+    remote = ["engine=nvflare", f"engine.federation={coordinator}"]
+    setup = check_config(compose_config("train", [*WORDS, *remote, *words]))
+    name_of_job = write_job(
+        coordinator, CoordinatorJob(dict(setup.config), str(tmp_path / "run"), False)
+    )
+    job = tmp_path / f"flmrcm-{name_of_job}"
+    write_job_folder(
+        job, name_of_job, dump_config(select_travelling_config(setup.config)), setup.sites
+    )
     own = {
         COORDINATOR: str(coordinator), "OMP_NUM_THREADS": "1",
         SITE_FILE: str(tmp_path / "data" / "site_files" / "{site}" / "site.yaml"),
     }  # fmt: skip
-    done = simulated(tmp_path, job, sorted(parts.sites), **guard.environment, **own)
-    assert read_outcome(coordinator, asked) == "", done.stderr
-    abroad_ended = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")
-    here = ended_here(tmp_path / "here", tmp_path / "data", *words)
-    assert equal(abroad_ended.weights, here.weights)
-    assert abroad_ended.memory == here.memory
-    assert guard.asked == []
+    done = simulated(tmp_path, job, sorted(setup.sites), **guard.environment, **own)
+    assert read_outcome(coordinator, name_of_job) == "", done.stderr
+    ended = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")
+    here = end_local(tmp_path / "here", tmp_path / "data", *words)
+    assert equal(ended.weights, here.weights)
+    assert ended.memory == here.memory
+    assert guard.names == []

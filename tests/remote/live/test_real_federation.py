@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
-from kits.deployed_sites import SITES, ended_here
+from kits.deployed_sites import SITES, end_local
 from kits.laws import equal
 
 from flmrcm.middleware.ledger import LEDGER, Ledger
@@ -12,7 +12,7 @@ from flmrcm.middleware.ledger import LEDGER, Ledger
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(3600),
-    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, by which `up` looks around
+    pytest.mark.filterwarnings("ignore"),  # of NVFlare's session, which `up` opens
 ]
 
 
@@ -20,22 +20,22 @@ pytestmark = [
 def test_three_rounds_end_bit_for_bit_where_in_process_ends(either, tmp_path, name):
     run = either.train(f"strategy={name}")
     assert run.ends()[0] == 0
-    here = ended_here(tmp_path / "here", either.place / "data", f"strategy={name}")
+    here = end_local(tmp_path / "here", either.place / "data", f"strategy={name}")
     assert equal(run.last().weights, here.weights)
-    assert (either.place / "asked").read_text() == ""
+    assert (either.place / "names").read_text() == ""
 
 
-def test_both_books_hold_the_same_lines(either):
+def test_both_ledgers_hold_the_same_lines(either):
     run = either.train("strategy=fl_mr", "rounds=1")
     assert run.ends()[0] == 0
     own = Ledger(run.folder / LEDGER).read()
-    books = [
+    paths = [
         max(
             either.folder.glob(f"sites/{site}/runs/*/sites/{site}/{LEDGER}"),
             key=lambda path: path.stat().st_mtime_ns,
         )
         for site in SITES
     ]
-    theirs = [entry for book in books for entry in Ledger(book).read()]
+    theirs = [entry for path in paths for entry in Ledger(path).read()]
     assert sorted(theirs) == sorted(own)
     assert len(own) > 100

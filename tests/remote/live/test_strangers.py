@@ -1,4 +1,4 @@
-"""Who doesn't belong is told so in one line at its own door; the others aren't hurt."""
+"""A site that may not take part gets one line at its own side; the others lose nothing."""
 
 from datetime import timedelta
 from shutil import copytree
@@ -15,12 +15,12 @@ from flmrcm.remote.provision.certificates import make_certificates, make_key_pai
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-TURNED_AWAY = "the coordinator doesn't take its key (unknown, struck, or still in use); again in"
+REFUSED = "the coordinator doesn't take its key (unknown, struck, or still in use); again in"
 
 
 @pytest.fixture
-def arrives(federation):
-    """Starts a site like ixi, but for one of its files."""
+def start_copy(federation):
+    """Start a site like ixi, but for one of its files."""
 
     def start(name, file, content):
         copytree(federation.party("ixi"), own := federation.party(name))
@@ -41,27 +41,31 @@ def old_authority(monkeypatch):
 
 
 def test_no_key_a_foreign_certificate_an_old_one_and_another_version(
-    federation, arrives, monkeypatch
+    federation, start_copy, monkeypatch
 ):
-    arrives("stranger", "node.key", make_key_pair("stranger").private)
-    arrives("foreigner", "ca.crt", make_certificates(["127.0.0.1"], 30).authority)
-    arrives("sleeper", "ca.crt", old_authority(monkeypatch))
-    assert federation.exit_code("foreigner", 60) == federation.exit_code("sleeper", 60) == 1
-    assert "its certificate isn't signed by" in federation.heard("foreigner")
-    assert "ca.crt: expired on" in federation.heard("sleeper")
-    assert len(federation.heard("foreigner").splitlines()) == 1
-    assert len(federation.heard("sleeper").splitlines()) == 1
+    start_copy("unknown_key", "node.key", make_key_pair("unknown_key").private)
+    start_copy("foreign_authority", "ca.crt", make_certificates(["127.0.0.1"], 30).authority)
+    start_copy("old_authority_site", "ca.crt", old_authority(monkeypatch))
+    assert (
+        federation.exit_code("foreign_authority", 60)
+        == federation.exit_code("old_authority_site", 60)
+        == 1
+    )
+    assert "its certificate isn't signed by" in federation.read_output("foreign_authority")
+    assert "ca.crt: expired on" in federation.read_output("old_authority_site")
+    assert len(federation.read_output("foreign_authority").splitlines()) == 1
+    assert len(federation.read_output("old_authority_site").splitlines()) == 1
     with federation.restarted("ixi", FLMRCM_PRETENDED="0.0.7"):
         run = federation.train("strategy=fl_mr", "rounds=1", "robust.quorum=3")
         assert run.ends()[0] == 0
     why = f"site ixi: it has flmrcm 0.0.7, the coordinator {__version__}; install the same"
-    assert f"{why}. The run begins without it." in run.said
+    assert f"{why}. The run begins without it." in run.output
     assert run.absences() == {(0, "ixi", "failed")}
-    assert f"site stranger: {TURNED_AWAY} 60 s" in federation.heard("stranger")
-    federation.end("stranger")
+    assert f"site unknown_key: {REFUSED} 60 s" in federation.read_output("unknown_key")
+    federation.end("unknown_key")
 
 
-def test_a_struck_key_is_turned_away_and_a_new_one_let_in(federation):
+def test_an_unregistered_key_is_refused_and_a_new_one_accepted(federation):
     registered = federation.coordinator / "sites" / "ixi.pub"
     registered.unlink()
     federation.end("coordinator")
@@ -70,7 +74,7 @@ def test_a_struck_key_is_turned_away_and_a_new_one_let_in(federation):
         1,
         "sites.ixi: the coordinator knows none of that name, but brats, fastmri, hpks.",
     )
-    until(lambda: TURNED_AWAY in federation.heard("ixi"), 180)
+    until(lambda: REFUSED in federation.read_output("ixi"), 180)
     pair = make_key_pair("ixi")
     registered.write_bytes(pair.public)
     federation.end("ixi")

@@ -1,4 +1,4 @@
-"""A run handed over to NVFlare: what it says is shown, and how it ended is told apart."""
+"""A run handed over to NVFlare: its output is shown, and its end is reported."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,11 +11,11 @@ from flmrcm.remote.nvflare import launcher
 from flmrcm.remote.nvflare.launcher import NVFlareLauncher
 from flmrcm.remote.requests import ENDED, OUTPUT, JobRequest, job_file
 
-ERRAND = JobRequest("job", "{}", frozenset({"north", "south"}), 0)
+REQUEST = JobRequest("job", "{}", frozenset({"north", "south"}), 0)
 
 
 class Server:
-    """A session with a server that takes one job, and what happens to it meanwhile."""
+    """A session with a server that takes one job."""
 
     def __init__(self, status, connected=("north", "south")):
         self.status, self.connected = status, connected
@@ -39,22 +39,22 @@ class Server:
 
 @pytest.fixture
 def hand_over(tmp_path, monkeypatch):
-    """Hands a run over to a server; gives nothing, or what was raised."""
+    """Return a function that hands a run over to a server."""
     job_file(tmp_path, "job", OUTPUT).parent.mkdir()
     monkeypatch.setattr(launcher, "_POLL", 0)
-    monkeypatch.setattr(launcher, "_ASKS_AGAIN", 0)
+    monkeypatch.setattr(launcher, "_CHECK_EVERY", 0)
 
-    def to(server, said="", ended=None):
-        job_file(tmp_path, "job", OUTPUT).write_text(said)
+    def to(server, text="", ended=None):
+        job_file(tmp_path, "job", OUTPUT).write_text(text)
         if ended is not None:
             job_file(tmp_path, "job", ENDED).write_text(ended)
         monkeypatch.setattr(launcher, "open_session", lambda _: nullcontext(server))
-        NVFlareLauncher(tmp_path).submit(ERRAND)
+        NVFlareLauncher(tmp_path).submit(REQUEST)
 
     return to
 
 
-def test_what_the_run_says_is_shown_in_whole_lines(hand_over, capsys):
+def test_the_runs_output_is_shown_in_whole_lines(hand_over, capsys):
     hand_over(Server("RUNNING"), "round 1 of 2\nround 2 of 2\nhalf a li", ended="")
     assert capsys.readouterr().out == "round 1 of 2\nround 2 of 2\n"
 
@@ -74,12 +74,12 @@ def test_with_nobody_connected_there_is_no_job(hand_over):
     assert server.deployed == ""
 
 
-def test_a_job_that_nvflare_ended_is_told_with_its_word_and_where_to_look(hand_over):
+def test_a_job_that_nvflare_ended_is_reported_with_its_status_and_the_log(hand_over):
     with pytest.raises(FlmrcmError, match=r"NVFlare ended the job \(FINISHED:ABNORMAL\); .*log\.t"):
         hand_over(Server("FINISHED:ABNORMAL"))
 
 
-def test_a_server_that_is_gone_ends_the_watching(hand_over):
+def test_without_a_server_nothing_is_waited_for(hand_over):
     hand_over(Server(RuntimeError("no connection")), "joined: north\n")
 
 

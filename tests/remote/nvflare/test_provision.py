@@ -1,4 +1,4 @@
-"""A deployment over NVFlare: kits that let nobody bring code, look around, or read a log."""
+"""A deployment over NVFlare: kits with which nobody can send code or read a site's files."""
 
 import json
 import stat
@@ -43,13 +43,13 @@ def test_each_party_gets_its_own_folder(folder):
     }  # fmt: skip
 
 
-def test_kits_are_their_owners_alone(folder):
+def test_only_their_owner_may_read_kits(folder):
     kits = [folder / KIT, folder / "sites/south/kit", folder / SERVER, folder / "coordinator/admin"]
     for path in (inner for kit in kits for inner in (kit, *kit.rglob("*"))):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
-def test_who_signed_the_certificates_is_in_no_folder(folder):
+def test_the_authoritys_key_is_in_no_folder(folder):
     authority = read_certificate(folder / SERVER / "startup" / "rootCA.pem")
     keys = [load_pem_private_key(path.read_bytes(), None) for path in folder.rglob("*.key")]
     assert len(keys) == 4
@@ -65,7 +65,7 @@ def test_sites_are_known_by_the_names_in_their_certificates(folder):
         check_certificate(startup / "client.crt", startup / "rootCA.pem")
 
 
-def test_a_job_may_name_our_doors_only_and_bring_no_code(folder):
+def test_a_job_may_name_two_classes_only_and_send_no_code(folder):
     for kit, classes in ((SERVER, SERVER_SIDE), (KIT, SITE_SIDE)):
         local = folder / kit / "local"
         resources = read(local / "resources.json.default")
@@ -79,7 +79,7 @@ def test_a_sites_log_stays_at_the_site(folder):
     assert read(folder / KIT / "local" / "resources.json.default")["allow_log_streaming"] is False
 
 
-def test_orders_are_taken_on_loopback_only(folder):
+def test_commands_are_taken_on_loopback_only(folder):
     (server,) = read(folder / SERVER / "startup" / "fed_server.json")["servers"]
     assert server["service"]["target"] == "0.0.0.0:8123"
     assert server["admin_host"] == "127.0.0.1"
@@ -107,19 +107,19 @@ def test_the_readme_has_ten_lines_and_no_gaps(folder):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "line"),
     [
         ({"admin_port": 8000}, "admin_port: 1 to 65535, and another than port; got 8000"),
         ({"days": 361}, "days: at most 360; got 361"),
         ({"sites": {}}, "sites: name at least one"),
     ],
 )
-def test_a_value_outside_its_range_is_refused(options, said):
-    with pytest.raises(ConfigErrors, match=said):
+def test_a_value_outside_its_range_is_refused(options, line):
+    with pytest.raises(ConfigErrors, match=line):
         NVFlareDeployment(**{"sites": SITES} | options)
 
 
-def test_a_name_that_nvflare_cannot_use_is_told(tmp_path):
+def test_a_name_that_nvflare_cannot_use_is_refused(tmp_path):
     with pytest.raises(FlmrcmError, match="NVFlare's provisioning: "):
         NVFlareDeployment({"north west": {"root": None}}).write(tmp_path / "new")
 

@@ -1,4 +1,4 @@
-"""Certificates: what one deployment made fits together, anything else is refused with a reason."""
+"""Certificates of one deployment fit together; any other is refused with a reason."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from flmrcm.remote.provision.certificates import (
 
 @pytest.fixture
 def made(tmp_path):
-    """Writes an identity's two certificates and gives their paths."""
+    """Write an identity's two certificates and gives their paths."""
 
     def write(name, identity):
         paths = tmp_path / f"{name}.crt", tmp_path / f"{name}.ca"
@@ -31,23 +31,23 @@ def made(tmp_path):
     return write
 
 
-def travel(monkeypatch, days):
+def set_clock(monkeypatch, days):
     now = datetime.now(UTC) + timedelta(days=days)
     monkeypatch.setattr(certificates, "_now", lambda: now)
 
 
-def test_what_was_made_together_fits_until_the_last_day(made, monkeypatch):
+def test_certificates_of_one_deployment_fit_until_the_last_day(made, monkeypatch):
     own = made("own", make_certificates(["localhost"], 30))
     check_certificate(*own)
-    travel(monkeypatch, 29.9)
+    set_clock(monkeypatch, 29.9)
     check_certificate(*own)
 
 
-@pytest.mark.parametrize(("days", "said"), [(30.1, "expired on"), (-1, "is the clock right?")])
-def test_outside_its_dates_a_certificate_is_refused(made, monkeypatch, days, said):
+@pytest.mark.parametrize(("days", "line"), [(30.1, "expired on"), (-1, "is the clock right?")])
+def test_outside_its_dates_a_certificate_is_refused(made, monkeypatch, days, line):
     own = made("own", make_certificates(["localhost"], 30))
-    travel(monkeypatch, days)
-    with pytest.raises(FlmrcmError, match=said):
+    set_clock(monkeypatch, days)
+    with pytest.raises(FlmrcmError, match=line):
         check_certificate(*own)
 
 
@@ -74,7 +74,7 @@ def test_a_key_pair_belongs_together_and_names_its_site():
     assert pair.public.endswith(b" north\n")
 
 
-def test_what_is_no_certificate_is_named(tmp_path):
+def test_a_file_without_certificate_is_named(tmp_path):
     with pytest.raises(FlmrcmError, match="isn't there; it comes with the deployment"):
         read_certificate(tmp_path / "none.crt")
     (tmp_path / "odd.crt").write_text("odd")

@@ -1,6 +1,8 @@
 """A deployment: each party gets what it needs, secrets are readable by their owner only."""
 
+import re
 import stat
+from importlib.util import find_spec
 
 import pytest
 import yaml
@@ -32,14 +34,17 @@ def test_each_party_gets_its_own_folder(deployed):
     }
 
 
-def test_secrets_are_their_owners_alone(deployed):
+def test_only_their_owner_may_read_secrets(deployed):
     secrets = [*deployed.rglob("*.key")]
     assert len(secrets) == 3
     assert {mode(path) for path in secrets} == {0o600}
 
 
 def test_start_scripts_can_be_started(deployed):
-    assert {mode(path) for path in deployed.rglob("start.sh")} == {0o755}
+    scripts = [*deployed.rglob("start.sh")]
+    assert {mode(path) for path in scripts} == {0o755}
+    (module,) = {re.search(r"-m (\S+)", path.read_text())[1] for path in scripts}
+    assert find_spec(f"{module}.__main__") is not None
 
 
 def test_the_coordinator_holds_no_private_key_of_a_site(deployed):
@@ -53,14 +58,14 @@ def test_every_site_trusts_the_coordinator_and_no_two_share_a_key_or_a_port(depl
     for name in ("north", "south"):
         authority = deployed / "sites" / name / "ca.crt"
         check_certificate(deployed / "coordinator" / "server.crt", authority)
-    assert [house["port"] for house in site_files] == [9094, 9095]
-    assert {house["coordinator"] for house in site_files} == {"hospital.example:8123"}
+    assert [values["port"] for values in site_files] == [9094, 9095]
+    assert {values["coordinator"] for values in site_files} == {"hospital.example:8123"}
     assert len({path.read_bytes() for path in deployed.rglob("node.key")}) == 2
 
 
 def test_data_are_named_at_the_site_only(deployed):
-    house = yaml.safe_load((deployed / "sites" / "north" / "site.yaml").read_text())
-    assert house["data"] == {"root": "/data/north"}
+    values = yaml.safe_load((deployed / "sites" / "north" / "site.yaml").read_text())
+    assert values["data"] == {"root": "/data/north"}
     assert "/data/north" not in "".join(
         path.read_text() for path in deployed.glob("coordinator/*.yaml")
     )
@@ -72,7 +77,7 @@ def test_the_readme_has_ten_lines_and_no_gaps(deployed):
     assert "{" not in "".join(lines)
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path):
     (tmp_path / "diary.txt").write_text("mine")
     with pytest.raises(FlmrcmError, match="isn't empty"):
         FlowerDeployment(SITE).write(tmp_path)
@@ -88,7 +93,7 @@ def test_a_try_out_stays_on_loopback(address, listens_on):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "line"),
     [
         ({"port": 0}, "port: 1 to 65535"),
         ({"node_port": 65536}, "node_port: 1 to 65535"),
@@ -97,6 +102,6 @@ def test_a_try_out_stays_on_loopback(address, listens_on):
         ({"sites": {}}, "sites: name at least one"),
     ],
 )
-def test_a_value_outside_its_range_is_refused(options, said):
-    with pytest.raises(ConfigErrors, match=said):
+def test_a_value_outside_its_range_is_refused(options, line):
+    with pytest.raises(ConfigErrors, match=line):
         FlowerDeployment(**{"sites": SITE} | options)

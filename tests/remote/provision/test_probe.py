@@ -1,4 +1,4 @@
-"""Before anything starts: is the coordinator there, is it ours, is the port free?"""
+"""Checks before a start: whether the coordinator answers, can be trusted, and the port is free."""
 
 import socket
 from threading import Thread
@@ -17,7 +17,7 @@ def own(tmp_path):
     return written(tmp_path / "own", make_certificates(["localhost", "127.0.0.1"], 30))
 
 
-def test_our_coordinator_is_let_in(own):
+def test_a_coordinator_of_the_same_deployment_is_accepted(own):
     with answering(own) as port:
         probe_coordinator(f"127.0.0.1:{port}", own / "authority")
 
@@ -44,19 +44,19 @@ def test_a_certificate_for_another_address_is_refused(tmp_path):
         probe_coordinator(f"127.0.0.1:{port}", elsewhere / "authority")
 
 
-def test_somebody_who_speaks_no_tls_is_named(own):
+def test_a_program_without_tls_is_refused(own):
     with answering() as port, pytest.raises(FlmrcmError, match="doesn't speak TLS"):
         probe_coordinator(f"127.0.0.1:{port}", own / "authority")
 
 
-def test_nobody_there_is_said_at_once(own):
+def test_no_coordinator_is_reported_at_once(own):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(NoCoordinator, match=f"127.0.0.1:{port}: no coordinator answers"):
         probe_coordinator(f"127.0.0.1:{port}", own / "authority")
 
 
-def test_somebody_who_hangs_up_may_yet_come(own):
+def test_a_closed_connection_counts_as_no_coordinator_yet(own):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up():

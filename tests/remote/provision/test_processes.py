@@ -1,4 +1,4 @@
-"""Long-lived processes: they end with whoever started them, and their words are kept."""
+"""Long-running processes: they end with their parent, and their output is kept."""
 
 import signal
 import subprocess
@@ -43,7 +43,7 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path, how):
         time.sleep(0.05)
 
 
-def test_what_a_process_says_is_told_apart_from_what_was_said_before(tmp_path):
+def test_a_processs_output_excludes_earlier_lines(tmp_path):
     (tmp_path / "log.txt").write_text("long ago\n")
     with ChildProcess([sys.executable, "-c", "print('now')"], tmp_path, {}) as child:
         assert not child.wait_for(lambda: False)

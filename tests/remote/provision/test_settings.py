@@ -1,4 +1,4 @@
-"""A party's own file: what its processes need, and one line for what can't be."""
+"""A party's own file: the settings of its processes, and one line for a wrong value."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from flmrcm.remote.flower.processes import FlowerNode
 from flmrcm.remote.provision.settings import read_coordinator_settings, read_node_settings
 
 
-def test_what_was_deployed_can_be_read(deployed):
+def test_deployed_settings_can_be_read(deployed):
     own = read_coordinator_settings(deployed / "coordinator")
     assert (own.address, own.listens_on, own.port) == ("hospital.example", "0.0.0.0", 8123)
     node = read_node_settings(deployed / "sites" / "north", FlowerNode)
@@ -15,7 +15,7 @@ def test_what_was_deployed_can_be_read(deployed):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line"),
     [
         ("via: pigeon", "via=pigeon: what carries the calls, one of flower, nvflare."),
         ("port: 80x", "port=80x: a whole number."),
@@ -25,16 +25,16 @@ def test_what_was_deployed_can_be_read(deployed):
         ("restart_after: -1", "restart_after: 0 seconds or more; got -1."),
     ],
 )
-def test_a_value_that_cannot_be_names_the_file(tmp_path, text, said):
+def test_a_wrong_value_names_the_file(tmp_path, text, line):
     path, (key, _, _) = tmp_path / "site.yaml", text.partition(":")
     lines = {"via": "via: flower", "site": "site: ixi", "coordinator": "coordinator: h:1"}
     lines |= {"port": "port: 1", key: text}
     path.write_text("\n".join(lines.values()))
     with pytest.raises(FlmrcmError) as refused:
         read_node_settings(tmp_path, FlowerNode)
-    assert f"{path}: {said}" in str(refused.value)
+    assert f"{path}: {line}" in str(refused.value)
 
 
-def test_a_folder_that_no_deployment_made_is_named(tmp_path):
+def test_a_folder_without_settings_is_named(tmp_path):
     with pytest.raises(FlmrcmError, match=r"coordinator\.yaml: isn't there; name a folder that"):
         read_coordinator_settings(tmp_path)

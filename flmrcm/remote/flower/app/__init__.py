@@ -1,1 +1,1 @@
-"""The app that Flower carries to sites: two doors to the package that's installed there."""
+"""What Flower's processes load by name, at the coordinator and at each site; no code travels."""

@@ -1,4 +1,4 @@
-"""At the coordinator: a run of the installed package, with Flower's grid as its way to sites."""
+"""At the coordinator: a run of the installed package, over Flower's connection to the sites."""
 
 import os
 from pathlib import Path
@@ -17,10 +17,10 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Does the job that the run's config names."""
+    """Run the job that the run's config names."""
     folder = Path(os.environ[COORDINATOR])
 
-    def connected() -> FlowerTransport:
+    def open_transport() -> FlowerTransport:
         return FlowerTransport(grid, {site: n for n, site in read_registry(folder).items()})
 
-    run_job(folder, str(context.run_config["job"]), connected, train_at_coordinator)
+    run_job(folder, str(context.run_config["job"]), open_transport, train_at_coordinator)

@@ -1,4 +1,4 @@
-"""At the coordinator: a run of the installed package, NVFlare's clients being its way to sites."""
+"""At the coordinator: a run of the installed package, over NVFlare's connection to the sites."""
 
 import os
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,7 +13,7 @@ from flmrcm.runs.training import train_at_coordinator
 
 
 class ServerEndpoint:
-    """Does one job; what it says goes to a file beside the job, for whoever started it.
+    """Runs one job; its output goes to a file beside the job, for the process that started it.
 
     Args:
         job: its name.
@@ -24,9 +24,10 @@ class ServerEndpoint:
 
     @collab.main
     def run(self) -> None:
-        """Does the job."""
+        """Run the job."""
         folder = Path(os.environ[COORDINATOR])
         clients = {client.name: client for client in collab.clients}
-        said = job_file(folder, self._job, OUTPUT)
-        with said.open("w", buffering=1) as out, redirect_stdout(out), redirect_stderr(out):
+        output = job_file(folder, self._job, OUTPUT)
+        # line by line: the other process shows it while the run goes on
+        with output.open("w", buffering=1) as out, redirect_stdout(out), redirect_stderr(out):
             run_job(folder, self._job, lambda: NVFlareTransport(clients), train_at_coordinator)

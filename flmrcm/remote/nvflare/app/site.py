@@ -1,4 +1,4 @@
-"""At a site: every call goes to the installed package, with the house's own file."""
+"""At a site: every call goes to the installed package, with the site's own file."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from flmrcm.types import Reply, Weights
 log = logging.getLogger(__name__)
 
 _COORDINATOR = "server"
-"""What NVFlare calls it; it knows by certificate who calls."""
+"""NVFlare's name for the coordinator; it knows a caller by its certificate."""
 
 
 class SiteEndpoint:
@@ -32,32 +32,32 @@ class SiteEndpoint:
 
     def __init__(self, config: str) -> None:
         self._config = json.loads(config)
-        self._hand = Lock()
+        self._lock = Lock()
         self._server: SiteServer | None = None
         log_to_terminal()
 
     @collab.publish
     def is_alive(self) -> bool:
-        """Says that this process lives, whatever it's at."""
+        """Return True: this process answers, even while it trains."""
         return True
 
     @collab.publish
     def answer(
         self, head: str, tensors: Mapping[str, Weights]
     ) -> tuple[str, Mapping[str, Weights]]:
-        """Gives the site's answer; whatever goes wrong is a line, never NVFlare's traceback."""
+        """Return the site's response; any failure is one line, never NVFlare's traceback."""
         name, caller = collab.site_name, collab.caller
         try:
-            if caller != _COORDINATOR:
+            if caller != _COORDINATOR:  # NVFlare lets the clients of a job call each other
                 raise PermissionError(caller)
-            with self._hand:
+            with self._lock:  # a call that came too late may still be at work
                 self._server = self._server or _build_server(name)
-                given = self._server.handle(*decode_call(Envelope(head, tensors)), self._config)
+                response = self._server.handle(*decode_call(Envelope(head, tensors)), self._config)
         except Exception as error:
             log.exception("site %s: a call from %s", name, caller)
-            why = f"site {name}: {type(error).__name__}; its own log tells more."
-            given = Response(Reply(name, error=why))
-        return tuple(encode_response(given))
+            why = f"site {name}: {type(error).__name__}; its own log says more."
+            response = Response(Reply(name, error=why))
+        return tuple(encode_response(response))
 
 
 def _build_server(site: str) -> SiteServer:

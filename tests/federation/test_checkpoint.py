@@ -1,0 +1,48 @@
+"""Checkpoints: a killed process costs its round, and leaves nothing behind for good."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
+from flmrcm.federation.memory import MemoryStore
+
+CHECKPOINT = Checkpoint(0, {"w": torch.ones(2)}, {}, {}, best_score=30.0, best_round=0)
+
+
+@pytest.fixture
+def dead():
+    """Return the process id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def list_hidden(folder):
+    return sorted(path.name for path in folder.rglob(".*"))
+
+
+def test_opening_a_folder_deletes_what_killed_processes_left(tmp_path, dead):
+    CheckpointFolder(tmp_path, 0, {}).save(CHECKPOINT)
+    os.link(tmp_path / "last.pt", tmp_path / f".last.pt.{dead}")
+    (tmp_path / f".round_0001.pt.{dead}").write_bytes(b"half")
+    opened = CheckpointFolder(tmp_path, 0, {}).load()
+    assert opened.round == 0
+    assert list_hidden(tmp_path) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"best.pt", "last.pt", "round_0000.pt"}
+
+
+def test_what_a_living_process_writes_stays(tmp_path):
+    (tmp_path / f".round_0001.pt.{os.getppid()}").write_bytes(b"half")
+    CheckpointFolder(tmp_path, 0, {}).load()
+    assert list_hidden(tmp_path) == [f".round_0001.pt.{os.getppid()}"]
+
+
+def test_a_memory_that_a_killed_process_was_writing_is_forgotten_too(tmp_path, dead):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / f".round_0000.pt.{dead}").write_bytes(b"half")
+    MemoryStore(tmp_path).forget_before([])
+    assert list_hidden(tmp_path) == []
