@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from rich.console import Console
 
@@ -22,6 +23,9 @@ COMMANDS = {
     "down": "end what up started",
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
+
+HELP_TEXTS = Path(__file__).parent / "commands" / "help"
+"""One file per command: a text that never changes needn't wait for what the command imports."""
 
 HELP = f"""flmrcm {__version__}: federated MRI reconstruction from a config
 
@@ -52,13 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(
             f"no command '{words[0]}'.{suggest_nearest(words[0], COMMANDS)} See flmrcm --help.", 2
         )
-    log_to_terminal()
-    command = import_module(f"flmrcm.commands.{words[0]}")
     if {"-h", "--help"} & set(words[1:]):
-        _say(command.HELP)
+        _say((HELP_TEXTS / f"{words[0]}.txt").read_text())
         return
+    log_to_terminal()
     try:
-        command.main(words[1:])
+        import_module(f"flmrcm.commands.{words[0]}").main(words[1:])
     except ConfigErrors as error:
         _fail("\n".join(f"config: {problem}" for problem in error.problems), 2)
     except FlmrcmError as error:

@@ -11,6 +11,19 @@ from flmrcm.app import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 
+HEAVY = {
+    "torch",
+    "lightning_fabric",
+    "pytorch_lightning",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "h5py",
+    "hydra",
+    "omegaconf",
+}
+"""What a text that never changes needn't wait for."""
+
 
 def printed(capsys, *words):
     main(list(words))
@@ -38,6 +51,29 @@ def test_help_fits_a_terminal(capsys):
         assert max(map(len, printed(capsys, *words).splitlines())) <= 100
 
 
+def imported_for(*words):
+    """Return which heavy packages a command imports until it ends, and its exit status."""
+    code = (
+        "import sys\nfrom flmrcm.app import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stopped:\n    status = stopped.code\n"
+        "else:\n    status = 0\n"
+        "print(status, *{name.split('.')[0] for name in sys.modules})"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+    status, *modules = ended.stdout.splitlines()[-1].split()
+    return HEAVY & set(modules), int(status)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [*((f"{name} --help", 0) for name in COMMANDS), ("", 0), ("--version", 0), ("trian", 2)],
+)
+def test_a_text_that_never_changes_waits_for_nothing(line, status):
+    assert imported_for(*line.split()) == (set(), status)
+
+
 def test_an_unknown_command_is_refused_with_the_nearest(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["trian"])
@@ -62,7 +98,7 @@ def test_the_wheel_brings_its_configs(tmp_path):
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "accelerations:" in shown
-    for name in ("conf/train.yaml", "reports/page.html.j2", "reports/page.css"):
+    for name in ("conf/train.yaml", "reports/page.html.j2", "commands/help/train.txt"):
         assert (target / "flmrcm" / name).is_file()
 
 

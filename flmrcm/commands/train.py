@@ -25,36 +25,6 @@ from flmrcm.runs.training import build_trackers, describe_run, launch, read_vali
 log = logging.getLogger(__name__)
 
 
-HELP = """usage: flmrcm train [-m] [KEY=VALUE | GROUP=NAME ...]
-
-Trains a federation, judges it on every site's test volumes, and keeps all in outputs/NAME/….
-
-what to choose                                                  files in conf/
-  sites=simulated | bfhi | iid            which institutions there are
-  strategy=fl_mr | fl_mrcm | fl_mrcm_latent | fedprox | scaffold
-  target=SITE participants=[SITE,...]     whom the others align with; who trains
-  mask=random | equispaced | random_bernoulli | equispaced_offset
-  experiment=demo | published/fl_mr | published/fl_mrcm
-  debug=tiny                              does everything run? seconds
-  compute=auto | cpu | gpu                logger=default | csv | tensorboard | wandb
-
-often changed
-  rounds=50 seed=1 contrast=T1            'mask.accelerations=[4]' model.channels=32
-  local.epochs=2 local.batch_size=16      local.optimizer.lr=1e-4
-  data_dir=FOLDER sites.brats.root=FOLDER init_from=FILE
-  robust.quorum=3 robust.suspend_after=2    some sites may fail
-  strategy.aggregation=median             some may send garbage
-
-many runs, and going on
-  flmrcm train -m strategy=fl_mr,fl_mrcm target=sim_b,sim_h seed=1,2,3
-  flmrcm train resume=outputs/train/… rounds=80
-
-  --cfg job                               print the whole config and do nothing
-
-Quote arguments that hold brackets.
-"""
-
-
 def main(words: list[str]) -> None:
     """Checks every job the words stand for, then runs them."""
     asked, words = _parse_flags(words)
