@@ -68,7 +68,16 @@ def imported_for(*words):
 
 @pytest.mark.parametrize(
     ("line", "status"),
-    [*((f"{name} --help", 0) for name in COMMANDS), ("", 0), ("--version", 0), ("trian", 2)],
+    [
+        *((f"{name} --help", 0) for name in COMMANDS),
+        ("", 0),
+        ("--version", 0),
+        ("trian", 2),
+        ("train debug=tiny roundz=3 model.channels=4 -m", 2),
+        ("evaluate checkpont=x.pt mask=random", 2),
+        ("deploy flower adress=here", 2),
+        ("prepare source=ixi outptu=x", 2),
+    ],
 )
 def test_a_text_that_never_changes_waits_for_nothing(line, status):
     assert imported_for(*line.split()) == (set(), status)
@@ -83,6 +92,35 @@ def test_an_unknown_command_is_refused_with_the_nearest(capsys):
 
 def test_the_whole_config_can_be_printed(capsys):
     assert "accelerations:" in printed(capsys, "train", "--cfg", "job")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--cfg", "hydra"], "sweeper:"),
+        (["--cfg", "job", "--resolve", "--package", "mask"], "accelerations:"),
+        (["--info", "searchpath"], "Config search path"),
+        (["--hydra-help"], "hydra/launcher"),
+        (["-sc", "install=bash"], "hydra_bash_completion flmrcm"),
+    ],
+)
+def test_hydras_own_flags_are_handed_on(words, shown):
+    typed = [sys.executable, "-m", "flmrcm", "train", *words]
+    assert shown in subprocess.run(typed, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("flmrcm ev", "evaluate"),
+        ("flmrcm train mask=e", "mask=equispaced mask=equispaced_offset"),
+        ("flmrcm train local.batch", "local.batch_size="),
+        ("flmrcm down ", ""),
+    ],
+)
+def test_a_shell_completes_commands_and_the_words_of_train(capsys, monkeypatch, line, offered):
+    monkeypatch.setenv("COMP_LINE", line)
+    assert printed(capsys, "-sc", "query=bash").strip() == offered
 
 
 def test_the_wheel_brings_its_configs(tmp_path):

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.check import build_sites
-from flmrcm.config.compose import compose_config, list_combinations
+from flmrcm.config.compose import compose_config
+from flmrcm.config.jobs import list_combinations
 from flmrcm.config.learner import build_learner, load_weights
 from flmrcm.config.overlay import overlay_words
 from flmrcm.config.sites import choose_sites

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from flmrcm.config.build import Builder
 from flmrcm.config.compose import compose_config, expand_words
-from flmrcm.config.sites import build_sources
+from flmrcm.config.sources import build_sources
 from flmrcm.errors import ConfigErrors
 from flmrcm.inspection.site_sheet import write_site_sheet
 

@@ -11,6 +11,7 @@ from flmrcm.errors import ConfigErrors
 
 UNSCIENTIFIC = (
     "hydra", "name", "method", "scenario", "logger", "compute", "engine", "keep_every", "resume",
+    "searchpath",
 )  # fmt: skip
 """Keys that may differ between two runs of one experiment without changing its numbers."""
 

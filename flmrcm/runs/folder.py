@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.config.compose import find_checkout
+from flmrcm.config.conf_files import find_checkout
 from flmrcm.errors import FlmrcmError
 from flmrcm.files import write_atomically
 

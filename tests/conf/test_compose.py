@@ -4,13 +4,9 @@ import pytest
 from hydra.utils import get_object
 
 from flmrcm.config.check import check_config
-from flmrcm.config.compose import (
-    compose_config,
-    compose_jobs,
-    expand_words,
-    find_conf_dir,
-    list_options,
-)
+from flmrcm.config.compose import compose_config, expand_words
+from flmrcm.config.conf_files import find_conf_dir, list_options
+from flmrcm.config.jobs import compose_jobs
 from flmrcm.errors import ConfigErrors
 
 GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")
