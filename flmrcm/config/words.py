@@ -40,7 +40,8 @@ _TEXTS = re.compile(
 _WORD = re.compile(
     r"(?P<sign>~|\+{0,2})(?P<key>[^-=@+~][^=@]*)(@(?P<package>[^=]*))?(=(?P<value>.*))?", re.DOTALL
 )
-_NEEDS_NO_QUOTES = re.compile(r"[\w./:-]*|\?\?\?|(['\"]).*\1|(choice|glob|range|interval)\(.*\)")
+_STAYS = re.compile(r"|null|\?\?\?|(['\"]).*\1|(choice|glob|range|interval)\(.*\)", re.DOTALL)
+"""A value that means what it means to Hydra, not a text."""
 
 
 class Word(NamedTuple):
@@ -222,7 +223,7 @@ def _quote_text(word: str, many: bool) -> str:
 
 
 def _quote(path: str) -> str:
-    if _NEEDS_NO_QUOTES.fullmatch(path):
+    if _STAYS.fullmatch(path):
         return path
     escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + m[2].replace("'", "\\'"), path)
     return f"'{escaped}'"

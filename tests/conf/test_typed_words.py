@@ -39,7 +39,7 @@ def refused(*words):
         ("sites=BFHI", "Did you mean 'bfhi'?"),
         ("experiment=published/fl_mrc", "Did you mean 'published/fl_mrcm'?"),
         ("mask=null", "mask=null: use one of equispaced,"),
-        ("strategy=3", "strategy=3: use one of fedprox,"),
+        ("strategy=3", "strategy=3: use one of fed"),
         ("~mask", "mask: nothing is chosen; use one of equispaced,"),
         ("~data", "data: can't be taken away."),
         ("~data.seed", "data.seed: can't be taken away."),
