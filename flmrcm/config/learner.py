@@ -78,7 +78,7 @@ def load_weights(model: Reconstructor, path: Path, content: Any = None) -> None:
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(
-                f"{path}: {name} holds values that aren't finite: the run that wrote it had failed. "
+                f"{path}: {name} holds values that aren't finite; whatever wrote it had failed. "
                 "Take an earlier checkpoint."
             )
     model.load_state_dict(weights)

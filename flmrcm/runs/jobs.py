@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import gather_problems
 from flmrcm.config.hydra_app import start_hydra
+from flmrcm.config.identity import find_name_problems
 from flmrcm.config.jobs import ComposedJob
-from flmrcm.errors import FlmrcmError
+from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import FolderLockedError, RunFolder
 from flmrcm.runs.sweep import Sweep, link_finished_run
@@ -63,7 +64,16 @@ def _run_job(cfg: DictConfig) -> float:
 
 
 def _check_job(job: ComposedJob) -> None:
-    parts = check_config(job.config)
+    gather_problems([lambda: _check_name(job.config), lambda: _check_parts(job.config)])
+
+
+def _check_name(cfg: DictConfig) -> None:
+    if problems := find_name_problems(cfg.name):
+        raise ConfigErrors(problems)
+
+
+def _check_parts(cfg: DictConfig) -> None:
+    parts = check_config(cfg)
     build_trackers(parts.config["logger"], describe_run(parts, Path("outputs")))
 
 
