@@ -72,7 +72,7 @@ def read_key_tree(name: str) -> KeyTree:
     Nodes that a group fills are left open: the class they describe knows its own arguments.
     """
     body = _read_yaml(find_conf_dir() / f"{name}.yaml")
-    groups = [str(next(iter(item))) for item in body.pop("defaults", ()) if isinstance(item, dict)]
+    groups = list(_pop_defaults(body))
     tree = _build_tree(body)
     files = {group: _list_global_files(group) for group in groups}
     tree |= {group: None for group in groups if not files[group]}
@@ -86,10 +86,9 @@ def read_key_tree(name: str) -> KeyTree:
 @cache
 def read_needed_keys(name: str) -> KeyTree:
     """Return the keys that a primary config can't do without: its own, and its chosen groups."""
-    body = _read_yaml(find_conf_dir() / f"{name}.yaml")
-    chosen = [item for item in body.pop("defaults", ()) if isinstance(item, dict)]
-    groups = [group for item in chosen for group, option in item.items() if option is not None]
-    return _build_tree(body) | dict.fromkeys(group for group in groups if group != "hydra")
+    body, tree = _read_yaml(find_conf_dir() / f"{name}.yaml"), read_key_tree(name)
+    chosen = [group for group, option in _pop_defaults(body).items() if option is not None]
+    return _build_tree(body) | {g: None for g in chosen if g != "hydra" and tree[g] != {}}
 
 
 @cache
@@ -127,6 +126,12 @@ def walk_keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 def _read_yaml(path: Path) -> dict[str, Any]:
     content = yaml.load(path.read_text(), _LOADER)  # noqa: S506
     return content if isinstance(content, dict) else {}
+
+
+def _pop_defaults(body: dict[str, Any]) -> dict[str, Any]:
+    """Take the defaults list out of a primary config; return the option of each of its groups."""
+    items = [item for item in body.pop("defaults", ()) if isinstance(item, dict)]
+    return {group: option for item in items for group, option in item.items() if "@" not in group}
 
 
 def _build_tree(node: Mapping[str, Any]) -> KeyTree:
