@@ -1,8 +1,15 @@
 """The command line: `flmrcm COMMAND …`; every expected error is one clear line."""
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -11,8 +18,8 @@ from flmrcm.errors import ConfigErrors, FlmrcmError, suggest_nearest
 from flmrcm.logs import log_to_terminal
 
 COMMANDS = {
-    "train": "run a federation: train, validate, judge, keep everything in outputs/",
-    "evaluate": "judge a checkpoint on sites and splits",
+    "train": "run a federation: train, validate, test, keep everything in outputs/",
+    "evaluate": "test a checkpoint on sites and splits",
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet",
@@ -22,6 +29,12 @@ COMMANDS = {
     "down": "end what up started",
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
+
+_WITH_CONFIG = ("train", "evaluate", "prepare", "simulate", "deploy", "up")
+"""Commands whose words are keys of a config."""
+
+HELP_TEXTS = Path(__file__).parent / "commands" / "help"
+"""One file per command: a text that never changes needn't wait for what the command imports."""
 
 HELP = f"""flmrcm {__version__}: federated MRI reconstruction from a config
 
@@ -35,44 +48,95 @@ first steps
   flmrcm train -m strategy=fl_mr,fl_mrcm seed=1,2  four runs, one after the other
   flmrcm compare outputs/train                     which was better, on which site
 
-`flmrcm COMMAND --help` tells more.
+`flmrcm COMMAND --help` tells more; eval "$(flmrcm -sc install=bash)" lets Tab complete words.
 """
 
 
+class Stopped(KeyboardInterrupt):
+    """The process was asked to end, as by Ctrl-C, but by a signal.
+
+    Args:
+        number: the signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command; exits with 0, 1 (it failed, one line says why) or 2 (not understood)."""
+    """Run a command; exit with 0, 1 (it failed, one line says why) or 2 (not understood).
+
+    A signal ends it as Ctrl-C does, with 128 and the signal's number.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         _say(HELP)
-        return
-    if words[0] in ("-V", "--version"):
+    elif words[0] in ("-V", "--version"):
         _say(__version__)
-        return
-    if words[0] not in COMMANDS:
-        _fail(
-            f"no command '{words[0]}'.{suggest_nearest(words[0], COMMANDS)} See flmrcm --help.", 2
-        )
+    elif words[0] in ("-sc", "--shell-completion"):
+        import_module("flmrcm.config.hydra_app").complete_line(words, list(COMMANDS))
+    elif words[0] not in COMMANDS:
+        nearest = suggest_nearest(words[0], COMMANDS)
+        _fail(f"no command '{words[0]}'.{nearest} See flmrcm --help.", 2)
+    elif {"-h", "--help"} & set(words[1:]):
+        _say((HELP_TEXTS / f"{words[0]}.txt").read_text())
+    else:
+        _run_command(words[0], words[1:])
+
+
+def _run_command(command: str, words: list[str]) -> None:
     log_to_terminal()
-    command = import_module(f"flmrcm.commands.{words[0]}")
-    if {"-h", "--help"} & set(words[1:]):
-        _say(command.HELP)
-        return
     try:
-        command.main(words[1:])
+        with _signals_raised():
+            if command in _WITH_CONFIG:
+                import_module("flmrcm.config.words").refuse_slips(command, words)
+            import_module(f"flmrcm.commands.{command}").main(words)
     except ConfigErrors as error:
         _fail("\n".join(f"config: {problem}" for problem in error.problems), 2)
     except FlmrcmError as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror}. Whatever was whole is kept.", 1)
+    except Stopped as stop:
+        name = signal.Signals(stop.number).name
+        _fail(f"stopped by {name}; whatever was whole is kept.", 128 + stop.number)
     except KeyboardInterrupt:
         _fail("stopped; whatever was whole is kept.", 130)
+
+
+@contextmanager
+def _signals_raised() -> Generator[None]:
+    """Raise `Stopped` where SIGTERM or SIGHUP would end this process without a word.
+
+    Processes forked from this one, such as loaders, end by them as usual.
+    """
+    owner = os.getpid()
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        if os.getpid() != owner:
+            os.kill(os.getpid(), number)
+        raise Stopped(number)
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    if threading.current_thread() is not threading.main_thread():
+        numbers = ()
+    before = {number: signal.getsignal(number) for number in numbers}
+    watched = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    for number in watched:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in watched:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _say(text: str) -> None:
     Console(highlight=False, markup=False, soft_wrap=True).print(text.rstrip())
 
 
-def _fail(text: str, status: int) -> None:
+def _fail(text: str, status: int) -> NoReturn:
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)
     sys.exit(status)

@@ -40,10 +40,20 @@ class SiteRefuses(FlmrcmError):
     """A site's own policy forbids a call or a reply."""
 
 
+def find_nearest(word: object, allowed: Iterable[str]) -> str | None:
+    """Return the allowed word closest to `word`, or None where none is near.
+
+    Capitals and what joins words don't count: `FL-MRCM` is as near to `fl_mrcm` as can be.
+    """
+    forms = {_fold(name): name for name in allowed}
+    match = get_close_matches(_fold(str(word)), forms, n=1, cutoff=0.5)
+    return forms[match[0]] if match else None
+
+
 def suggest_nearest(word: object, allowed: Iterable[str]) -> str:
-    """Gives `` Did you mean 'x'?`` for the allowed word closest to `word`, or an empty string."""
-    match = get_close_matches(str(word), list(allowed), n=1, cutoff=0.5)
-    return f" Did you mean '{match[0]}'?" if match else ""
+    """Return `` Did you mean 'x'?`` for the allowed word closest to `word`, or an empty string."""
+    nearest = find_nearest(word, allowed)
+    return "" if nearest is None else f" Did you mean '{nearest}'?"
 
 
 def check_choice(key: str, value: object, allowed: Sequence[str]) -> list[str]:
@@ -65,3 +75,7 @@ def require(rules: Mapping[str, tuple[bool, str]]) -> None:
     problems = [f"{key}: {text}" for key, (holds, text) in rules.items() if not holds]
     if problems:
         raise ConfigErrors(problems)
+
+
+def _fold(word: str) -> str:
+    return word.casefold().replace("-", "").replace("_", "").replace(" ", "")

@@ -11,6 +11,19 @@ from flmrcm.app import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 
+HEAVY = {
+    "torch",
+    "lightning_fabric",
+    "pytorch_lightning",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "h5py",
+    "hydra",
+    "omegaconf",
+}
+"""What a text that never changes needn't wait for."""
+
 
 def printed(capsys, *words):
     main(list(words))
@@ -38,6 +51,38 @@ def test_help_fits_a_terminal(capsys):
         assert max(map(len, printed(capsys, *words).splitlines())) <= 100
 
 
+def imported_for(*words):
+    """Return which heavy packages a command imports until it ends, and its exit status."""
+    code = (
+        "import sys\nfrom flmrcm.app import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as stopped:\n    status = stopped.code\n"
+        "else:\n    status = 0\n"
+        "print(status, *{name.split('.')[0] for name in sys.modules})"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+    status, *modules = ended.stdout.splitlines()[-1].split()
+    return HEAVY & set(modules), int(status)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        *((f"{name} --help", 0) for name in COMMANDS),
+        ("", 0),
+        ("--version", 0),
+        ("trian", 2),
+        ("train debug=tiny roundz=3 model.channels=4 -m", 2),
+        ("evaluate checkpont=x.pt mask=random", 2),
+        ("deploy flower adress=here", 2),
+        ("prepare source=ixi outptu=x", 2),
+    ],
+)
+def test_a_text_that_never_changes_waits_for_nothing(line, status):
+    assert imported_for(*line.split()) == (set(), status)
+
+
 def test_an_unknown_command_is_refused_with_the_nearest(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["trian"])
@@ -47,6 +92,35 @@ def test_an_unknown_command_is_refused_with_the_nearest(capsys):
 
 def test_the_whole_config_can_be_printed(capsys):
     assert "accelerations:" in printed(capsys, "train", "--cfg", "job")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--cfg", "hydra"], "sweeper:"),
+        (["--cfg", "job", "--resolve", "--package", "mask"], "accelerations:"),
+        (["--info", "searchpath"], "Config search path"),
+        (["--hydra-help"], "hydra/launcher"),
+        (["-sc", "install=bash"], "hydra_bash_completion flmrcm"),
+    ],
+)
+def test_hydras_own_flags_are_handed_on(words, shown):
+    typed = [sys.executable, "-m", "flmrcm", "train", *words]
+    assert shown in subprocess.run(typed, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("flmrcm ev", "evaluate"),
+        ("flmrcm train mask=e", "mask=equispaced mask=equispaced_offset"),
+        ("flmrcm train local.batch", "local.batch_size="),
+        ("flmrcm down ", ""),
+    ],
+)
+def test_a_shell_completes_commands_and_the_words_of_train(capsys, monkeypatch, line, offered):
+    monkeypatch.setenv("COMP_LINE", line)
+    assert printed(capsys, "-sc", "query=bash").strip() == offered
 
 
 def test_the_wheel_brings_its_configs(tmp_path):
@@ -62,7 +136,7 @@ def test_the_wheel_brings_its_configs(tmp_path):
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "accelerations:" in shown
-    for name in ("conf/train.yaml", "reports/page.html.j2", "reports/page.css"):
+    for name in ("conf/train.yaml", "reports/page.html.j2", "commands/help/train.txt"):
         assert (target / "flmrcm" / name).is_file()
 
 

@@ -26,25 +26,6 @@ from flmrcm.reports.tables.documents import format_latex_document, format_markdo
 from flmrcm.reports.tables.terminal import DEFAULT_WIDTH, format_section
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
 
-HELP = """usage: flmrcm compare FOLDER [FOLDER ...] [OPTIONS]
-
-Compares finished runs, never trains. Prints the main table and its statistics, and writes tables,
-figures and report.html, a page that holds them all, into one folder. Runs may come from several
-machines; a run that isn't finished or can't be read is named, and the others are compared.
-
-FOLDER   holds runs at any depth; or a pattern in quotes ('outputs/*/'), or wandb's offline-run-…
-
-  --output FOLDER      where to write; default: compare/ in the first folder
-  --metric NAME        of the table shown here: psnr (default), ssim, nmse; files hold all three
-  --convention NAME    fastmri (default), published, slice_volume_max, slice_max
-  --reference METHOD   whom the others are tested against; default: FL-MR, else the first
-  --least-gain DB      rank only where the reference gains so much PSNR over zero-filled
-  --no-figures         tables only
-  --wandb MODE         also log tables and figures to wandb: offline, online
-
-Ends with 0 if any run was compared, with 1 if none could be.
-"""
-
 
 class _CompareParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:

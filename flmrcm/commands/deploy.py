@@ -25,20 +25,6 @@ _DEPLOYMENT_CLASSES = {
 _REQUIRED_PACKAGES = {"flower": "cryptography", "nvflare": "nvflare"}
 """What has to be installed to write the folders."""
 
-HELP = """usage: flmrcm deploy flower|nvflare output=FOLDER [KEY=VALUE | GROUP=NAME ...]
-
-Writes certificates and keys, one folder per site and one for the coordinator, each with its config
-and start.sh. Starts nothing. docs/deployment.md tells what to do with them.
-
-  sites=simulated | bfhi          who takes part; data_dir=…, sites.NAME.root=… may be given here,
-                                  or later in each site's site.yaml
-  address=127.0.0.1               name or IP address at which sites reach the coordinator
-  port=8000                       the coordinator's port
-  node_port=9094                  flower: first of the ports that sites use on their own loopback
-  admin_port=8001                 nvflare: for orders to the coordinator, on its own loopback
-  days=360                        how long certificates are valid
-"""
-
 
 def main(words: list[str]) -> None:
     """Checks everything, then writes the folders."""

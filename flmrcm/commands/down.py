@@ -7,11 +7,6 @@ from rich.console import Console
 from flmrcm.commands.up import DEFAULT_OUTPUT
 from flmrcm.errors import FlmrcmError
 
-HELP = """usage: flmrcm down [FOLDER]
-
-Ends the processes that `flmrcm up` noted in FOLDER (deployment). Keys, data and memories stay.
-"""
-
 
 def main(words: list[str]) -> None:
     """Ends them and says which."""

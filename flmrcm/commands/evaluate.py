@@ -12,7 +12,8 @@ from rich.console import Console
 
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.check import build_sites
-from flmrcm.config.compose import compose_config, list_combinations
+from flmrcm.config.compose import compose_config
+from flmrcm.config.jobs import list_combinations
 from flmrcm.config.learner import build_learner, load_weights
 from flmrcm.config.overlay import overlay_words
 from flmrcm.config.sites import choose_sites
@@ -32,25 +33,6 @@ from flmrcm.runs.testing import CheckpointTest
 log = logging.getLogger(__name__)
 
 EVALUATE_KEYS = ("checkpoint", "split", "judged", "save", "output")
-
-HELP = """usage: flmrcm evaluate [-m] checkpoint=FILE [split=test] [save=[...]] [KEY=VALUE ...]
-
-Judges a checkpoint on sites. What isn't typed stays as the checkpoint was trained.
-
-  checkpoint=outputs/train/…/checkpoints/last.pt    ours, fastMRI's, or the published code's
-  split=train | val | test
-  'judged=[ixi]'                                    some of the sites; all by default
-  'save=[reconstruction,target,input,error,latent]' one h5 per volume, in fastMRI's layout
-  output=FOLDER                                     default: a new one below outputs/evaluate/
-
-  sites=bfhi data_dir=FOLDER                        other sites, also ones never trained on
-  mask=equispaced 'mask.accelerations=[8]'          other masks
-  model.channels=32                                 for checkpoints that don't say
-
-every combination, one table at the end (conditions.csv)
-  flmrcm evaluate -m checkpoint=FILE mask=random,equispaced 'mask.accelerations=[2],[4],[8]'
-  flmrcm evaluate -m checkpoint=FILE,FILE,FILE      trained for different targets × test sites
-"""
 
 
 def main(words: list[str]) -> None:

@@ -22,27 +22,6 @@ from flmrcm.inspection.suspicions import find_suspicions
 from flmrcm.inspection.volume_facts import VolumeFacts
 from flmrcm.inspection.volume_places import VolumePlace, find_volume_places
 
-HELP = """usage: flmrcm inspect FOLDER [output=FOLDER] [quick=true] [workers=N]
-
-Looks at volumes before a night of training: counts, sizes, brightness, and what is suspicious.
-FOLDER, or path=FOLDER, is a site (<contrast>/<split>/*.h5), several sites, or a flat folder of
-.h5 files as fastMRI's. Nothing is written into it.
-
-  output=FOLDER   for inspection.csv (a row per volume) and inspection.png; default: here,
-                  inspection_<folder name>
-  quick=true      reads headers and 3 slices of each volume: NaN, black or clipped images and wrong
-                  targets elsewhere go unseen, and brightness is that of the 3
-  workers=N       processes; default: one per 64 volumes, at most as many as CPUs
-
-suspicious are volumes that are unreadable, without target, NaN or infinite somewhere, empty,
-constant, clipped (over 0.1 % of the pixels share the maximum), not the image of their own k-space,
-turned or transposed beside most others, 10 times brighter or darker than the site's median (by the
-99th percentile), here twice under whatever name, or of a person (patient_id) who is in two splits.
-
-exit status: 0 nothing is suspicious, 1 something is or the folder can't be inspected, 2 the words
-weren't understood
-"""
-
 _INSPECT_KEYS = ("path", "output", "quick", "workers")
 _VOLUMES_PER_WORKER = 64
 

@@ -16,16 +16,6 @@ from flmrcm.reports.ledger_tables import (
     find_ledger_runs,
 )
 
-HELP = """usage: flmrcm ledger FOLDER [FOLDER ...] [--objects]
-
-Reads the border ledgers of the runs below the folders, and prints objects and bytes by site,
-task and kind, each way; then whether the sites' own books hold the same.
-
-  --objects   each distinct object instead: name, shape, type, how often it crossed
-
-Every crossing is a line of RUN/ledger.csv, and of RUN/sites/SITE/ledger.csv on the site's side.
-"""
-
 
 def main(words: Sequence[str]) -> None:
     """Prints a table and one line on the books for each run."""

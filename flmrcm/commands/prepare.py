@@ -37,31 +37,6 @@ log = logging.getLogger(__name__)
 CONF_FOLDER = Path("conf")
 """Where `site_config` writes, below the current folder."""
 
-HELP = """usage: flmrcm prepare source=NAME input=… output=FOLDER [KEY=VALUE ...]
-
-Makes a site of original data: h5 files by contrast and split, splits.csv, manifest.json, a contact
-sheet for each volume, overview.html. The same command again does only what is missing.
-
-  source=nifti    input='/mine/**/*_T1w.nii.gz' subject_pattern='sub-(\\w+)_'
-  source=brats    input=/dl/MICCAI_BraTS2020_TrainingData 'contrasts=[T1,T2]'
-  source=ixi      input=/dl/ixi split_by=hospital
-  source=fastmri  input=/dl/multicoil_train coils=combine
-  source=dicom    input=/pacs/export
-
-  size=256 | [320,320] | null             rows and columns, cropped or padded
-  foreground=0.02                         share of foreground that the outermost slices must have
-  phase=none | smooth                     given to images that have only a magnitude
-  'split={train: 0.8, val: 0.1, test: 0.1}' seed=0
-  'split={train: train.txt, val: [a, b], test: [c]}'
-  limit=5 dry_run=true workers=2          try first, look, then make all
-  site_config=NAME                        writes conf/site/NAME.yaml and conf/sites/NAME.yaml
-  strict=true                             stop at the first volume that can't be used
-
-  --cfg job                               print the whole config and do nothing
-
-Ends with status 1 where a volume had to be skipped. See docs/prepare.md for each source.
-"""
-
 
 def main(words: list[str]) -> None:
     """Checks, finds, prepares what is missing, and says what there is now."""

@@ -6,19 +6,9 @@ from rich.console import Console
 
 from flmrcm.config.build import Builder
 from flmrcm.config.compose import compose_config, expand_words
-from flmrcm.config.sites import build_sources
+from flmrcm.config.sources import build_sources
 from flmrcm.errors import ConfigErrors
 from flmrcm.inspection.site_sheet import write_site_sheet
-
-HELP = """usage: flmrcm simulate [KEY=VALUE ...]
-
-Makes the simulated sites' data where they're missing, and draws a contact sheet (PNG).
-
-  data.simulated.size=128 data.simulated.slices=8 data.simulated.coils=1
-  'data.simulated.subjects={train: 6, val: 2, test: 3}'
-  contrast=T1 | T2      data.seed=0      data.simulated.folder=FOLDER
-  sites=simulated
-"""
 
 
 def main(words: list[str]) -> None:

@@ -6,18 +6,6 @@ from flmrcm.commands.deploy import build_deployment
 
 DEFAULT_OUTPUT = "deployment"
 
-HELP = """usage: flmrcm up flower|nvflare [output=FOLDER] [KEY=VALUE | GROUP=NAME ...]
-
-Deploys into FOLDER (deployment), unless that was done before, and starts the coordinator and every
-site on this machine, each as processes of its own. `flmrcm down FOLDER` ends them.
-
-  flmrcm up flower sites=simulated
-  flmrcm train engine=flower engine.federation=deployment/coordinator strategy=fl_mrcm_latent
-  flmrcm down
-
-Takes the keys of `flmrcm deploy`.
-"""
-
 
 def main(words: list[str]) -> None:
     """Deploys what isn't yet, and starts everything."""

@@ -1,17 +1,22 @@
 """Building objects from config nodes, with every problem of every node gathered."""
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hydra._internal.utils import _locate  # pyright: ignore[reportPrivateUsage]  # says nothing
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from flmrcm.config.allow_list import AllowList
+from flmrcm.config.migration import find_new_target
 from flmrcm.errors import ConfigErrors, FlmrcmError, suggest_nearest
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -43,11 +48,16 @@ class Builder:
                 raw = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
                 _raise_problems(self.allowed.find_problems(key, raw))
             values = to_plain(node)
-            keys = {f"{key}.{name}": value for name, value in values.items() if name[0] != "_"}
-            _raise_problems(find_argument_problems(get_object(values["_target_"]), keys, more))
+            _raise_problems(find_node_problems(key, values, more))
             # Hydra would take what no config can hold for config, so it's given afterwards.
             make = instantiate({**values, "_convert_": "all", "_partial_": True})
-            return make(**more)
+            try:
+                return make(**more)
+            except (FlmrcmError, OSError):
+                raise
+            except Exception as error:  # a class may refuse in its own way
+                log.debug("%s", key, exc_info=True)
+                raise ConfigErrors([f"{key}: can't be built: {_first_line(error)}."]) from None
 
         return self.attempt(key, made)
 
@@ -89,6 +99,46 @@ def to_plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
+def find_node_problems(key: str, node: Any, more: Mapping[str, Any]) -> list[str]:
+    """Return a line for each part of a node, and of those in it, that no object can be made of.
+
+    Args:
+        key: where the node stands in the config.
+        node: plain.
+        more: arguments that the object is given besides.
+    """
+    name = node.get("_target_") if isinstance(node, dict) else None
+    if not isinstance(name, str):
+        return [f"{key}={node}: a node with _target_ and its arguments."]
+    try:
+        target = _locate(name)
+    except Exception as error:  # whatever a module does when it's imported
+        if new := find_new_target(name):
+            return [f"{key}._target_={name}: is called {new} now."]
+        return [f"{key}._target_={name}: {_first_line(error.__cause__ or error)}.{_near(name)}"]
+    values = {f"{key}.{inner}": value for inner, value in node.items() if inner[0] != "_"}
+    problems = find_argument_problems(target, values, dict(more))
+    for place, value in values.items():
+        problems += _find_inner_problems(place, value)
+    return problems
+
+
+def _near(name: str) -> str:
+    """Return what a module has of a name like the one it hasn't."""
+    module, _, last = name.rpartition(".")
+    try:
+        return suggest_nearest(last, dir(_locate(module)))
+    except Exception:  # there is no such module either
+        return ""
+
+
+def _find_inner_problems(key: str, value: Any) -> list[str]:
+    if isinstance(value, dict) and "_target_" in value:
+        return find_node_problems(key, value, {})
+    parts = value.items() if isinstance(value, dict) else ()
+    return [line for name, part in parts for line in _find_inner_problems(f"{key}.{name}", part)]
+
+
 def find_argument_problems(
     target: Callable[..., Any], keys: dict[str, Any], more: dict[str, Any]
 ) -> list[str]:
@@ -99,10 +149,15 @@ def find_argument_problems(
         keys: config keys, whose last part names the argument, and their values.
         more: arguments given besides.
     """
-    parameters = inspect.signature(target).parameters
+    if not callable(target):
+        return [f"{next(iter(keys), 'a node')}: belongs to what is no class or function."]
+    try:
+        parameters = inspect.signature(target).parameters
+        hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except (TypeError, ValueError, NameError):  # written in C, or typed by what isn't imported
+        return []
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return []
-    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     names = [name for name in parameters if name not in more]
     problems: list[str] = []
     for key, value in keys.items():
@@ -125,6 +180,8 @@ def fits_hint(value: Any, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str, NoneType):
         return isinstance(value, hint)
+    if origin is Callable:
+        return callable(value) or (isinstance(value, dict) and "_target_" in value)
     if origin is Mapping:
         return isinstance(value, dict) and all(fits_hint(item, inner[1]) for item in value.values())
     if isinstance(origin, type) and issubclass(origin, Sequence) and inner:
@@ -137,6 +194,8 @@ def describe_hint(hint: Any) -> str:
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return " or ".join("null" if kind is NoneType else describe_hint(kind) for kind in inner)
+    if origin is Callable:
+        return "a node with _target_"
     if origin is Mapping:
         return f"lines of KEY: VALUE, each value {describe_hint(inner[1])}"
     if inner:
@@ -150,4 +209,4 @@ def _raise_problems(problems: list[str]) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -12,7 +12,8 @@ from flmrcm.config.middleware import build_members
 from flmrcm.config.model_fit import find_model_problems
 from flmrcm.config.policies import build_policies, find_crossing_problems
 from flmrcm.config.setup import Setup
-from flmrcm.config.sites import build_sources, choose_participants, choose_target
+from flmrcm.config.sites import choose_participants, choose_target
+from flmrcm.config.sources import build_sources
 from flmrcm.config.travelling import find_split_problems, has_remote_sites, remove_data_paths
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import check_choice

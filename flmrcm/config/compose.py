@@ -1,117 +1,172 @@
-"""From words typed to a composed config: where `conf/` lies, habits, one-line errors, jobs."""
+"""From words typed to a composed config: habits, and every problem of the words at once."""
 
-import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.conf_files import (
+    find_conf_dir,
+    list_options,
+    list_search_folders,
+    walk_keys,
+)
+from flmrcm.config.explain import explain_error, explain_unreadable, find_unresolved
 from flmrcm.config.identity import hash_config
-from flmrcm.errors import ConfigErrors, suggest_nearest
+from flmrcm.config.words import (
+    find_key_problems,
+    find_missing_keys,
+    find_stray_keys,
+    is_multirun,
+    parse_word,
+    quote_texts,
+)
+from flmrcm.errors import ConfigErrors
+
+_NOT_UNDERSTOOD = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
+"""What Hydra raises for words and files that can't be composed."""
 
 
 def register_resolvers() -> None:
-    """Makes `${config_hash:}` and `${random_tag:}` known to configs."""
+    """Make `${config_hash:}` and `${random_tag:}` known to configs."""
     OmegaConf.register_new_resolver("config_hash", hash_config, replace=True)
     OmegaConf.register_new_resolver(
         "random_tag", lambda: token_hex(2), use_cache=True, replace=True
     )
 
 
-def expand_words(words: Sequence[str]) -> list[str]:
-    """Gives the overrides with `split.of=SITE` also choosing that site's file."""
-    chosen = [f"site@split.source={w[9:]}" for w in words if w.startswith("split.of=")]
-    return [*words, *chosen]
+def expand_words(words: Sequence[str], multirun: bool = False) -> list[str]:
+    """Return the words of a training as Hydra reads them; expanding them again changes nothing.
+
+    Paths are quoted, `split.of=SITE` also chooses that site's file, and folders of configs are
+    both searched by Hydra and kept in the run's config.
+
+    Args:
+        words: as typed.
+        multirun: whether commas part values even where no word says so.
+    """
+    expanded = quote_texts(words, multirun or is_multirun(words))
+    typed = {parts.place for word in words if (parts := parse_word(word))}
+    for word in tuple(expanded):
+        for place, implied in _imply(word).items():
+            if place not in typed:
+                expanded.append(implied)
+    return expanded
 
 
 def compose_config(name: str, words: Sequence[str], with_hydra: bool = False) -> DictConfig:
-    """Gives a config composed from words as typed.
+    """Return a config composed from words as typed.
 
     Args:
-        name: of the primary file, `train` or `evaluate`.
+        name: of the primary file: `train`, `evaluate`, `prepare`.
         words: `key=value`, `group=name`, `+key=value`, `~key`.
         with_hydra: keep Hydra's own node.
 
     Raises:
-        ConfigErrors: one line with the nearest match.
+        ConfigErrors: every word that isn't understood, each with the nearest that is.
     """
     register_resolvers()
-    with _initialize_hydra(), explain_errors(words, name):
-        return compose(name, list(words), return_hydra_config=with_hydra)
+    typed = expand_words(words) if name == "train" else quote_texts(words)
+    wrong = find_key_problems(name, typed) | find_unreadable(typed)
+    problems = [wrong[word] for word in typed if word in wrong]
+    if missing := _find_search_problems(typed):
+        raise ConfigErrors([*problems, *missing])
+    config, found = _compose_what_can_be(name, [word for word in typed if word not in wrong])
+    problems += found
+    if config is not None:
+        own = drop_hydra(config)
+        plain = cast(dict[str, Any], OmegaConf.to_container(own))
+        problems += find_stray_keys(name, plain)
+        problems += find_missing_keys(name, plain) or find_unresolved(own)
+    if problems or config is None:
+        raise ConfigErrors(list(dict.fromkeys(problems)))
+    return config if with_hydra else drop_hydra(config)
 
 
-class ComposedJob(NamedTuple):
-    """One run that words stand for.
+def _compose_what_can_be(name: str, words: Sequence[str]) -> tuple[DictConfig | None, list[str]]:
+    """Return the config of the words that fit, and a problem line for each that doesn't.
 
-    Attributes:
-        config: composed.
-        folder: where a multirun puts it; None for a single run.
+    None stands for the config where no single word is to blame.
     """
+    problems: list[str] = []
+    while True:
+        keys = partial(_list_keys, name, words)
+        try:
+            with _initialize_hydra():
+                return compose(name, list(words), return_hydra_config=True), problems
+        except _NOT_UNDERSTOOD as error:
+            problem, culprit = explain_error(error, words, name, keys)
+        problems.append(problem)
+        if culprit not in words:
+            return None, problems
+        words = [word for word in words if word != culprit]
 
-    config: DictConfig
-    folder: Path | None = None
 
+def gather_problems(steps: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Return what each step gives.
 
-def compose_jobs(name: str, words: Sequence[str], multirun: bool) -> list[ComposedJob]:
-    """Gives every job that the words stand for; one, unless a multirun.
-
-    A sweeper that chooses as it goes (optuna) can't say its jobs beforehand: it gives one, without
-    a folder.
+    Raises:
+        ConfigErrors: the problems of all steps together, each once.
     """
-    with explain_errors(words):
-        plain = OverridesParser.create().parse_overrides(list(words))
-    first = compose_config(
-        name, [w for w, o in zip(words, plain, strict=True) if not o.is_sweep_override()], True
-    )
-    if not multirun and str(first.hydra.mode).rsplit(".", 1)[-1] != "MULTIRUN":
-        return [ComposedJob(compose_config(name, words))]
-    if not first.hydra.sweeper["_target_"].endswith("BasicSweeper"):
-        return [ComposedJob(_drop_hydra(first))]
-    grid = {str(k): str(v) for k, v in (first.hydra.sweeper.get("params") or {}).items()}
-    typed = {override.key_or_group for override in plain}
-    everything = [*words, *(f"{key}={value}" for key, value in grid.items() if key not in typed)]
-    return [_compose_job(compose_config(name, job, True)) for job in list_combinations(everything)]
+    given: list[Any] = []
+    problems: list[str] = []
+    for step in steps:
+        try:
+            given.append(step())
+        except ConfigErrors as error:
+            problems += error.problems
+    if problems:
+        raise ConfigErrors(list(dict.fromkeys(problems)))
+    return given
 
 
-def list_combinations(words: Sequence[str]) -> list[list[str]]:
-    """Gives every combination of the values that words list: `a=1,2 b=3` gives two."""
-    with explain_errors(words):
-        sweep = OverridesParser.create().parse_overrides(list(words))
-    batches = BasicSweeper.split_arguments(sweep, max_batch_size=None)
-    return [list(job) for batch in batches for job in batch]
+def parse_overrides(words: Sequence[str]) -> list[Override]:
+    """Return words as Hydra's overrides.
+
+    Raises:
+        ConfigErrors: every word that isn't one.
+    """
+    if problems := find_unreadable(words):
+        raise ConfigErrors(list(problems.values()))
+    return [override for word in words if (override := parse_override(word))]
 
 
-def _compose_job(cfg: DictConfig) -> ComposedJob:
-    folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-    return ComposedJob(_drop_hydra(cfg), folder)
+def find_unreadable(words: Sequence[str]) -> dict[str, str]:
+    """Return a problem line for each word that isn't one to Hydra."""
+    return {word: explain_unreadable(word) for word in words if parse_override(word) is None}
 
 
-def _drop_hydra(cfg: DictConfig) -> DictConfig:
-    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-
-
-def is_group(key: str) -> bool:
-    """Tells whether an override's key names a config group, `strategy`, rather than a value."""
-    return (find_conf_dir() / key.split("@")[0]).is_dir()
+def parse_override(word: str) -> Override | None:
+    """Return a word as Hydra's override; None where it isn't one."""
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        return None
 
 
 @contextmanager
 def explain_errors(words: Sequence[str], name: str = "train") -> Generator[None]:
-    """Turns Hydra's and OmegaConf's errors into one line with the nearest match."""
+    """Turn Hydra's and OmegaConf's errors into one line with the nearest match."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigErrors([_explain(error, words, name)]) from None
+    except _NOT_UNDERSTOOD as error:
+        problem, _ = explain_error(error, words, name, partial(_list_keys, name, words))
+        raise ConfigErrors([problem]) from None
+
+
+def drop_hydra(config: DictConfig) -> DictConfig:
+    """Return a config without Hydra's own node."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 @contextmanager
@@ -125,49 +180,36 @@ def _initialize_hydra() -> Generator[None]:
         GlobalHydra.instance().hydra = outer
 
 
-def _explain(error: Exception, words: Sequence[str], name: str) -> str:
-    text = " ".join(str(error).split())
-    if match := re.search(r"Could not find '([^']+)/([^/']+)'", text) or re.search(
-        r"Could not load '([^']+)/([^/']+)'", text
-    ):
-        group, option = match.groups()
-        options = list_options(group)
-        return (
-            f"{group}={option}: use one of {', '.join(options)}.{suggest_nearest(option, options)}"
-        )
-    if match := re.search(r"Key '([^']+)' is not in struct full_key: ([\w.]+)", text):
-        return _explain_unknown_key(match[2], words, name)
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return _explain_unknown_key(match[1], words, name)
-    typed = f" (typed: {' '.join(words)})" if words else ""
-    return f"{text}{typed}"
+def _imply(word: str) -> dict[str, str]:
+    """Return the words that a word brings along, by the place they fill."""
+    parts = parse_word(word)
+    if parts is None or not parts.value:
+        return {}
+    if parts.key == "split.of":
+        return {"split.source": f"site@split.source={parts.value}"}
+    folders = [str(folder.absolute()) for folder in list_search_folders([word])]
+    if parts.key == "searchpath":
+        named = ",".join(f"'file://{folder}'" for folder in folders)
+        return {"hydra.searchpath": f"hydra.searchpath=[{named}]"}
+    if parts.key == "hydra.searchpath":
+        named = ",".join(f"'{folder}'" for folder in folders)
+        return {"searchpath": f"searchpath=[{named}]"}
+    return {}
 
 
-def _explain_unknown_key(key: str, words: Sequence[str], name: str) -> str:
-    keys = sorted(list_keys(words, name))
-    if inner := [known.removeprefix(f"{key}.") for known in keys if known.startswith(f"{key}.")]:
-        return f"{key}: a key in it is unknown; it has {', '.join(inner)}."
-    last = key.rsplit(".", 1)[-1]
-    guess = suggest_nearest(key, keys) or suggest_nearest(
-        last, [k.rsplit(".", 1)[-1] for k in keys]
-    )
-    return f"{key}: there is no such key.{guess} `flmrcm {name} --cfg job` prints all of them."
+def _find_search_problems(words: Sequence[str]) -> list[str]:
+    missing = [folder for folder in list_search_folders(words) if not folder.is_dir()]
+    return [f"searchpath: {folder} isn't a folder." for folder in dict.fromkeys(missing)]
 
 
-def list_keys(words: Sequence[str] = (), name: str = "train") -> set[str]:
-    """Gives every key of a config, groups and inner nodes too, as its typed groups make it."""
-    groups = [word for word in words if is_group(word.split("=")[0])] if name != "train" else []
-
-    def below(node: Any, prefix: str) -> Iterator[str]:
-        for key, value in node.items() if isinstance(node, dict) else ():
-            yield f"{prefix}{key}"
-            yield from below(value, f"{prefix}{key}.")
-
-    return set(below(OmegaConf.to_container(compose_config(name, groups)), ""))
-
-
-def list_options(group: str) -> list[str]:
-    """Gives the files a group offers, those of sub-folders as `folder/name`."""
-    folder = find_conf_dir() / group.split("@")[0]
-    paths = (path.relative_to(folder).with_suffix("") for path in sorted(folder.rglob("*.yaml")))
-    return [path.as_posix() for path in paths if not path.name.startswith("_")]
+def _list_keys(name: str, words: Sequence[str]) -> list[str]:
+    """Return every key that a config has once words have chosen its groups; none if they can't."""
+    search = [word for word in words if word.startswith("hydra.searchpath=")]
+    parts = {word: found for word in words if (found := parse_word(word))}
+    groups = [w for w, p in parts.items() if p.value in list_options(p.key, words)]
+    try:
+        with _initialize_hydra():
+            config = compose(name, [*search, *groups])
+    except _NOT_UNDERSTOOD:
+        return []
+    return sorted(walk_keys(cast(dict[str, Any], OmegaConf.to_container(config))))

@@ -1,5 +1,6 @@
 """When two configs are one experiment: a hash of what can change a run's numbers."""
 
+import re
 from hashlib import blake2b
 from typing import Any
 
@@ -9,8 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 from flmrcm.config.sites import choose_participants, choose_target
 from flmrcm.errors import ConfigErrors
 
+_NAME = re.compile(r"\w[\w.-]*")
+_MOST_LETTERS = 100
+
 UNSCIENTIFIC = (
     "hydra", "name", "method", "scenario", "logger", "compute", "engine", "keep_every", "resume",
+    "searchpath",
 )  # fmt: skip
 """Keys that may differ between two runs of one experiment without changing its numbers."""
 
@@ -27,6 +32,17 @@ _LATER: dict[str, Any] = {
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
+
+
+def find_name_problems(name: object) -> list[str]:
+    """Return a problem line for a name that can't be that of folders below outputs/."""
+    text = "null" if name is None else str(name)
+    parts = text.split("/")
+    if name is not None and all(_NAME.fullmatch(p) and len(p) <= _MOST_LETTERS for p in parts):
+        return []
+    shown = text if len(text) < _MOST_LETTERS else f"{text[:20]}…"
+    rule = f"letters, digits, _, - and ., at most {_MOST_LETTERS}; a / parts folders."
+    return [f"name={shown}: {rule}"]
 
 
 def hash_config(*, _root_: DictConfig) -> str:

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.trial import find_model_problems, find_optimizer_problems
+from flmrcm.errors import CheckpointError
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
@@ -22,9 +25,13 @@ CHOOSING = "psnr"
 def build_learner(
     cfg: DictConfig, found: Builder
 ) -> tuple[Compute | None, ReconModule | None, LocalTraining | None]:
-    """Gives compute, the learner with its initial weights, and the local training."""
+    """Return compute, the learner with its initial weights, and the local training."""
     compute = found.build("compute", cfg.compute)
     local = found.build("local", cfg.local)
+    found.problems += find_optimizer_problems(cfg)
+    if problems := find_model_problems(cfg):
+        found.problems += problems
+        return compute, None, local
     with seeded(cfg.seed, "model"):
         model = found.build("model", cfg.model)
     if not isinstance(model, Reconstructor) or local is None:
@@ -56,7 +63,7 @@ def _build_loss(cfg: DictConfig, found: Builder) -> Loss | None:
 
 
 def load_weights(model: Reconstructor, path: Path, content: Any = None) -> None:
-    """Loads a checkpoint's weights into a model.
+    """Load a checkpoint's weights into a model.
 
     Args:
         model: changed in place.
@@ -64,8 +71,14 @@ def load_weights(model: Reconstructor, path: Path, content: Any = None) -> None:
         content: what the file holds, where it was read before.
 
     Raises:
-        CheckpointError: unreadable, or of another architecture.
+        CheckpointError: unreadable, of another architecture, or with values that aren't finite.
     """
     weights = find_weights(content or read_torch_file(path), path)
     check_weights(weights, model, path)
+    for name, tensor in weights.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(
+                f"{path}: {name} holds values that aren't finite; whatever wrote it had failed. "
+                "Take an earlier checkpoint."
+            )
     model.load_state_dict(weights)

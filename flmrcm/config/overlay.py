@@ -1,46 +1,104 @@
 """Typed words laid over a run's own config: what isn't typed stays as it was."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.config.compose import compose_config, expand_words, explain_errors, is_group
+from flmrcm.config.compose import (
+    compose_config,
+    expand_words,
+    explain_errors,
+    gather_problems,
+    parse_overrides,
+)
+from flmrcm.config.conf_files import is_group, walk_keys
+from flmrcm.config.words import explain_key, find_key_problems, find_missing_keys
 from flmrcm.errors import ConfigErrors
 
 
 def overlay_words(own: DictConfig, words: Sequence[str]) -> DictConfig:
-    """Gives a config with typed groups and values replaced.
+    """Return a config with typed groups and values replaced.
 
     Args:
         own: a run's config, left as it is.
-        words: as typed for training; a `group=name` replaces the group's whole node.
+        words: as typed for training; a `group=name` replaces the group's whole node, and files
+            beside conf/ are found where the run found them.
 
     Raises:
-        ConfigErrors: a word Hydra doesn't understand, or a group that has no node of its own.
+        ConfigErrors: every word that isn't understood, or whose group has no node of its own.
     """
+    if own.get("searchpath") and not any("searchpath=" in word for word in words):
+        words = [f"searchpath=[{','.join(map(repr, own.searchpath))}]", *words]
     words = expand_words(words)
-    typed, changed = compose_config("train", words), own.copy()
+    if problems := find_key_problems("train", words):
+        raise ConfigErrors(list(problems.values()))
+    changed, overrides = own.copy(), parse_overrides(words)
     OmegaConf.set_struct(changed, False)
-    with explain_errors(words):
-        overrides = OverridesParser.create().parse_overrides(list(words))
-    if any(override.key_or_group == "sites" for override in overrides):
+    groups = [o for o in overrides if is_group(o.key_or_group, words) and not o.is_delete()]
+    typed = _compose_groups([o for o in overrides if o.is_hydra_override()], groups)
+    if any(override.key_or_group == "sites" for override in groups):
         changed.pop("split", None)
-    for override in sorted(overrides, key=lambda override: not is_group(override.key_or_group)):
-        for key in _list_keys(override, typed):
-            node = OmegaConf.select(typed, key)
-            value = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
-            OmegaConf.update(changed, key, value, merge=False, force_add=True)
+    steps = [lambda o=override: _replace_node(changed, typed, o) for override in groups]
+    rest = [o for o in overrides if o not in groups and not o.is_hydra_override()]
+    steps += [lambda o=override: _apply_value(changed, typed, o) for override in rest]
+    gather_problems(steps)
+    gone = set(_find_gone(changed)) - set(_find_gone(own))
+    if gone:
+        raise ConfigErrors(sorted(gone))
     return changed
 
 
-def _list_keys(override: Override, typed: DictConfig) -> list[str]:
+def _compose_groups(hydra: Sequence[Override], groups: Sequence[Override]) -> DictConfig:
+    """Return a training config in which the groups are chosen, whatever sites the run has."""
+    chosen = any(override.key_or_group == "sites" for override in groups)
+    words = [str(override.input_line) for override in hydra]
+    for override in groups:
+        adds = bool(override.package) and not chosen and not override.is_add()
+        words.append(f"{'+' * adds}{override.input_line}")
+    return compose_config("train", words)
+
+
+def _replace_node(changed: DictConfig, typed: DictConfig, override: Override) -> None:
     key = override.key_or_group
-    if not is_group(key):
-        return [key]
-    if override.package:
-        return [override.package]
-    if key not in typed:
+    if override.package is None and key not in typed:
         raise ConfigErrors([f"{key}: changes a whole config; it can't be laid over a run's own."])
-    return [key, "split"] if key == "sites" and "split" in typed else [key]
+    places = [override.package or key]
+    if key == "sites" and "split" in typed:
+        places.append("split")
+    for place in places:
+        _set(changed, place, OmegaConf.select(typed, place))
+
+
+def _apply_value(changed: DictConfig, typed: DictConfig, override: Override) -> None:
+    """Set, add or take away one value, as Hydra would.
+
+    Raises:
+        ConfigErrors: there is no such key, or several values are typed for it.
+    """
+    key, line = override.key_or_group, str(override.input_line)
+    if override.is_sweep_override():
+        raise ConfigErrors([f"{line}: several values make several runs; add -m."])
+    first = key.split(".")[0]
+    if first not in changed and first in typed:  # a run begun before there was such a node
+        _set(changed, first, typed[first])
+    above, _, last = key.rpartition(".")
+    node = OmegaConf.select(changed, above) if above else changed
+    if not OmegaConf.is_dict(node) or (last not in node and not override.is_add()):
+        keys = list(walk_keys(cast(dict[str, Any], OmegaConf.to_container(changed))))
+        raise ConfigErrors([explain_key("train", key, keys)])
+    if override.is_delete():
+        del node[last]
+        return
+    with explain_errors([line]):
+        OmegaConf.update(changed, key, override.value(), merge=True, force_add=True)
+
+
+def _set(changed: DictConfig, key: str, node: Any) -> None:
+    value = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    OmegaConf.update(changed, key, value, merge=False, force_add=True)
+
+
+def _find_gone(config: DictConfig) -> list[str]:
+    return find_missing_keys("train", cast(dict[str, Any], OmegaConf.to_container(config)))

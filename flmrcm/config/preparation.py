@@ -9,7 +9,8 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from flmrcm.config.build import Builder, to_plain
-from flmrcm.config.compose import compose_config, list_options
+from flmrcm.config.compose import compose_config
+from flmrcm.config.conf_files import list_options
 from flmrcm.config.site_files import find_name_problems
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, require, suggest_nearest

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from flmrcm.config.compose import find_conf_dir
+from flmrcm.config.conf_files import find_conf_dir
 from flmrcm.errors import DataLayoutError
 from flmrcm.files import write_atomically
 

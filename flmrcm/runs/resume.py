@@ -8,19 +8,20 @@ from omegaconf import DictConfig
 
 from flmrcm.config.build import to_plain
 from flmrcm.config.overlay import overlay_words
+from flmrcm.config.words import read_value
 from flmrcm.errors import ConfigErrors
 from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = (
-    "rounds", "compute", "logger", "keep_every", "data.cache", "engine.threads", "engine.actors",
-    "engine.gpus_per_site", "engine.federation", "engine.patience", "robust.quorum",
-    "robust.timeout",
+    "rounds", "compute", "logger", "keep_every", "searchpath", "data.cache", "engine.threads",
+    "engine.actors", "engine.gpus_per_site", "engine.federation", "engine.patience",
+    "robust.quorum", "robust.timeout",
 )  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 
 
 def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
-    """Gives the config and folder of a run to go on with.
+    """Return the config and folder of a run to go on with.
 
     Args:
         words: as typed; one is `resume=FOLDER`, the others change keys of `MAY_CHANGE`.
@@ -29,7 +30,7 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
         ConfigErrors: another key would change; the keys are shown with both values.
         FlmrcmError: the folder holds no run.
     """
-    folder = RunFolder(Path(_find_value("resume", words)).expanduser().resolve())
+    folder = RunFolder(Path(str(read_value("resume", words))).expanduser().resolve())
     own = folder.read_config()
     changed = overlay_words(own, [word for word in words if not word.startswith("resume=")])
     _refuse_changes(to_plain(own), to_plain(changed))
@@ -37,8 +38,8 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
 
 
 def is_resume(words: Sequence[str]) -> bool:
-    """Tells whether the words ask to go on with a run."""
-    return any(word.startswith("resume=") and word != "resume=null" for word in words)
+    """Tell whether the words ask to go on with a run."""
+    return read_value("resume", words) not in (None, "null", "")
 
 
 def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
@@ -61,7 +62,3 @@ def _list_leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if not isinstance(node, Mapping) or not node:
         return [(prefix.rstrip("."), node)]
     return [leaf for key, value in node.items() for leaf in _list_leaves(value, f"{prefix}{key}.")]
-
-
-def _find_value(key: str, words: Sequence[str]) -> str:
-    return next(word for word in reversed(words) if word.startswith(f"{key}=")).split("=", 1)[1]

@@ -12,7 +12,7 @@ from kits.prepare import contents, head, write_nifti
 from nilearn import datasets
 
 from flmrcm.app import main
-from flmrcm.config.compose import list_options
+from flmrcm.config.conf_files import list_options
 from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.errors import ConfigErrors
 
@@ -177,7 +177,7 @@ def test_a_crop_through_the_head_is_said(heads, capsys):
         (["input=in", "split={train: ['0'], val: [], test: ['0']}"], "'0' is in train and in test"),
         (["input=in", "split={train: 1}"], "add up to 1"),
         (["input=in", "split={train: [a]}"], "shares for all three splits, or lists"),
-        (["input=in", "split={trian: 1}"], "a key in it is unknown; it has test, train, val"),
+        (["input=in", "split={trian: 1}"], "Did you mean 'split.train'?"),
         (["input=in", "sise=3"], "Did you mean 'size'? `flmrcm prepare --cfg job`"),
         (["input=in", "size=[1,2,3]"], "size: give [rows, columns]"),
         (["input=in", "workers=0"], "workers: at least 1"),

@@ -48,7 +48,7 @@ def test_others_without_a_target_is_refused(capsys):
 
 
 def test_one_failing_run_stops_no_other_and_is_listed(capsys):
-    words = [*TINY, "name=grid", "model.pools=9,3", "-m"]
+    words = [*TINY, "name=grid", "model.pools=6,3", "-m"]
     status, said = failing(capsys, *words)
     assert status == 1
     assert "too deep" in said

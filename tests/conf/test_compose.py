@@ -4,13 +4,9 @@ import pytest
 from hydra.utils import get_object
 
 from flmrcm.config.check import check_config
-from flmrcm.config.compose import (
-    compose_config,
-    compose_jobs,
-    expand_words,
-    find_conf_dir,
-    list_options,
-)
+from flmrcm.config.compose import compose_config, expand_words
+from flmrcm.config.conf_files import find_conf_dir, list_options
+from flmrcm.config.jobs import compose_jobs
 from flmrcm.errors import ConfigErrors
 
 GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")
@@ -98,6 +94,27 @@ def test_every_target_in_conf_is_real():
         ("sites.sim_b.sample_rate=2", "sites.sim_b.sample_rate: give a fraction in (0, 1]; got 2."),
         ("sites.sim_b.slices=[9,3]", "sites.sim_b.slices"),
         ("participation=0", "participation: a share in (0, 1]; got 0."),
+        ("local.optimizer.lr=abc", "local.optimizer.lr=abc: a finite number above 0."),
+        ("local.optimizer.lr=nan", "local.optimizer.lr=nan: a finite number above 0."),
+        ("local.optimizer.lr=inf", "local.optimizer.lr=inf: a finite number above 0."),
+        ("local.optimizer.lr=-1", "local.optimizer.lr=-1: a finite number above 0."),
+        ("local.optimizer=3", "local.optimizer=3: a node with _target_."),
+        ("local.optimizer._target_=torch.optim.RMSProp", "Did you mean 'RMSprop'?"),
+        ("local.optimizer._target_=torch.optim.LBFGS", "LBFGS looks at a batch more than once"),
+        ("+local.optimizer.momentun=0.9", "Did you mean 'momentum'?"),
+        ("+local.optimizer.momentum=-1", "local.optimizer: RMSprop can't be built: Invalid"),
+        ("+strategy.discriminator_optimizer.momentum=-1", "RMSprop can't be built: Invalid"),
+        ("+strategy.discriminator_optimizer.rate=1", "rate: there is no such key."),
+        ("strategy.discriminator.width=abc", "strategy.discriminator.width=abc: a whole number."),
+        ("model.pools=99", "model: has over 1,073,741,824 weights. Lower model.channels or"),
+        ("model.channels=1000000", "model: has over 1,073,741,824 weights."),
+        ("data.resolution=16", "model.pools=4 is too deep for 16×16 images"),
+        ("mask._target_=nowhere.Mask", "mask._target_=nowhere.Mask: No module named 'nowhere'."),
+        ("mask._target_=flmrcm.physics.masks.Random", "is called flmrcm.mri.masks.Random now."),
+        ("~mask._target_", "a node with _target_ and its arguments."),
+        ("engine.threads=-3", "engine.threads: at least 1; got -3."),
+        ("participants=5", "participants=5: no such site"),
+        ("sites.sim_b=3", "sites.sim_b=3: no site;"),
         ("test.checkpoint=first", "test.checkpoint=first: use one of last, best."),
     ],
 )
@@ -216,3 +233,17 @@ def test_a_search_is_checked_by_its_first_job():
 def test_a_multirun_is_every_combination():
     words = ["strategy=fl_mr,fl_mrcm", "target=sim_b,sim_h", "mask=random,equispaced", "seed=1,2,3"]
     assert len(compose_jobs("train", words, multirun=True)) == 24
+
+
+def test_a_model_too_large_takes_no_memory(monkeypatch):
+    monkeypatch.setattr("flmrcm.config.trial.MOST_WEIGHTS", 50_000)
+    made = []
+    monkeypatch.setattr("torch.nn.init.kaiming_uniform_", lambda tensor, **_: made.append(tensor))
+    (problem,) = problems_of("model.channels=8")
+    assert "over 50,000 weights" in problem
+    assert {str(tensor.device) for tensor in made} == {"meta"}
+
+
+def test_a_dealt_data_set_has_as_many_clients_as_can_be():
+    words = ["sites=iid", "split.of=ixi", "split.count=1000000000", *SOMEWHERE]
+    assert "split.count=1000000000: a whole number, 1 to 1000." in problems_of(*words)

@@ -3,8 +3,9 @@
 import pytest
 from omegaconf import OmegaConf
 
-from flmrcm.config.compose import compose_config, compose_jobs
+from flmrcm.config.compose import compose_config
 from flmrcm.config.identity import hash_config
+from flmrcm.config.jobs import compose_jobs
 
 
 def hashed(*words):

@@ -5,7 +5,7 @@ import logging
 import pytest
 import yaml
 
-from flmrcm.config.compose import find_conf_dir
+from flmrcm.config.conf_files import find_conf_dir
 from flmrcm.errors import ConfigErrors, DataLayoutError
 from flmrcm.prepare.nifti import NiftiSource
 from flmrcm.prepare.scan import FoundVolume, UnusableVolume

@@ -1,0 +1,48 @@
+"""Hydra as the program it is: its launchers, its own flags, and what a shell completes."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from flmrcm.config.compose import register_resolvers
+from flmrcm.config.conf_files import find_conf_dir
+
+_QUERY = ("-sc", "--shell-completion")
+
+
+def start_hydra(words: Sequence[str], task: Callable[[DictConfig], Any]) -> None:
+    """Have Hydra run a task for the jobs that words stand for, or obey its flags among them."""
+    register_resolvers()
+    start = hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name="train")
+    before, sys.argv = sys.argv, ["flmrcm", *words]
+    try:
+        start(task)()
+    finally:
+        sys.argv = before
+
+
+def obey_flags(words: Sequence[str]) -> None:
+    """Have Hydra show what its flags ask for: `--hydra-help`, `--info`, `--cfg hydra`."""
+    start_hydra(words, lambda _: None)
+
+
+def complete_line(words: Sequence[str], commands: Sequence[str]) -> None:
+    """Print what a shell may complete, or the lines that teach it to: `-sc install=bash`.
+
+    Args:
+        words: as the shell's own lines type them; `COMP_LINE` holds what is being typed.
+        commands: those there are.
+    """
+    line = os.environ.get("COMP_LINE", "")
+    typed = line.split()
+    if not any(word.startswith("query=") for word in words):
+        obey_flags(words)
+    elif len(typed) < 2 or (len(typed) == 2 and not line.endswith(" ")):
+        print(" ".join(name for name in commands if name.startswith("".join(typed[1:]))))  # noqa: T201
+    elif typed[1] == "train":
+        os.environ["COMP_LINE"] = line.replace(" train", "", 1)
+        obey_flags(words)

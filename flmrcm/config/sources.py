@@ -1,0 +1,57 @@
+"""From the config's sites to sources: folders, masks, dealing."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.sites import MOST_SPLIT_SITES, list_site_nodes, list_split_sites
+from flmrcm.data.source import Source
+
+_ELSEWHERE = ("mask", "generator", "letter", "policy")
+"""Keys of a site that aren't its source's."""
+
+
+def build_sources(cfg: DictConfig, found: Builder) -> dict[str, Source]:
+    """Return each site's source by name, sorted; a site with a problem is left out."""
+    run_mask = found.build("mask", cfg.mask)
+    dealt = list_split_sites(cfg)
+    if (split := cfg.get("split")) and not dealt:
+        found.problems.append(
+            f"split.count={split.get('count')}: a whole number, 1 to {MOST_SPLIT_SITES}."
+        )
+    found.problems += [
+        f"sites.{name}={node}: no site; +site@sites.{name}=FILE takes one of conf/site/."
+        for name, node in cfg.sites.items()
+        if not OmegaConf.is_dict(node)
+    ]
+    sources: dict[str, Source] = {}
+    for name, node in sorted(list_site_nodes(cfg).items()):
+        institution, share = dealt.get(name, (name, None))
+        key = f"sites.{institution}"
+        mask = found.build(f"{key}.mask", node.mask) if node.get("mask") else run_mask
+        making = node.get("generator")
+        generator = found.build(f"{key}.generator", making) if making else None
+        source = found.call(
+            Source,
+            {f"{key}.{name}": value for name, value in _read_source_values(cfg, node).items()}
+            | {"val_sample_rate": cfg.val_sample_rate, "data.skip_broken": cfg.data.skip_broken},
+            name=institution,
+            mask=mask,
+            generator=generator,
+            share=share,
+            seed=cfg.data.seed,
+        )
+        if source:
+            sources[name] = source
+    return sources
+
+
+def _read_source_values(cfg: DictConfig, node: DictConfig) -> dict[str, Any]:
+    values = to_plain(node)
+    folder, root = values.pop("folder", None), values.get("root")
+    if not root and cfg.data_dir and folder:
+        root = Path(str(cfg.data_dir)) / str(folder)
+    values["root"] = str(Path(str(root)).expanduser()) if root else None
+    return {k: v for k, v in values.items() if k not in _ELSEWHERE}
