@@ -27,7 +27,7 @@ _REQUIRED_PACKAGES = {"flower": "cryptography", "nvflare": "nvflare"}
 
 
 def main(words: list[str]) -> None:
-    """Checks everything, then writes the folders."""
+    """Check everything, then write the folders."""
     folder, deployment = build_deployment(words)
     deployment.write(folder)
     console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -36,7 +36,7 @@ def main(words: list[str]) -> None:
 
 
 def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[Path, Any]:
-    """Gives the folder and the deployment that words ask for.
+    """Return the folder and the deployment that words ask for.
 
     Args:
         words: as typed; the first is the transport.
@@ -67,7 +67,7 @@ def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[P
 
 
 def describe_site_data(cfg: DictConfig) -> dict[str, dict[str, Any]]:
-    """Gives what each site's own file says of its data: a folder, or how they're generated.
+    """Return what each site's own file says of its data: a folder, or how they're generated.
 
     A generated site keeps them in its own folder; a folder that isn't known yet is to be filled in.
     """

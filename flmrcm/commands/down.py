@@ -9,7 +9,7 @@ from flmrcm.errors import FlmrcmError
 
 
 def main(words: list[str]) -> None:
-    """Ends them and says which."""
+    """End them and say which."""
     if len(words) > 1 or any("=" in word for word in words):
         raise FlmrcmError(f"down: takes one folder; got {' '.join(words)}.")
     from flmrcm.remote.provision.try_out import (

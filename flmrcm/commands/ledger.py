@@ -18,7 +18,7 @@ from flmrcm.reports.ledger_tables import (
 
 
 def main(words: Sequence[str]) -> None:
-    """Prints a table and one line on the books for each run."""
+    """Print a table and one line on the books for each run."""
     parser = argparse.ArgumentParser(prog="flmrcm ledger", add_help=False)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--objects", action="store_true")

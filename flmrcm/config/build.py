@@ -35,7 +35,7 @@ class Builder:
         self.problems: list[str] = []
 
     def build(self, key: str, node: DictConfig | Mapping[str, Any], **more: Any) -> Any:
-        """Gives the object a node's `_target_` describes, or None when it has a problem.
+        """Return the object a node's `_target_` describes, or None when it has a problem.
 
         Args:
             key: where the node stands in the config, for messages.
@@ -62,7 +62,7 @@ class Builder:
         return self.attempt(key, made)
 
     def call(self, target: Callable[..., T], keys: dict[str, Any], **more: Any) -> T | None:
-        """Gives `target(...)`, its arguments named by the last part of their config keys."""
+        """Return `target(...)`, its arguments named by the last part of their config keys."""
 
         def make() -> T:
             _raise_problems(find_argument_problems(target, keys, more))
@@ -71,7 +71,7 @@ class Builder:
         return self.attempt(getattr(target, "__name__", str(target)), make)
 
     def attempt(self, key: str, make: Callable[[], T]) -> T | None:
-        """Gives what `make` gives, or None when it found a problem."""
+        """Return what `make` gives, or None when it found a problem."""
         try:
             return make()
         except ConfigErrors as error:
@@ -89,13 +89,13 @@ class Builder:
         return None
 
     def raise_if_any(self) -> None:
-        """Raises one `ConfigErrors` with all problems, each once, in the order found."""
+        """Raise one `ConfigErrors` with all problems, each once, in the order found."""
         if self.problems:
             raise ConfigErrors(list(dict.fromkeys(self.problems)))
 
 
 def to_plain(node: Any) -> Any:
-    """Gives a node as plain dicts, lists and values, interpolations resolved."""
+    """Return a node as plain dicts, lists and values, interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
@@ -142,7 +142,7 @@ def _find_inner_problems(key: str, value: Any) -> list[str]:
 def find_argument_problems(
     target: Callable[..., Any], keys: dict[str, Any], more: dict[str, Any]
 ) -> list[str]:
-    """Gives a line for each value that the target doesn't take or that has the wrong type.
+    """Return a line for each value that the target doesn't take or that has the wrong type.
 
     Args:
         target: a class or function with annotated arguments.
@@ -170,7 +170,7 @@ def find_argument_problems(
 
 
 def fits_hint(value: Any, hint: Any) -> bool:
-    """Tells whether a config value is what a type hint asks for; unknown hints take anything."""
+    """Tell whether a config value is what a type hint asks for; unknown hints take anything."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(fits_hint(value, kind) for kind in inner)
@@ -190,7 +190,7 @@ def fits_hint(value: Any, hint: Any) -> bool:
 
 
 def describe_hint(hint: Any) -> str:
-    """Says in words what a type hint asks for."""
+    """Say in words what a type hint asks for."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return " or ".join("null" if kind is NoneType else describe_hint(kind) for kind in inner)

@@ -46,7 +46,7 @@ def find_name_problems(name: object) -> list[str]:
 
 
 def hash_config(*, _root_: DictConfig) -> str:
-    """Gives 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
+    """Return 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
     kept = {
         str(key): _drop_paths(OmegaConf.to_container(value, resolve=True))
         if OmegaConf.is_config(value)
@@ -61,7 +61,7 @@ def hash_config(*, _root_: DictConfig) -> str:
 
 
 def _list_roles(cfg: DictConfig) -> dict[str, Any]:
-    """Gives who trains, and the target unless nothing depends on it."""
+    """Return who trains, and the target unless nothing depends on it."""
     try:
         participants, target = choose_participants(cfg), choose_target(cfg.target, cfg)
         aligned = get_object(cfg.strategy["_target_"]).needs_target
@@ -72,7 +72,7 @@ def _list_roles(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _drop_later_keys(node: Any) -> Any:
-    """Drops what is as it was before there was a key for it, so that older runs stay the same."""
+    """Drop what is as it was before there was a key for it, so that older runs stay the same."""
     if not isinstance(node, dict):
         return node
     inner = {key: _drop_later_keys(value) for key, value in node.items()}
@@ -80,7 +80,7 @@ def _drop_later_keys(node: Any) -> Any:
 
 
 def _drop_paths(node: Any) -> Any:
-    """Drops where data are cached: that changes no number."""
+    """Drop where data are cached: that changes no number."""
     if not isinstance(node, dict):
         return node
     places = ("cache", "simulated")

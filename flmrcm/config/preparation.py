@@ -83,7 +83,7 @@ class PreparationJob:
 
 
 def compose_preparation(words: Sequence[str]) -> DictConfig:
-    """Gives the config of words as typed; paths and patterns need no quotes but the shell's.
+    """Return the config of words as typed; paths and patterns need no quotes but the shell's.
 
     Raises:
         ConfigErrors: one line with the nearest match.
@@ -96,7 +96,7 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
 
 
 def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
-    """Gives the objects a config describes; touches no file but given lists.
+    """Return the objects a config describes; touch no file but given lists.
 
     Args:
         cfg: as `compose_preparation` gives it.
@@ -171,7 +171,7 @@ def _read_subjects(value: Any) -> list[str]:
 
 
 def _quote(word: str) -> str:
-    """Keeps Hydra from reading brackets, commas and the like in paths and patterns."""
+    """Keep Hydra from reading brackets, commas and the like in paths and patterns."""
     key, equals, value = word.partition("=")
     is_text = key in _TEXT or key.endswith("_pattern")
     if not (equals and is_text) or value in ("", "null") or value[0] in "'\"":

@@ -15,26 +15,26 @@ _HEAD = "# Written by `flmrcm prepare`.\n"
 
 
 def find_name_problems(name: str | None) -> list[str]:
-    """Gives a problem line for a name that can't be a config's."""
+    """Return a problem line for a name that can't be a config's."""
     if name is None or _NAME.fullmatch(name):
         return []
     return [f"site_config={name}: small letters, digits and _, beginning with a letter."]
 
 
 def format_site(label: str, root: Path) -> str:
-    """Gives the lines of `conf/site/NAME.yaml`."""
+    """Return the lines of `conf/site/NAME.yaml`."""
     values = yaml.safe_dump({"label": label, "root": str(root.resolve())}, sort_keys=False)
     return f"defaults: [_folder]\n{values}"
 
 
 def format_sites(names: Sequence[str]) -> str:
-    """Gives the lines of `conf/sites/NAME.yaml`; the first site is the target."""
+    """Return the lines of `conf/sites/NAME.yaml`; the first site is the target."""
     listed = "".join(f"  - /site@sites.{name}: {name}\n" for name in names)
     return f"# @package _global_\ndefaults:\n{listed}  - _self_\ntarget: {names[0]}\n"
 
 
 def build_config_files(name: str, roots: Mapping[str, Path]) -> dict[Path, str]:
-    """Gives the files' paths below a `conf` folder, and their text.
+    """Return the files' paths below a `conf` folder, and their text.
 
     Args:
         name: of the sites file, and of the site where there's one; sub-sites add theirs.
@@ -68,14 +68,14 @@ def refuse_taken(folder: Path, files: Mapping[Path, str]) -> None:
 
 
 def write_configs(folder: Path, files: Mapping[Path, str]) -> None:
-    """Writes config files into a `conf` folder."""
+    """Write config files into a `conf` folder."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / path, text)
 
 
 def suggest_training(name: str, folder: Path) -> str:
-    """Gives what is typed to train on written configs."""
+    """Return what is typed to train on written configs."""
     if folder.resolve() == find_conf_dir().resolve():
         return f"flmrcm train sites={name}"
     return f"flmrcm train 'hydra.searchpath=[file://{folder.resolve()}]' sites={name}"

@@ -96,16 +96,16 @@ class Site(LightningDataModule):
         return len(BatchOrder(sizes, self.loading.batch_size, ("count",)))
 
     def has(self, split: str) -> bool:
-        """Tells whether any of its sources has volumes in the split."""
+        """Tell whether any of its sources has volumes in the split."""
         return any(source.has(split) for source in self.sources)
 
     def ensure(self) -> None:
-        """Makes data that are generated and still missing."""
+        """Make data that are generated and still missing."""
         for source in self.sources:
             source.ensure()
 
     def list_image_sizes(self, split: str) -> set[tuple[int, int]]:
-        """Gives the (height, width) of the images a model will see."""
+        """Return the (height, width) of the images a model will see."""
         return {
             choose_crop_size(self.loading.resolution, volume.shape[2:], volume.target_shape)
             for volume, _ in self.slices(split).examples
@@ -113,7 +113,7 @@ class Site(LightningDataModule):
         }
 
     def check_masks(self, split: str) -> None:
-        """Refuses volumes with too few columns for their mask.
+        """Refuse volumes with too few columns for their mask.
 
         Raises:
             DataLayoutError: names the volume.
@@ -125,11 +125,11 @@ class Site(LightningDataModule):
                 raise DataLayoutError(f"{volume.path}: {error}") from None
 
     def n_bytes(self, split: str) -> int:
-        """Gives the memory that keeping a split's slices takes."""
+        """Return the memory that keeping a split's slices takes."""
         return self.slices(split).n_bytes
 
     def fingerprint(self) -> str:
-        """Gives 16 hex digits that change with the volumes, their sizes, slices or masks."""
+        """Return 16 hex digits that change with the volumes, their sizes, slices or masks."""
         digest = blake2b(digest_size=8)
         for split in filter(self.has, SPLITS):
             for volume, index in self.slices(split).examples:
@@ -138,31 +138,31 @@ class Site(LightningDataModule):
         return digest.hexdigest()
 
     def train_dataloader(self) -> DataLoader[RawBatch]:
-        """Gives the training batches in an order that depends on the run's seed and the pass."""
+        """Return the training batches in an order that depends on the run's seed and the pass."""
         return self._make_loader("train", ("train", self.loading.seed, self.name))
 
     def val_dataloader(self) -> DataLoader[RawBatch]:
-        """Gives the validation batches in file order."""
+        """Return the validation batches in file order."""
         return self._make_loader("val", None)
 
     def test_dataloader(self) -> DataLoader[RawBatch]:
-        """Gives the test batches in file order."""
+        """Return the test batches in file order."""
         return self._make_loader(self._test_split, None)
 
     def with_test_split(self, split: str) -> "Site":
-        """Gives this site with another split in the place of its test split."""
+        """Return this site with another split in the place of its test split."""
         site = copy(self)
         site._test_split = split
         return site
 
     def dataloader(self, split: str) -> DataLoader[RawBatch]:
-        """Gives a split's batches in file order, the training split's too."""
+        """Return a split's batches in file order, the training split's too."""
         return self._make_loader(split, None)
 
     def target_batches(
         self, n_source: int, sampling: str, epoch: int, source: str
     ) -> Iterator[RawBatch]:
-        """Gives this site's training batches that accompany one pass over a source site's.
+        """Return this site's training batches that accompany one pass over a source site's.
 
         Args:
             n_source: the source site's training slices.
@@ -197,7 +197,7 @@ class Site(LightningDataModule):
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
-        """Lets Lightning's Trainer make batches the same way the local loop does."""
+        """Let Lightning's Trainer make batches the same way the local loop does."""
         return self.prepare_batch(batch, batch.kspace.device)
 
     def _draw_mask(self, raw: RawBatch, i: int) -> Sampling:

@@ -57,7 +57,7 @@ class Slices(Dataset[RawBatch]):
         self._kept: list[tuple[np.ndarray, np.ndarray | None]] = []
 
     def load(self) -> "Slices":
-        """Reads everything where it's to be kept, before loader processes share it."""
+        """Read everything where it's to be kept, before loader processes share it."""
         if self.in_memory and not self._kept:
             self._kept = [read_slice(*example) for example in self.examples]
         return self

@@ -45,7 +45,7 @@ class Journal:
             writer.writerows(rows)
 
     def read(self) -> list[Measurement]:
-        """Gives all whole rows; a last line cut short by a crash is left out."""
+        """Return all whole rows; a last line cut short by a crash is left out."""
         return list(_parsed(self.path)) if self.path.exists() else []
 
     def cut_after(self, round_: int) -> None:

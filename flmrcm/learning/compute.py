@@ -87,12 +87,12 @@ class Compute:
         return self.accelerator != "cpu" and torch.cuda.device_count() > 0
 
     def build_fabric(self) -> Fabric:
-        """Gives the toolbox of the local loop."""
+        """Return the toolbox of the local loop."""
         with silence_lightning():
             return Fabric(**self._describe_device())
 
     def trainer(self) -> Trainer:
-        """Gives the Trainer that judges; it writes and shows nothing."""
+        """Return the Trainer that validates and tests; it writes and shows nothing."""
         with silence_lightning():
             return Trainer(
                 **self._describe_device(),
@@ -120,7 +120,7 @@ class Compute:
 
 @contextmanager
 def silence_lightning() -> Generator[None]:
-    """Keeps Lightning's advice about devices and loader workers off the terminal."""
+    """Keep Lightning's advice about devices and loader workers off the terminal."""
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -41,7 +41,7 @@ class ScoreTable:
 def save_volumes(
     predictions: Iterable[Prediction], folder: Path, kinds: Sequence[str], most: int | None = None
 ) -> None:
-    """Writes volumes as `<folder>/<volume>.h5`, one data set per kind.
+    """Write volumes as `<folder>/<volume>.h5`, one data set per kind.
 
     Args:
         predictions: batches in file order.

@@ -22,7 +22,7 @@ class Evaluator:
         self.trainer: Trainer = compute.trainer()
 
     def validate(self, module: ReconModule, site: Site) -> list[VolumeScore]:
-        """Gives the scores of the site's validation volumes."""
+        """Return the scores of the site's validation volumes."""
         with silence_lightning():
             self.trainer.validate(module, datamodule=site, verbose=False)
         return module.scores.compute()
@@ -30,7 +30,7 @@ class Evaluator:
     def test(
         self, module: ReconModule, site: Site, split: str = "test"
     ) -> tuple[list[VolumeScore], list[VolumeScore]]:
-        """Gives the scores of the split's volumes: the reconstructions', the zero-filled images'.
+        """Return the scores of the split's volumes: the reconstructions', the zero-filled images'.
 
         The masks are those of evaluation, also on the training split.
         """
@@ -39,7 +39,7 @@ class Evaluator:
         return module.scores.compute(), module.zero_filled_scores.compute()
 
     def predict(self, module: ReconModule, site: Site, split: str = "test") -> Iterator[Prediction]:
-        """Gives the split's images batch by batch, in file order."""
+        """Return the split's images batch by batch, in file order."""
         module.eval()
         device = self.trainer.strategy.root_device
         module.to(device)

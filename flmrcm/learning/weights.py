@@ -17,7 +17,7 @@ _NAME_PREFIXES = ("module.", "model.", "unet.")
 
 
 def read_torch_file(path: Path) -> Any:
-    """Gives a torch file's content, loaded as tensors and plain values only.
+    """Return a torch file's content, loaded as tensors and plain values only.
 
     Raises:
         CheckpointError: not there, truncated, or holding more than tensors and plain values.
@@ -49,7 +49,7 @@ def write_torch_file(path: Path, content: Any) -> None:
 
 
 def find_weights(content: Any, path: Path) -> dict[str, Tensor]:
-    """Gives the network's weights wherever a checkpoint keeps them.
+    """Return the network's weights wherever a checkpoint keeps them.
 
     Looks inside `state_dict`, `weights` and `model`, and takes `module.`, `model.` and `unet.`
     off the front of the names.
@@ -70,7 +70,7 @@ def find_weights(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def check_weights(weights: Mapping[str, Tensor], model: nn.Module, origin: object) -> None:
-    """Refuses weights whose names or shapes aren't the model's.
+    """Refuse weights whose names or shapes aren't the model's.
 
     Args:
         weights: what shall be loaded.

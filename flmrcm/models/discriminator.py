@@ -6,7 +6,7 @@ _SLOPE = 0.2
 
 
 def build_discriminator(latent_size: int, width: int = 256) -> nn.Sequential:
-    """Gives Linear, leaky ReLU, Linear, leaky ReLU on the logits too, as published.
+    """Return Linear, leaky ReLU, Linear, leaky ReLU on the logits too, as published.
 
     Args:
         latent_size: width of the latents it judges.

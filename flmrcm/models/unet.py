@@ -64,7 +64,7 @@ class UNet(Reconstructor, HasLatent):
         return Reconstruction(image, pool_latent(bottleneck))
 
     def encode(self, batch: Batch) -> Tensor:
-        """Gives the latent; the decoder doesn't run."""
+        """Return the latent; the decoder doesn't run."""
         return pool_latent(self._descend(batch.image)[0])
 
     def find_size_problem(self, height: int, width: int) -> str | None:
@@ -94,12 +94,12 @@ class Block(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Runs the stack, (batch, channels, height, width)."""
+        """Run the stack, (batch, channels, height, width)."""
         return self.layers(image)
 
 
 def build_conv_block(n_in: int, n_out: int, dropout: float) -> Block:
-    """Gives twice: 3×3 convolution, instance norm without parameters, leaky ReLU, dropout."""
+    """Return two blocks: 3×3 convolution, instance norm without parameters, leaky ReLU, dropout."""
     layers: list[nn.Module] = []
     for width in (n_in, n_out):
         layers += [
@@ -112,7 +112,7 @@ def build_conv_block(n_in: int, n_out: int, dropout: float) -> Block:
 
 
 def build_up_block(n_in: int, n_out: int) -> Block:
-    """Gives a 2×2 transposed convolution that doubles the size, instance norm, leaky ReLU."""
+    """Return a 2×2 transposed convolution that doubles the size, instance norm, leaky ReLU."""
     return Block(
         nn.ConvTranspose2d(n_in, n_out, kernel_size=2, stride=2, bias=False),
         nn.InstanceNorm2d(n_out),
@@ -121,7 +121,7 @@ def build_up_block(n_in: int, n_out: int) -> Block:
 
 
 def pool_latent(bottleneck: Tensor) -> Tensor:
-    """Gives the latent, (batch, 4·channels), of a bottleneck, (batch, channels, h, w)."""
+    """Return the latent, (batch, 4·channels), of a bottleneck, (batch, channels, h, w)."""
     return F.adaptive_avg_pool2d(bottleneck, _LATENT_GRID).flatten(1)
 
 

@@ -11,7 +11,7 @@ _TINY = 1e-30
 
 
 def combine_adaptively(images: Tensor, width: int = 7, iterations: int = 3) -> Tensor:
-    """Gives the image the coils agree on, weighted by what each of them sees nearby.
+    """Return the image the coils agree on, weighted by what each of them sees nearby.
 
     Never brighter than the root sum of squares, and less biased by noise: where there's no signal,
     coils don't agree. Keeps the phase that all coils share.
@@ -29,7 +29,7 @@ def combine_adaptively(images: Tensor, width: int = 7, iterations: int = 3) -> T
 
 
 def estimate_coil_maps(images: Tensor, width: int = 7, iterations: int = 3) -> Tensor:
-    """Estimates each coil's sensitivity from the coil images themselves.
+    """Estimate each coil's sensitivity from the coil images themselves.
 
     At each pixel it's the dominant eigenvector of the coils' covariance in the neighbourhood (Walsh
     et al. 2000, doi:10.1002/(SICI)1522-2594(200005)43:5<682::AID-MRM10>3.0.CO;2-G), found without
@@ -59,7 +59,7 @@ def estimate_coil_maps(images: Tensor, width: int = 7, iterations: int = 3) -> T
 
 
 def _find_strongest_pattern(images: Tensor) -> Tensor:
-    """Gives the dominant eigenvector of the coils' covariance over the image, (batch, c, 1, 1)."""
+    """Return the dominant eigenvector of the coils' covariance over the image, (batch, c, 1, 1)."""
     flat = images.flatten(2)
     _, vectors = torch.linalg.eigh(flat @ flat.mH)
     strongest = vectors[..., -1]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def rss(images: Tensor, dim: int = 1) -> Tensor:
-    """Gives the root sum of squares over the coil axis.
+    """Return the root sum of squares over the coil axis.
 
     Args:
         images: complex or real, (batch, coils, height, width).
@@ -20,7 +20,7 @@ def rss(images: Tensor, dim: int = 1) -> Tensor:
 
 
 def expand_coils(image: Tensor, maps: Tensor) -> Tensor:
-    """Gives the image as each coil sees it.
+    """Return the image as each coil sees it.
 
     Args:
         image: complex, (batch, height, width).
@@ -33,7 +33,7 @@ def expand_coils(image: Tensor, maps: Tensor) -> Tensor:
 
 
 def reduce_coils(images: Tensor, maps: Tensor) -> Tensor:
-    """Gives the image that the coil images agree on; inverts `expand` where Σ|maps|² = 1.
+    """Return the image that the coil images agree on; inverts `expand` where Σ|maps|² = 1.
 
     Args:
         images: complex, (batch, coils, height, width).
@@ -46,7 +46,7 @@ def reduce_coils(images: Tensor, maps: Tensor) -> Tensor:
 
 
 def make_birdcage_maps(n_coils: int, height: int, width: int, radius: float = 1.5) -> Tensor:
-    """Gives smooth sensitivities of coils on a ring around the field of view.
+    """Return smooth sensitivities of coils on a ring around the field of view.
 
     Args:
         n_coils: coils, evenly spaced on the ring.

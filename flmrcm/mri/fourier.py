@@ -7,7 +7,7 @@ _AXES = (-2, -1)
 
 
 def fft2c(image: Tensor) -> Tensor:
-    """Gives the k-space of an image.
+    """Return the k-space of an image.
 
     Args:
         image: complex, (..., height, width), the origin in the centre.
@@ -20,7 +20,7 @@ def fft2c(image: Tensor) -> Tensor:
 
 
 def ifft2c(kspace: Tensor) -> Tensor:
-    """Gives the image of a k-space; the inverse of `fft2c`.
+    """Return the image of a k-space; the inverse of `fft2c`.
 
     Args:
         kspace: complex, (..., rows, columns), zero frequency in the centre.

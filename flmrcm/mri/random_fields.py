@@ -11,7 +11,7 @@ _REACH_MM = 150.0  # half the side of the box in which a field is defined
 def draw_smooth_field(
     rng: np.random.Generator, axes_mm: Sequence[NDArray[np.float64]], scale_mm: float
 ) -> NDArray[np.float32]:
-    """Gives a Gaussian random field at the points of a grid.
+    """Return a Gaussian random field at the points of a grid.
 
     The field is a sum of Gaussian bumps on a lattice that does not know the grid, so one generator
     state is one field, however finely it is looked at.

@@ -27,7 +27,7 @@ class Tissue(NamedTuple):
 
 
 def spin_echo(tissue: Tissue, tr: float, te: float) -> Tensor:
-    """Gives the signal of a 90°–180° spin echo with TE much shorter than TR.
+    """Return the signal of a 90°–180° spin echo with TE much shorter than TR.
 
     S = PD (1 − e^(−TR/T1)) e^(−TE/T2); Bernstein, King, Zhou, *Handbook of MRI Pulse Sequences*
     (2004), section 14.3.
@@ -44,7 +44,7 @@ def spin_echo(tissue: Tissue, tr: float, te: float) -> Tensor:
 
 
 def spgr(tissue: Tissue, tr: float, te: float, flip: float) -> Tensor:
-    """Gives the steady-state signal of a spoiled gradient echo (SPGR, FLASH).
+    """Return the steady-state signal of a spoiled gradient echo (SPGR, FLASH).
 
     S = PD sin α (1 − E1) / (1 − cos α E1) e^(−TE/T2), with E1 = e^(−TR/T1); Ernst and Anderson,
     Rev. Sci. Instrum. 37 (1966) 93. It is largest at the Ernst angle, cos α = E1.
@@ -66,7 +66,7 @@ def spgr(tissue: Tissue, tr: float, te: float, flip: float) -> Tensor:
 def mprage(
     tissue: Tissue, tr: float, ti: float, flip: float, pulses: int, spacing: float
 ) -> Tensor:
-    """Gives the steady-state signal of MPRAGE at the centre of k-space.
+    """Return the steady-state signal of MPRAGE at the centre of k-space.
 
     One cycle: inversion, recovery, a train of small pulses read in linear order (so that the middle
     pulse sees the centre of k-space, at TI), recovery until TR. The longitudinal magnetisation that

@@ -61,22 +61,22 @@ class RunFolder:
         return max((mark.stat().st_mtime for mark in marks if mark.exists()), default=0.0)
 
     def clear_marks(self) -> None:
-        """Takes away the marks of an earlier end."""
+        """Remove the marks of an earlier end."""
         for mark in ("done", "failed"):
             (self.path / mark).unlink(missing_ok=True)
 
     def mark_done(self) -> None:
-        """Says that the run ended as it should."""
+        """Say that the run ended as it should."""
         (self.path / "done").touch()
 
     def mark_failed(self, reason: str) -> None:
-        """Says why the run ended early."""
+        """Say why the run ended early."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "failed").write_text(f"{reason}\n")
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Keeps other processes out while a run writes here; a killed run lets go.
+        """Keep other processes out while a run writes here; a killed run lets go.
 
         Raises:
             FolderHeldError: another process holds the folder.
@@ -93,11 +93,11 @@ class RunFolder:
             yield
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Writes the resolved config."""
+        """Write the resolved config."""
         write_atomically(self.config_path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     def read_config(self) -> DictConfig:
-        """Gives the config the run was asked for.
+        """Return the config the run was asked for.
 
         Raises:
             FlmrcmError: the folder holds no run.
@@ -114,7 +114,7 @@ class RunFolder:
         write_atomically(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
     def write_environment(self, **facts: Any) -> None:
-        """Writes on what the run ran: code, packages, machine, and facts such as its data's."""
+        """Write on what the run ran: code, packages, machine, and facts such as its data's."""
         installed = {d.name.lower(): d.version for d in distributions()}
         content = {
             "git": read_git_state(),
@@ -127,7 +127,7 @@ class RunFolder:
 
 
 def read_git_state() -> dict[str, Any] | None:
-    """Gives commit and changed files of the checkout the package runs from; None without one."""
+    """Return commit and changed files of the checkout the package runs from; None without one."""
     root = find_checkout()
     if root is None or not (root / ".git").exists():
         return None

@@ -29,7 +29,7 @@ class Sweep:
 
     @classmethod
     def begin(cls, folders: Sequence[Path]) -> "Sweep":
-        """Gives the sweep over run folders that share a parent, and writes its plan there."""
+        """Return the sweep over run folders that share a parent, and write its plan there."""
         sweep = cls(folders[0].parent, [f.name for f in dict.fromkeys(folders)], time.time())
         sweep.folder.mkdir(parents=True, exist_ok=True)
         plan = {"runs": sweep.runs, "started": sweep.started}
@@ -38,7 +38,7 @@ class Sweep:
 
     @classmethod
     def find(cls, run: Path) -> "Sweep | None":
-        """Gives the sweep that a run's folder belongs to; None where nobody planned one."""
+        """Return the sweep that a run's folder belongs to; None where nobody planned one."""
         path = run.parent / PLAN_FILE
         if not path.exists():
             return None
@@ -52,7 +52,7 @@ class Sweep:
         return [folder for folder in folders if not folder.done]
 
     def describe_progress(self) -> str:
-        """Says how far the sweep is: `12 of 60 runs done, 1 failed, about 1:20:00 left`."""
+        """Say how far the sweep is: `12 of 60 runs done, 1 failed, about 1:20:00 left`."""
         folders = [RunFolder(self.folder / name) for name in self.runs]
         done = [folder for folder in folders if folder.done]
         failed = [folder for folder in folders if folder.failure]
@@ -65,12 +65,12 @@ class Sweep:
         return ", ".join(parts)
 
     def list_failures(self) -> list[str]:
-        """Gives one line for each run that isn't done."""
+        """Return one line for each run that isn't done."""
         return [f"{run.path}: {run.failure or 'not done'}" for run in self.unfinished]
 
 
 def link_finished_run(folder: RunFolder, method: object, scenario: object) -> Path | None:
-    """Lets a finished run of the same experiment in another sweep stand here too.
+    """Let a finished run of the same experiment in another sweep stand here too.
 
     Args:
         folder: of the run wanted, named by its hash; nothing has been written there.

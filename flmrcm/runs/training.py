@@ -42,7 +42,7 @@ def run_training(
     resumes: bool,
     connect: Callable[[Setup], Connection] | None = None,
 ) -> None:
-    """Runs a training config in a folder, from its start or from its last whole round.
+    """Run a training config in a folder, from its start or from its last whole round.
 
     Args:
         cfg: composed.
@@ -141,7 +141,7 @@ def _draw_panels(method: str, folder: Path) -> dict[str, Path]:
 
 
 def build_trackers(nodes: dict[str, Any], info: RunInfo) -> list[Tracker]:
-    """Gives the trackers the config's `logger` names."""
+    """Return the trackers the config's `logger` names."""
     found = Builder()
     built = [found.build(f"logger.{name}", node, run=info) for name, node in nodes.items()]
     found.raise_if_any()
@@ -149,12 +149,12 @@ def build_trackers(nodes: dict[str, Any], info: RunInfo) -> list[Tracker]:
 
 
 def describe_run(parts: Setup, folder: Path) -> RunInfo:
-    """Gives what trackers say about the run."""
+    """Return what trackers say about the run."""
     return describe_training(folder, parts.config)
 
 
 def read_validation_score(folder: RunFolder) -> float:
-    """Gives the mean PSNR (dB, fastMRI's convention) of the last validation, over its sites.
+    """Return the mean PSNR (dB, fastMRI's convention) of the last validation, over its sites.
 
     NaN where the run has none. Searches maximise it; test volumes never enter.
     """
