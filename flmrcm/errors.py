@@ -43,7 +43,7 @@ class SiteRefuses(FlmrcmError):
 def find_nearest(word: object, allowed: Iterable[str]) -> str | None:
     """Return the allowed word closest to `word`, or None where none is near.
 
-    Capitals and what joins words don't count: `FL-MRCM` is as near to `fl_mrcm` as can be.
+    Capitals, hyphens, underscores and spaces do not count: `FL-MRCM` equals `fl_mrcm`.
     """
     forms = {_fold(name): name for name in allowed}
     match = get_close_matches(_fold(str(word)), forms, n=1, cutoff=0.5)

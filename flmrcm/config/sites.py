@@ -7,11 +7,11 @@ from omegaconf import DictConfig, OmegaConf
 from flmrcm.errors import ConfigErrors, suggest_nearest
 
 MOST_SPLIT_SITES = 1000
-"""Clients that one data set may be dealt to."""
+"""The most sites that one data set may be split among."""
 
 
 def list_site_nodes(cfg: DictConfig) -> dict[str, Any]:
-    """Return each site's node by name; clients that one data set is dealt to share its node."""
+    """Return each site's node by name; sites that one data set is split among share its node."""
     nodes = {str(name): node for name, node in cfg.sites.items() if OmegaConf.is_dict(node)}
     return nodes | dict.fromkeys(list_split_sites(cfg), (cfg.get("split") or {}).get("source"))
 
@@ -20,7 +20,7 @@ def choose_participants(cfg: DictConfig) -> list[str]:
     """Return the sites that train: `all`, `others` (all but the target), `target`, or those named.
 
     Raises:
-        ConfigErrors: a name that is no site, or a word that needs a target where there's none.
+        ConfigErrors: a name that is no site, or a word that needs a target without one.
     """
     word, target = cfg.participants, choose_target(cfg.target, cfg)
     if word not in ("others", "target"):
@@ -66,17 +66,17 @@ def choose_target(value: Any, cfg: DictConfig) -> str | None:
 
 
 def list_site_names(cfg: DictConfig) -> list[str]:
-    """Return the names of all sites, dealt ones too, sorted."""
+    """Return the names of all sites, sorted, with those that one data set is split among."""
     return sorted([*map(str, cfg.sites), *list_split_sites(cfg)])
 
 
 def list_split_sites(cfg: DictConfig) -> dict[str, tuple[str, tuple[int, int]]]:
-    """Return for each client that one data set is dealt to: whose data, which hand of how many."""
+    """Return, for each site that one data set is split among: whose data, (part, parts)."""
     split = cfg.get("split") or {}
     count = split.get("count")
     if type(count) is not int or not 1 <= count <= MOST_SPLIT_SITES:
         return {}
-    return {f"{split['of']}_{hand}": (split["of"], (hand, count)) for hand in range(count)}
+    return {f"{split['of']}_{part}": (split["of"], (part, count)) for part in range(count)}
 
 
 def _choose_by_letter(word: str, cfg: DictConfig) -> list[str]:

@@ -10,30 +10,30 @@ from flmrcm.config.sites import MOST_SPLIT_SITES, list_site_nodes, list_split_si
 from flmrcm.data.source import Source
 
 _ELSEWHERE = ("mask", "generator", "letter", "policy")
-"""Keys of a site that aren't its source's."""
+"""Keys of a site that are not its source's."""
 
 
-def build_sources(cfg: DictConfig, found: Builder) -> dict[str, Source]:
+def build_sources(cfg: DictConfig, builder: Builder) -> dict[str, Source]:
     """Return each site's source by name, sorted; a site with a problem is left out."""
-    run_mask = found.build("mask", cfg.mask)
-    dealt = list_split_sites(cfg)
-    if (split := cfg.get("split")) and not dealt:
-        found.problems.append(
+    run_mask = builder.build("mask", cfg.mask)
+    split_sites = list_split_sites(cfg)
+    if (split := cfg.get("split")) and not split_sites:
+        builder.problems.append(
             f"split.count={split.get('count')}: a whole number, 1 to {MOST_SPLIT_SITES}."
         )
-    found.problems += [
+    builder.problems += [
         f"sites.{name}={node}: no site; +site@sites.{name}=FILE takes one of conf/site/."
         for name, node in cfg.sites.items()
         if not OmegaConf.is_dict(node)
     ]
     sources: dict[str, Source] = {}
     for name, node in sorted(list_site_nodes(cfg).items()):
-        institution, share = dealt.get(name, (name, None))
+        institution, share = split_sites.get(name, (name, None))
         key = f"sites.{institution}"
-        mask = found.build(f"{key}.mask", node.mask) if node.get("mask") else run_mask
+        mask = builder.build(f"{key}.mask", node.mask) if node.get("mask") else run_mask
         making = node.get("generator")
-        generator = found.build(f"{key}.generator", making) if making else None
-        source = found.call(
+        generator = builder.build(f"{key}.generator", making) if making else None
+        source = builder.call(
             Source,
             {f"{key}.{name}": value for name, value in _read_source_values(cfg, node).items()}
             | {"val_sample_rate": cfg.val_sample_rate, "data.skip_broken": cfg.data.skip_broken},

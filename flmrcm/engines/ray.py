@@ -81,6 +81,7 @@ class RayActors(LocalSites):
                     tasks = [task for task in tasks if task not in (*done, *late)]
                     replies |= {task.site: self._read_reply(ray, task, messages) for task in done}
                     replies |= {task.site: _report_late(task, limit, messages) for task in late}
+                    # an actor cannot be interrupted, so it is replaced by a new one
                     _end(ray, late)
                 yield replies.pop(site)
         finally:
@@ -99,6 +100,7 @@ class RayActors(LocalSites):
         return RayTask(site, actor, ready, reply)
 
     def _start_actor(self, ray: Any) -> Any:
+        # our own pool limits the actors; if Ray counted CPUs, more actors than CPUs would wait
         actor = ray.remote(num_cpus=0, num_gpus=self.gpus_per_site)(RayWorker)
         return actor.remote(self.factory, self.store.folder, self.threads)
 
@@ -106,7 +108,7 @@ class RayActors(LocalSites):
         where = _locate(task, messages)
         try:
             reply, memory_round = ray.get(task.reply)
-            if memory_round is not None:
+            if memory_round is not None:  # the file is written; this process only notes its round
                 self.store.restore({**self.store.snapshot(), task.site: memory_round})
         except ray.exceptions.RayTaskError as error:
             log.debug("site %s failed", task.site, exc_info=True)

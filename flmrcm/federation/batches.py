@@ -29,6 +29,7 @@ class SiteBatches:
     def train(self) -> Iterator[Batch]:
         """Return the round's batches."""
         epochs = map(self._read_epoch, self.workload.list_epochs(self.round))
+        # lazily: the next epoch is opened only if steps are left
         steps = islice(chain.from_iterable(epochs), self.workload.steps)
         return (self.site.prepare_batch(raw, self.device) for raw in steps)
 

@@ -114,7 +114,9 @@ class TrainingMetrics:
         self.n_steps += 1
         self.n_slices += len(batch.volume)
         sampled = batch.mask.float().mean()
+        # reading a value waits for the device, so values are collected there
         self._unread.append(torch.stack([loss.float(), whole_loss.float(), sampled]))
+        # the first step's at once: a broken run must not train on for twenty steps unseen
         if len(self._unread) == _LOSSES_AT_ONCE or self.n_steps == 1:
             self.read()
 

@@ -201,7 +201,7 @@ class ServerChain:
         timeout: float | None = None,
     ) -> Iterator[Exchange]:
         """Send messages through the chain; return the replies that come through it, one by one."""
-        sent = [messages]
+        sent = [messages]  # before each half: a half compares a reply with its own message
         for half in reversed(self.halves):
             sent.append(half.before(op, sent[-1]))
         for received in engine.call(op, sent[-1], timeout):

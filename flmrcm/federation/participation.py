@@ -84,6 +84,7 @@ class Tolerance:
         for site in failed:
             failures = suspensions.get(site, _NO_FAILURE)[0] + 1
             out = self.suspend_after is not None and failures >= self.suspend_after
+            # back from a suspension a site starts again from no failure
             after[site] = (0, round_ + 1 + self.suspend_for) if out else (failures, 0)
         return dict(sorted(after.items()))
 

@@ -42,6 +42,7 @@ def divide_workload(
     others = {site: Workload(epochs) for site in batches}
     if budget == "epochs":
         return others | {site: Workload(epochs) for site in participants}
+    # a pool's batches are its participants' own, so they must not count twice
     total = epochs * sum(n for site, n in batches.items() if site != POOLED)
     own = sum(batches[site] for site in participants)
     steps = {site: max(1, round(total * batches[site] / own)) for site in participants}

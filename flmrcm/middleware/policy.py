@@ -136,7 +136,7 @@ class _Gate(SiteHalf):
 
     def before(self, op: Operation, message: Broadcast, memory: Memory) -> Broadcast:
         calls = self._count_earlier(op)
-        self._calls[op] += 1
+        self._calls[op] += 1  # refused calls count, too: a limit is not to be tried out
         entries = list(list_sent(op, self.side.site, message))
         _refuse(
             self.policy.find_refusal(op, self.side.strategy, calls)
@@ -155,6 +155,7 @@ class _Gate(SiteHalf):
         """
         if op not in self.policy.most_calls:
             return 0
+        # the larger one: without a folder there is no ledger
         return max(self._calls[op], _count_calls(self.ledger.read())[op] - 1)
 
 

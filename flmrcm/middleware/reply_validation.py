@@ -65,6 +65,7 @@ class _Validation(ServerHalf):
         if reply.error is not None:
             return reply
         why = validate_reply(op, message, reply, self.limits.largest_reply)
+        # the strategy checks extras only of replies whose weights are right
         why = why or self.strategy.validate_reply(op, message, reply)
         return reply if why is None else _refuse(reply, message.round, why)
 
@@ -102,6 +103,7 @@ def validate_reply(
         return f"it counts {reply.n_examples} training slices"
     if op == "train" and (difference := _find_difference(sent.weights, reply.weights)):
         return difference
+    # last, since it reads every value
     for name, tensor in _list_tensors(reply):
         if not torch.isfinite(tensor).all():
             return f"{name} isn't finite"

@@ -70,7 +70,7 @@ class Wire(Middleware):
     def _narrow(self, name: str, tensor: Tensor) -> Tensor:
         dtype = KINDS[self.kind] if tensor.dtype == torch.float32 else tensor.dtype
         narrow = tensor.detach().to("cpu", dtype)
-        # rounded to infinity, a finite weight would be refused, or worse, averaged
+        # a finite value that becomes infinite would spoil every average it enters
         if narrow.dtype != tensor.dtype and (narrow.isinf() & tensor.cpu().isfinite()).any():
             raise FlmrcmError(
                 f"middleware.wire.kind={self.kind}: a value of '{name}' is too large for it; "

@@ -64,6 +64,7 @@ def hand_over(cfg: DictConfig, folder: Path, resumes: bool) -> None:
     name = write_job(coordinator, job)
     travels = dump_config(select_travelling_config(setup.config))
     launcher.submit(JobRequest(name, travels, sites, float(cfg.engine.patience)))
+    # the transport's own report is not trusted: only the run knows its outcome
     outcome = read_outcome(coordinator, name)
     if outcome is None:
         raise FlmrcmError(f"{_explain_end(launcher, coordinator)} go on with resume={folder}.")

@@ -64,6 +64,7 @@ def write_job(coordinator: Path, job: CoordinatorJob) -> str:
     """Write a job and return its name."""
     name = token_hex(8)
     path = job_file(coordinator, name, REQUESTED)
+    # the config holds the coordinator's own paths, so no other user may read it
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.write_text(json.dumps(vars(job)))
     return name
@@ -98,7 +99,7 @@ def run_job(
         )
     except (FlmrcmError, OSError) as error:
         write_atomically(ended, str(error))
-        raise
+        raise  # the transport must know that the run failed, too
     except Exception as error:
         write_atomically(ended, f"{type(error).__name__}: {error}")
         raise

@@ -31,6 +31,7 @@ def trimmed_mean(sets: Sequence[Weights], faulty: int) -> Weights:
         middle = (
             torch.stack(block, -1).sort().values[:, kept] for block in _split_blocks(sets, name)
         )
+        # each block is cast alone: all replies at once in float64 would take twice their memory
         means = torch.cat([values.double().mean(-1) for values in middle])
         return means.reshape(like.shape).to(like.dtype)
 
@@ -59,11 +60,13 @@ def krum(sets: Sequence[Weights], faulty: int) -> Weights:
     """
     distances = squared_distances(sets).sort(1).values  # a set's distance to itself comes first
     scores = distances[:, 1 : len(sets) - faulty - 1].sum(1)
+    # of equal scores the first one, and sets are in sorted site order: the same in every run
     return dict(sets[int(scores.argmin())])
 
 
 def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """Return squared Euclidean distances over all tensors together: float64, (sets, sets)."""
+    # of differences: |a|² + |b|² − 2ab would lose a small distance between large weights
     sums = torch.zeros(len(sets) * (len(sets) - 1) // 2, dtype=torch.float64)
     for name in sets[0]:
         for block in _split_blocks(sets, name):

@@ -58,6 +58,7 @@ class Scaffold(FedAvg):
             weights.add(reply.weights, reply.n_examples if self.weighting == "examples" else 1.0)
             change.add(reply.extras[CONTROL_CHANGE])
             answered += 1
+        # sites that were not drawn keep their c_i, so c moves by their share only (algorithm 1)
         fraction = answered / int(state.extras["count"]["sites"])
         moved = {
             name: state.extras[CONTROL][name] + fraction * delta
@@ -89,6 +90,7 @@ class ControlledTraining(LocalRule):
         for name, parameter in module.model.named_parameters():
             if parameter.grad is None or name not in self.correction:  # a private weight
                 continue
+            # before the correction, which is not part of the mean
             raw = parameter.grad.detach().double()
             self.sums[name] = self.sums[name] + raw if name in self.sums else raw
             parameter.grad.add_(self.correction[name])

@@ -64,7 +64,7 @@ class NVFlareTransport:
                     yield self._wait_for_site(site, futures[site], messages[site])
                 else:
                     yield report_absent(site, messages[site], patience)
-        finally:
+        finally:  # not waited for: a lost process would keep the run from ending
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _wait_for_site(self, site: str, future: "Future[Response]", message: Broadcast) -> Response:

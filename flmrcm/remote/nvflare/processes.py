@@ -119,7 +119,7 @@ def serve_site(folder: Path) -> None:
         if child.stopped:
             return
         log.warning("site %s: its client ended; again in %g s", own.site, own.restart_after)
-        time.sleep(own.restart_after)
+        time.sleep(own.restart_after)  # a client that fails at once must not restart in a loop
 
 
 def _build_command(program: str, kit: Path, startup: str, *more: str) -> Sequence[object]:

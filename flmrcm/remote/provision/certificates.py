@@ -63,6 +63,7 @@ def make_certificates(addresses: list[str], days: int) -> CoordinatorIdentity:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(authority, hashes.SHA384())
     )
+    # clients compare these names; the common name is only for people
     names = x509.SubjectAlternativeName([_build_name(address) for address in addresses])
     leaf = (
         _start_certificate(subject, issuer, server.public_key(), days)

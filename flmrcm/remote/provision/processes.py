@@ -55,7 +55,7 @@ class ChildProcess:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process.terminate()
-        try:
+        try:  # time to write what is unwritten, then by force
             self._process.wait(20)
         except subprocess.TimeoutExpired:
             self._process.kill()

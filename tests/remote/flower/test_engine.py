@@ -84,7 +84,8 @@ def test_both_ledgers_hold_the_same_lines(root, site_files, tmp_path):
         return {*site_files["ixi"].parent.glob(f"runs/*/sites/ixi/{LEDGER}")}
 
     before = list_ledgers()  # of other runs
-    remote = run_remote(tmp_path / "run", OneProcessGrid(site_files), "strategy=fl_mr", "rounds=1")
+    words = ["strategy=fl_mr", "rounds=1"]
+    remote = run_remote(tmp_path / "ledgers", OneProcessGrid(site_files), *words)
     own = Ledger(remote.path / LEDGER).read()
     (path,) = list_ledgers() - before
     assert sorted(Ledger(path).read()) == sorted(entry for entry in own if entry.site == "ixi")
