@@ -1,1 +1,1 @@
-"""Learning: the Lightning module and the metrics it is judged by."""
+"""Learning: the Lightning module and the metrics it is scored by."""

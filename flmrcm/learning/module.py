@@ -1,4 +1,4 @@
-"""The Lightning module: one training step, validation and test; the same under Fabric and Trainer."""
+"""The Lightning module: a training step, validation, test; the same under Fabric and Trainer."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple

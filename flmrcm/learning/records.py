@@ -1,4 +1,4 @@
-"""What judging leaves on disk: a table of scores, and reconstructions in fastMRI's layout."""
+"""What a test leaves on disk: a table of scores, and reconstructions in fastMRI's layout."""
 
 import csv
 from collections.abc import Iterable, Sequence

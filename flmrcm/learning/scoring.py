@@ -1,4 +1,4 @@
-"""Judging: a model's scores and images on a site's split, through Lightning's Trainer."""
+"""Validation and test: a model's scores and images on a split, through Lightning's Trainer."""
 
 from collections.abc import Iterator
 

@@ -9,7 +9,7 @@ def build_discriminator(latent_size: int, width: int = 256) -> nn.Sequential:
     """Return Linear, leaky ReLU, Linear, leaky ReLU on the logits too, as published.
 
     Args:
-        latent_size: width of the latents it judges.
+        latent_size: width of the latents it classifies.
         width: of the hidden layer.
 
     Returns:

@@ -1,1 +1,1 @@
-"""One run: its folder, how it goes on after a stop, how it is judged at its end."""
+"""One run: its folder, how it goes on after a stop, how it is tested at its end."""

@@ -45,7 +45,7 @@ class RunFolder:
 
     @property
     def done(self) -> bool:
-        """Whether the run ended as it should, judgement included."""
+        """Whether the run ended as it should, test included."""
         return (self.path / "done").exists()
 
     @property
