@@ -1,0 +1,1 @@
+"""Extensions of flmrcm, and their configs in `conf/`."""

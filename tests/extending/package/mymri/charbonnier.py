@@ -1,0 +1,28 @@
+"""The Charbonnier loss: L1 with a smooth bottom (Charbonnier et al., ICIP 1994)."""
+
+import torch
+from torch import Tensor
+
+from flmrcm import Loss
+from flmrcm.errors import require
+from flmrcm.types import Batch
+
+
+class Charbonnier(Loss):
+    """Mean of √((image − target)² + ε²) − ε, on normalised magnitude.
+
+    Args:
+        epsilon: ε > 0, where L1 goes over into L2, in standard deviations of the input.
+
+    Raises:
+        ConfigErrors: an ε outside its range.
+    """
+
+    def __init__(self, epsilon: float = 1e-3) -> None:
+        require({"loss.epsilon": (epsilon > 0, f"above 0; got {epsilon}.")})
+        self.epsilon = epsilon
+
+    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of an image, (batch, 1, height, width), ≥ 0."""
+        error = image.float() - batch.target
+        return (torch.sqrt(error**2 + self.epsilon**2) - self.epsilon).mean()

@@ -1,0 +1,1 @@
+"""One folder for each config group of flmrcm that has something new."""

@@ -1,0 +1,235 @@
+"""What the page on extending says, done: a package of one's own beside an installed flmrcm."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import flmrcm
+from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parent / "package"
+PAGE = (ROOT / "docs/extending.md").read_text()
+SEARCH = "hydra.searchpath=[pkg://mymri.conf]"
+CLIPPED = "clipped"
+
+
+class Environment:
+    """A fresh environment that sees this one's packages, but its own flmrcm and mymri.
+
+    Args:
+        folder: empty; it gets the environment.
+        cache: of simulated data.
+    """
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        venv.create(folder, with_pip=False)
+        self.bin, (self.site,) = folder / "bin", folder.glob("lib/*/site-packages")
+        # a path in a .pth file is a path only: the .pth files there, such as that of an editable
+        # flmrcm, are not read
+        self.site.joinpath("seen.pth").write_text(sysconfig.get_path("purelib"))
+        self._variables = {"HOME": str(folder), "FLMRCM_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+        wheels = folder / "wheels"
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+        options = ["--quiet", "--no-deps", "--no-index"]
+        wheel = [*pip, "wheel", *options, "--no-build-isolation", "--wheel-dir", str(wheels)]
+        subprocess.run([*wheel, str(ROOT), str(PACKAGE)], check=True)
+        into = [*pip, "--python", str(self.bin / "python"), "install", *options]
+        subprocess.run([*into, *map(str, wheels.glob("*.whl"))], check=True)
+
+    def run(self, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the environment in a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return subprocess.run(
+            [str(self.bin / words[0]), *words[1:]], cwd=folder, capture_output=True, text=True,
+            env={"PATH": os.environ["PATH"], **self._variables, **variables},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, simulated_cache) -> Environment:
+    return Environment(tmp_path_factory.mktemp("environment"), simulated_cache)
+
+
+@pytest.fixture(scope="module")
+def runs(environment, tmp_path_factory) -> Iterator[Callable[[str], Path]]:
+    """Begin everything, two processes at once; give the folder of a run when it has ended."""
+    folder = tmp_path_factory.mktemp("runs")
+    with ThreadPoolExecutor(2) as pool:
+        begun: dict[str, Future[subprocess.CompletedProcess[str]]] = {
+            name: pool.submit(environment.run, folder / name, "flmrcm", *words, **variables)
+            for name, (words, variables) in list_runs(environment, folder).items()
+        }
+
+        def get(name: str) -> Path:
+            done = begun[name].result()
+            assert done.returncode == 0, done.stdout + done.stderr
+            (config,) = (folder / name).glob("outputs/*/*/config.yaml")
+            return config.parent
+
+        yield get
+
+
+def list_runs(
+    environment: Environment, folder: Path
+) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Return each run of the page by its group, and two that the page only speaks of."""
+    runs = {}
+    for line in re.findall(r"^flmrcm (train debug=tiny .*)$", PAGE, re.MULTILINE):
+        words = [*(word.strip("'") for word in line.split()), "logger=csv"]
+        assert SEARCH in words
+        name = next(word for word in words if word.endswith(CHOICES)).split("=")[0]
+        runs[name] = words, {}
+    clipped = [word for word in runs["middleware"][0] if word != SEARCH]
+    near = {"PYTHONPATH": str(PACKAGE)}
+    runs["straight"] = (
+        [*clipped, f"hydra.searchpath=[file://{PACKAGE}/mymri/conf]", "rounds=2"], near
+    )  # fmt: skip
+    inside = copy_into_flmrcm(environment, folder / "flmrcm_with_mymri")
+    chosen = [*INSIDE, "+mask@sites.sim_b.mask=plane", "logger=csv"]
+    runs["inside"] = ["train", "debug=tiny", *chosen], {"PYTHONPATH": str(inside)}
+    return runs
+
+
+CHOICES = ("=with_hfen", "=charbonnier", "=plane", "=cnn", "=fedavgm", "=clipped")
+INSIDE = (
+    "metrics=with_hfen", "loss=charbonnier", "model=cnn", "strategy=fedavgm", "middleware=clipped",
+)  # fmt: skip
+
+
+def copy_into_flmrcm(environment: Environment, folder: Path) -> Path:
+    """Do what the page's last section says to a copy of the installed package."""
+    shutil.copytree(environment.site / "flmrcm", folder / "flmrcm")
+    table = PAGE.split("\n## In this package\n")[1]
+    places = dict(re.findall(r"^\| `mymri/(\w+)\.py` \| `(\S+)\.py` \|$", table, re.MULTILINE))
+    assert len(places) == len(CHOICES)
+    for name, place in places.items():
+        source = (PACKAGE / "mymri" / f"{name}.py").read_text()
+        (public,) = re.findall(r"^from flmrcm import (\w+)$", source, re.MULTILINE)
+        full = source.replace("from flmrcm import", f"from flmrcm.{flmrcm._MODULES[public]} import")
+        folder.joinpath(f"{place}.py").write_text(full)
+    for config in (PACKAGE / "mymri/conf").rglob("*.yaml"):
+        text = re.sub(
+            r"mymri\.(\w+)", lambda found: places[found[1]].replace("/", "."), config.read_text()
+        )
+        target = folder / "flmrcm" / config.relative_to(PACKAGE / "mymri")
+        assert not target.exists()
+        target.write_text(text)
+    return folder
+
+
+def read_journal(run: Path, split: str, metric: str) -> pd.Series:
+    rows = pd.read_csv(run / "journal.csv")
+    return rows[(rows["split"] == split) & (rows["metric"] == metric)]["value"]
+
+
+def read_last(run: Path) -> Checkpoint:
+    return read_checkpoint(run / "checkpoints/last.pt")
+
+
+def equal(one, other) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_a_metric_is_in_journal_and_scores(runs):
+    run = runs("metrics")
+    assert len(read_journal(run, "val", "hfen")) == 2 * 4  # sites, conventions
+    scores = pd.read_csv(run / "scores.csv")
+    assert set(scores["metric"]) == {"psnr", "ssim", "nmse", "hfen"}
+    assert scores[scores["metric"] == "hfen"]["value"].between(0, 2).all()
+    assert json.loads((run / "metrics.json").read_text())["hfen"]["higher_is_better"] is False
+
+
+@pytest.mark.skipif(
+    not (ROOT / "flmrcm/reports/metric_info.py").exists(), reason="reports know three metrics only"
+)
+def test_a_metric_is_in_the_tables_of_compare(runs, environment):
+    run = runs("metrics")
+    done = environment.run(run, "flmrcm", "compare", str(run), "--output", "compared")
+    assert done.returncode == 0, done.stderr
+    assert "HFEN" in (run / "compared/tables.md").read_text()
+
+
+def test_a_loss_is_what_is_trained_with(runs):
+    plain, own = runs("metrics"), runs("loss")
+    assert (read_journal(own, "train", "loss") < read_journal(plain, "train", "loss")).all()
+    assert not equal(read_last(own).weights, read_last(plain).weights)
+
+
+def test_a_mask_of_rows_and_columns_measures_exactly_what_it_says(runs):
+    found = read_journal(runs("mask"), "train", "acceleration")
+    assert found.tolist() == pytest.approx([32 * 32 / 205] * len(found))  # 1024 / 5 = 204.8
+    assert len(found) == 2
+
+
+def test_a_model_has_the_size_that_its_own_file_says(runs):
+    weights = read_last(runs("model")).weights
+    assert [tuple(w.shape[:2]) for n, w in weights.items() if n.endswith("weight")] == [
+        (4, 1), (4, 4), (1, 4)
+    ]  # fmt: skip
+
+
+def test_a_model_without_a_latent_is_refused_by_fl_mrcm_before_anything_starts(
+    environment, tmp_path
+):
+    words = ["debug=tiny", SEARCH, "model=cnn"]
+    done = environment.run(tmp_path / "empty", "flmrcm", "train", *words)
+    assert done.returncode == 2
+    assert "FL-MRCM aligns latents, and CNN has none" in done.stderr
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_strategy_keeps_its_state_in_the_checkpoint(runs):
+    run = runs("strategy")
+    assert any(tensor.any() for tensor in read_last(run).extras["velocity"].values())
+    assert "FedAvgM" in set(pd.read_csv(run / "scores.csv")["method"])
+
+
+def test_a_middleware_counts_on_both_sides_and_is_resumed_bit_for_bit(runs, environment):
+    run, straight = runs("middleware"), runs("straight")
+    assert read_journal(run, "train", CLIPPED).tolist() == [1, 1]
+    words = re.findall(r"^flmrcm (train resume=.*)$", PAGE, re.MULTILINE)[0].split()
+    words = [word.replace("outputs/clipped/RUN", str(run)) for word in words]
+    done = environment.run(run, "flmrcm", *words)
+    assert done.returncode == 0, done.stderr
+    one, other = read_last(run), read_last(straight)
+    assert equal(one.weights, other.weights)
+    assert equal(one.extras[CLIPPED], other.extras[CLIPPED])
+    assert {int(times) for times in one.extras[CLIPPED].values()} == {2}
+    for site in ("sim_b", "sim_h"):
+        place = f"checkpoints/memory/{site}/round_0001.pt"
+        memories = [torch.load(r / place, weights_only=True)["tensors"] for r in (run, straight)]
+        assert equal(*(memory[CLIPPED] for memory in memories))
+        assert memories[0][CLIPPED]["times"] == 2
+        assert not {"times"} & {*pd.read_csv(run / "ledger.csv")["name"]}  # it never left the site
+
+
+def test_inside_the_package_the_same_files_do_the_same(runs):
+    run = runs("inside")
+    assert "flmrcm.middleware.clip.Clip" in (run / "config.yaml").read_text()
+    assert {"velocity", CLIPPED} <= read_last(run).extras.keys()
+    assert len(read_journal(run, "val", "hfen"))
+    found = pd.read_csv(run / "journal.csv").query("metric == 'acceleration'")
+    assert found.set_index("site")["value"].to_dict() == pytest.approx(
+        {"sim_b": 32 * 32 / 256, "sim_h": 32 / 8}
+    )
+
+
+def test_its_laws_hold(environment, tmp_path):
+    shutil.copytree(PACKAGE / "tests", tmp_path / "tests")
+    done = environment.run(tmp_path, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
