@@ -1,0 +1,105 @@
+"""What the pages name is there: files, modules, tests, links, and the keys of their commands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from flmrcm.config.compose import compose_config, list_combinations
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+YOURS = re.compile(r"conf/(GROUP|site|sites|model_size/SIZE)/(NAME|MODEL|ours|mine)\.yaml")
+"""Files that a page asks its reader to write."""
+
+
+def read(page: Path) -> str:
+    """Return a page; of that on extending, what isn't about files that its reader writes."""
+    text = page.read_text()
+    return text.split("\n## In this package\n")[0].replace("tests/test_laws.py", "")
+
+
+@PAGE
+def test_every_file_that_a_page_names_is_there(page):
+    named = re.findall(r"(?<![\w./-])(?:flmrcm|scripts|tests|conf|docs)/[\w./-]*\w", read(page))
+    assert [n for n in named if not (ROOT / n).exists() and not YOURS.fullmatch(n)] == []
+
+
+@PAGE
+def test_every_module_that_a_page_names_is_there(page):
+    named = re.findall(r"\bflmrcm((?:\.[a-z]\w*)+)\b", read(page))
+    for path in (ROOT / f"flmrcm{name.replace('.', '/')}" for name in named):
+        places = path, path.with_suffix(".py"), path.parent.with_suffix(".py")
+        assert any(place.exists() for place in places), path
+
+
+@PAGE
+def test_every_link_leads_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            slugs = [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]
+            assert anchor in slugs, link
+
+
+@PAGE
+def test_every_test_that_a_page_names_is_there(page):
+    tests = {name for path in (ROOT / "tests").rglob("test_*.py") for name in names_of(path)}
+    assert len(tests) > 500
+    assert set(re.findall(r"\btest_\w+(?=`)", read(page))) <= tests
+    if page.name == "published-code.md":
+        short = set(re.findall(r"`((?!test_)[a-z]+(?:_[a-z]+){4,})`", read(page)))
+        assert short
+        assert short <= {name.removeprefix("test_") for name in tests}
+
+
+def names_of(path: Path) -> list[str]:
+    return [*re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE), path.stem]
+
+
+def list_commands(word: str) -> list[str]:
+    """Return every `flmrcm train` or `evaluate` of a block, whole, that isn't a picture of one."""
+    blocks = [b for p in PAGES for b in re.findall(r"```bash\n(.*?)```", p.read_text(), re.DOTALL)]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line.startswith(f"flmrcm {word} ") and "…" not in line]
+
+
+@pytest.fixture
+def own_conf(tmp_path) -> str:
+    """Write the configs that pages speak of as their reader's; return the word that adds them."""
+    (site,) = re.findall(
+        r"```yaml\n# conf/site/ours.yaml\n(.*?)```", PAGES[0].read_text(), re.DOTALL
+    )
+    for place, text in {
+        "site/ours.yaml": site,
+        "sites/hospitals.yaml": (ROOT / "conf/sites/bfhi.yaml").read_text(),
+    }.items():
+        path = tmp_path / place
+        path.parent.mkdir()
+        path.write_text(text)
+    return f"hydra.searchpath=[file://{tmp_path}]"
+
+
+@pytest.mark.parametrize("line", list_commands("train"))
+def test_what_is_typed_for_training_is_understood(line, own_conf):
+    words = [word for word in shlex.split(line, comments=True)[2:] if word != "-m"]
+    if any(word.startswith(("resume=", "hydra.searchpath=")) for word in words):
+        return  # needs a run's folder, or a package; tests of their own type those
+    compose_config("train", [own_conf, *list_combinations(words)[0]])
+
+
+@pytest.mark.parametrize("line", list_commands("evaluate"))
+def test_what_is_typed_for_evaluation_is_understood(line):
+    words = [word for word in shlex.split(line, comments=True)[2:] if word != "-m"]
+    first = list_combinations(words)[0]
+    own = [w for w in first if w.split("=")[0] in ("checkpoint", "split", "save", "output")]
+    assert own
+    compose_config("evaluate", own)
+    compose_config("train", [word for word in first if word not in own])
