@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
+
+from flmrcm.errors import ConfigErrors
 
 KeyTree = dict[str, "KeyTree | None"]
 """Keys that may stand in a node, and what may stand below each; None lets anything."""
@@ -16,6 +19,7 @@ KeyTree = dict[str, "KeyTree | None"]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _GLOBAL = "# @package _global_"
 _SEARCH_PATHS = ("searchpath=", "hydra.searchpath=")
+_PACKAGE = "pkg://"
 _ENTRY = re.compile(r"'([^']+)'|([^\[\],'\s][^\[\],']*)")
 
 
@@ -35,12 +39,25 @@ def list_search_folders(words: Sequence[str]) -> list[Path]:
     """Return the folders of configs that words add beside conf/.
 
     Args:
-        words: some may be `searchpath=[FOLDER, …]` or `hydra.searchpath=[file://FOLDER, …]`.
+        words: some may be `searchpath=[FOLDER, …]`, or `hydra.searchpath=[file://FOLDER, …]`, or
+            name a folder of an installed package, `pkg://mymri.conf`.
+
+    Raises:
+        ConfigErrors: a package that isn't installed.
     """
     typed = "".join(word.split("=", 1)[1] for word in words if word.startswith(_SEARCH_PATHS))
     entries = [found[1] or found[2] for found in _ENTRY.finditer(typed)]
-    folders = [entry.removeprefix("file://") for entry in entries if not entry.startswith("pkg:")]
-    return [Path(folder).expanduser() for folder in dict.fromkeys(folders)]
+    return list(dict.fromkeys(map(_find_search_folder, entries)))
+
+
+def _find_search_folder(entry: str) -> Path:
+    if not entry.startswith(_PACKAGE):
+        return Path(entry.removeprefix("file://")).expanduser()
+    package, *inner = entry.removeprefix(_PACKAGE).split(".")
+    found = find_spec(package)  # the outermost package is found without being imported
+    if found is None or not found.submodule_search_locations:
+        raise ConfigErrors([f"searchpath: {entry}: no package {package} is installed."])
+    return Path(found.submodule_search_locations[0], *inner)
 
 
 def list_options(group: str, words: Sequence[str] = ()) -> list[str]:

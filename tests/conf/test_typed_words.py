@@ -57,6 +57,7 @@ def refused(*words):
         ("robust.bench_after=3", "robust.bench_after: is called robust.suspend_after now."),
         ("+robust={bench_for: 3}", "robust.bench_for: is called robust.suspend_for now."),
         ("searchpath=[/nope]", "searchpath: /nope isn't a folder."),
+        ("hydra.searchpath=[pkg://nope.conf]", "no package nope is installed."),
     ],
 )
 def test_a_slip_is_one_line_with_the_way_out(word, said):
@@ -140,6 +141,22 @@ def test_configs_of_ones_own_are_found_kept_and_suggested(own_conf, word):
     word = word.format(own_conf)
     cfg = compose_config("train", [word, "+site@sites.ours=ours"])
     assert (cfg.sites.ours.root, list(cfg.searchpath)) == ("/data", [str(own_conf)])
+    assert "Did you mean 'ours'?" in refused(word, "+site@sites.ours=OURS")[0]
+
+
+@pytest.mark.parametrize("key", ["searchpath", "hydra.searchpath"])
+def test_configs_of_a_package_are_found_kept_and_suggested(own_conf, key, monkeypatch):
+    package = own_conf.parent / "ours_beside_flmrcm"
+    package.mkdir()
+    package.joinpath("__init__.py").write_text("")
+    own_conf.rename(package / "conf")
+    package.joinpath("conf/__init__.py").write_text("")  # Hydra wants one
+    monkeypatch.syspath_prepend(package.parent)
+    word = f"{key}=[pkg://ours_beside_flmrcm.conf]"
+    cfg = compose_config("train", [word, "+site@sites.ours=ours"])
+    assert cfg.sites.ours.root == "/data"
+    again = compose_config("train", [f"searchpath={list(cfg.searchpath)}", "+site@sites.ours=ours"])
+    assert again.sites.ours.root == "/data"
     assert "Did you mean 'ours'?" in refused(word, "+site@sites.ours=OURS")[0]
 
 
