@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flmrcm.config.compose import compose_config, list_combinations
+from flmrcm.config.compose import compose_config
+from flmrcm.config.jobs import list_combinations
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -176,6 +176,15 @@ def test_a_mask_of_rows_and_columns_measures_exactly_what_it_says(runs):
     assert len(found) == 2
 
 
+def test_evaluate_finds_the_configs_where_the_run_found_them(runs, environment):
+    run = runs("loss")
+    words = [f"checkpoint={run}/checkpoints/last.pt", "mask=plane", "mask.accelerations=[2]"]
+    done = environment.run(run, "flmrcm", "evaluate", *words, "output=scored")
+    assert done.returncode == 0, done.stderr
+    assert "mymri.plane_mask.PlaneMask" in (run / "scored/config.yaml").read_text()
+    assert len(pd.read_csv(run / "scored/scores.csv"))
+
+
 def test_a_model_has_the_size_that_its_own_file_says(runs):
     weights = read_last(runs("model")).weights
     assert [tuple(w.shape[:2]) for n, w in weights.items() if n.endswith("weight")] == [
