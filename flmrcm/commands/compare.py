@@ -19,7 +19,7 @@ from flmrcm.reports.collected.comparable_runs import (
 )
 from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.figures.all_figures import FIGURES
-from flmrcm.reports.figures.figure_writer import DrawnFigure
+from flmrcm.reports.figures.figure_writer import DrawnFigure, FailedFigure
 from flmrcm.reports.html_report import Report, write_report
 from flmrcm.reports.numbers.summary import SectionSummary, summarise_sections
 from flmrcm.reports.tables.documents import format_latex_document, format_markdown_document
@@ -50,7 +50,7 @@ def main(words: Sequence[str]) -> None:
         output.mkdir(parents=True, exist_ok=True)
         _write_tables(comparison, found, output)
         kinds = progress.track(FIGURES if asked.figures else (), description="drawing")
-        figures = [figure for draw in kinds for figure in draw(comparison, output)]
+        figures = [outcome for draw in kinds for outcome in draw(comparison, output)]
         command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(asked.folders)
         report = Report(title, command, asked.metric, comparison, found, figures)
         write_report(report, output / "report.html")
@@ -124,6 +124,9 @@ def _print_report(report: Report, output: Path) -> None:
     plain = Console(soft_wrap=True, highlight=False, markup=False)
     for line in list_not_compared(report.comparison.collection):
         plain.print(f"not compared: {line}", style="yellow")
+    for figure in report.figures:
+        if isinstance(figure, FailedFigure):
+            plain.print(f"not drawn: {figure.title}: {figure.reason}", style="yellow")
     n_figures = sum(isinstance(figure, DrawnFigure) for figure in report.figures)
     plain.print(
         f"written to {output}: report.html, {n_figures} figures (PNG, PDF), results.csv, "

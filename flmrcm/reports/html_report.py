@@ -22,7 +22,7 @@ from flmrcm.reports.tables.report_tables import (
     ReportTable,
     build_matrix_table,
     build_tests_table,
-    describe_matrix,
+    describe_matrices,
 )
 from flmrcm.reports.tables.run_listings import (
     find_common_folder,
@@ -113,7 +113,7 @@ def _build_section(summary: SectionSummary, metric: str) -> _ReportSection:
     tested = [sheet for sheet in tests if sheet.rows]
     return _ReportSection(
         title=summary.section,
-        legend=describe_matrix(summary.matrices[0]),
+        legend=describe_matrices(summary.matrices),
         matrices=[build_matrix_table(matrix) for matrix in summary.matrices],
         tests_legend=TESTS_LEGEND if tested else "",
         tests=tested or tests[:1],

@@ -1,5 +1,6 @@
 """`flmrcm compare` as a user types it."""
 
+import html
 import os
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from kits.runs_on_disk import write_run
+from matplotlib.figure import Figure
 
 from flmrcm.app import main
 from flmrcm.tracking.wandb_offline import read_offline_run
@@ -136,6 +138,18 @@ def test_a_damaged_volume_spoils_its_picture_alone(pair, capsys):
         volume.write_bytes(b"\x89HDF\r\n\x1a\n cut short")
     assert "written to" in shown(capsys, "outputs/pair")
     assert (OUT / "boxes.png").is_file()
+
+
+def test_a_figure_that_fails_is_one_line_and_the_page_is_written(pair, capsys, monkeypatch):
+    def save(self, path, **_):
+        raise ValueError(f"no room for {path.stem}")
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    text = shown(capsys, "outputs/pair")
+    line = "Bytes moved: It couldn't be drawn: ValueError: no room for traffic."
+    assert f"not drawn: {line}" in text.splitlines()
+    assert line in html.unescape((OUT / "report.html").read_text())
+    assert "0 figures" in text
 
 
 def test_wandb_gets_a_run_of_its_own_with_tables_and_figures(pair, capsys):

@@ -1,6 +1,7 @@
 """PSNR and SSIM against acceleration, where runs differ in it."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,6 @@ from flmrcm.reports.figures.style import (
     METRIC_LABELS,
     Look,
     add_legend,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -42,11 +42,14 @@ def draw_accelerations(comparison: Comparison, folder: Path) -> list[FigureOutco
         for part in list_distinct(rows, "section")
         if len(set(select_rows(rows, section=part)["rate"])) > 1
     ]
-    drawn = [
-        _draw_figure(FigureWriter(comparison, part, folder), select_rows(rows, section=part))
+    if not varied:
+        return [FigureWriter(comparison, "", folder).explain_missing(_TITLE, _MISSING_REASON)]
+    return [
+        FigureWriter(comparison, part, folder).attempt(
+            _TITLE, partial(_draw_figure, rows=select_rows(rows, section=part))
+        )
         for part in varied
     ]
-    return drawn or [FigureWriter(comparison, "", folder).explain_missing(_TITLE, _MISSING_REASON)]
 
 
 def add_rates(comparison: Comparison) -> pd.DataFrame:
@@ -68,7 +71,6 @@ def _parse_rate(accelerations: str) -> float | None:
     return None if "+" in accelerations else float(accelerations.removesuffix("x"))
 
 
-@apply_style
 def _draw_figure(page: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:
     sites, shown = sorted(set(rows["site"])), assign_looks(page.comparison, rows["method"])
     figure, axes = create_axes(len(DRAWN_METRICS), len(sites), 2.1, 1.7)

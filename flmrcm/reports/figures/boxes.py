@@ -9,13 +9,12 @@ from matplotlib.axes import Axes
 
 from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import list_sites
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.style import (
     METRIC_LABELS,
     Look,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -33,7 +32,7 @@ _BOX_HEIGHT = 0.55  # of a box, in rows
 
 def draw_boxes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one column per site, one row per score; methods stand below each other."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def list_volume_scores(comparison: Comparison, section: str, metric: str) -> pd.DataFrame:
@@ -41,7 +40,6 @@ def list_volume_scores(comparison: Comparison, section: str, metric: str) -> pd.
     return average_per_volume(comparison.select_scores(section, metric)).reset_index(name="value")
 
 
-@apply_style
 def _draw_figure(page: FigureWriter) -> FigureOutcome:
     if page.comparison.select_scores(page.section, METRICS[0]).empty:
         return page.explain_missing(

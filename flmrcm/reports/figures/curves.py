@@ -7,14 +7,13 @@ import pandas as pd
 
 from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import list_sites, read_journals
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
     METRIC_LABELS,
     add_legend,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -37,7 +36,7 @@ _CAPTION = (
 
 def draw_curves(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one column per site, one row per score."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def collect_curves(comparison: Comparison, section: str) -> pd.DataFrame:
@@ -57,7 +56,6 @@ def collect_curves(comparison: Comparison, section: str) -> pd.DataFrame:
     )
 
 
-@apply_style
 def _draw_figure(page: FigureWriter) -> FigureOutcome:
     rows = collect_curves(page.comparison, page.section)
     if rows.empty:

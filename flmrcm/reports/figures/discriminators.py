@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import read_journals
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
     GREYS,
     add_legend,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -30,10 +29,9 @@ _MISSING_REASON = "No run trained discriminators; only FL-MRCM's forms do."
 
 def draw_discriminators(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one column per source site, one row per target."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
-@apply_style
 def _draw_figure(page: FigureWriter) -> FigureOutcome:
     rows = read_journals(page.comparison, page.section, "train", [ACCURACY])
     if rows.empty:

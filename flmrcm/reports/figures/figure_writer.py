@@ -1,13 +1,15 @@
 """A figure's way to disk: a PNG for screens, a PDF for papers, and the words that go with them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from flmrcm.reports.attempt import attempt
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.figures.style import apply_style
 
 DOTS_PER_INCH = 130
 
@@ -34,12 +36,17 @@ class MissingFigure:
     """A figure that isn't there.
 
     Attributes:
-        title: as `Drawn` has it.
+        title: as that of a `DrawnFigure`.
         reason: why, and what would bring it, in whole sentences.
     """
 
     title: str
     reason: str
+
+
+@dataclass(frozen=True)
+class FailedFigure(MissingFigure):
+    """A figure that isn't there because of an error, which its reason names."""
 
 
 FigureOutcome = DrawnFigure | MissingFigure
@@ -78,6 +85,19 @@ class FigureWriter:
         figure.savefig(paths[1], dpi=DOTS_PER_INCH, metadata={"CreationDate": None})
         return DrawnFigure(self.title(what), caption, *paths)
 
+    def attempt(self, what: str, draw: "SectionDrawing") -> FigureOutcome:
+        """Return the figure that a function draws; an error costs this figure and no other.
+
+        Args:
+            what: the title, before that of the section.
+            draw: draws the figure, in the style of all figures.
+        """
+
+        def explain(error: str) -> FigureOutcome:
+            return FailedFigure(self.title(what), f"It couldn't be drawn: {error}.")
+
+        return attempt(lambda: apply_style(draw)(self), explain)
+
     def explain_missing(self, what: str, reason: str) -> MissingFigure:
         """Tells why there's no figure."""
         return MissingFigure(self.title(what), reason)
@@ -95,6 +115,24 @@ class FigureWriter:
     def _format_stem(self, kind: str) -> str:
         words = [kind, re.sub(r"\W+", "_", self._section_name)]
         return "_".join(filter(None, words))
+
+
+SectionDrawing = Callable[[FigureWriter], FigureOutcome]
+"""Draws the figure of one section."""
+
+
+def draw_each_section(
+    what: str, draw: SectionDrawing, comparison: Comparison, folder: Path
+) -> list[FigureOutcome]:
+    """Return one figure for each section of a comparison.
+
+    Args:
+        what: the title, before that of the section.
+        draw: draws the figure of one section.
+        comparison: of runs.
+        folder: for the files.
+    """
+    return [writer.attempt(what, draw) for writer in list_writers(comparison, folder)]
 
 
 def list_writers(comparison: Comparison, folder: Path) -> Sequence[FigureWriter]:

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.figures.embedding import COMPONENTS, embed_latents
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import group_runs
 from flmrcm.reports.figures.saved_volumes import SavedLatents, read_latents
 from flmrcm.reports.figures.style import (
     add_legend,
-    apply_style,
     assign_site_looks,
     create_axes,
     wrap_name,
@@ -42,7 +41,7 @@ _MISSING_REASON = (
 
 def draw_latents(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one row per method: PCA, t-SNE, and the distances between sites as numbers."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def choose_latents(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run, SavedLatents]]:
@@ -61,7 +60,6 @@ def choose_latents(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run,
     return dict(sorted(found.items(), key=lambda item: bool(item[1][0].aligned_with)))
 
 
-@apply_style
 def _draw_figure(page: FigureWriter) -> FigureOutcome:
     found = choose_latents(group_runs(page.comparison, page.section))
     if not found:
@@ -71,7 +69,9 @@ def _draw_figure(page: FigureWriter) -> FigureOutcome:
     distances = {
         method: compute_pairwise_mmd(c.latents, c.sites) for method, (_, c) in found.items()
     }
-    most = max(max(pairs.values()) for pairs in distances.values())
+    # the unbiased estimate is below 0 where nothing tells sites apart, and a scale needs a length
+    most = max(value for pairs in distances.values() for value in pairs.values())
+    most = most if most > 0 else 1.0
     for row, (method, (run, cloud)) in zip(axes, found.items(), strict=True):
         _draw_points(row[:2], cloud, sites)
         _draw_distances(row[2], distances[method], sites, most)
@@ -110,7 +110,8 @@ def _draw_distances(
         row, column = sorted((sites.index(a), sites.index(b)), reverse=True)
         table[row, column] = value
         ink = "white" if value > 0.6 * most else "black"
-        axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=size)
+        text = _format_distance(value)
+        axis.text(column, row, text, ha="center", va="center", color=ink, fontsize=size)
     axis.imshow(table, cmap="Greys", vmin=0, vmax=most)
     for place, look in enumerate(assign_site_looks(sites).values()):
         # markers instead of names: eight names don't fit
@@ -125,6 +126,10 @@ def _draw_distances(
     axis.set_yticks([])
     axis.spines[:].set_visible(False)
     axis.set_xlabel("squared MMD", labelpad=20)
+
+
+def _format_distance(value: float) -> str:
+    return f"{value:z.2f}".replace("-", "−")
 
 
 def _format_accuracy(cloud: SavedLatents) -> str:

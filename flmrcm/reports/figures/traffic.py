@@ -10,11 +10,10 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Patch
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import read_journals
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
-    apply_style,
     assign_looks,
     assign_site_looks,
     create_axes,
@@ -39,7 +38,7 @@ _SEEN_INK = "#444444"
 
 def draw_traffic(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws one bar per method; what goes to the sites and what comes back is stacked."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
@@ -61,7 +60,6 @@ def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
     return cast(pd.DataFrame, table[table["whole"] > 0])
 
 
-@apply_style
 def _draw_figure(page: FigureWriter) -> FigureOutcome:
     rows = count_bytes(page.comparison, page.section)
     if rows.empty:

@@ -1,6 +1,7 @@
 """Reconstructions and error maps: the median, the best and the worst volume of every site."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, li
 from flmrcm.reports.figures.journal_rows import list_sites
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
-from flmrcm.reports.figures.style import apply_style
 from flmrcm.reports.figures.volume_selection import VolumeSelection, select_volumes
 from flmrcm.reports.numbers.score_matrix import sort_methods
 
@@ -31,19 +31,23 @@ _MISSING_REASON = (
 
 def draw_volumes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draws the median volume of every site, and for each site the median, best and worst."""
-    return [outcome for page in list_writers(comparison, folder) for outcome in _draw_section(page)]
+    outcomes: list[FigureOutcome] = []
+    for writer in list_writers(comparison, folder):
+        outcomes.append(writer.attempt(_TITLE, _draw_overview))
+        for site in list_sites(comparison, writer.section):
+            title = f"{_TITLE} at {site}"
+            outcomes.append(writer.attempt(title, partial(_draw_site, title=title, name=site)))
+    return outcomes
 
 
-@apply_style
-def _draw_section(page: FigureWriter) -> list[FigureOutcome]:
-    rows, runs = page.comparison.select_scores(page.section, "psnr"), page.comparison.runs
-    names = list_sites(page.comparison, page.section)
-    sites = [select_volumes(select_rows(rows, site=name), runs, name) for name in names]
-    return [_draw_overview(page, sites), *(_draw_site(page, site) for site in sites)]
+def _select(page: FigureWriter, site: str) -> VolumeSelection:
+    rows = page.comparison.select_scores(page.section, "psnr")
+    return select_volumes(select_rows(rows, site=site), page.comparison.runs, site)
 
 
-def _draw_overview(page: FigureWriter, sites: Sequence[VolumeSelection]) -> FigureOutcome:
-    sites = [site for site in sites if site.volumes]
+def _draw_overview(page: FigureWriter) -> FigureOutcome:
+    every = [_select(page, site) for site in list_sites(page.comparison, page.section)]
+    sites = [site for site in every if site.volumes]
     if not sites:
         return page.explain_missing(_TITLE, _MISSING_REASON)
     methods = sort_methods(method for site in sites for method in site.shown)
@@ -55,15 +59,15 @@ def _draw_overview(page: FigureWriter, sites: Sequence[VolumeSelection]) -> Figu
     )
 
 
-def _draw_site(page: FigureWriter, site: VolumeSelection) -> FigureOutcome:
-    what = f"{_TITLE} at {site.site}"
+def _draw_site(page: FigureWriter, title: str, name: str) -> FigureOutcome:
+    site = _select(page, name)
     if not site.volumes:
-        return page.explain_missing(what, _MISSING_REASON)
+        return page.explain_missing(title, _MISSING_REASON)
     strips = [_build_row(site, f"{name}: {volume}", volume) for name, volume in site.chosen.items()]
     figure = draw_image_grid(ImageGrid(strips, list(site.shown), "below"))
     first = f"{site.site}: {', '.join(site.chosen)} of {len(site.volumes)} saved."
     return page.write_figure(
-        figure, f"volumes_{site.site}", what, _format_caption(first, page, [site])
+        figure, f"volumes_{site.site}", title, _format_caption(first, page, [site])
     )
 
 

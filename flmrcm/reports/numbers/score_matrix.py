@@ -100,6 +100,13 @@ def build_score_matrix(
     return ScoreMatrix(section, metric, comparison.convention, columns, methods, cells, notes)
 
 
+def explain_missing_matrix(
+    comparison: Comparison, section: str, metric: str, why: str
+) -> ScoreMatrix:
+    """Return an empty matrix in the place of one that couldn't be computed, with the reason."""
+    return ScoreMatrix(section, metric, comparison.convention, [], [], {}, [why])
+
+
 def average_per_volume(rows: pd.DataFrame) -> pd.Series:
     """Gives each volume's value, averaged over its seeds, by method, site and volume.
 

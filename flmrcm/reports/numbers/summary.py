@@ -2,19 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flmrcm.learning.metrics import METRICS
+from flmrcm.reports.attempt import attempt
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.numbers.precondition import explain_shortfall
 from flmrcm.reports.numbers.reference_tests import (
     DEFAULT_REFERENCE,
+    Pairings,
     ReferenceTests,
     choose_reference,
     explain_missing_tests,
     pair_methods,
     run_reference_tests,
 )
-from flmrcm.reports.numbers.score_matrix import ScoreMatrix, build_score_matrix, is_zero_filled
+from flmrcm.reports.numbers.score_matrix import (
+    ScoreMatrix,
+    build_score_matrix,
+    explain_missing_matrix,
+    is_zero_filled,
+    sort_methods,
+)
 
 
 @dataclass(frozen=True)
@@ -55,23 +64,57 @@ def _summarise_section(
     comparison: Comparison, section: str, asked: str | None, least_gain: float | None
 ) -> SectionSummary:
     reference = choose_reference(comparison, section, asked)
-    unranked = explain_shortfall(comparison, section, reference, least_gain)
-    matrices = [build_score_matrix(comparison, section, metric, unranked) for metric in METRICS]
-    why = unranked or _explain_no_tests(matrices[0], reference, asked)
-    if why:
+    unranked = attempt(
+        partial(explain_shortfall, comparison, section, reference, least_gain),
+        lambda error: f"no ranking and no statistics: the gain couldn't be computed: {error}.",
+    )
+    matrices = [_build_matrix(comparison, section, metric, unranked) for metric in METRICS]
+    tests: list[ReferenceTests]
+    if why := unranked or _explain_no_tests(comparison, section, reference, asked):
         tests = [explain_missing_tests(comparison, section, metric, why) for metric in METRICS]
-        return SectionSummary(section, matrices, tests)
-    found = pair_methods(reference, comparison, section)
-    tests = [
-        run_reference_tests(comparison, section, metric, reference, found) for metric in METRICS
-    ]
+    else:
+        tests = _run_tests(comparison, section, reference)
     return SectionSummary(section, matrices, tests)
 
 
-def _explain_no_tests(of_psnr: ScoreMatrix, reference: str, asked: str | None) -> str:
-    methods = [method for method in of_psnr.methods if not is_zero_filled(method)]
+def _build_matrix(
+    comparison: Comparison, section: str, metric: str, unranked: str
+) -> ScoreMatrix:
+    return attempt(
+        partial(build_score_matrix, comparison, section, metric, unranked),
+        lambda error: explain_missing_matrix(
+            comparison, section, metric, f"no table of {metric}, it couldn't be computed: {error}."
+        ),
+    )
+
+
+def _run_tests(comparison: Comparison, section: str, reference: str) -> list[ReferenceTests]:
+    def explain(metric: str, error: str) -> ReferenceTests:
+        why = f"no statistics of {metric}, they couldn't be computed: {error}."
+        return explain_missing_tests(comparison, section, metric, why)
+
+    def run(pairings: Pairings) -> list[ReferenceTests]:
+        return [
+            attempt(
+                partial(run_reference_tests, comparison, section, metric, reference, pairings),
+                partial(explain, metric),
+            )
+            for metric in METRICS
+        ]
+
+    return attempt(
+        lambda: run(pair_methods(reference, comparison, section)),
+        lambda error: [explain(metric, error) for metric in METRICS],
+    )
+
+
+def _explain_no_tests(
+    comparison: Comparison, section: str, reference: str, asked: str | None
+) -> str:
+    known = comparison.select_scores(section, METRICS[0])["method"]
+    methods = [method for method in sort_methods(known) if not is_zero_filled(method)]
     if not methods:
-        return f"no statistics: no method has scores in convention {of_psnr.convention} here."
+        return f"no statistics: no method has scores in convention {comparison.convention} here."
     if len(methods) == 1 and not is_zero_filled(reference):
         return f"no statistics: {methods[0]} stands alone here."
     if not reference:

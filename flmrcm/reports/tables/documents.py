@@ -10,7 +10,7 @@ from flmrcm.reports.tables.report_tables import (
     ReportTable,
     build_matrix_table,
     build_tests_table,
-    describe_matrix,
+    describe_matrices,
 )
 
 _MARKDOWN_MARKS = {0: "{}", 1: "**{}**", 2: "<ins>{}</ins>"}
@@ -29,8 +29,9 @@ def format_markdown_document(summaries: Iterable[SectionSummary]) -> str:
     for summary in summaries:
         matrices = [build_matrix_table(matrix) for matrix in summary.matrices]
         tests = [build_tests_table(each) for each in summary.tests]
-        parts += [f"## {summary.section}", describe_matrix(summary.matrices[0])]
-        parts += [*map(format_markdown, matrices), _format_notes(matrices)]
+        parts += [f"## {summary.section}", describe_matrices(summary.matrices)]
+        parts += [format_markdown(matrix) for matrix in matrices if matrix.rows]
+        parts.append(_format_notes(matrices))
         made = [sheet for sheet in tests if sheet.rows]
         parts += ["### Statistics", TESTS_LEGEND if made else _format_notes(tests)]
         parts += [f"{format_markdown(sheet)}\n{_format_notes([sheet])}" for sheet in made]
@@ -51,14 +52,15 @@ def format_latex_document(summaries: Iterable[SectionSummary]) -> str:
     """Gives all sections as tables for a paper that loads booktabs."""
     parts = [r"% needs \usepackage{booktabs}"]
     for summary in summaries:
-        for matrix in summary.matrices:
-            below = [describe_matrix(matrix), *matrix.notes]
-            parts.append(format_latex(build_matrix_table(matrix), summary.section, below))
-        for sheet in map(build_tests_table, summary.tests):
-            if sheet.rows:
-                parts.append(format_latex(sheet, summary.section, [TESTS_LEGEND, *sheet.notes]))
+        tables = [
+            (build_matrix_table(matrix), describe_matrices([matrix])) for matrix in summary.matrices
+        ]
+        tables += [(build_tests_table(tests), TESTS_LEGEND) for tests in summary.tests]
+        for table, legend in tables:
+            if table.rows:
+                parts.append(format_latex(table, summary.section, [legend, *table.notes]))
             else:
-                parts += [f"% {sheet.title}: {note}" for note in sheet.notes]
+                parts += [f"% {table.title}: {note}" for note in table.notes]
     return "\n\n".join(parts) + "\n"
 
 

@@ -67,8 +67,9 @@ def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
     return ReportTable(_format_title(matrix.metric), heads, rows, 1, matrix.notes)
 
 
-def describe_matrix(matrix: ScoreMatrix) -> str:
-    """Gives the line that says how to read a matrix."""
+def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
+    """Return the line that says how to read a section's matrices; the first that holds numbers."""
+    matrix = next((matrix for matrix in matrices if matrix.cells), matrices[0])
     cells = matrix.cells.values()
     seeds = sorted({cell.seeds for cell in cells})
     said = (

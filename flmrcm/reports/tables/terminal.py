@@ -23,7 +23,7 @@ from flmrcm.reports.tables.report_tables import (
     ReportTable,
     build_matrix_table,
     build_tests_table,
-    describe_matrix,
+    describe_matrices,
 )
 
 DEFAULT_WIDTH = 100
@@ -48,7 +48,7 @@ def format_section(
     notes = dict.fromkeys(note for sheet in sheets for note in sheet.notes)
     parts: list[RenderableType] = [Text(summary.section, "bold magenta"), ""]
     parts += [part for sheet in sheets for part in _space_tables(format_for_terminal(sheet, width))]
-    parts += [Text(describe_matrix(matrices[0]), "dim"), *map(_format_note, notes), ""]
+    parts += [Text(describe_matrices(matrices), "dim"), *map(_format_note, notes), ""]
     if tests.rows:
         parts += [*_space_tables(format_for_terminal(tests, width)), Text(TESTS_LEGEND, "dim")]
     return Group(*parts, *(_format_note(note) for note in tests.notes if note not in notes))

@@ -29,6 +29,7 @@ class FakeRun:
         psnr: of its worst volume; the next ones have 1 dB more each. NMSE and SSIM follow.
         saved: how many volumes are saved per site.
         aligned_with: the target, for methods that align.
+        same_latents: draw all sites' latents from one distribution.
         traffic: bytes per site and round, by journal metric.
     """
 
@@ -43,6 +44,7 @@ class FakeRun:
     size: int = 8
     rate: float = 4
     aligned_with: str | None = None
+    same_latents: bool = False
     traffic: Mapping[str, float] | None = None
     settings: Mapping[str, Any] | None = None
 
@@ -73,7 +75,7 @@ def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
     target = np.linspace(0.1, 1, run.slices * run.size**2).reshape(-1, run.size, run.size) + number
     arrays = {
         "target": target, "input": 0.5 * target, "reconstruction": target - 0.01 * len(run.method),
-        "latent": rng.normal(run.sites.index(site), 1, (run.slices, 16)),
+        "latent": rng.normal(0 if run.same_latents else run.sites.index(site), 1, (run.slices, 16)),
     }  # fmt: skip
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():

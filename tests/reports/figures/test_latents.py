@@ -35,6 +35,15 @@ def test_the_distances_of_all_methods_share_one_scale(runs, tmp_path, drawn):
     assert len(scales) == 1
 
 
+def test_sites_that_nothing_tells_apart_have_a_squared_mmd_below_zero(runs, tmp_path, drawn):
+    (outcome,) = draw_latents(runs({**BOTH[1], "same_latents": True}), tmp_path)
+    assert isinstance(outcome, DrawnFigure)
+    distances = drawn[0].axes[2]
+    assert float(distances.texts[0].get_text().replace("−", "-")) < 0
+    lowest, highest = distances.images[0].get_clim()
+    assert lowest < highest
+
+
 def test_sites_look_alike_in_all_panels(runs, tmp_path, drawn):
     draw_latents(runs(*BOTH), tmp_path)
     panels = [axis for n, axis in enumerate(drawn[0].axes) if n % 3 < 2]

@@ -5,6 +5,7 @@ from kits.reports import START, comparison_below, write_run
 
 from flmrcm.reports.collected.comparison import compare_runs
 from flmrcm.reports.collected.finished_runs import collect_runs
+from flmrcm.reports.numbers import summary as module
 from flmrcm.reports.numbers.summary import summarise_sections
 
 WELL = {"north": (START + 3, START + 5), "south": (START + 4, START + 4)}
@@ -50,6 +51,43 @@ def test_an_ambiguous_reference_is_asked_for(tmp_path):
     (note,) = summary(tmp_path).tests[0].notes
     assert "no method here is just FL-MR" in note
     assert "FL-MR (rounds=1), FL-MR (rounds=2)" in note
+
+
+def fail_for(monkeypatch, name, metric=None):
+    """Let a function of the module fail, for one metric or always."""
+    whole = getattr(module, name)
+
+    def fails(*args):
+        if metric in (None, *args):
+            raise ZeroDivisionError("division by zero")
+        return whole(*args)
+
+    monkeypatch.setattr(module, name, fails)
+
+
+def test_an_error_costs_the_table_it_is_in_and_no_other(tmp_path, monkeypatch):
+    write_run(tmp_path / "a", "FL-MR", WELL)
+    write_run(tmp_path / "b", "FL-MRCM", WELL)
+    fail_for(monkeypatch, "build_score_matrix", "ssim")
+    fail_for(monkeypatch, "run_reference_tests", "nmse")
+    found = summary(tmp_path)
+    assert [bool(matrix.cells) for matrix in found.matrices] == [True, False, True]
+    assert [bool(tests.tests) for tests in found.tests] == [True, True, False]
+    assert found.matrices[1].notes == [
+        "no table of ssim, it couldn't be computed: ZeroDivisionError: division by zero."
+    ]
+    assert found.tests[2].notes == [
+        "no statistics of nmse, they couldn't be computed: ZeroDivisionError: division by zero."
+    ]
+
+
+def test_an_error_before_the_tests_costs_the_tests_alone(tmp_path, monkeypatch):
+    write_run(tmp_path / "a", "FL-MR", WELL)
+    write_run(tmp_path / "b", "FL-MRCM", WELL)
+    fail_for(monkeypatch, "pair_methods")
+    found = summary(tmp_path)
+    assert all(matrix.cells for matrix in found.matrices)
+    assert all("couldn't be computed" in tests.notes[0] for tests in found.tests)
 
 
 def test_every_section_is_summed_up(tmp_path):

@@ -6,7 +6,7 @@ from kits.reports import comparison_below, write_run
 from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreCell, ScoreMatrix
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables import report_tables
-from flmrcm.reports.tables.report_tables import MISSING_CELL, build_matrix_table, describe_matrix
+from flmrcm.reports.tables.report_tables import MISSING_CELL, build_matrix_table, describe_matrices
 
 NAN = float("nan")
 
@@ -64,7 +64,7 @@ def test_the_legend_says_what_stands_there(seeds, rank, said):
     cells = {
         (name, "north"): ScoreCell(1, 1, 8, 1, n, rank) for name, n in zip("ab", seeds, strict=True)
     }
-    assert describe_matrix(matrix(cells)).endswith(said)
+    assert describe_matrices([matrix({}), matrix(cells)]).endswith(said)
 
 
 def test_a_row_of_tests_has_signs_an_interval_and_its_p(tmp_path):
