@@ -18,20 +18,36 @@ from flmrcm.reports.ledger_tables import (
 
 
 def main(words: Sequence[str]) -> None:
-    """Prints a table and one line on the books for each run."""
+    """Print a table and one line on the ledgers of both sides for each run.
+
+    Raises:
+        FlmrcmError: no run with a ledger, or none whose ledger can be read.
+    """
     parser = argparse.ArgumentParser(prog="flmrcm ledger", add_help=False)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--objects", action="store_true")
-    asked = parser.parse_args(words)
-    runs = find_ledger_runs(asked.folders)
+    options = parser.parse_args(words)
+    runs = find_ledger_runs(options.folders)
     if not runs:
-        where = ", ".join(map(str, asked.folders))
+        where = ", ".join(map(str, options.folders))
         raise FlmrcmError(f"{where}: no run with a ledger below (none holds {LEDGER}).")
-    table = build_objects_table if asked.objects else build_sums_table
-    console = Console(soft_wrap=True, highlight=False)
-    for run in runs:
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    damaged = [problem for run in runs if (problem := _show_run(run, options.objects, console))]
+    if len(damaged) == len(runs):
+        raise FlmrcmError("\n".join(damaged))
+    for problem in damaged:
+        console.print(f"not shown: {problem}", style="yellow")
+
+
+def _show_run(run: Path, objects: bool, console: Console) -> str:
+    """Print what a run's ledger holds; return why it can't be read, or nothing."""
+    try:
         entries = Ledger(run / LEDGER).read()
-        Console().print(table(entries, str(run)))
-        console.print(compare_ledgers(run, entries))
-        if images := describe_images_read(run):
-            console.print(images)
+    except FlmrcmError as error:
+        return str(error)
+    build_table = build_objects_table if objects else build_sums_table
+    Console().print(build_table(entries, str(run)))
+    console.print(compare_ledgers(run, entries))
+    if images := describe_images_read(run):
+        console.print(images)
+    return ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.box import SIMPLE
 from rich.table import Table
 
+from flmrcm.errors import FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.middleware.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
 
@@ -68,7 +69,10 @@ def compare_ledgers(run: Path, entries: Sequence[LedgerEntry]) -> str:
     paths = sorted(run.glob(f"sites/*/{LEDGER}"))
     if not paths:
         return "No site's book lies in this folder: each site keeps its own."
-    own = Counter(entry for path in paths for entry in Ledger(path).read())
+    try:
+        own = Counter(entry for path in paths for entry in Ledger(path).read())
+    except FlmrcmError as error:
+        return f"The books can't be compared: {error}"
     booked = Counter(entries)
     if own == booked:
         return f"Both books agree: {_format_counts(entries)}."
@@ -81,7 +85,10 @@ def compare_ledgers(run: Path, entries: Sequence[LedgerEntry]) -> str:
 
 def describe_images_read(run: Path) -> str | None:
     """Says whose images were read in place, beside any ledger; None where none were."""
-    rows = Journal(run / "journal.csv").read()
+    try:
+        rows = Journal(run / "journal.csv").read()
+    except FlmrcmError as error:
+        return f"Whether images were read in place can't be told: {error}"
     seen: Counter[str] = Counter()
     for row in rows:
         if row.metric == "bytes_seen/target_images":

@@ -58,6 +58,37 @@ def test_books_that_differ_are_told_apart(trained, capsys):
     path.write_text("".join(lines))
 
 
+def damage(path):
+    """Write a damaged line in the place of the second; return the file's text before."""
+    text = path.read_text()
+    first, _, *rest = text.splitlines(keepends=True)
+    path.write_text("".join([first, "0,sim_b,train\n", *rest]))
+    return text
+
+
+def test_a_damaged_ledger_is_named_with_its_line_and_the_others_are_shown(trained, capsys):
+    (run,) = (trained / "images").glob("*/")
+    text = damage(run / "ledger.csv")
+    said = shown(capsys, trained)
+    assert f"not shown: {run}/ledger.csv, line 2: 3 fields, not 9." in said
+    assert said.count("Both books agree") == 1
+    with pytest.raises(SystemExit) as stopped:
+        main(["ledger", str(run)])
+    assert stopped.value.code == 1
+    assert "ledger.csv, line 2: 3 fields" in capsys.readouterr().err
+    (run / "ledger.csv").write_text(text)
+
+
+@pytest.mark.parametrize("name", ["sites/sim_b/ledger.csv", "journal.csv"])
+def test_a_damaged_file_beside_the_ledger_costs_its_line_alone(trained, capsys, name):
+    (run,) = (trained / "images").glob("*/")
+    text = damage(run / name)
+    said = shown(capsys, run)
+    assert f"{name}, line 2: 3 fields" in said
+    assert "weights" in said
+    (run / name).write_text(text)
+
+
 def test_a_folder_without_ledgers_is_one_line(capsys):
     with pytest.raises(SystemExit):
         main(["ledger", "nowhere"])

@@ -108,6 +108,21 @@ def test_a_resumed_run_goes_on_from_its_own_config(hospitals):
     assert RunFolder(folder).read_config().rounds == 2
 
 
+def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hospitals, capsys):
+    main(["train", *SMALL])
+    (folder,) = runs("small")
+    with (folder / "journal.csv").open("a") as file:
+        file.write("garbage\n")
+    count = len((folder / "journal.csv").read_text().splitlines())
+    before = (folder / "journal.csv").read_bytes()
+    status, said = failing(capsys, f"resume={folder}", "rounds=2")
+    assert status == 1
+    (line,) = [line for line in said.splitlines() if "garbage" in line or "fields" in line]
+    assert line.endswith(f"{folder}/journal.csv, line {count}: 1 fields, not 6. Correct that line.")
+    assert "Traceback" not in said
+    assert (folder / "journal.csv").read_bytes() == before
+
+
 def test_two_runs_cannot_write_into_one_folder(hospitals, capsys):
     main(["train", *SMALL])
     (folder,) = runs("small")

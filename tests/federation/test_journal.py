@@ -1,5 +1,8 @@
 """The journal: what is written is read, and a crash costs a line at most."""
 
+import pytest
+
+from flmrcm.errors import DataLayoutError
 from flmrcm.federation.journal import Journal
 from flmrcm.types import Measurement
 
@@ -25,6 +28,29 @@ def test_a_line_cut_short_is_left_out(tmp_path):
     journal.write(ROWS)
     journal.path.write_text(journal.path.read_text()[:-3])
     assert journal.read() == ROWS[:-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("0,train,here,loss,,a", "line 6: could not convert string to float: 'a'"),
+        ("one,train,here,loss,,1", "line 6: invalid literal for int"),
+        ("0,train,here", "line 6: 3 fields, not 6"),
+        ("", "line 6: 0 fields, not 6"),
+        ('"', "line 6: 1 fields, not 6"),
+    ],
+)
+def test_a_damaged_line_is_named_with_its_file(tmp_path, line, said):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write(ROWS)
+    with journal.path.open("a") as file:
+        file.write(f"{line}\n")
+    journal.write(ROWS)
+    with pytest.raises(DataLayoutError) as error:
+        journal.read()
+    assert f"{journal.path}, {said}" in str(error.value)
+    with pytest.raises(DataLayoutError, match="line 6"):
+        journal.cut_after(0)
 
 
 def test_later_rounds_and_the_test_are_cut(tmp_path):

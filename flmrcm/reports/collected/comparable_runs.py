@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import FlmrcmError
+from flmrcm.reports.attempt import describe_error
 from flmrcm.reports.collected.finished_runs import (
+    LEFT_OUT,
     Run,
     RunCollection,
     collect_runs,
@@ -97,11 +99,13 @@ def _keep_comparable(found: RunCollection, convention: str) -> RunCollection:
 
 def _describe_damage(run: Run) -> str:
     try:
-        _ = run.name, run.seed, run.accelerations, run.journal, run.environment
+        _ = run.name, run.seed, run.participants, run.accelerations, run.journal, run.aligned_with
+    except FlmrcmError as error:
+        return f"{error} {LEFT_OUT}"
     except KeyError as error:
-        return f"{run.folder}: its config.yaml lacks {error}; it's left out."
-    except (ValueError, TypeError) as error:
-        return f"{run.folder}: one of its files is damaged ({error}); it's left out."
+        return f"{run.folder / 'config.yaml'}: it lacks {error}. {LEFT_OUT}"
+    except (AttributeError, TypeError, ValueError) as error:
+        return f"{run.folder / 'config.yaml'}: damaged ({describe_error(error)}). {LEFT_OUT}"
     return ""
 
 
@@ -111,7 +115,7 @@ def _describe_lack(run: Run, convention: str) -> str:
         return ""
     names = f"convention{'s' if len(held) > 1 else ''} {', '.join(held)}"
     return (
-        f"{run.folder}: its scores hold the {names}, not {convention}; it's left out. "
+        f"{run.folder}: its scores hold the {names}, not {convention}. {LEFT_OUT} "
         f"--convention {held[0]} shows it."
     )
 

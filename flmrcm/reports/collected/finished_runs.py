@@ -12,11 +12,14 @@ import yaml
 
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
-from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.reports.collected.score_file import read_scores
 from flmrcm.types import Measurement
 
 # libyaml, where it is there, reads six times as fast
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+LEFT_OUT = "The run is left out."
+"""How the line about a damaged run ends."""
 
 STEPS_METRIC = "steps"
 """The journal's metric for a site's optimizer steps in a round."""
@@ -69,8 +72,7 @@ class Run:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """`environment.json`; empty where there's none."""
-        path = self.folder / "environment.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return _read_environment(self.folder / "environment.json")
 
     @cached_property
     def journal(self) -> pd.DataFrame:
@@ -93,7 +95,7 @@ class RunCollection:
     Attributes:
         runs: the finished ones, sorted by folder.
         unfinished: folder → how far it got.
-        problems: one line for each run that can't be read.
+        problems: one line for each run that can't be read, or folder that holds none.
     """
 
     runs: Sequence[Run]
@@ -117,7 +119,7 @@ def collect_runs(folders: Sequence[Path]) -> RunCollection:
         try:
             runs.append(read_run(folder))
         except FlmrcmError as error:
-            problems.append(str(error))
+            problems.append(f"{error} {LEFT_OUT}")
     if not found:
         where = ", ".join(map(str, folders))
         raise FlmrcmError(f"{where}: no run below (a run's folder holds config.yaml).")
@@ -142,36 +144,26 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.yaml"
     try:
         config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
-    except (OSError, yaml.YAMLError) as error:
-        raise DataLayoutError(f"{path}: not readable ({str(error).splitlines()[0]}).") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise DataLayoutError(f"{path}{place}: not readable ({what}).") from None
     if not isinstance(config, dict) or "strategy" not in config:
         raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
     return config
 
 
-def read_scores(path: Path) -> pd.DataFrame:
-    """Gives one `scores.csv` after checking that it's whole.
-
-    Raises:
-        DataLayoutError: missing, cut short, or with other columns.
-    """
-    again = "The run is left out; judge it anew with flmrcm evaluate."
+def _read_environment(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
-        whole = path.read_bytes().endswith(b"\n")
-        scores = pd.read_csv(path)
+        environment = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataLayoutError(f"{path}: not readable ({error}). {again}") from None
-    if tuple(scores.columns) != SCORE_COLUMNS:
-        raise DataLayoutError(f"{path}: its columns aren't {', '.join(SCORE_COLUMNS)}. {again}")
-    if not whole or scores.isna().any(axis=None) or scores.empty or _is_uneven(scores):
-        raise DataLayoutError(f"{path}: cut short after {len(scores)} rows. {again}")
-    return scores
-
-
-def _is_uneven(scores: pd.DataFrame) -> bool:
-    """Tells whether a site's zero-filled rows are missing or fewer: the file ends too early."""
-    counts = pd.crosstab(scores["site"], scores["method"])
-    return counts.shape[1] < 2 or bool(counts.nunique(axis=1).gt(1).any())
+        raise DataLayoutError(f"{path}: not readable ({error}).") from None
+    if not isinstance(environment, dict):
+        raise DataLayoutError(f"{path}: not the environment of a run.")
+    return environment
 
 
 def find_run_folders(folder: Path) -> Iterator[Path]:
@@ -188,7 +180,7 @@ def _describe_progress(folder: Path) -> str:
     try:
         rounds = read_config(folder).get("rounds", "?")
         rows = Journal(folder / "journal.csv").read()
-    except (FlmrcmError, ValueError):
-        return "its files are damaged"
+    except FlmrcmError as error:
+        return f"damaged: {error}"
     done = max((row.round for row in rows), default=-1) + 1
     return f"{done} of {rounds} rounds, not judged yet"

@@ -77,9 +77,7 @@ def _summarise_section(
     return SectionSummary(section, matrices, tests)
 
 
-def _build_matrix(
-    comparison: Comparison, section: str, metric: str, unranked: str
-) -> ScoreMatrix:
+def _build_matrix(comparison: Comparison, section: str, metric: str, unranked: str) -> ScoreMatrix:
     return attempt(
         partial(build_score_matrix, comparison, section, metric, unranked),
         lambda error: explain_missing_matrix(

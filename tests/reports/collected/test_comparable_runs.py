@@ -57,19 +57,50 @@ def test_a_truncated_table_is_one_line(two: Path) -> None:
     assert "scores.csv: cut short" in found.problems[0]
 
 
-@pytest.mark.parametrize("name", ["journal.csv", "environment.json"])
-def test_a_file_of_rubbish_is_one_line(two: Path, name: str) -> None:
-    (two / "one" / name).write_text("rub\nbish\n")
-    found = collect_comparable([str(two)], "fastmri")
-    assert folders(found) == ["two"]
-    assert "one: one of its files is damaged" in found.problems[0]
+SCORES = "method,site,volume,metric,convention,value,slices\n"
+ROUNDS = "round,split,site,metric,convention,value\n"
 
 
-def test_a_config_that_lacks_what_tables_tell_is_one_line(two: Path) -> None:
-    (two / "one" / "config.yaml").write_text("strategy: {name: FL-MR}\n")
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("journal.csv", "rub\nbish\n", "line 1: it isn't round,split"),
+        ("journal.csv", f"{ROUNDS}0,train,a,loss,,1\n0,train,a\n", "line 3: 3 fields, not 6"),
+        ("journal.csv", f"{ROUNDS}0,train,a,loss,,lost\n", "line 2: could not convert"),
+        ("journal.csv", f"{ROUNDS}first,train,a,loss,,1\n", "line 2: invalid literal"),
+        ("journal.csv", f'{ROUNDS}0,train,"a,loss,,1\n0,train,a,loss,,1\n', "line 2: 3 fields"),
+        ("journal.csv", f"{ROUNDS}0,train,\xff,loss,,1\n", "line 2: it isn't text in UTF-8"),
+        ("scores.csv", f"{SCORES}FL-MR,a,a/0,psnr,fastmri,30,4\nFL-MR,a,a/1,psnr,fastmri,b,4\n",
+         "line 3: could not convert string to float: 'b'"),
+        ("scores.csv", f"{SCORES}FL-MR,a,a/0,psnr,fastmri,,4\n", "line 2: could not convert"),
+        ("scores.csv", f"{SCORES}FL-MR,a,a/0,psnr,fastmri,30,four\n", "line 2: invalid literal"),
+        ("scores.csv", f"{SCORES}FL-MR,,a/0,psnr,fastmri,30,4\n", "line 2: no site"),
+        ("environment.json", "rub\nbish\n", "not readable (Expecting value: line 1"),
+        ("environment.json", "[]", "not the environment of a run"),
+        ("config.yaml", "strategy:\n  name: [a\n", "line 3: not readable"),
+        ("config.yaml", "strategy: {name: FL-MR}\nmask: 4\n", "damaged (TypeError"),
+        ("config.yaml", "strategy: {name: FL-MR}\nparticipants: 4\nmask: {accelerations: [4]}\n",
+         "damaged (TypeError"),
+        ("config.yaml", "strategy: {name: FL-MR}\n", "it lacks 'mask'"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_named_with_its_line_and_costs_its_run(two, name, text, said) -> None:
+    (two / "one" / name).write_text(text, encoding="latin-1")
     found = collect_comparable([str(two)], "fastmri")
     assert folders(found) == ["two"]
-    assert "config.yaml lacks 'mask'" in found.problems[0]
+    (problem,) = found.problems
+    assert problem.startswith(str(two / "one" / name))
+    assert said in problem
+    assert problem.endswith("The run is left out.")
+    assert "\n" not in problem
+
+
+def test_a_damaged_file_of_an_unfinished_run_is_named_too(two: Path) -> None:
+    (two / "one" / "done").unlink()
+    (two / "one" / "journal.csv").write_text(f"{ROUNDS}0,train\n")
+    found = collect_comparable([str(two)], "fastmri")
+    (line,) = list_not_compared(found)
+    assert "one/journal.csv, line 2: 2 fields, not 6" in line
 
 
 def test_an_unfinished_run_is_told_apart_from_a_damaged_one(two: Path) -> None:
