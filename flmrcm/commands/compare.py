@@ -86,7 +86,7 @@ def _build_progress() -> Progress:
 
 
 def _write_tables(comparison: Comparison, found: Sequence[SectionSummary], output: Path) -> None:
-    comparison.results.to_csv(output / "results.csv", index=False)
+    comparison.results.to_csv(output / "results.csv", index=False, na_rep="nan")
     for name, frame in _build_frames(found).items():
         frame.to_csv(output / f"{name}.csv", index=False)
     (output / "tables.md").write_text(format_markdown_document(found), encoding="utf-8")

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,9 @@ def compute_headline(
         of_metric = [row for row in rows if row.metric == metric and row.site in trained]
         if validated := _average_rounds(of_metric, "val"):
             numbers[f"last/{metric}"] = validated[-1]
-            numbers[f"best/{metric}"] = better(validated)
+            # a round that isn't finite is never the best, wherever `max` would have met it
+            finite = [value for value in validated if isfinite(value)]
+            numbers[f"best/{metric}"] = better(finite) if finite else validated[-1]
         if tested := _average_rounds(of_metric, "test"):
             numbers[f"test/{metric}"] = tested[-1]
     return numbers

@@ -2,12 +2,13 @@
 
 import html
 import os
+import re
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kits.runs_on_disk import write_run
+from kits.runs_on_disk import spoil_scores, write_run
 from matplotlib.figure import Figure
 
 from flmrcm.app import main
@@ -118,6 +119,27 @@ def test_what_cannot_be_compared_is_told_and_the_rest_is_compared(pair, capsys):
         assert f"not compared: {told}" in text.replace("outputs/pair/", "")
     runs = set(pd.read_csv(OUT / "results.csv")["run"])
     assert runs == {"outputs/pair/one_2", "outputs/pair/two_2"}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_scores_that_are_not_finite_are_said_to_be_so(pair, capsys, value):
+    spoil_scores(Path("outputs/pair/two_2"), "sim_h", value)
+    text = shown(capsys, "outputs/pair")
+    assert "not drawn" not in text
+    assert "not finite" in text
+    note = (
+        "FL-MRCM: scores that aren't finite at sim_h (7 of 14), so it has neither a mean nor a "
+        "rank there; see outputs/pair/two_2."
+    )
+    page = html.unescape((OUT / "report.html").read_text())
+    for said in (" ".join(text.split()), page, (OUT / "tables.md").read_text()):
+        assert note in said
+        assert "sim_h FL-MRCM: not tested: scores that aren't finite." in said
+    shown_words = re.sub(r"<[^>]*>", " ", page.split("<main>")[1]).split()
+    assert "nan" not in shown_words
+    cell = pd.read_csv(OUT / "matrix.csv").query("method == 'FL-MRCM' and site == 'sim_h'")
+    assert cell["mean"].isna().all()
+    assert "nan" in (OUT / "results.csv").read_text()
 
 
 def test_one_run_has_its_table_and_no_statistics(pair, capsys):

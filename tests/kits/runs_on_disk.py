@@ -55,6 +55,14 @@ def write_run(
     return folder
 
 
+def spoil_scores(folder: Path, site: str, value: str = "nan") -> None:
+    """Write scores that aren't finite in the place of a run's own at a site."""
+    scores = pd.read_csv(folder / "scores.csv", dtype={"value": str})
+    own = (scores["method"] != ZERO_FILLED) & (scores["site"] == site)
+    scores.loc[own, "value"] = value
+    scores.to_csv(folder / "scores.csv", index=False)
+
+
 def write_scores(path: Path, name: str, seed: int, psnr: float, conventions: Sequence[str]) -> None:
     """Writes `scores.csv`; a seed moves every volume a little."""
     rng = np.random.default_rng(seed)

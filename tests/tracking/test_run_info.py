@@ -1,3 +1,5 @@
+from math import isnan
+
 import pytest
 
 from flmrcm.tracking.run_info import (
@@ -78,6 +80,16 @@ def test_best_is_the_smallest_nmse_and_the_largest_ssim(history):
     numbers = compute_headline(history)
     assert numbers["best/nmse"] < numbers["last/nmse"]
     assert numbers["best/ssim"] > numbers["last/ssim"]
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_a_round_that_is_not_finite_is_never_the_best(broken):
+    values = [10.0 + number for number in range(3)]
+    values[broken] = float("nan")
+    rows = [Measurement(n, "val", "a", "psnr", "fastmri", v) for n, v in enumerate(values)]
+    numbers = compute_headline(rows, ["a"])
+    assert numbers["best/psnr"] == max(v for n, v in enumerate(values) if n != broken)
+    assert isnan(numbers["last/psnr"]) is (broken == 2)
 
 
 def test_headline_of_a_pool_is_that_of_the_sites_it_came_from(history):

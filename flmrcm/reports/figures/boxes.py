@@ -69,7 +69,7 @@ def _draw_site_boxes(axis: Axes, table: pd.DataFrame, shown: Mapping[str, Look])
     if table.empty:
         leave_empty(axis, "not judged")
     for place, (method, look) in enumerate(shown.items()):
-        values = np.asarray(select_rows(table, method=method)["value"])
+        values = np.asarray(select_rows(table, method=method)["value"].dropna())
         if not len(values):
             continue
         # spread by order, not by chance: two drawings of the same runs are alike

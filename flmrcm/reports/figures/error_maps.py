@@ -161,7 +161,8 @@ def choose_error_share(strips: Iterable[Row]) -> float:
     for strip in strips:
         for method, image in strip.images.items():
             error = float(np.percentile(np.abs(image - strip.target), 98)) / _find_peak(strip)
-            errors[method] = max(error, errors.get(method, 0.0))
+            if np.isfinite(error):  # images of NaN weights have no scale
+                errors[method] = max(error, errors.get(method, 0.0))
     methods = {m: e for m, e in errors.items() if not m.startswith(ZERO_FILLED)} or errors
     worst = max(methods.values(), default=ERROR_SHARES[-1])
     return min((share for share in ERROR_SHARES if share >= worst), default=ERROR_SHARES[-1])

@@ -87,11 +87,15 @@ def _sample_latents(files: Mapping[str, Path], most: int) -> dict[str, NDArray[n
 
 
 def _read_spaced(path: Path, count: int) -> NDArray[np.float32] | None:
-    """Gives `count` evenly spaced rows of a volume's latents, all if there are fewer."""
+    """Return `count` evenly spaced rows of a volume's latents, all if there are fewer.
+
+    None where the file is damaged or has no latents, or not finite ones, as NaN weights give.
+    """
     try:
         with h5py.File(path, "r") as file:
             latents = cast(h5py.Dataset, file[LATENT_KIND])
             places = np.linspace(0, len(latents) - 1, min(count, len(latents)))
-            return np.asarray(latents[np.unique(places.round().astype(int))])
+            rows = np.asarray(latents[np.unique(places.round().astype(int))])
     except (OSError, KeyError):
         return None
+    return rows if np.isfinite(rows).all() else None

@@ -97,6 +97,8 @@ def rank_volumes(psnr: pd.DataFrame, among: Collection[str]) -> list[str]:
     images don't count where there are others.
     """
     rows = cast(pd.DataFrame, psnr[psnr["volume"].isin(list(among))])
+    # where NaN weights were tested no score is finite: such a volume is the worst, not missing
+    rows = rows.assign(value=rows["value"].fillna(float("-inf")))
     table = rows.pivot_table("value", "volume", ["name", "method"]).dropna()
     if set(rows["name"]) != {ZERO_FILLED}:
         table = table.drop(columns=ZERO_FILLED, level="name", errors="ignore")

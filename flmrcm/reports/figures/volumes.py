@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,10 @@ def _build_row(site: VolumeSelection, label: str, volume: str) -> Row:
         target = slices["target"] if target is None else target
         if np.array_equal(slices["target"], target):
             images[method] = slices[shown.kind]
-            notes[method] = f"{shown.psnr[volume]:.2f} dB" if volume in shown.psnr else ""
+            notes[method] = _format_psnr(shown.psnr[volume]) if volume in shown.psnr else ""
     empty = np.zeros((1, 1), np.float32)
     return Row(label, empty if target is None else target, images, notes)
+
+
+def _format_psnr(value: float) -> str:
+    return "not finite" if isnan(value) else f"{value:.2f} dB"

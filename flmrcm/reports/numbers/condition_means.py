@@ -8,6 +8,8 @@ from rich.table import Table
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import find_differing_keys, list_settings, shorten_value
+from flmrcm.reports.numbers.score_matrix import average_groups
+from flmrcm.reports.tables.report_tables import format_score
 
 _SCORE_KEYS = ["method", "site", "metric", "convention"]
 _MAX_SETTINGS = 4
@@ -35,7 +37,8 @@ def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
     ]
     names = [key.removesuffix("._target_") for key in keys]
     grouped = pd.concat(frames).groupby(["run", "model", *names, *_SCORE_KEYS], sort=False)["value"]
-    return grouped.agg(value="mean", volumes="size").reset_index()
+    table = pd.DataFrame({"value": average_groups(grouped), "volumes": grouped.size()})
+    return table.reset_index()
 
 
 def build_condition_table(means: pd.DataFrame, convention: str = "fastmri") -> Table:
@@ -51,7 +54,7 @@ def build_condition_table(means: pd.DataFrame, convention: str = "fastmri") -> T
     for _, judged in rows.groupby("run", sort=False):
         told = (str(judged.iloc[0][key]).strip("[]").replace("'", "") for key in keys)
         scores = judged.assign(zero=judged["method"] == ZERO_FILLED)
-        values = scores.pivot_table("value", "site", "zero", sort=False)
+        values = scores.pivot(index="site", columns="zero", values="value")
         table.add_row(*told, *(_format_cell(values, site) for site in sites))
     return table
 
@@ -59,4 +62,5 @@ def build_condition_table(means: pd.DataFrame, convention: str = "fastmri") -> T
 def _format_cell(values: pd.DataFrame, site: str) -> str:
     if site not in values.index:
         return "–"
-    return f"{values.loc[site, False]:.2f}\n[dim]{values.loc[site, True]:.2f}[/dim]"
+    reached, start = (format_score(values.loc[site, zero], 2) for zero in (False, True))
+    return f"{reached}\n[dim]{start}[/dim]"

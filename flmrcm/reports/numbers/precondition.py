@@ -1,13 +1,14 @@
 """Was the reference trained well enough for a ranking to mean anything?"""
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
 import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.numbers.score_matrix import is_zero_filled
+from flmrcm.reports.numbers.score_matrix import average_groups, is_zero_filled
 
 _IMAGE_KEYS = ["run", "site", "volume"]
 
@@ -24,7 +25,7 @@ def compute_gains(rows: pd.DataFrame) -> pd.Series:
     started: Any = rows[starts].groupby(_IMAGE_KEYS)["value"].mean()
     reached = rows[~starts].join(started.rename("start"), on=_IMAGE_KEYS)
     gains: Any = (reached["value"] - reached["start"]).groupby([reached.method, reached.site])
-    return gains.mean()
+    return average_groups(gains)
 
 
 def explain_shortfall(
@@ -47,9 +48,9 @@ def explain_shortfall(
     if least_gain is None or is_zero_filled(reference):
         return ""
     weak = [
-        f"{site} ({gain:.2f} dB)" if pd.notna(gain) else f"{site} (not judged)"
+        f"{site} ({_format_gain(gain)})"
         for site, gain in _compute_participant_gains(comparison, section, reference)
-        if not gain >= least_gain
+        if gain is None or not gain >= least_gain
     ]
     if not weak:
         return ""
@@ -59,10 +60,16 @@ def explain_shortfall(
     )
 
 
+def _format_gain(gain: float | None) -> str:
+    if gain is None:
+        return "not tested"
+    return "not finite" if isnan(gain) else f"{gain:.2f} dB"
+
+
 def _compute_participant_gains(
     comparison: Comparison, section: str, method: str
-) -> Iterator[tuple[str, float]]:
-    """Gives each participating site's gain, not-a-number where it wasn't judged."""
+) -> Iterator[tuple[str, float | None]]:
+    """Yield each participating site's gain in dB; None where it wasn't tested."""
     rows = comparison.select_scores(section, "psnr")
     runs = [comparison.runs[folder] for folder in sorted({*rows["run"][rows["method"] == method]})]
     if not runs:
@@ -75,4 +82,4 @@ def _compute_participant_gains(
     plain = scores["method"].map(lambda name: name if name == ZERO_FILLED else "")
     gains = compute_gains(scores.assign(method=plain)).to_dict()
     for site in sorted({site for run in runs for site in run.participants}):
-        yield site, gains.get(("", site), float("nan"))
+        yield site, gains.get(("", site))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
@@ -73,14 +74,20 @@ def run_reference_tests(
         pairings: as `pairings_with` gives them.
     """
     values = average_per_volume(comparison.select_scores(section, metric))
-    tests = {
-        (site, method): run_paired_test(values[method, site], values[reference, site])
-        for (site, method), found in pairings.items()
-        if not found.refusal
-    }
+    paired = [pair for pair, found in pairings.items() if not found.refusal]
+    tests: dict[tuple[str, str], PairedTest] = {}
+    for site, method in paired:
+        of_both = values[method, site], values[reference, site]
+        if all(np.isfinite(each).all() for each in of_both):
+            tests[site, method] = run_paired_test(*of_both)
     corrected = holm([test.p for test in tests.values()])
     family = dict(zip(tests, map(float, corrected), strict=True))
     notes = [*_describe_tests(tests), *_describe_pairings(pairings, reference)]
+    notes += _merge_notes(
+        (f"{site} {method}", "not tested: scores that aren't finite.")
+        for site, method in paired
+        if (site, method) not in tests
+    )
     notes += [_SCOPE_NOTE] if tests else []
     return ReferenceTests(section, metric, comparison.convention, reference, tests, family, notes)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -23,7 +24,8 @@ class ScoreCell(NamedTuple):
     """One method at one site.
 
     Attributes:
-        mean: over volumes, each averaged over its seeds.
+        mean: over volumes, each averaged over its seeds; not-a-number, and no spread with it, where
+            one of the scores isn't finite.
         sd: over volumes, each averaged over its seeds (n − 1); not-a-number below two.
         volumes: how many.
         seed_sd: of the means of the single seeds (n − 1); not-a-number below two seeds, and for
@@ -89,6 +91,7 @@ def build_score_matrix(
     trained = {site for run in comparison.collection.runs for site in run.participants}
     sites = sorted(set(rows["site"]), key=lambda site: (site not in trained, site))
     cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
+    notes += _describe_unfinite(rows)
     if not unranked:
         unlike = dict(_find_incomparable(rows))
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
@@ -118,6 +121,14 @@ def average_per_volume(rows: pd.DataFrame) -> pd.Series:
     return _average_by(_average_per_seed(rows), ["method", "site", "volume"])
 
 
+def average_groups(groups: Any) -> Any:
+    """Return the mean of each group of a grouped series; not-a-number where one of its values is.
+
+    Pandas leaves such values out: the mean of the others would pass for the mean of all.
+    """
+    return groups.mean().where(groups.count() == groups.size())
+
+
 def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, str], ScoreCell]:
     """Gives the unranked cells; those of `ALL_SITES` for methods that were judged at every site.
 
@@ -129,9 +140,17 @@ def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, s
     cells: dict[tuple[str, str], ScoreCell] = {}
     for key, values in average_per_volume(rows).groupby(["method", "site"]):
         method, site = cast(tuple[str, str], key)
-        mean, sd = float(values.mean()), float(cast(float, values.std()))
         seeds = by_seed.loc[key].dropna()
-        cells[method, site] = ScoreCell(mean, sd, len(values), *_compute_seed_spread(method, seeds))
+        cells[method, site] = (
+            ScoreCell(NAN, NAN, len(values), NAN, len(seeds))
+            if values.isna().any()
+            else ScoreCell(
+                float(values.mean()),
+                float(cast(float, values.std())),
+                len(values),
+                *_compute_seed_spread(method, seeds),
+            )
+        )
     for method in sort_methods(method for method, _ in cells) if len(sites) > 1 else ():
         if own := [cells[method, site] for site in sites if (method, site) in cells]:
             mean, n = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
@@ -156,7 +175,9 @@ def rank_cells(
     """
     marked = dict(cells)
     for site in sites:
-        means = {key: cell.mean for key, cell in cells.items() if key[1] == site}
+        means = {
+            key: cell.mean for key, cell in cells.items() if key[1] == site and not isnan(cell.mean)
+        }
         if len(means) < 2:
             continue
         best = BETTER[metric](means.values())
@@ -183,11 +204,24 @@ def _average_per_seed(rows: pd.DataFrame) -> pd.Series:
 
 
 def _average_by(values: Any, keys: list[str]) -> Any:
-    return values.groupby(keys).mean()
+    return average_groups(values.groupby(keys))
 
 
 def _compute_seed_spread(method: str, means: Any) -> tuple[float, int]:
     return NAN if is_zero_filled(method) else float(means.std()), len(means)
+
+
+def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield a line for each method with scores that aren't finite: where and how many."""
+    for method in sort_methods(rows["method"][rows["value"].isna()]):
+        own = rows.loc[rows["method"] == method]
+        wrong = own.loc[own["value"].isna()]
+        counts, of_all = wrong["site"].value_counts(sort=False), own["site"].value_counts()
+        where = ", ".join(f"{site} ({count} of {of_all[site]})" for site, count in counts.items())
+        yield (
+            f"{method}: scores that aren't finite at {where}, so it has neither a mean nor a rank "
+            f"there; see {wrong['run'].iloc[0]}."
+        )
 
 
 def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:

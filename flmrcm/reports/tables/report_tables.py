@@ -102,6 +102,11 @@ def build_tests_table(tests: ReferenceTests) -> ReportTable:
     return ReportTable(title, [*map(ReportCell, heads)], rows, 2, tests.notes)
 
 
+def format_score(value: float, digits: int) -> str:
+    """Return a mean as tables show it; in words where it isn't a number."""
+    return "not finite" if isnan(value) else f"{value:.{digits}f}"
+
+
 def _format_title(metric: str, told: str = "") -> str:
     return (
         f"{METRIC_HEADS[metric]}{told}, {'higher' if BETTER[metric] is max else 'lower'} is better"
@@ -115,7 +120,9 @@ def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCel
     digits = DIGITS[matrix.metric]
     sd = "" if isnan(cell.sd) else f"±{cell.sd:.{digits}f}"
     seeds = "" if isnan(cell.seed_sd) else f"({cell.seed_sd:.{digits}f})"
-    return ReportCell(f"{cell.mean:.{digits}f}", " ".join(filter(None, (sd, seeds))), cell.rank)
+    return ReportCell(
+        format_score(cell.mean, digits), " ".join(filter(None, (sd, seeds))), cell.rank
+    )
 
 
 def _format_volumes(matrix: ScoreMatrix, site: str) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flmrcm.learning.metrics import METRICS
+from flmrcm.reports.collected.score_file import parse_scores
 from flmrcm.reports.numbers.score_matrix import compute_cells, rank_cells, sort_methods
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
@@ -24,6 +25,7 @@ from flmrcm.reports.tables.report_tables import (
     build_matrix_table,
     build_tests_table,
     describe_matrices,
+    format_score,
 )
 
 DEFAULT_WIDTH = 100
@@ -74,8 +76,8 @@ def format_for_terminal(sheet: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
 
 
 def read_score_file(path: Path) -> pd.DataFrame:
-    """Gives one run's `scores.csv`."""
-    return pd.read_csv(path)
+    """Return the scores of one run, whether it has finished or not; see `parse_scores`."""
+    return parse_scores(path)
 
 
 def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
@@ -98,7 +100,9 @@ def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Tabl
         methods = sort_methods(method for method, _ in cells)
         for method in methods:
             own = [cells.get((method, site)) for site in sites]
-            shown = [f"{cell.mean:.{DIGITS[metric]}f}" if cell else MISSING_CELL for cell in own]
+            shown = [
+                format_score(cell.mean, DIGITS[metric]) if cell else MISSING_CELL for cell in own
+            ]
             marks = ["bold" if cell and cell.rank == 1 else "" for cell in own]
             head, last = METRIC_HEADS[metric] if method == methods[0] else "", method == methods[-1]
             table.add_row(head, Text(method), *map(Text, shown, marks), end_section=last)

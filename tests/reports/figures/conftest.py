@@ -29,6 +29,7 @@ class FakeRun:
         psnr: of its worst volume; the next ones have 1 dB more each. NMSE and SSIM follow.
         saved: how many volumes are saved per site.
         aligned_with: the target, for methods that align.
+        pixels: what is added to each pixel and latent of its reconstructions.
         same_latents: draw all sites' latents from one distribution.
         traffic: bytes per site and round, by journal metric.
     """
@@ -44,6 +45,7 @@ class FakeRun:
     size: int = 8
     rate: float = 4
     aligned_with: str | None = None
+    pixels: float = 0.0
     same_latents: bool = False
     traffic: Mapping[str, float] | None = None
     settings: Mapping[str, Any] | None = None
@@ -73,9 +75,11 @@ def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([number, len(site), run.seed])
     target = np.linspace(0.1, 1, run.slices * run.size**2).reshape(-1, run.size, run.size) + number
+    center = 0 if run.same_latents else run.sites.index(site)
     arrays = {
-        "target": target, "input": 0.5 * target, "reconstruction": target - 0.01 * len(run.method),
-        "latent": rng.normal(0 if run.same_latents else run.sites.index(site), 1, (run.slices, 16)),
+        "target": target, "input": 0.5 * target,
+        "reconstruction": target - 0.01 * len(run.method) + run.pixels,
+        "latent": rng.normal(center, 1, (run.slices, 16)) + run.pixels,
     }  # fmt: skip
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():

@@ -28,6 +28,16 @@ def test_where_there_is_nothing_every_kind_gives_a_reason_or_a_figure(runs, tmp_
         assert draw(comparison, tmp_path)
 
 
+def test_scores_and_images_that_are_not_finite_spoil_no_figure(runs, tmp_path, drawn):
+    diverged = {**ALIGNED, "psnr": float("nan"), "pixels": float("nan")}
+    outcomes = draw_all(runs(diverged, {"method": "FL-MR", "saved": 2, "rate": 8}), tmp_path)
+    missing = [outcome for outcome in outcomes if not isinstance(outcome, DrawnFigure)]
+    assert not any(isinstance(outcome, FailedFigure) for outcome in missing)
+    texts = [text.get_text() for figure in drawn for axis in figure.axes for text in axis.texts]
+    assert "not finite" in texts
+    assert not any("nan" in text for text in texts)
+
+
 KINDS = {
     "comparison": "Reconstructions",
     "volumes_west": "Reconstructions at west",

@@ -35,6 +35,16 @@ def test_volumes_are_saved_by_all_who_saved_any(runs):
     )
 
 
+def test_a_volume_whose_score_is_not_finite_is_the_worst_and_not_missing(runs):
+    comparison = runs({"volumes": 3, "saved": 3})
+    rows = comparison.results
+    wanted = (rows["volume"] == "east/v1") & (rows["name"] == "FL-MR")
+    rows.loc[wanted, "value"] = float("nan")
+    found = shown(comparison)
+    assert found.chosen == {"median": "v0", "best": "v2", "worst": "v1"}
+    assert not found.note
+
+
 def test_no_method_is_favoured(runs):
     """Every method counts once, however many seeds it has."""
     comparison = runs(*({"method": "A", "seed": n, "saved": 2, "volumes": 2} for n in range(9)),

@@ -45,6 +45,15 @@ def test_the_table_shows_each_condition_beside_its_zero_filled():
     assert all(value in text for value in ("31.00", "21.00", "20.00", "10.00"))
 
 
+def test_a_score_that_is_not_finite_leaves_no_mean_and_says_so():
+    means = average_by_condition([judged("1", [2], (30.0, float("nan")))])
+    console = Console(record=True, width=100)
+    console.print(build_condition_table(means))
+    text = console.export_text()
+    assert "not finite" in text
+    assert "nan" not in text
+
+
 def test_runs_alike_are_told_apart_by_their_folder():
     means = average_by_condition([judged("1", [2]), judged("2", [2])])
     assert list(means["run"].unique()) == ["1", "2"]

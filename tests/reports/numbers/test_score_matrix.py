@@ -51,6 +51,17 @@ def test_what_cannot_spread_has_no_spread():
     assert isnan(cells(*start)[ZERO_FILLED, "north"].seed_sd)
 
 
+def test_one_score_that_is_not_finite_leaves_no_mean_and_no_rank():
+    broken = rows_of("b", {"north": [9.0, 1.0, 1.0]}).reset_index(drop=True)
+    broken.loc[0, "value"] = float("nan")
+    frames = [rows_of("a", {"north": [3.0, 3.0, 3.0]}), broken, rows_of("c", {"north": [2.0] * 3})]
+    found = cells(*frames)
+    assert isnan(found["b", "north"].mean)
+    assert isnan(found["b", "north"].sd)
+    assert found["b", "north"].volumes == 3
+    assert [found[name, "north"].rank for name in "abc"] == [1, 0, 2]
+
+
 @pytest.mark.parametrize(("metric", "ranks"), [("psnr", (1, 2, 0)), ("nmse", (0, 2, 1))])
 def test_best_and_second_follow_the_metrics_direction(metric, ranks):
     frames = [rows_of(name, {"north": [value]}) for name, value in {"a": 3, "b": 2, "c": 1}.items()]

@@ -119,6 +119,14 @@ def test_one_run_marks_the_best_by_metric():
     assert re.findall(r"\x1b\[1m *(\d+\.\d+)", nmse) == ["10.0000", "10.0000"]
 
 
+def test_one_run_says_which_scores_are_not_finite():
+    scores = single()
+    scores.loc[(scores["method"] == "FL") & (scores["volume"] == "south/0"), "value"] = float("nan")
+    text = printed(build_score_table(scores))
+    assert text.count("not finite") == 3
+    assert "nan" not in text
+
+
 def test_a_site_that_was_not_judged_by_all_leaves_a_dash():
     scores = pd.concat([single(), score_rows("other", {"north": [1.0]})])
     assert "–" in printed(build_score_table(scores))
