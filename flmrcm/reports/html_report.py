@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
@@ -14,7 +13,6 @@ from flmrcm import __version__
 from flmrcm.files import write_atomically
 from flmrcm.reports.collected.comparable_runs import list_not_compared
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.figures.figure_writer import DrawnFigure, FigureOutcome, MissingFigure
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
@@ -84,7 +82,7 @@ def render_report(report: Report) -> str:
         runs=list_runs(runs),
         differing=list_differing_settings(runs),
         machines=list_machines(runs),
-        configs={names[str(run.folder)]: _read_config_text(run) for run in runs},
+        configs={names[str(run.folder)]: (run.folder / "config.yaml").read_text() for run in runs},
         below=find_common_folder(runs),
     )
 
@@ -118,10 +116,3 @@ def _build_section(summary: SectionSummary, metric: str) -> _ReportSection:
         tests_legend=TESTS_LEGEND if tested else "",
         tests=tested or tests[:1],
     )
-
-
-def _read_config_text(run: Run) -> str:
-    path = run.folder / "config.yaml"
-    if path.exists():
-        return path.read_text()
-    return yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)

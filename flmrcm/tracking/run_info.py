@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from flmrcm.learning.metrics import CONVENTIONS, METRICS
 from flmrcm.types import Measurement
 
 DEFAULT_CONVENTION = "fastmri"
@@ -77,27 +76,6 @@ def build_key(row: Measurement) -> str:
     spelled = row.convention not in ("", DEFAULT_CONVENTION)
     metric = f"{row.metric}_{row.convention}" if spelled else row.metric
     return "/".join(part for part in (row.split, metric, row.site) if part)
-
-
-def parse_key(round_: int, key: str, value: float) -> Measurement:
-    """Gives the measurement that `key` named.
-
-    Args:
-        round_: counted from 0.
-        key: as `key` gives it.
-        value: the number.
-    """
-    split, *metric, site = key.split("/") if key.count("/") > 1 else [*key.split("/"), ""]
-    name = "/".join(metric)
-    if split not in ("val", "test"):
-        return Measurement(round_, split, site, name, "", value)
-    for convention in CONVENTIONS:
-        if name.endswith(tuple(f"{kind}_{convention}" for kind in METRICS)):
-            return Measurement(
-                round_, split, site, name.removesuffix(f"_{convention}"), convention, value
-            )
-    convention = DEFAULT_CONVENTION if name.endswith(METRICS) else ""
-    return Measurement(round_, split, site, name, convention, value)
 
 
 def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:

@@ -12,9 +12,7 @@ import pandas as pd
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.tracking.run_info import RunInfo, build_key, compute_headline, group_scalars
 from flmrcm.tracking.wandb_session import (
-    ENVIRONMENT_KEY,
     MODES,
-    SCORES_KEY,
     build_wandb_table,
     end_open_run,
     open_run,
@@ -36,8 +34,7 @@ class Wandb:
     offline it is written anew from the journal, online it goes on after the rounds wandb has.
     Its summary holds what the run was asked for (`run/strategy`, `run/target`, …), so that the runs
     table sorts and filters by it, and the numbers of `run_info.headline`. Its config holds the
-    run's environment too, and the table `scores` is its `scores.csv`: such a run can be compared
-    where its folder isn't.
+    run's environment too, and the table `scores` is its `scores.csv`.
 
     Args:
         run: whose files go below `<folder>/wandb`.
@@ -95,7 +92,7 @@ class Wandb:
         end = {build_key(row): row.value for row in rows if row.split == "test"}
         images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
         judged = self.run.folder / "scores.csv"
-        tables = {SCORES_KEY: build_wandb_table(pd.read_csv(judged))} if judged.exists() else {}
+        tables = {"scores": build_wandb_table(pd.read_csv(judged))} if judged.exists() else {}
         if end or images or tables:
             with stage_files(self.run.folder):
                 run.log({"round": last, **end, **images, **tables})
@@ -127,4 +124,4 @@ class Wandb:
 
 def _read_environment(folder: Path) -> dict[str, Any]:
     path = folder / "environment.json"
-    return {ENVIRONMENT_KEY: json.loads(path.read_text())} if path.exists() else {}
+    return {"environment": json.loads(path.read_text())} if path.exists() else {}

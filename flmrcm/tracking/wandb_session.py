@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     import wandb
 
 MODES = ("offline", "online", "disabled")
-SCORES_KEY, ENVIRONMENT_KEY = "scores", "environment"
-"""How a run's table of scores, and its environment in the config, are called in wandb."""
-
 _SILENT_SETTINGS: dict[str, Any] = {
     "silent": True,
     "console": "off",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from kits.runs_on_disk import spoil_scores, write_run
+from kits.wandb_offline import read_offline_run
 from matplotlib.figure import Figure
 
 from flmrcm.app import main
-from flmrcm.tracking.wandb_offline import read_offline_run
 
 OUT = Path("outputs/pair/compare")
 

@@ -9,12 +9,12 @@ import torch
 from kits.cli import SMALL, command, failing, runs
 from kits.factories import make_unet, write_site
 from kits.laws import equal
+from kits.wandb_offline import read_offline_run
 
 from flmrcm.app import main
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.runs.folder import RunFolder
-from flmrcm.tracking.wandb_offline import read_offline_run
 
 
 def test_a_run_leaves_everything_a_reader_needs():

@@ -7,7 +7,6 @@ from flmrcm.tracking.run_info import (
     compute_headline,
     describe_training,
     group_scalars,
-    parse_key,
 )
 from flmrcm.types import Measurement
 
@@ -27,23 +26,6 @@ from flmrcm.types import Measurement
 )
 def test_a_key_is_split_metric_site(row, expected):
     assert build_key(row) == expected
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        Measurement(3, "train", "brats", "loss", "", 1.0),
-        Measurement(3, "val", "sim_b", "psnr", "fastmri", 1.0),
-        Measurement(3, "val", "sim_b", "psnr", "slice_max", 1.0),
-        Measurement(3, "val", "sim_b", "nmse", "slice_volume_max", 1.0),
-        Measurement(3, "test", "sim_b", "zero_filled_ssim", "published", 1.0),
-        Measurement(3, "test", "sim_b", "acceleration", "", 1.0),
-        Measurement(3, "wire", "ixi", "bytes_sent/latents", "", 1.0),
-        Measurement(3, "train", "", "seconds", "", 1.0),
-    ],
-)
-def test_a_key_tells_which_measurement_it_names(row):
-    assert parse_key(row.round, build_key(row), row.value) == row
 
 
 @pytest.mark.parametrize(("rates", "trait", "tag"), [([4], 4.0, "4x"), ([4, 8], "4x+8x", "4x+8x")])

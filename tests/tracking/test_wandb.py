@@ -3,11 +3,11 @@ import sys
 
 import pandas as pd
 import pytest
+from kits.wandb_offline import read_offline_run
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.tracking.run_info import build_key
 from flmrcm.tracking.wandb import Wandb
-from flmrcm.tracking.wandb_offline import read_offline_run
 from flmrcm.tracking.wandb_session import end_open_run
 
 
@@ -146,6 +146,6 @@ def test_online_without_a_login_says_how_to_go_on(run, capfd):
 
 
 def test_wandb_is_only_imported_when_it_is_used():
-    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb_offline as w; "
+    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb_compare; "
     code += "sys.exit('wandb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

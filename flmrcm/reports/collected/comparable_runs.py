@@ -1,9 +1,8 @@
-"""What can be compared: runs below folders, or matched by patterns, or read back from wandb."""
+"""What can be compared: runs below folders, or matched by patterns."""
 
 from collections.abc import Callable, Iterable, Sequence
 from glob import glob
 from pathlib import Path
-from typing import Any
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.reports.attempt import describe_error
@@ -14,11 +13,6 @@ from flmrcm.reports.collected.finished_runs import (
     collect_runs,
     find_run_folders,
 )
-from flmrcm.reports.collected.offline_runs import (
-    WandbRun,
-    collect_offline_run,
-    find_offline_folders,
-)
 
 FolderWatch = Callable[[Sequence[Path]], Iterable[Path]]
 """Gives the folders back one by one; may show how far it got."""
@@ -27,12 +21,12 @@ FolderWatch = Callable[[Sequence[Path]], Iterable[Path]]
 def collect_comparable(
     asked: Sequence[str], convention: str, watch: FolderWatch = iter
 ) -> RunCollection:
-    """Gives all runs below what was asked for; what can't be compared becomes a line.
+    """Return all runs below folders; what can't be compared becomes a line.
 
-    A run found twice counts once, also where wandb's files of it lie beside its folder.
+    A run found twice counts once.
 
     Args:
-        asked: folders, patterns such as `outputs/*/`, or wandb's `offline-run-…` folders.
+        asked: folders, or patterns such as `outputs/*/`.
         convention: that runs' scores must hold.
         watch: looks on while runs are read.
 
@@ -40,21 +34,19 @@ def collect_comparable(
         FlmrcmError: no run can be compared; one line for each reason.
     """
     problems = [f"{word}: there's no such folder." for word in asked if not _expand_pattern(word)]
-    own, told = dict[Path, Path](), dict[Path, Path]()
+    found: dict[Path, Path] = {}
     for folder in match_folders(asked):
         runs = {path.resolve(): path for path in find_run_folders(folder)}
-        offline = {path.resolve(): path for path in find_offline_folders(folder)}
-        if not runs and not offline:
+        if not runs:
             problems.append(f"{folder}: no run below (a run's folder holds config.yaml).")
-        own.update(runs)
-        told.update(offline)
-    parts = [
-        collect_runs([folder]) if folder.resolve() in own else collect_offline_run(folder)
-        for folder in watch([*sorted(own.values()), *sorted(told.values())])
-    ]
-    return _keep_comparable(
-        _join_collections([RunCollection([], {}, problems), *parts]), convention
+        found.update(runs)
+    parts = [collect_runs([folder]) for folder in watch(sorted(found.values()))]
+    collection = RunCollection(
+        [run for part in parts for run in part.runs],
+        {folder: how_far for part in parts for folder, how_far in part.unfinished.items()},
+        [*problems, *(problem for part in parts for problem in part.problems)],
     )
+    return _keep_comparable(collection, convention)
 
 
 def match_folders(asked: Sequence[str]) -> list[Path]:
@@ -66,20 +58,6 @@ def _expand_pattern(word: str) -> list[Path]:
     # a folder's own name may hold what a pattern would read otherwise
     found = [word] if Path(word).exists() else sorted(glob(word))  # noqa: PTH207
     return [Path(path) for path in found if Path(path).is_dir()]
-
-
-def _join_collections(parts: Sequence[RunCollection]) -> RunCollection:
-    runs = [run for part in parts for run in part.runs]
-    own = {_identify_run(run) for run in runs if not isinstance(run, WandbRun)}
-    once = [run for run in runs if not (isinstance(run, WandbRun) and _identify_run(run) in own)]
-    unfinished = {folder: text for part in parts for folder, text in part.unfinished.items()}
-    return RunCollection(once, unfinished, [line for part in parts for line in part.problems])
-
-
-def _identify_run(run: Run) -> tuple[Any, str]:
-    """The same for a run's folder and for what wandb was told of it."""
-    own = run.offline_run.name if isinstance(run, WandbRun) else run.folder.name
-    return run.config.get("name"), own
 
 
 def _keep_comparable(found: RunCollection, convention: str) -> RunCollection:
