@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
-from flmrcm.learning.metrics import CONVENTIONS, METRICS
+from flmrcm.learning.metrics import CONVENTIONS
 from flmrcm.reports.collected.comparable_runs import (
     collect_comparable,
     list_not_compared,
@@ -21,9 +21,11 @@ from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.figures.all_figures import FIGURES
 from flmrcm.reports.figures.figure_writer import DrawnFigure, FailedFigure
 from flmrcm.reports.html_report import Report, write_report
+from flmrcm.reports.metric_info import sort_metrics
 from flmrcm.reports.numbers.summary import SectionSummary, summarise_sections
 from flmrcm.reports.tables.documents import format_latex_document, format_markdown_document
 from flmrcm.reports.tables.terminal import DEFAULT_WIDTH, format_section
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
 
 
@@ -45,6 +47,7 @@ def main(words: Sequence[str]) -> None:
         comparison = compare_runs(collection, asked.convention)
         if not comparison.sections:
             raise FlmrcmError("No run was judged at a site that counts in the runs' scenario.")
+        _check_metric(comparison, asked.metric)
         found = summarise_sections(comparison, asked.reference, asked.least_gain)
         output = asked.output or match_folders(asked.folders)[0] / "compare"
         output.mkdir(parents=True, exist_ok=True)
@@ -63,20 +66,25 @@ def _parse_words(words: Sequence[str]) -> argparse.Namespace:
     parser = _CompareParser(prog="flmrcm compare", add_help=False, allow_abbrev=False)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--metric", default=METRICS[0])
-    parser.add_argument("--convention", default=CONVENTIONS[0])
+    parser.add_argument("--metric", default="psnr")
+    parser.add_argument("--convention", default=DEFAULT_CONVENTION)
     parser.add_argument("--reference")
     parser.add_argument("--least-gain", type=float)
     parser.add_argument("--no-figures", dest="figures", action="store_false")
     parser.add_argument("--wandb")
     asked = parser.parse_args(words)
-    problems = check_choice("--metric", asked.metric, METRICS)
-    problems += check_choice("--convention", asked.convention, CONVENTIONS)
-    if problems:
+    if problems := check_choice("--convention", asked.convention, CONVENTIONS):
         raise ConfigErrors(problems)
     if asked.wandb:
         check_mode(asked.wandb)
     return asked
+
+
+def _check_metric(comparison: Comparison, name: str) -> None:
+    sections = comparison.sections
+    known = {metric.name for section in sections for metric in comparison.list_metrics(section)}
+    if problems := check_choice("--metric", name, sort_metrics(known)):
+        raise ConfigErrors(problems)
 
 
 def _build_progress() -> Progress:

@@ -29,6 +29,7 @@ from flmrcm.reports.tables.run_listings import (
     list_runs,
     shorten_names,
 )
+from flmrcm.run_files import CONFIG
 
 _TEMPLATES = Path(__file__).parent
 _WEBP_QUALITY = 88  # of 100; lines and letters stay sharp
@@ -41,7 +42,7 @@ class Report:
     Attributes:
         title: what is compared.
         command: that wrote the page, as typed.
-        metric: whose statistics stand open: psnr | ssim | nmse.
+        metric: whose statistics stand open.
         comparison: the runs.
         summaries: the numbers of each section.
         figures: drawn, or why not.
@@ -82,7 +83,7 @@ def render_report(report: Report) -> str:
         runs=list_runs(runs),
         differing=list_differing_settings(runs),
         machines=list_machines(runs),
-        configs={names[str(run.folder)]: (run.folder / "config.yaml").read_text() for run in runs},
+        configs={names[str(run.folder)]: (run.folder / CONFIG).read_text() for run in runs},
         below=find_common_folder(runs),
     )
 
@@ -106,7 +107,7 @@ class _ReportSection:
 
 def _build_section(summary: SectionSummary, metric: str) -> _ReportSection:
     """Gives a section in words, the tests of the metric that was asked for first."""
-    asked_first = sorted(summary.tests, key=lambda tests: tests.metric != metric)
+    asked_first = sorted(summary.tests, key=lambda tests: tests.metric.name != metric)
     tests = [build_tests_table(each) for each in asked_first]
     tested = [sheet for sheet in tests if sheet.rows]
     return _ReportSection(

@@ -10,12 +10,13 @@ from rich.table import Table
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.middleware.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
+from flmrcm.run_files import CONFIG, JOURNAL
 
 
 def find_ledger_runs(folders: Iterable[Path]) -> list[Path]:
     """Gives the runs below folders that keep a ledger, sorted; a folder may be a run itself."""
     found = {path.parent for folder in folders for path in folder.rglob(LEDGER)}
-    return sorted(run for run in found if (run / "config.yaml").exists())
+    return sorted(run for run in found if (run / CONFIG).exists())
 
 
 def build_sums_table(entries: Sequence[LedgerEntry], title: str) -> Table:
@@ -86,7 +87,7 @@ def compare_ledgers(run: Path, entries: Sequence[LedgerEntry]) -> str:
 def describe_images_read(run: Path) -> str | None:
     """Says whose images were read in place, beside any ledger; None where none were."""
     try:
-        rows = Journal(run / "journal.csv").read()
+        rows = Journal(run / JOURNAL).read()
     except FlmrcmError as error:
         return f"Whether images were read in place can't be told: {error}"
     seen: Counter[str] = Counter()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.run_files import ENVIRONMENT, SCORES
 from flmrcm.tracking.run_info import RunInfo, build_key, compute_headline, group_scalars
 from flmrcm.tracking.wandb_session import (
     MODES,
@@ -91,7 +92,7 @@ class Wandb:
         last = max((row.round for row in rows), default=0)
         end = {build_key(row): row.value for row in rows if row.split == "test"}
         images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
-        judged = self.run.folder / "scores.csv"
+        judged = self.run.folder / SCORES
         tables = {"scores": build_wandb_table(pd.read_csv(judged))} if judged.exists() else {}
         if end or images or tables:
             with stage_files(self.run.folder):
@@ -123,5 +124,5 @@ class Wandb:
 
 
 def _read_environment(folder: Path) -> dict[str, Any]:
-    path = folder / "environment.json"
+    path = folder / ENVIRONMENT
     return {"environment": json.loads(path.read_text())} if path.exists() else {}

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kits.runs_on_disk import spoil_scores, write_run
+from kits.runs_on_disk import add_metric, spoil_scores, write_run
 from kits.wandb_offline import read_offline_run
 from matplotlib.figure import Figure
 
 from flmrcm.app import main
+from flmrcm.reports import html_report
 
 OUT = Path("outputs/pair/compare")
 
@@ -119,6 +120,26 @@ def test_what_cannot_be_compared_is_told_and_the_rest_is_compared(pair, capsys):
         assert f"not compared: {told}" in text.replace("outputs/pair/", "")
     runs = set(pd.read_csv(OUT / "results.csv")["run"])
     assert runs == {"outputs/pair/one_2", "outputs/pair/two_2"}
+
+
+def test_a_metric_that_runs_bring_along_is_in_every_table_and_figure(pair, capsys, monkeypatch):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    monkeypatch.setattr(html_report, "embed_picture", lambda _: "")
+    described = {"title": "HFEN", "unit": "a.u.", "digits": 1, "higher_is_better": False}
+    for name in ("one_1", "one_2", "two_1", "two_2"):
+        add_metric(Path("outputs/pair") / name, "hfen", described)
+    text = shown(capsys, "outputs/pair", "--metric", "hfen")
+    assert "HFEN (a.u.), lower is better" in text
+    assert "HFEN (a.u.) against FL-MR, lower is better" in text
+    page = (OUT / "report.html").read_text()
+    assert page.index("HFEN (a.u.) against") < page.index("PSNR (dB) against")
+    for name in ("matrix.csv", "statistics.csv", "results.csv"):
+        assert "hfen" in set(pd.read_csv(OUT / name)["metric"])
+    labels = [axis.get_xlabel() for figure in figures for axis in figure.axes]
+    labels += [axis.get_ylabel() for figure in figures for axis in figure.axes]
+    assert "HFEN (a.u.)" in labels
+    assert "validation HFEN (a.u.)" in labels
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

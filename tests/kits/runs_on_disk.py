@@ -1,7 +1,7 @@
 """Finished runs as they lie on disk, made up in milliseconds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,15 @@ def write_run(
     (folder / "environment.json").write_text(json.dumps(environment))
     (folder / "done").touch()
     return folder
+
+
+def add_metric(folder: Path, name: str, described: Mapping[str, Any] | None = None) -> None:
+    """Write scores of another metric into a run, and what the run says about it."""
+    scores = pd.read_csv(folder / "scores.csv")
+    more = scores[scores["metric"] == "nmse"].assign(metric=name)
+    pd.concat([more, scores]).to_csv(folder / "scores.csv", index=False)
+    if described is not None:
+        (folder / "metrics.json").write_text(json.dumps({name: described}))
 
 
 def spoil_scores(folder: Path, site: str, value: str = "nan") -> None:

@@ -13,6 +13,7 @@ from flmrcm.reports.collected.finished_runs import (
     collect_runs,
     find_run_folders,
 )
+from flmrcm.run_files import CONFIG
 
 FolderWatch = Callable[[Sequence[Path]], Iterable[Path]]
 """Gives the folders back one by one; may show how far it got."""
@@ -38,7 +39,7 @@ def collect_comparable(
     for folder in match_folders(asked):
         runs = {path.resolve(): path for path in find_run_folders(folder)}
         if not runs:
-            problems.append(f"{folder}: no run below (a run's folder holds config.yaml).")
+            problems.append(f"{folder}: no run below (a run's folder holds {CONFIG}).")
         found.update(runs)
     parts = [collect_runs([folder]) for folder in watch(sorted(found.values()))]
     collection = RunCollection(
@@ -77,13 +78,14 @@ def _keep_comparable(found: RunCollection, convention: str) -> RunCollection:
 
 def _describe_damage(run: Run) -> str:
     try:
-        _ = run.name, run.seed, run.participants, run.accelerations, run.journal, run.aligned_with
+        _ = run.name, run.seed, run.participants, run.accelerations, run.aligned_with
+        _ = run.journal, run.described_metrics
     except FlmrcmError as error:
         return f"{error} {LEFT_OUT}"
     except KeyError as error:
-        return f"{run.folder / 'config.yaml'}: it lacks {error}. {LEFT_OUT}"
+        return f"{run.folder / CONFIG}: it lacks {error}. {LEFT_OUT}"
     except (AttributeError, TypeError, ValueError) as error:
-        return f"{run.folder / 'config.yaml'}: damaged ({describe_error(error)}). {LEFT_OUT}"
+        return f"{run.folder / CONFIG}: damaged ({describe_error(error)}). {LEFT_OUT}"
     return ""
 
 

@@ -1,7 +1,8 @@
 """Runs laid side by side: one long table in which every row knows its section and its method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run, RunCollection
 from flmrcm.reports.collected.labels import describe_differences, format_label
+from flmrcm.reports.metric_info import MetricInfo, merge_infos, metric_info, sort_metrics
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 UNSEEN, PARTICIPATING = "unseen", "participating"
 SCENARIO_TITLES = {
@@ -49,14 +52,34 @@ class Comparison:
         """What is compared with each other: by scenario, and by acceleration where they differ."""
         return self.results["section"].unique().tolist()
 
-    def select_scores(self, section: str, metric: str, convention: str = "") -> pd.DataFrame:
-        """Gives a section's rows of one metric, under the comparison's convention by default."""
+    @cached_property
+    def described_metrics(self) -> dict[str, MetricInfo]:
+        """What the runs say about their metrics, by name."""
+        return merge_infos(run.described_metrics for run in self.collection.runs)
+
+    def list_metrics(self, section: str) -> list[MetricInfo]:
+        """Return the metrics of a section's scores, in the order of tables.
+
+        Those under the comparison's convention; where there are none, all of the section.
+        """
+        rows = self.results.loc[self.results["section"] == section]
+        own = rows.loc[rows["convention"] == self.convention]
+        names = sort_metrics((rows if own.empty else own)["metric"])
+        return [metric_info(name, self.described_metrics) for name in names]
+
+    def sort_sites(self, sites: Iterable[str]) -> list[str]:
+        """Return sites in the order of tables: those that took part in training, then by name."""
+        trained = {site for run in self.collection.runs for site in run.participants}
+        return sorted(set(sites), key=lambda site: (site not in trained, site))
+
+    def select_scores(self, section: str, metric: str | None = None) -> pd.DataFrame:
+        """Return a section's rows under the comparison's convention, of one metric or of all."""
         rows = self.results
-        wanted = (rows["section"] == section) & (rows["metric"] == metric)
-        return rows.loc[wanted & (rows["convention"] == (convention or self.convention))]
+        wanted = (rows["section"] == section) & (rows["convention"] == self.convention)
+        return rows.loc[wanted if metric is None else wanted & (rows["metric"] == metric)]
 
 
-def compare_runs(collection: RunCollection, convention: str = "fastmri") -> Comparison:
+def compare_runs(collection: RunCollection, convention: str = DEFAULT_CONVENTION) -> Comparison:
     """Lays finished runs side by side.
 
     Runs that belong to scenarios are shown by scenario, each site in its role: `unseen` rows are

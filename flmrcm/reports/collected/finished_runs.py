@@ -13,6 +13,8 @@ import yaml
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.reports.collected.score_file import read_scores
+from flmrcm.reports.metric_info import MetricInfo, read_metric_infos
+from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, JOURNAL, SCORES
 from flmrcm.types import Measurement
 
 # libyaml, where it is there, reads six times as fast
@@ -72,13 +74,18 @@ class Run:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """`environment.json`; empty where there's none."""
-        return _read_environment(self.folder / "environment.json")
+        return _read_environment(self.folder / ENVIRONMENT)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
         """`journal.csv`: round, split, site, metric, convention, value."""
-        rows = Journal(self.folder / "journal.csv").read()
+        rows = Journal(self.folder / JOURNAL).read()
         return pd.DataFrame(rows, columns=list(Measurement._fields))
+
+    @cached_property
+    def described_metrics(self) -> dict[str, MetricInfo]:
+        """What the run says about its metrics, by name; nothing where it's an older one."""
+        return read_metric_infos(self.folder)
 
     @property
     def optimizer_steps(self) -> int:
@@ -113,7 +120,7 @@ def collect_runs(folders: Sequence[Path]) -> RunCollection:
     runs: list[Run] = []
     unfinished, problems = dict[Path, str](), list[str]()
     for folder in sorted(found.values()):
-        if not (folder / "done").exists():
+        if not (folder / DONE).exists():
             unfinished[folder] = _describe_progress(folder)
             continue
         try:
@@ -122,7 +129,7 @@ def collect_runs(folders: Sequence[Path]) -> RunCollection:
             problems.append(f"{error} {LEFT_OUT}")
     if not found:
         where = ", ".join(map(str, folders))
-        raise FlmrcmError(f"{where}: no run below (a run's folder holds config.yaml).")
+        raise FlmrcmError(f"{where}: no run below (a run's folder holds {CONFIG}).")
     return RunCollection(runs, unfinished, problems)
 
 
@@ -132,7 +139,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         DataLayoutError: its config or scores are damaged.
     """
-    return Run(folder, read_config(folder), read_scores(folder / "scores.csv"))
+    return Run(folder, read_config(folder), read_scores(folder / SCORES))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -141,7 +148,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         DataLayoutError: it isn't one.
     """
-    path = folder / "config.yaml"
+    path = folder / CONFIG
     try:
         config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -168,7 +175,7 @@ def _read_environment(path: Path) -> dict[str, Any]:
 
 def find_run_folders(folder: Path) -> Iterator[Path]:
     """Gives a folder and those below it that hold a run; linked ones too, runs' insides not."""
-    if (folder / "config.yaml").exists():
+    if (folder / CONFIG).exists():
         yield folder
     elif folder.is_dir():
         for path in sorted(folder.iterdir()):
@@ -179,7 +186,7 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 def _describe_progress(folder: Path) -> str:
     try:
         rounds = read_config(folder).get("rounds", "?")
-        rows = Journal(folder / "journal.csv").read()
+        rows = Journal(folder / JOURNAL).read()
     except FlmrcmError as error:
         return f"damaged: {error}"
     done = max((row.round for row in rows), default=-1) + 1

@@ -1,4 +1,4 @@
-"""PSNR and SSIM against acceleration, where runs differ in it."""
+"""Scores against acceleration, where runs differ in it."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,7 +13,6 @@ from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter
 from flmrcm.reports.figures.journal_rows import SEED_MAX, SEED_MEAN, SEED_MIN, compute_spread
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.style import (
-    METRIC_LABELS,
     Look,
     add_legend,
     assign_looks,
@@ -21,8 +20,7 @@ from flmrcm.reports.figures.style import (
     leave_empty,
     name_columns,
 )
-
-DRAWN_METRICS = ("psnr", "ssim")
+from flmrcm.reports.metric_info import metric_info, sort_metrics
 
 _TITLE = "Scores by acceleration"
 _CAPTION = (
@@ -73,11 +71,12 @@ def _parse_rate(accelerations: str) -> float | None:
 
 def _draw_figure(page: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:
     sites, shown = sorted(set(rows["site"])), assign_looks(page.comparison, rows["method"])
-    figure, axes = create_axes(len(DRAWN_METRICS), len(sites), 2.1, 1.7)
-    for line, metric in zip(axes, DRAWN_METRICS, strict=True):
+    names = sort_metrics(rows["metric"])
+    figure, axes = create_axes(len(names), len(sites), 2.1, 1.7)
+    for line, name in zip(axes, names, strict=True):
         for axis, site in zip(line, sites, strict=True):
-            _draw_rate_lines(axis, select_rows(rows, metric=metric, site=site), shown)
-        line[0].set_ylabel(METRIC_LABELS[metric])
+            _draw_rate_lines(axis, select_rows(rows, metric=name, site=site), shown)
+        line[0].set_ylabel(metric_info(name, page.comparison.described_metrics).label)
     name_columns(axes, sites, "acceleration")
     add_legend(figure, shown)
     caption = _CAPTION.format(convention=page.comparison.convention)

@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import list_sites
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.style import (
-    METRIC_LABELS,
     Look,
     assign_looks,
     create_axes,
@@ -41,27 +39,25 @@ def list_volume_scores(comparison: Comparison, section: str, metric: str) -> pd.
 
 
 def _draw_figure(page: FigureWriter) -> FigureOutcome:
-    if page.comparison.select_scores(page.section, METRICS[0]).empty:
-        return page.explain_missing(
-            _TITLE, f"There are no scores under {page.comparison.convention}."
-        )
-    sites = list_sites(page.comparison, page.section)
-    tables = {
-        metric: list_volume_scores(page.comparison, page.section, metric) for metric in METRICS
-    }
-    shown = assign_looks(page.comparison, tables[METRICS[0]]["method"])
+    comparison, section = page.comparison, page.section
+    scores = comparison.select_scores(section)
+    if scores.empty:
+        return page.explain_missing(_TITLE, f"There are no scores under {comparison.convention}.")
+    sites, metrics = list_sites(comparison, section), comparison.list_metrics(section)
+    shown = assign_looks(comparison, scores["method"])
     names = [wrap_name(method) for method in shown]
     row = max(0.27, *(0.125 * (name.count("\n") + 1) for name in names))
-    figure, axes = create_axes(len(METRICS), len(sites), 2.1, 0.5 + row * len(shown))
-    for line, (metric, table) in zip(axes, tables.items(), strict=True):
+    figure, axes = create_axes(len(metrics), len(sites), 2.1, 0.5 + row * len(shown))
+    for line, metric in zip(axes, metrics, strict=True):
+        table = list_volume_scores(comparison, section, metric.name)
         for axis, site in zip(line, sites, strict=True):
             _draw_site_boxes(axis, select_rows(table, site=site), shown)
-            axis.set_xlabel(METRIC_LABELS[metric])
+            axis.set_xlabel(metric.label)
         line[0].set_yticks(range(len(shown)), names)
     for axis, site in zip(axes[0], sites, strict=True):
-        count = len(list_distinct(select_rows(tables[METRICS[0]], site=site), "volume"))
+        count = len(list_distinct(select_rows(scores, site=site), "volume"))
         axis.set_title(f"{wrap_name(site)}\n{count} {'volume' if count == 1 else 'volumes'}")
-    caption = _CAPTION.format(convention=page.comparison.convention)
+    caption = _CAPTION.format(convention=comparison.convention)
     return page.write_figure(figure, "boxes", _TITLE, caption)
 
 

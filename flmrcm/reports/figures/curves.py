@@ -5,14 +5,12 @@ from typing import cast
 
 import pandas as pd
 
-from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import list_sites, read_journals
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
-    METRIC_LABELS,
     add_legend,
     assign_looks,
     create_axes,
@@ -23,10 +21,6 @@ from flmrcm.reports.figures.style import (
 LOSS = "loss"
 
 _TITLE = "Scores over rounds"
-_ROW_HEADS = {
-    **{metric: f"validation {METRIC_LABELS[metric]}" for metric in METRICS},
-    LOSS: "training loss",
-}
 _CAPTION = (
     "Lines: mean over a method's seeds; bands: from the lowest to the highest seed. Validation on "
     "whole volumes, convention {convention}. The loss is the reconstruction's alone, at sites that "
@@ -46,7 +40,8 @@ def collect_curves(comparison: Comparison, section: str) -> pd.DataFrame:
     trained, if the section has that site.
     """
     counting = select_rows(comparison.results, section=section)[["run", "site"]].drop_duplicates()
-    validated = read_journals(comparison, section, "val", METRICS)
+    names = [metric.name for metric in comparison.list_metrics(section)]
+    validated = read_journals(comparison, section, "val", names)
     validated = select_rows(validated, convention=comparison.convention).merge(counting)
     trained = read_journals(comparison, section, "train", [LOSS])
     trained = trained[trained["site"].isin(list_sites(comparison, section))]
@@ -64,8 +59,11 @@ def _draw_figure(page: FigureWriter) -> FigureOutcome:
         list_sites(page.comparison, page.section),
         assign_looks(page.comparison, rows["method"]),
     )
-    figure, axes = create_axes(len(_ROW_HEADS), len(sites), 1.9, 1.45)
-    for line, (metric, head) in zip(axes, _ROW_HEADS.items(), strict=True):
+    metrics = page.comparison.list_metrics(page.section)
+    heads = {metric.name: f"validation {metric.label}" for metric in metrics}
+    heads[LOSS] = "training loss"
+    figure, axes = create_axes(len(heads), len(sites), 1.9, 1.45)
+    for line, (metric, head) in zip(axes, heads.items(), strict=True):
         for axis, site in zip(line, sites, strict=True):
             here = select_rows(rows, metric=metric, site=site)
             if here.empty:

@@ -14,8 +14,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED, nmse
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
+from flmrcm.reports.metric_info import metric_info
 
 ImageArray = NDArray[np.float32]
 Position = tuple[float, float]
@@ -126,7 +127,11 @@ def draw_panel(volumes: Mapping[str, Path], path: Path, title: str = "") -> None
     first = next(found for found in slices.values() if found)
     images = {ZERO_FILLED: first["input"]}
     images |= {method: found["reconstruction"] for method, found in slices.items() if found}
-    notes = {m: f"NMSE {_nmse(image, first['target']):.4f}" for m, image in images.items()}
+    shown = metric_info("nmse")
+    notes = {
+        method: f"{shown.title} {shown.format(nmse(image, first['target']))}"
+        for method, image in images.items()
+    }
     strip = Row("", first["target"], images, notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_image_grid(ImageGrid([strip], [*images], "beside", title)).savefig(path, dpi=110)
@@ -235,7 +240,3 @@ def _write_text(axis: Axes, left: float, top: float, text: str, **how: Any) -> N
 
 def _find_peak(strip: Row) -> float:
     return float(strip.target.max()) or 1.0
-
-
-def _nmse(image: ImageArray, target: ImageArray) -> float:
-    return float(((image - target) ** 2).sum() / (target**2).sum())

@@ -37,9 +37,7 @@ def group_runs(comparison: Comparison, section: str) -> dict[str, list[Run]]:
 
 def list_sites(comparison: Comparison, section: str) -> list[str]:
     """Gives a section's sites; those that took part in training come first, as in tables."""
-    trained = {site for run in comparison.collection.runs for site in run.participants}
-    sites = list_distinct(select_rows(comparison.results, section=section), "site")
-    return sorted(sites, key=lambda site: (site not in trained, site))
+    return comparison.sort_sites(select_rows(comparison.results, section=section)["site"])
 
 
 def read_journals(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flmrcm.reports.collected.finished_runs import Run
+from flmrcm.run_files import RECONSTRUCTIONS
 from flmrcm.seeding import seed_for
 
 LATENT_KIND = "latent"
@@ -32,14 +33,12 @@ class SavedLatents:
 
 def find_saved_volumes(run: Run, site: str) -> dict[str, Path]:
     """Gives the files of the volumes a run saved at a site, by volume: the last part of its id."""
-    return {
-        path.stem: path for path in sorted((run.folder / "reconstructions" / site).glob("*.h5"))
-    }
+    return {path.stem: path for path in sorted((run.folder / RECONSTRUCTIONS / site).glob("*.h5"))}
 
 
 def list_saving_sites(run: Run) -> list[str]:
     """Gives the sites of which a run saved volumes."""
-    folders = sorted(run.folder.glob("reconstructions/*"))
+    folders = sorted((run.folder / RECONSTRUCTIONS).glob("*"))
     return [folder.name for folder in folders if find_saved_volumes(run, folder.name)]
 
 

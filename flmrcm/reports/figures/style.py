@@ -24,8 +24,6 @@ COLOURS = (
 GREYS = ("#8C8C8C", "#B8B8B8")
 """For zero-filled images."""
 
-METRIC_LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
-
 _MARKERS = "osD^vPX<>*"
 _LINE_STYLES = ("-", "--", ":", "-.")
 _SITE_ORDER = (6, 4, 5, 3, 2, 8, 7, 9, 1, 0)  # places in COLOURS: those of the first methods last

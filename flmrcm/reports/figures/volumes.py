@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from flmrcm.reports.figures.journal_rows import list_sites
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
 from flmrcm.reports.figures.volume_selection import VolumeSelection, select_volumes
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import sort_methods
 
 MAX_BESIDE = 3
@@ -79,6 +79,7 @@ def _format_caption(first: str, page: FigureWriter, sites: Sequence[VolumeSelect
 
 def _build_row(site: VolumeSelection, label: str, volume: str) -> Row:
     """Images of another target, or that can't be read, leave their places empty."""
+    psnr = metric_info("psnr")
     images, notes, target = dict[str, ImageArray](), dict[str, str](), None
     for method, shown in site.shown.items():
         slices = read_middle_slices(shown.files[volume], ("target", shown.kind))
@@ -87,10 +88,7 @@ def _build_row(site: VolumeSelection, label: str, volume: str) -> Row:
         target = slices["target"] if target is None else target
         if np.array_equal(slices["target"], target):
             images[method] = slices[shown.kind]
-            notes[method] = _format_psnr(shown.psnr[volume]) if volume in shown.psnr else ""
+            if volume in shown.psnr:
+                notes[method] = psnr.format_with_unit(shown.psnr[volume])
     empty = np.zeros((1, 1), np.float32)
     return Row(label, empty if target is None else target, images, notes)
-
-
-def _format_psnr(value: float) -> str:
-    return "not finite" if isnan(value) else f"{value:.2f} dB"

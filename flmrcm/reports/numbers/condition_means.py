@@ -8,11 +8,13 @@ from rich.table import Table
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import find_differing_keys, list_settings, shorten_value
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import average_groups
-from flmrcm.reports.tables.report_tables import format_score
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 _SCORE_KEYS = ["method", "site", "metric", "convention"]
 _MAX_SETTINGS = 4
+_SHOWN = metric_info("psnr")
 
 
 def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
@@ -41,12 +43,13 @@ def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
     return table.reset_index()
 
 
-def build_condition_table(means: pd.DataFrame, convention: str = "fastmri") -> Table:
+def build_condition_table(means: pd.DataFrame, convention: str = DEFAULT_CONVENTION) -> Table:
     """Gives PSNR (dB) by condition and site, zero-filled below it."""
-    rows = means[(means["metric"] == "psnr") & (means["convention"] == convention)]
+    rows = means[(means["metric"] == _SHOWN.name) & (means["convention"] == convention)]
     sites = list(dict.fromkeys(rows["site"]))
     keys = [name for name in means.columns if name not in (*_SCORE_KEYS, "value", "volumes")]
-    table = Table(title=f"PSNR in dB, below it zero-filled ({convention}, mean over volumes)")
+    title = f"{_SHOWN.title} in {_SHOWN.unit}, below it zero-filled"
+    table = Table(title=f"{title} ({convention}, mean over volumes)")
     for key in keys:
         table.add_column(key.rsplit(".", 1)[-1])
     for site in sites:
@@ -62,5 +65,5 @@ def build_condition_table(means: pd.DataFrame, convention: str = "fastmri") -> T
 def _format_cell(values: pd.DataFrame, site: str) -> str:
     if site not in values.index:
         return "–"
-    reached, start = (format_score(values.loc[site, zero], 2) for zero in (False, True))
+    reached, start = (_SHOWN.format(values.loc[site, zero]) for zero in (False, True))
     return f"{reached}\n[dim]{start}[/dim]"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flmrcm.learning.metrics import METRICS, ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import describe_differences
 
@@ -18,7 +18,7 @@ class ScoreConditions:
     """Under which a run's numbers at a site came about; None is not known.
 
     Attributes:
-        volumes: those with all metrics in the convention asked for.
+        volumes: those with all of the run's metrics in the convention compared.
         fingerprint: of the site's volumes, their sizes, and masks, of all splits.
         contrast: such as T1.
         mask: its config.
@@ -61,11 +61,12 @@ def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
     config, scores = run.config, run.scores
     own = (config.get("sites") or {}).get(site) or {}
     judged = config.get("evaluate") or {}
-    rows = (scores["site"] == site) & (scores["convention"] == convention)
-    counts = scores.loc[rows & (scores["method"] != ZERO_FILLED), "volume"].value_counts()
+    tested = (scores["site"] == site) & (scores["convention"] == convention)
+    rows = scores.loc[tested & (scores["method"] != ZERO_FILLED)]
+    counts = rows["volume"].value_counts()
     checkpoint = (config.get("test") or {}).get("checkpoint")
     return ScoreConditions(
-        volumes=frozenset(counts.index[counts == len(METRICS)].astype(str)),
+        volumes=frozenset(counts.index[counts == rows["metric"].nunique()].astype(str)),
         fingerprint=run.environment.get("site_fingerprints", {}).get(site),
         contrast=str(own.get("contrast") or config.get("contrast")),
         mask=own.get("mask") or config["mask"],

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.pairing import Pairing, ScoreConditions, check_pairing, read_conditions
 from flmrcm.reports.numbers.score_matrix import average_per_volume, is_zero_filled, sort_methods
 from flmrcm.reports.numbers.statistics import LEAST_VOLUMES, PairedTest, holm, run_paired_test
@@ -30,7 +32,7 @@ class ReferenceTests:
 
     Attributes:
         section: of the comparison.
-        metric: psnr | ssim | nmse.
+        metric: one of the section's.
         convention: of the metric.
         reference: the method that all others are paired with; empty where there is none.
         tests: by site and method.
@@ -40,7 +42,7 @@ class ReferenceTests:
     """
 
     section: str
-    metric: str
+    metric: MetricInfo
     convention: str
     reference: str
     tests: Mapping[tuple[str, str], PairedTest]
@@ -49,7 +51,11 @@ class ReferenceTests:
 
     def build_frame(self) -> pd.DataFrame:
         """Gives a row per test: what it's about, the test's numbers and `p_holm`."""
-        about = {"section": self.section, "metric": self.metric, "convention": self.convention}
+        about = {
+            "section": self.section,
+            "metric": self.metric.name,
+            "convention": self.convention,
+        }
         rows = [
             {
                 **about, "site": site, "method": method, "reference": self.reference,
@@ -62,38 +68,47 @@ class ReferenceTests:
 
 
 def run_reference_tests(
-    comparison: Comparison, section: str, metric: str, reference: str, pairings: Pairings
+    comparison: Comparison, section: str, metric: MetricInfo, reference: str, pairings: Pairings
 ) -> ReferenceTests:
     """Tests every method of a section against the reference.
 
     Args:
         comparison: of runs.
         section: one of its sections.
-        metric: psnr | ssim | nmse.
+        metric: one of the section's.
         reference: a method of the section.
         pairings: as `pairings_with` gives them.
     """
-    values = average_per_volume(comparison.select_scores(section, metric))
-    paired = [pair for pair, found in pairings.items() if not found.refusal]
+    values = dict(_group_values(comparison.select_scores(section, metric.name)))
     tests: dict[tuple[str, str], PairedTest] = {}
-    for site, method in paired:
-        of_both = values[method, site], values[reference, site]
-        if all(np.isfinite(each).all() for each in of_both):
-            tests[site, method] = run_paired_test(*of_both)
+    untested: dict[tuple[str, str], str] = {}
+    for site, method in (pair for pair, found in pairings.items() if not found.refusal):
+        of_both = [values.get((name, site)) for name in (method, reference)]
+        first, second = of_both
+        if first is None or second is None:
+            untested[site, method] = f"{metric.title} isn't among the scores of both"
+        elif not np.isfinite([*first, *second]).all():
+            untested[site, method] = "scores that aren't finite"
+        else:
+            tests[site, method] = run_paired_test(first, second)
     corrected = holm([test.p for test in tests.values()])
     family = dict(zip(tests, map(float, corrected), strict=True))
     notes = [*_describe_tests(tests), *_describe_pairings(pairings, reference)]
     notes += _merge_notes(
-        (f"{site} {method}", "not tested: scores that aren't finite.")
-        for site, method in paired
-        if (site, method) not in tests
+        (f"{site} {method}", f"not tested: {why}.") for (site, method), why in untested.items()
     )
     notes += [_SCOPE_NOTE] if tests else []
     return ReferenceTests(section, metric, comparison.convention, reference, tests, family, notes)
 
 
+def _group_values(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[float]]]:
+    """Yield method, site and the values of its volumes, in the order of the volumes' names."""
+    for key, values in average_per_volume(rows).groupby(["method", "site"]):
+        yield cast(tuple[str, str], key), values.tolist()
+
+
 def explain_missing_tests(
-    comparison: Comparison, section: str, metric: str, why: str
+    comparison: Comparison, section: str, metric: MetricInfo, why: str
 ) -> ReferenceTests:
     """Gives the place of tests that weren't made, with the reason."""
     return ReferenceTests(section, metric, comparison.convention, "", {}, {}, [why])
@@ -109,7 +124,7 @@ def pair_methods(reference: str, comparison: Comparison, section: str) -> Pairin
         comparison: of runs.
         section: one of its sections.
     """
-    rows, runs = comparison.select_scores(section, "psnr"), comparison.runs
+    rows, runs = comparison.select_scores(section), comparison.runs
     behind: dict[tuple[str, str], list[ScoreConditions]] = {}
     known: dict[tuple[str, str], ScoreConditions] = {}
     found = rows.loc[:, ["site", "method", "run"]].drop_duplicates()

@@ -1,6 +1,6 @@
 """The site × method matrix: what each method reached at each site, and how steadily."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, NamedTuple, cast
@@ -10,11 +10,10 @@ import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.metric_info import MetricInfo
 
 ALL_SITES = "all sites"
 """The last column: the mean of the sites' means, so that each site counts once."""
-
-BETTER: Mapping[str, Callable[[Iterable[float]], float]] = {"psnr": max, "ssim": max, "nmse": min}
 
 NAN = float("nan")
 _SEED_KEYS = ["method", "site", "volume", "seed"]
@@ -48,7 +47,7 @@ class ScoreMatrix:
 
     Attributes:
         section: of the comparison.
-        metric: psnr | ssim | nmse.
+        metric: one of the section's.
         convention: of the metric.
         sites: in the table's order, `ALL_SITES` last where there are several.
         methods: in the table's order, zero-filled first.
@@ -57,7 +56,7 @@ class ScoreMatrix:
     """
 
     section: str
-    metric: str
+    metric: MetricInfo
     convention: str
     sites: Sequence[str]
     methods: Sequence[str]
@@ -66,7 +65,11 @@ class ScoreMatrix:
 
     def build_frame(self) -> pd.DataFrame:
         """Gives a row per cell: section, metric, convention, method, site, and the cell's."""
-        about = {"section": self.section, "metric": self.metric, "convention": self.convention}
+        about = {
+            "section": self.section,
+            "metric": self.metric.name,
+            "convention": self.convention,
+        }
         rows = [
             {**about, "method": method, "site": site, **self.cells[method, site]._asdict()}
             for method in self.methods
@@ -77,19 +80,18 @@ class ScoreMatrix:
 
 
 def build_score_matrix(
-    comparison: Comparison, section: str, metric: str, unranked: str = ""
+    comparison: Comparison, section: str, metric: MetricInfo, unranked: str = ""
 ) -> ScoreMatrix:
     """Gives one metric of a section of a comparison.
 
     Args:
         comparison: of runs.
         section: one of its sections.
-        metric: psnr | ssim | nmse.
+        metric: one of the section's.
         unranked: why no method may be called the best; empty where it may.
     """
-    rows = comparison.select_scores(section, metric)
-    trained = {site for run in comparison.collection.runs for site in run.participants}
-    sites = sorted(set(rows["site"]), key=lambda site: (site not in trained, site))
+    rows = comparison.select_scores(section, metric.name)
+    sites = comparison.sort_sites(rows["site"])
     cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
     notes += _describe_unfinite(rows)
     if not unranked:
@@ -97,14 +99,15 @@ def build_score_matrix(
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
         rankable = [site for site in sites if site not in unlike]
         # where one site can't be ranked, neither can the mean over all
-        cells = rank_cells(cells, rankable if unlike else [*rankable, ALL_SITES], metric)
+        rankable = rankable if unlike else [*rankable, ALL_SITES]
+        cells = rank_cells(cells, rankable, metric.higher_is_better)
     columns = [*sites, ALL_SITES] if len(sites) > 1 else sites
     methods = sort_methods(method for method, _ in cells)
     return ScoreMatrix(section, metric, comparison.convention, columns, methods, cells, notes)
 
 
 def explain_missing_matrix(
-    comparison: Comparison, section: str, metric: str, why: str
+    comparison: Comparison, section: str, metric: MetricInfo, why: str
 ) -> ScoreMatrix:
     """Return an empty matrix in the place of one that couldn't be computed, with the reason."""
     return ScoreMatrix(section, metric, comparison.convention, [], [], {}, [why])
@@ -164,25 +167,28 @@ def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, s
 
 
 def rank_cells(
-    cells: Mapping[tuple[str, str], ScoreCell], sites: Iterable[str], metric: str
+    cells: Mapping[tuple[str, str], ScoreCell], sites: Iterable[str], higher_is_better: bool | None
 ) -> dict[tuple[str, str], ScoreCell]:
     """Gives the cells with the best and the second of each site marked; equals share a rank.
 
     Args:
         cells: by method and site.
         sites: to rank; one with a single method has no best.
-        metric: says whether more or less is better.
+        higher_is_better: of the metric; None ranks nothing.
     """
     marked = dict(cells)
+    if higher_is_better is None:
+        return marked
+    find_best = max if higher_is_better else min
     for site in sites:
         means = {
             key: cell.mean for key, cell in cells.items() if key[1] == site and not isnan(cell.mean)
         }
         if len(means) < 2:
             continue
-        best = BETTER[metric](means.values())
+        best = find_best(means.values())
         others = [mean for mean in means.values() if mean != best]
-        second = BETTER[metric](others) if others else NAN
+        second = find_best(others) if others else NAN
         for key, mean in means.items():
             rank = 1 if mean == best else 2 if mean == second else 0
             marked[key] = cells[key]._replace(rank=rank)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.attempt import attempt
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.precondition import explain_shortfall
 from flmrcm.reports.numbers.reference_tests import (
     DEFAULT_REFERENCE,
@@ -32,7 +32,7 @@ class SectionSummary:
 
     Attributes:
         section: its title.
-        matrices: one per metric, PSNR first.
+        matrices: one per metric, in the order of tables.
         tests: one per metric, in the same order.
     """
 
@@ -68,27 +68,35 @@ def _summarise_section(
         partial(explain_shortfall, comparison, section, reference, least_gain),
         lambda error: f"no ranking and no statistics: the gain couldn't be computed: {error}.",
     )
-    matrices = [_build_matrix(comparison, section, metric, unranked) for metric in METRICS]
+    metrics = comparison.list_metrics(section)
+    matrices = [_build_matrix(comparison, section, metric, unranked) for metric in metrics]
     tests: list[ReferenceTests]
     if why := unranked or _explain_no_tests(comparison, section, reference, asked):
-        tests = [explain_missing_tests(comparison, section, metric, why) for metric in METRICS]
+        tests = [explain_missing_tests(comparison, section, metric, why) for metric in metrics]
     else:
         tests = _run_tests(comparison, section, reference)
     return SectionSummary(section, matrices, tests)
 
 
-def _build_matrix(comparison: Comparison, section: str, metric: str, unranked: str) -> ScoreMatrix:
+def _build_matrix(
+    comparison: Comparison, section: str, metric: MetricInfo, unranked: str
+) -> ScoreMatrix:
     return attempt(
         partial(build_score_matrix, comparison, section, metric, unranked),
         lambda error: explain_missing_matrix(
-            comparison, section, metric, f"no table of {metric}, it couldn't be computed: {error}."
+            comparison,
+            section,
+            metric,
+            f"no table of {metric.title}, it couldn't be computed: {error}.",
         ),
     )
 
 
 def _run_tests(comparison: Comparison, section: str, reference: str) -> list[ReferenceTests]:
-    def explain(metric: str, error: str) -> ReferenceTests:
-        why = f"no statistics of {metric}, they couldn't be computed: {error}."
+    metrics = comparison.list_metrics(section)
+
+    def explain(metric: MetricInfo, error: str) -> ReferenceTests:
+        why = f"no statistics of {metric.title}, they couldn't be computed: {error}."
         return explain_missing_tests(comparison, section, metric, why)
 
     def run(pairings: Pairings) -> list[ReferenceTests]:
@@ -97,19 +105,19 @@ def _run_tests(comparison: Comparison, section: str, reference: str) -> list[Ref
                 partial(run_reference_tests, comparison, section, metric, reference, pairings),
                 partial(explain, metric),
             )
-            for metric in METRICS
+            for metric in metrics
         ]
 
     return attempt(
         lambda: run(pair_methods(reference, comparison, section)),
-        lambda error: [explain(metric, error) for metric in METRICS],
+        lambda error: [explain(metric, error) for metric in metrics],
     )
 
 
 def _explain_no_tests(
     comparison: Comparison, section: str, reference: str, asked: str | None
 ) -> str:
-    known = comparison.select_scores(section, METRICS[0])["method"]
+    known = comparison.select_scores(section)["method"]
     methods = [method for method in sort_methods(known) if not is_zero_filled(method)]
     if not methods:
         return f"no statistics: no method has scores in convention {comparison.convention} here."

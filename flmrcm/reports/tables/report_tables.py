@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
 
+from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.reference_tests import ReferenceTests
-from flmrcm.reports.numbers.score_matrix import ALL_SITES, BETTER, ScoreMatrix
+from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreMatrix
 
-METRIC_HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
-DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
 MISSING_CELL = "–"
 
 TESTS_LEGEND = (
@@ -83,7 +82,7 @@ def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
 
 def build_tests_table(tests: ReferenceTests) -> ReportTable:
     """Gives every test against the reference: a row per site and method."""
-    digits = DIGITS[tests.metric]
+    digits = tests.metric.digits
     rows = [
         [
             ReportCell(text)
@@ -102,27 +101,20 @@ def build_tests_table(tests: ReferenceTests) -> ReportTable:
     return ReportTable(title, [*map(ReportCell, heads)], rows, 2, tests.notes)
 
 
-def format_score(value: float, digits: int) -> str:
-    """Return a mean as tables show it; in words where it isn't a number."""
-    return "not finite" if isnan(value) else f"{value:.{digits}f}"
-
-
-def _format_title(metric: str, told: str = "") -> str:
-    return (
-        f"{METRIC_HEADS[metric]}{told}, {'higher' if BETTER[metric] is max else 'lower'} is better"
-    )
+def _format_title(metric: MetricInfo, against: str = "") -> str:
+    directions = {True: ", higher is better", False: ", lower is better", None: ""}
+    return f"{metric.label}{against}{directions[metric.higher_is_better]}"
 
 
 def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCell:
     cell = matrix.cells.get((method, site))
     if cell is None:
         return ReportCell(MISSING_CELL)
-    digits = DIGITS[matrix.metric]
+    digits = matrix.metric.digits
     sd = "" if isnan(cell.sd) else f"±{cell.sd:.{digits}f}"
     seeds = "" if isnan(cell.seed_sd) else f"({cell.seed_sd:.{digits}f})"
-    return ReportCell(
-        format_score(cell.mean, digits), " ".join(filter(None, (sd, seeds))), cell.rank
-    )
+    spreads = " ".join(filter(None, (sd, seeds)))
+    return ReportCell(matrix.metric.format(cell.mean), spreads, cell.rank)
 
 
 def _format_volumes(matrix: ScoreMatrix, site: str) -> str:

@@ -1,6 +1,6 @@
 """Sheets in the terminal, and the small table that ends a single run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -11,13 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.score_file import parse_scores
-from flmrcm.reports.numbers.score_matrix import compute_cells, rank_cells, sort_methods
+from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
+from flmrcm.reports.numbers.score_matrix import ScoreCell, compute_cells, rank_cells, sort_methods
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
-    DIGITS,
-    METRIC_HEADS,
     MISSING_CELL,
     TESTS_LEGEND,
     ReportCell,
@@ -25,8 +23,9 @@ from flmrcm.reports.tables.report_tables import (
     build_matrix_table,
     build_tests_table,
     describe_matrices,
-    format_score,
 )
+from flmrcm.run_files import SCORES
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 DEFAULT_WIDTH = 100
 _LONGEST_NAME, _BROKEN_NAME, _COLUMN_SPACE = 30, 16, 2
@@ -34,19 +33,20 @@ _TERMINAL_MARKS = {0: "", 1: "bold", 2: "underline"}
 
 
 def format_section(
-    summary: SectionSummary, width: int = DEFAULT_WIDTH, metrics: Sequence[str] = METRICS
+    summary: SectionSummary, width: int = DEFAULT_WIDTH, metrics: Sequence[str] = ()
 ) -> Group:
-    """Gives a section as a terminal shows it: the matrices, then the tests of the first metric.
+    """Return a section as a terminal shows it: the matrices, then the tests of the first metric.
 
     Args:
         summary: of the section.
         width: columns there are; wider matrices are shown in parts, some sites each.
-        metrics: whose matrices are shown; at least one.
+        metrics: whose matrices are shown; all if none of them is the section's.
     """
-    of_metric = {matrix.metric: matrix for matrix in summary.matrices}
-    matrices = [of_metric[metric] for metric in metrics]
+    of_metric = {matrix.metric.name: matrix for matrix in summary.matrices}
+    matrices = [of_metric[name] for name in metrics if name in of_metric] or summary.matrices
     sheets = [build_matrix_table(matrix) for matrix in matrices]
-    tests = next(build_tests_table(each) for each in summary.tests if each.metric == metrics[0])
+    first = matrices[0].metric
+    tests = next(build_tests_table(each) for each in summary.tests if each.metric == first)
     notes = dict.fromkeys(note for sheet in sheets for note in sheet.notes)
     parts: list[RenderableType] = [Text(summary.section, "bold magenta"), ""]
     parts += [part for sheet in sheets for part in _space_tables(format_for_terminal(sheet, width))]
@@ -75,17 +75,32 @@ def format_for_terminal(sheet: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
         title = f"{sheet.title} (continued)"
 
 
+def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Table:
+    """Return the scores in a run's folder as one table, also those of a run that hasn't finished.
+
+    Raises:
+        DataLayoutError: the scores, or what the run says about its metrics, are damaged.
+    """
+    scores = read_score_file(folder / SCORES)
+    return build_score_table(scores, convention, read_metric_infos(folder))
+
+
 def read_score_file(path: Path) -> pd.DataFrame:
     """Return the scores of one run, whether it has finished or not; see `parse_scores`."""
     return parse_scores(path)
 
 
-def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
-    """Gives one run's three metrics as one table; the best of each site is bold.
+def build_score_table(
+    scores: pd.DataFrame,
+    convention: str = DEFAULT_CONVENTION,
+    described: Mapping[str, MetricInfo] | None = None,
+) -> Table:
+    """Return one run's scores as one table; the best of each site is bold.
 
     Args:
         scores: as in `scores.csv`.
         convention: of the metrics.
+        described: what the run says about its metrics.
     """
     rows = scores.loc[scores["convention"] == convention].assign(seed=0)
     sites = list(dict.fromkeys(rows["site"]))
@@ -95,18 +110,27 @@ def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Tabl
     for site in sites:
         count = rows.loc[rows["site"] == site, "volume"].nunique()
         table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
-    for metric in METRICS:
-        cells = rank_cells(compute_cells(rows.loc[rows["metric"] == metric], sites), sites, metric)
-        methods = sort_methods(method for method, _ in cells)
-        for method in methods:
-            own = [cells.get((method, site)) for site in sites]
-            shown = [
-                format_score(cell.mean, DIGITS[metric]) if cell else MISSING_CELL for cell in own
-            ]
-            marks = ["bold" if cell and cell.rank == 1 else "" for cell in own]
-            head, last = METRIC_HEADS[metric] if method == methods[0] else "", method == methods[-1]
-            table.add_row(head, Text(method), *map(Text, shown, marks), end_section=last)
+    for name in sort_metrics(rows["metric"]):
+        cells = compute_cells(rows.loc[rows["metric"] == name], sites)
+        _add_metric(table, metric_info(name, described), cells, sites)
     return table
+
+
+def _add_metric(
+    table: Table,
+    metric: MetricInfo,
+    cells: Mapping[tuple[str, str], ScoreCell],
+    sites: Sequence[str],
+) -> None:
+    ranked = rank_cells(cells, sites, metric.higher_is_better)
+    methods = sort_methods(method for method, _ in ranked)
+    for method in methods:
+        own = [ranked.get((method, site)) for site in sites]
+        shown = [metric.format(cell.mean) if cell else MISSING_CELL for cell in own]
+        marks = ["bold" if cell and cell.rank == 1 else "" for cell in own]
+        head = metric.label if method == methods[0] else ""
+        row = (head, Text(method), *map(Text, shown, marks))
+        table.add_row(*row, end_section=method == methods[-1])
 
 
 def _build_plain_table(title: str) -> Table:

@@ -77,6 +77,7 @@ ROUNDS = "round,split,site,metric,convention,value\n"
         ("scores.csv", f"{SCORES}FL-MR,,a/0,psnr,fastmri,30,4\n", "line 2: no site"),
         ("environment.json", "rub\nbish\n", "not readable (Expecting value: line 1"),
         ("environment.json", "[]", "not the environment of a run"),
+        ("metrics.json", '{"hfen": {"digits": -1}}', "hfen: digits is a number from 0 to 12"),
         ("config.yaml", "strategy:\n  name: [a\n", "line 3: not readable"),
         ("config.yaml", "strategy: {name: FL-MR}\nmask: 4\n", "damaged (TypeError"),
         ("config.yaml", "strategy: {name: FL-MR}\nparticipants: 4\nmask: {accelerations: [4]}\n",

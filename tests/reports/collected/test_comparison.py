@@ -1,5 +1,7 @@
 """Runs side by side: who is shown with whom, at which sites, under which name."""
 
+from dataclasses import replace
+
 import pytest
 from kits.reports import comparison_below, comparison_of, write_run
 
@@ -99,5 +101,6 @@ def test_a_section_is_read_by_metric_and_convention(tmp_path):
     folder = write_run(tmp_path / "a")
     found = comparison_of(folder)
     assert set(found.select_scores("all runs", "ssim")["metric"]) == {"ssim"}
-    assert len(found.select_scores("all runs", "ssim", "published")) == 0
+    assert set(found.select_scores("all runs")["metric"]) == {"psnr", "ssim", "nmse"}
+    assert len(replace(found, convention="published").select_scores("all runs")) == 0
     assert list(found.runs) == [str(folder)]

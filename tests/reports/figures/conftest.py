@@ -13,10 +13,11 @@ import yaml
 from matplotlib.figure import Figure
 
 from flmrcm.federation.journal import Journal
-from flmrcm.learning.metrics import CONVENTIONS, METRICS, VolumeScore
+from flmrcm.learning.metrics import CONVENTIONS, VolumeScore
 from flmrcm.learning.records import ScoreTable
 from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.collected.finished_runs import collect_runs
+from flmrcm.reports.metric_info import BUILT_IN
 from flmrcm.types import Measurement
 
 
@@ -91,7 +92,7 @@ def _scores(run: FakeRun, site: str, psnr: float) -> list[VolumeScore]:
     return [
         VolumeScore(f"{site}/v{n}", metric, convention, values[metric] + (metric == "psnr") * n, 3)
         for n in range(run.volumes)
-        for metric in METRICS
+        for metric in BUILT_IN
         for convention in CONVENTIONS
     ]
 
@@ -101,7 +102,7 @@ def _rows(run: FakeRun) -> list[Measurement]:
     for round_ in range(run.rounds):
         for site in run.sites:
             rows.append(Measurement(round_, "train", site, "loss", "", 1 / (1 + round_)))
-            for metric in METRICS:
+            for metric in BUILT_IN:
                 rows.append(Measurement(round_, "val", site, metric, "fastmri", run.psnr + round_))
                 rows.append(Measurement(round_, "val", site, metric, "published", 0.0))
             if run.aligned_with not in (None, site):

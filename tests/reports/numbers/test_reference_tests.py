@@ -6,6 +6,7 @@ from kits.reports import comparison_below, comparison_of, write_run
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.reference_tests import (
     choose_reference,
     pair_methods,
@@ -21,7 +22,7 @@ def volumes(shift=0.0, n=8):
 
 def made(comparison, reference="FL-MR"):
     pairings = pair_methods(reference, comparison, SECTION)
-    return run_reference_tests(comparison, SECTION, "psnr", reference, pairings)
+    return run_reference_tests(comparison, SECTION, metric_info("psnr"), reference, pairings)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from kits.reports import comparison_below, rows_of, write_run
 
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import (
     ALL_SITES,
     average_per_volume,
@@ -20,7 +21,9 @@ TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
 
 
 def cells(*frames, sites=("north",), metric="psnr"):
-    return rank_cells(compute_cells(pd.concat(frames), sites), [*sites, ALL_SITES], metric)
+    higher_is_better = metric_info(metric).higher_is_better
+    found = compute_cells(pd.concat(frames), sites)
+    return rank_cells(found, [*sites, ALL_SITES], higher_is_better)
 
 
 def test_a_volume_counts_once_however_many_seeds_judged_it():
@@ -107,14 +110,14 @@ def test_zero_filled_comes_first_then_names():
 
 def test_sites_that_trained_come_first(tmp_path):
     write_run(tmp_path / "a", values={"alps": [1, 2], **TWO}, participants=["north", "south"])
-    found = build_score_matrix(comparison_below(tmp_path), "all runs", "psnr")
+    found = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
     assert found.sites == ["north", "south", "alps", ALL_SITES]
 
 
 def test_what_was_judged_on_other_volumes_is_not_ranked(tmp_path):
     write_run(tmp_path / "a", "a", TWO)
     write_run(tmp_path / "b", "b", {**TWO, "north": (20.0, 22.0, 24.0)})
-    found = build_score_matrix(comparison_below(tmp_path), "all runs", "psnr")
+    found = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
     ranks = {site: found.cells["b", site].rank for site in found.sites}
     assert ranks == {"north": 0, "south": 1, ALL_SITES: 0}
     assert found.notes == ["north: not ranked: judged on different test volumes (2 or 3 of them)."]
@@ -123,13 +126,15 @@ def test_what_was_judged_on_other_volumes_is_not_ranked(tmp_path):
 def test_what_was_judged_under_other_masks_is_not_ranked(tmp_path):
     for folder, seed in (("a", 1), ("b", 2)):
         write_run(tmp_path / folder, folder, mask={"accelerations": [4], "seed": seed})
-    found = build_score_matrix(comparison_below(tmp_path), "all runs", "psnr")
+    found = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
     assert {cell.rank for cell in found.cells.values()} == {0}
     assert "zero-filled (mask.seed=1) and zero-filled (mask.seed=2)" in found.notes[0]
 
 
 def test_a_frame_has_a_row_per_cell(tmp_path):
     write_run(tmp_path / "a", values=TWO)
-    frame = build_score_matrix(comparison_below(tmp_path), "all runs", "ssim").build_frame()
+    frame = build_score_matrix(
+        comparison_below(tmp_path), "all runs", metric_info("ssim")
+    ).build_frame()
     assert len(frame) == 2 * 3
     assert frame.loc[(frame.method == "FL-MR") & (frame.site == "north"), "mean"].item() == 21

@@ -24,8 +24,40 @@ def ranks(found):
 def test_all_metrics_come_psnr_first(tmp_path):
     write_run(tmp_path / "a", values=WELL)
     found = summary(tmp_path)
-    assert [matrix.metric for matrix in found.matrices] == ["psnr", "ssim", "nmse"]
-    assert [tests.metric for tests in found.tests] == ["psnr", "ssim", "nmse"]
+    assert [matrix.metric.name for matrix in found.matrices] == ["psnr", "ssim", "nmse"]
+    assert [tests.metric.name for tests in found.tests] == ["psnr", "ssim", "nmse"]
+
+
+OWN = {"metrics": ["hfen", "psnr", "ssim", "nmse"]}
+HFEN = {"described": {"hfen": {"title": "HFEN", "higher_is_better": False}}}
+
+
+def test_a_metric_of_a_runs_own_is_ranked_and_tested_as_the_run_says(tmp_path):
+    write_run(tmp_path / "a", "FL-MR", WELL, **OWN, **HFEN)
+    write_run(tmp_path / "b", "FL-MRCM", POORLY, **OWN)
+    found = summary(tmp_path)
+    assert [matrix.metric.title for matrix in found.matrices] == ["PSNR", "SSIM", "NMSE", "HFEN"]
+    assert found.matrices[3].cells["zero-filled", "north"].rank == 1, "the lowest value"
+    assert found.tests[3].tests.keys() == found.tests[0].tests.keys()
+    assert found.tests[3].tests
+
+
+def test_a_metric_that_nobody_describes_is_tested_and_not_ranked(tmp_path):
+    write_run(tmp_path / "a", "FL-MR", WELL, **OWN)
+    write_run(tmp_path / "b", "FL-MRCM", POORLY, **OWN)
+    found = summary(tmp_path)
+    assert {cell.rank for cell in found.matrices[3].cells.values()} == {0}
+    assert found.tests[3].tests
+
+
+def test_a_run_without_the_new_metric_is_paired_in_the_others(tmp_path):
+    write_run(tmp_path / "a", "FL-MR", WELL)
+    write_run(tmp_path / "b", "FL-MRCM", WELL, **OWN, **HFEN)
+    found = summary(tmp_path)
+    assert [bool(tests.tests) for tests in found.tests] == [True, True, True, False]
+    assert found.tests[3].notes == [
+        "north FL-MRCM, south FL-MRCM: not tested: HFEN isn't among the scores of both."
+    ]
 
 
 def test_one_method_is_not_tested_and_that_is_said(tmp_path):
@@ -58,7 +90,7 @@ def fail_for(monkeypatch, name, metric=None):
     whole = getattr(module, name)
 
     def fails(*args):
-        if metric in (None, *args):
+        if metric in (None, *(getattr(arg, "name", arg) for arg in args)):
             raise ZeroDivisionError("division by zero")
         return whole(*args)
 
@@ -74,10 +106,10 @@ def test_an_error_costs_the_table_it_is_in_and_no_other(tmp_path, monkeypatch):
     assert [bool(matrix.cells) for matrix in found.matrices] == [True, False, True]
     assert [bool(tests.tests) for tests in found.tests] == [True, True, False]
     assert found.matrices[1].notes == [
-        "no table of ssim, it couldn't be computed: ZeroDivisionError: division by zero."
+        "no table of SSIM, it couldn't be computed: ZeroDivisionError: division by zero."
     ]
     assert found.tests[2].notes == [
-        "no statistics of nmse, they couldn't be computed: ZeroDivisionError: division by zero."
+        "no statistics of NMSE, they couldn't be computed: ZeroDivisionError: division by zero."
     ]
 
 

@@ -3,6 +3,7 @@
 import pytest
 from kits.reports import comparison_below, write_run
 
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreCell, ScoreMatrix
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables import report_tables
@@ -13,7 +14,7 @@ NAN = float("nan")
 
 def matrix(cells, metric="psnr", sites=("north",)):
     methods = list(dict.fromkeys(method for method, _ in cells))
-    return ScoreMatrix("all runs", metric, "fastmri", sites, methods, cells)
+    return ScoreMatrix("all runs", metric_info(metric), "fastmri", sites, methods, cells)
 
 
 def entry(cell, metric="psnr"):

@@ -11,7 +11,12 @@ from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.numbers.score_matrix import ALL_SITES
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables.report_tables import ReportCell, ReportTable
-from flmrcm.reports.tables.terminal import build_score_table, format_for_terminal, format_section
+from flmrcm.reports.tables.terminal import (
+    build_run_table,
+    build_score_table,
+    format_for_terminal,
+    format_section,
+)
 
 
 def printed(*parts, width=100, styled=False):
@@ -117,6 +122,20 @@ def test_one_run_marks_the_best_by_metric():
     psnr, nmse = text.split("SSIM")[0], text.split("NMSE")[1]
     assert re.findall(r"\x1b\[1m *(\d+\.\d+)", psnr) == ["21.00", "30.00"]
     assert re.findall(r"\x1b\[1m *(\d+\.\d+)", nmse) == ["10.0000", "10.0000"]
+
+
+def test_a_run_shows_its_own_metrics_as_it_says(tmp_path):
+    described = {"hfen": {"title": "HFEN", "digits": 1, "higher_is_better": False}}
+    values = {"north": [20.0]}
+    folder = write_run(
+        tmp_path / "a", values=values, metrics=["hfen", "psnr", "odd"], described=described
+    )
+    text = printed(build_run_table(folder), styled=True)
+    assert text.index("PSNR (dB)") < text.index("HFEN") < text.index("odd")
+    hfen, odd = text.split("HFEN")[1].split("odd")
+    assert re.findall(r"\x1b\[1m *(\d+\.\d+)", hfen) == ["10.0"], "the lower is better"
+    assert "10.0000" in odd
+    assert "\x1b[1m" not in odd
 
 
 def test_one_run_says_which_scores_are_not_finite():
