@@ -8,6 +8,9 @@ from typing import Protocol
 from flmrcm.csv_rows import read_rows
 from flmrcm.types import Measurement
 
+_OLD_SPLITS, _OLD_METRICS = {"attendance": "participation"}, {"benched": "suspended"}
+"""How older journals call what is read under today's words."""
+
 
 class Tracker(Protocol):
     """Shows the journal, round by round; it keeps nothing that is not in the journal."""
@@ -63,5 +66,7 @@ class Journal:
 
 
 def _parse(fields: Sequence[str]) -> Measurement:
-    number, *names, value = fields
-    return Measurement._make((int(number), *names, float(value)))
+    number, split, site, metric, convention, value = fields
+    if split in _OLD_SPLITS:
+        split, metric = _OLD_SPLITS[split], _OLD_METRICS.get(metric, metric)
+    return Measurement(int(number), split, site, metric, convention, float(value))

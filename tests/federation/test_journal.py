@@ -62,5 +62,18 @@ def test_later_rounds_and_the_test_are_cut(tmp_path):
     assert journal.read() == ROWS[:3]
 
 
+def test_an_older_journal_is_read_in_todays_words(tmp_path):
+    journal = Journal(tmp_path / "journal.csv")
+    old = [
+        Measurement(0, "attendance", "here", "benched", "", 1.0),
+        Measurement(0, "attendance", "here", "failed", "", 1.0),
+        Measurement(0, "train", "here", "benched", "", 1.0),
+    ]
+    journal.write(old)
+    assert [(row.split, row.metric) for row in journal.read()] == [
+        ("participation", "suspended"), ("participation", "failed"), ("train", "benched"),
+    ]  # fmt: skip
+
+
 def test_no_journal_is_an_empty_one(tmp_path):
     assert Journal(tmp_path / "journal.csv").read() == []
