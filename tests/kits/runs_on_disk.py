@@ -57,7 +57,7 @@ def write_run(
 
 def add_metric(folder: Path, name: str, described: Mapping[str, Any] | None = None) -> None:
     """Write scores of another metric into a run, and what the run says about it."""
-    scores = pd.read_csv(folder / "scores.csv")
+    scores = pd.read_csv(folder / "scores.csv", dtype=str, na_filter=False)
     more = scores[scores["metric"] == "nmse"].assign(metric=name)
     pd.concat([more, scores]).to_csv(folder / "scores.csv", index=False)
     if described is not None:

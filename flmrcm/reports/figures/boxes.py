@@ -58,6 +58,8 @@ def _draw_figure(page: FigureWriter) -> FigureOutcome:
         count = len(list_distinct(select_rows(scores, site=site), "volume"))
         axis.set_title(f"{wrap_name(site)}\n{count} {'volume' if count == 1 else 'volumes'}")
     caption = _CAPTION.format(convention=comparison.convention)
+    if np.isnan(scores["value"]).any():
+        caption += " Scores that aren't finite have no place."
     return page.write_figure(figure, "boxes", _TITLE, caption)
 
 

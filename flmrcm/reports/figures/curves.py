@@ -60,7 +60,8 @@ def _draw_figure(page: FigureWriter) -> FigureOutcome:
         assign_looks(page.comparison, rows["method"]),
     )
     metrics = page.comparison.list_metrics(page.section)
-    heads = {metric.name: f"validation {metric.label}" for metric in metrics}
+    validated = {metric.name: f"validation {metric.label}" for metric in metrics}
+    heads = {name: head for name, head in validated.items() if name in set(rows["metric"])}
     heads[LOSS] = "training loss"
     figure, axes = create_axes(len(heads), len(sites), 1.9, 1.45)
     for line, (metric, head) in zip(axes, heads.items(), strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import pandas as pd
 
@@ -91,19 +91,21 @@ def select_volumes(psnr: pd.DataFrame, runs: Mapping[str, Run], site: str) -> Vo
 
 
 def rank_volumes(psnr: pd.DataFrame, among: Collection[str]) -> list[str]:
-    """Gives those of `among` that every method reconstructed, best first.
+    """Return those of `among` that every method reconstructed, best first.
 
     By PSNR averaged over seeds, then over methods, so that no method is favoured; zero-filled
-    images don't count where there are others.
+    images don't count where there are others. Volumes for which a method has no finite score, as
+    NaN weights give, come last.
     """
-    rows = cast(pd.DataFrame, psnr[psnr["volume"].isin(list(among))])
-    # where NaN weights were tested no score is finite: such a volume is the worst, not missing
-    rows = rows.assign(value=rows["value"].fillna(float("-inf")))
-    table = rows.pivot_table("value", "volume", ["name", "method"]).dropna()
-    if set(rows["name"]) != {ZERO_FILLED}:
-        table = table.drop(columns=ZERO_FILLED, level="name", errors="ignore")
-    means = table.mean(axis="columns").to_dict()
-    return sorted(means, key=lambda volume: (-means[volume], volume))
+    rows = psnr.loc[psnr["volume"].isin(list(among))]
+    counts: Any = rows.groupby(["volume", "method"]).size().unstack()
+    shared = counts.dropna().index
+    trained = rows.loc[rows["name"] != ZERO_FILLED]
+    own = rows if trained.empty else trained
+    values: Any = own.groupby(["volume", "method"])["value"].mean().unstack()
+    missing = values.isna().sum(axis="columns")
+    means = values.mean(axis="columns").fillna(0.0)
+    return sorted(shared, key=lambda volume: (missing[volume], -means[volume], volume))
 
 
 def _find_images(rows: pd.DataFrame, runs: Mapping[str, Run], site: str) -> MethodImages | None:

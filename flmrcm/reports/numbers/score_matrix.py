@@ -133,37 +133,41 @@ def average_groups(groups: Any) -> Any:
 
 
 def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, str], ScoreCell]:
-    """Gives the unranked cells; those of `ALL_SITES` for methods that were judged at every site.
+    """Return the unranked cells; those of `ALL_SITES` for methods that were tested at every site.
 
     Args:
         rows: of one metric and convention: method, site, volume, seed, value.
         sites: that make `ALL_SITES`.
     """
     by_seed = _average_by(_average_per_seed(rows), ["method", "site", "seed"]).unstack("seed")
+    n_seeds: Any = rows.groupby(["method", "site"])["seed"].nunique()
     cells: dict[tuple[str, str], ScoreCell] = {}
     for key, values in average_per_volume(rows).groupby(["method", "site"]):
         method, site = cast(tuple[str, str], key)
-        seeds = by_seed.loc[key].dropna()
-        cells[method, site] = (
-            ScoreCell(NAN, NAN, len(values), NAN, len(seeds))
-            if values.isna().any()
-            else ScoreCell(
-                float(values.mean()),
-                float(cast(float, values.std())),
-                len(values),
-                *_compute_seed_spread(method, seeds),
-            )
-        )
+        mean, sd = float(values.mean()), float(cast(float, values.std()))
+        seed_sd = _compute_seed_spread(method, by_seed.loc[key].dropna())
+        cell = ScoreCell(mean, sd, len(values), seed_sd, int(n_seeds[key]))
+        broken = values.isna().any()
+        cells[method, site] = cell._replace(mean=NAN, sd=NAN, seed_sd=NAN) if broken else cell
     for method in sort_methods(method for method, _ in cells) if len(sites) > 1 else ():
-        if own := [cells[method, site] for site in sites if (method, site) in cells]:
-            mean, n = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
-            # only seeds that ran for every site give a mean over all of them
-            seeds = by_seed.loc[method].dropna(axis=1).mean()
-            if len(own) == len(sites):
-                cells[method, ALL_SITES] = ScoreCell(
-                    mean, NAN, n, *_compute_seed_spread(method, seeds)
-                )
+        own = [cells[method, site] for site in sites if (method, site) in cells]
+        if own and len(own) == len(sites):
+            cells[method, ALL_SITES] = _average_sites(method, own, by_seed.loc[method])
     return cells
+
+
+def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame) -> ScoreCell:
+    """Return the cell of all sites; each site counts once.
+
+    Args:
+        method: its name.
+        own: its cells, one for each site.
+        by_seed: its means, (site, seed).
+    """
+    mean, n_volumes = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
+    # only seeds that ran for every site give a mean over all of them
+    seeds = by_seed.dropna(axis=1).mean()
+    return ScoreCell(mean, NAN, n_volumes, _compute_seed_spread(method, seeds), len(seeds))
 
 
 def rank_cells(
@@ -213,8 +217,8 @@ def _average_by(values: Any, keys: list[str]) -> Any:
     return average_groups(values.groupby(keys))
 
 
-def _compute_seed_spread(method: str, means: Any) -> tuple[float, int]:
-    return NAN if is_zero_filled(method) else float(means.std()), len(means)
+def _compute_seed_spread(method: str, means: Any) -> float:
+    return NAN if is_zero_filled(method) else float(means.std())
 
 
 def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:

@@ -69,7 +69,7 @@ def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
 def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
     """Return the line that says how to read a section's matrices; the first that holds numbers."""
     matrix = next((matrix for matrix in matrices if matrix.cells), matrices[0])
-    cells = matrix.cells.values()
+    cells = [cell for cell in matrix.cells.values() if not isnan(cell.mean)]
     seeds = sorted({cell.seeds for cell in cells})
     said = (
         f"in brackets sd over {_format_range(seeds)} seeds"

@@ -32,6 +32,7 @@ class FakeRun:
         aligned_with: the target, for methods that align.
         pixels: what is added to each pixel and latent of its reconstructions.
         same_latents: draw all sites' latents from one distribution.
+        metrics: of its scores and of its validation.
         traffic: bytes per site and round, by journal metric.
     """
 
@@ -48,6 +49,7 @@ class FakeRun:
     aligned_with: str | None = None
     pixels: float = 0.0
     same_latents: bool = False
+    metrics: Sequence[str] = tuple(BUILT_IN)
     traffic: Mapping[str, float] | None = None
     settings: Mapping[str, Any] | None = None
 
@@ -90,9 +92,15 @@ def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
 def _scores(run: FakeRun, site: str, psnr: float) -> list[VolumeScore]:
     values = {"psnr": psnr, "ssim": psnr / 50, "nmse": 1 / psnr}
     return [
-        VolumeScore(f"{site}/v{n}", metric, convention, values[metric] + (metric == "psnr") * n, 3)
+        VolumeScore(
+            f"{site}/v{n}",
+            metric,
+            convention,
+            values.get(metric, 1 / psnr) + (metric == "psnr") * n,
+            3,
+        )
         for n in range(run.volumes)
-        for metric in BUILT_IN
+        for metric in run.metrics
         for convention in CONVENTIONS
     ]
 
@@ -102,7 +110,7 @@ def _rows(run: FakeRun) -> list[Measurement]:
     for round_ in range(run.rounds):
         for site in run.sites:
             rows.append(Measurement(round_, "train", site, "loss", "", 1 / (1 + round_)))
-            for metric in BUILT_IN:
+            for metric in run.metrics:
                 rows.append(Measurement(round_, "val", site, metric, "fastmri", run.psnr + round_))
                 rows.append(Measurement(round_, "val", site, metric, "published", 0.0))
             if run.aligned_with not in (None, site):

@@ -16,6 +16,12 @@ def test_a_line_goes_through_the_mean_of_each_acceleration_in_order(runs, tmp_pa
     assert own.get_ydata().tolist() == [31, 29, 26], "volumes have 0, 1 and 2 dB more"
 
 
+def test_each_metric_has_a_row(runs, tmp_path, drawn):
+    own = {"metrics": ("hfen", "nmse", "psnr"), "sites": ("a",)}
+    draw_accelerations(runs(*({**rate, **own} for rate in RATES)), tmp_path)
+    assert [axis.get_ylabel() for axis in drawn[0].axes] == ["PSNR (dB)", "NMSE", "hfen"]
+
+
 def test_bars_go_from_the_lowest_to_the_highest_seed(runs, tmp_path, drawn):
     other = {"rate": 8, "psnr": 32.0, "seed": 2}
     draw_accelerations(runs(*RATES, other), tmp_path)

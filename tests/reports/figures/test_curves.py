@@ -36,6 +36,17 @@ def test_a_column_per_site_and_a_row_per_score(runs, tmp_path, drawn):
     assert heads == ["validation PSNR (dB)", "validation SSIM", "validation NMSE", "training loss"]
 
 
+def test_a_metric_of_its_own_has_a_row_where_it_was_validated(runs, tmp_path, drawn):
+    comparison = runs({"metrics": ("hfen", "psnr"), "sites": ("a",)})
+    draw_curves(comparison, tmp_path)
+    heads = [axis.get_ylabel() for axis in drawn[0].axes]
+    assert heads == ["validation PSNR (dB)", "validation hfen", "training loss"]
+    comparison.results.loc[comparison.results["metric"] == "hfen", "metric"] = "not validated"
+    draw_curves(comparison, tmp_path)
+    heads = [axis.get_ylabel() for axis in drawn[-1].axes]
+    assert heads == ["validation PSNR (dB)", "training loss"]
+
+
 def test_colours_are_the_methods(runs, tmp_path, drawn):
     comparison = runs({"method": "A"}, {"method": "B"})
     draw_curves(comparison, tmp_path)

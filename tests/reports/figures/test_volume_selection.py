@@ -38,11 +38,17 @@ def test_volumes_are_saved_by_all_who_saved_any(runs):
 def test_a_volume_whose_score_is_not_finite_is_the_worst_and_not_missing(runs):
     comparison = runs({"volumes": 3, "saved": 3})
     rows = comparison.results
-    wanted = (rows["volume"] == "east/v1") & (rows["name"] == "FL-MR")
-    rows.loc[wanted, "value"] = float("nan")
+    own = rows["name"] == "FL-MR"
+    rows.loc[own & (rows["volume"] == "east/v1"), "value"] = float("nan")
     found = shown(comparison)
     assert found.chosen == {"median": "v0", "best": "v2", "worst": "v1"}
     assert not found.note
+
+
+def test_a_method_without_finite_scores_leaves_the_order_to_the_others(runs):
+    broken = {"method": "B", "psnr": float("nan")}
+    comparison = runs(*({"volumes": 3, "saved": 3, **more} for more in ({}, broken)))
+    assert shown(comparison).chosen == {"median": "v1", "best": "v2", "worst": "v0"}
 
 
 def test_no_method_is_favoured(runs):

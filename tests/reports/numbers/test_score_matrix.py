@@ -61,7 +61,7 @@ def test_one_score_that_is_not_finite_leaves_no_mean_and_no_rank():
     found = cells(*frames)
     assert isnan(found["b", "north"].mean)
     assert isnan(found["b", "north"].sd)
-    assert found["b", "north"].volumes == 3
+    assert (found["b", "north"].volumes, found["b", "north"].seeds) == (3, 1)
     assert [found[name, "north"].rank for name in "abc"] == [1, 0, 2]
 
 
