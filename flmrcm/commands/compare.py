@@ -35,7 +35,7 @@ class _CompareParser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str]) -> None:
-    """Compares what the words ask for: tables on the terminal, everything in a folder."""
+    """Compare what the words ask for: tables on the terminal, everything in a folder."""
     asked = _parse_words(words)
     with _build_progress() as progress:
         collection = collect_comparable(

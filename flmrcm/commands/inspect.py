@@ -44,7 +44,7 @@ class InspectOptions:
 
 
 def main(words: Sequence[str]) -> None:
-    """Prints what there is and what is suspicious; writes a table and a picture.
+    """Print what there is and what is suspicious; writes a table and a picture.
 
     Raises:
         ConfigErrors: words that weren't understood.
@@ -64,7 +64,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def parse_options(words: Sequence[str]) -> InspectOptions:
-    """Gives what was typed: one folder, bare or as `path=`, and `key=value` words.
+    """Return what was typed: one folder, bare or as `path=`, and `key=value` words.
 
     Raises:
         ConfigErrors: all that's wrong with the words.

@@ -39,7 +39,7 @@ CONF_FOLDER = Path("conf")
 
 
 def main(words: list[str]) -> None:
-    """Checks, finds, prepares what is missing, and says what there is now."""
+    """Check, finds, prepares what is missing, and says what there is now."""
     typed = [word for word in words if word not in ("--cfg", "-c", "job")]
     cfg = compose_preparation(typed)
     if typed != words:

@@ -12,7 +12,7 @@ from flmrcm.inspection.site_sheet import write_site_sheet
 
 
 def main(words: list[str]) -> None:
-    """Makes the data and the sheet, and says where they are."""
+    """Make the data and the sheet, and says where they are."""
     cfg, found = compose_config("train", expand_words(words)), Builder()
     sources = build_sources(cfg, found)
     found.raise_if_any()

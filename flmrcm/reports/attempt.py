@@ -1,4 +1,4 @@
-"""A fault in one table or one figure costs that table or figure, never the whole report."""
+"""An error in one table or one figure costs that table or figure, never the whole report."""
 
 import logging
 from collections.abc import Callable
@@ -12,22 +12,22 @@ Part = TypeVar("Part")
 
 
 def attempt(make: Callable[[], Part], explain: Callable[[str], Part]) -> Part:
-    """Return a part of a report; where making it fails, what stands in its place.
+    """Return a part of a report, or what is shown instead of it where making it fails.
 
     Args:
         make: returns the part.
-        explain: returns what stands in its place; takes the error in one line, without a full stop.
+        explain: takes the error in one line, without a full stop; returns what is shown instead.
     """
     try:
         return make()
     except Exception as error:
-        # whoever looks for the fault needs the traceback; who reads the report doesn't
+        # a developer needs the traceback, a reader of the report doesn't
         log.debug("a part of the report failed", exc_info=error)
         return explain(describe_error(error))
 
 
 def describe_error(error: Exception) -> str:
-    """Return an error in one line without a full stop, its kind first unless it's one of ours."""
+    """Return an error in one line without a full stop; first its class, unless it's our own."""
     first = str(error).strip().partition("\n")[0].rstrip(".")
     kind = "" if isinstance(error, FlmrcmError) else type(error).__name__
     return ": ".join(filter(None, [kind, first]))

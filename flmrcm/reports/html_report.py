@@ -1,4 +1,4 @@
-"""`report.html`: a whole comparison on one page that asks no other file and no network."""
+"""`report.html`: a whole comparison on one page that needs no other file and no network."""
 
 import base64
 import io
@@ -32,20 +32,20 @@ from flmrcm.reports.tables.run_listings import (
 from flmrcm.run_files import CONFIG
 
 _TEMPLATES = Path(__file__).parent
-_WEBP_QUALITY = 88  # of 100; lines and letters stay sharp
+_WEBP_QUALITY = 88  # of 100; lines and letters look sharp
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page tells.
+    """The content of the page.
 
     Attributes:
-        title: what is compared.
+        title: of the page.
         command: that wrote the page, as typed.
-        metric: whose statistics stand open.
-        comparison: the runs.
+        metric: name of the metric whose tests are visible at once; others are folded.
+        comparison: of the runs.
         summaries: the numbers of each section.
-        figures: drawn, or why not.
+        figures: those drawn, and the reasons for others.
     """
 
     title: str
@@ -57,12 +57,12 @@ class Report:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Writes the page, whole or not at all."""
+    """Write the page, whole or not at all."""
     write_atomically(path, render_report(report))
 
 
 def render_report(report: Report) -> str:
-    """Gives the page's text; figures are embedded, whatever runs were called is escaped."""
+    """Return the page as HTML; figures are embedded, and names of runs are escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -89,7 +89,8 @@ def render_report(report: Report) -> str:
 
 
 def embed_picture(path: Path) -> str:
-    """Gives a picture as a data URI; WebP takes a tenth of what PNG takes for noisy images."""
+    """Return a picture as a data URI."""
+    # of noisy images, WebP takes a tenth of what PNG takes
     content = io.BytesIO()
     with Image.open(path) as image:
         image.convert("RGB").save(content, "WEBP", quality=_WEBP_QUALITY)
@@ -106,14 +107,14 @@ class _ReportSection:
 
 
 def _build_section(summary: SectionSummary, metric: str) -> _ReportSection:
-    """Gives a section in words, the tests of the metric that was asked for first."""
-    asked_first = sorted(summary.tests, key=lambda tests: tests.metric.name != metric)
-    tests = [build_tests_table(each) for each in asked_first]
-    tested = [sheet for sheet in tests if sheet.rows]
+    """Return a section as tables; the tests of `metric` come first."""
+    in_order = sorted(summary.tests, key=lambda tests: tests.metric.name != metric)
+    tests = [build_tests_table(each) for each in in_order]
+    has_rows = any(table.rows for table in tests)
     return _ReportSection(
         title=summary.section,
         legend=describe_matrices(summary.matrices),
         matrices=[build_matrix_table(matrix) for matrix in summary.matrices],
-        tests_legend=TESTS_LEGEND if tested else "",
-        tests=tested or tests[:1],
+        tests_legend=TESTS_LEGEND if has_rows else "",
+        tests=tests if has_rows else tests[:1],
     )

@@ -72,18 +72,18 @@ class LiveView:
             self._view.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Shows what a site is doing."""
+        """Show what a site is doing."""
         self.state.update_progress(progress, time.monotonic())
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Fills the table from the rounds before a resume."""
+        """Fill the table from the rounds before a resume."""
         self.state.update(rows)
         self.state.round_started = time.monotonic()
         if rows:
             self.state.done = max(row.round for row in rows) + 1
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Shows a round that ended; the judgement at the end isn't a round."""
+        """Show a round that ended; the judgement at the end isn't a round."""
         self.state.update(rows)
         ended = [row.round for row in rows if row.split in ("train", "val")]
         if not ended:
@@ -94,11 +94,11 @@ class LiveView:
             self.console.print(text, highlight=False, soft_wrap=True)
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Leaves the last view standing."""
+        """Leave the last view standing."""
 
 
 def format_round(board: LiveState, validated: bool) -> Text:
-    """Gives the round that just ended in one line: mean loss, validation means, seconds."""
+    """Return the round that just ended in one line: mean loss, validation means, seconds."""
     loss, psnr, ssim = _format_numbers(*board.compute_means())
     scores = f"  val PSNR {psnr}  SSIM {ssim}" if validated else ""
     ended = f"round {board.done:>{len(str(board.rounds))}} of {board.rounds}"
@@ -106,7 +106,7 @@ def format_round(board: LiveState, validated: bool) -> Text:
 
 
 def build_view(board: LiveState) -> RenderableType:
-    """Gives the whole view as it is now."""
+    """Return the whole view as it is now."""
     now = time.monotonic()
     work = [] if board.done >= board.rounds else [_build_work_bar(board)]
     return Group("", _build_rounds_bar(board, now), *work, "", _build_table(board), "")

@@ -31,7 +31,7 @@ class SiteLine:
     finished: bool = False
 
     def update(self, row: Measurement) -> None:
-        """Keeps a row's value if the table shows it."""
+        """Keep a row's value if the table shows it."""
         name = {"slices_per_second": "speed"}.get(row.metric, row.metric)
         convention = DEFAULT_CONVENTION if row.split == "val" else ""
         shown = {"train": ("loss", "speed"), "val": ("psnr", "ssim")}.get(row.split, ())
@@ -62,11 +62,11 @@ class LiveState:
     work_started: tuple[int, float] = (0, 0.0)
 
     def find_line(self, site: str) -> SiteLine:
-        """Gives a site's line, a new one for a site not heard of before."""
+        """Return a site's line, a new one for a site not heard of before."""
         return self.lines.setdefault(site, SiteLine())
 
     def update_progress(self, progress: Progress, now: float) -> None:
-        """Takes in what a site is doing."""
+        """Take in what a site is doing."""
         before, line = self.activity, self.find_line(progress.site)
         if before is None or (before.op, before.site) != (progress.op, progress.site):
             self.work_started = progress.done, now
@@ -80,20 +80,20 @@ class LiveState:
             line.speed = slices / seconds
 
     def update(self, rows: Iterable[Measurement]) -> None:
-        """Takes in measurements."""
+        """Take in measurements."""
         for row in rows:
             if row.site:
                 self.find_line(row.site).update(row)
 
     def end_round(self, number: int, now: float) -> None:
-        """Closes a round, counted from 0."""
+        """Close a round, counted from 0."""
         self.seconds.append(now - self.round_started)
         self.done, self.round_started, self.activity = number + 1, now, None
         for line in self.lines.values():
             line.finished = False
 
     def compute_means(self) -> tuple[float, float, float]:
-        """Gives the means of newest loss, PSNR and SSIM over the sites that trained.
+        """Return the means of newest loss, PSNR and SSIM over the sites that trained.
 
         A pool trains but isn't judged: scores are then means over all sites.
         """
@@ -108,7 +108,7 @@ class LiveState:
         )
 
     def estimate_seconds_left(self, now: float) -> float:
-        """Gives the time left by the mean of the rounds done here; NaN before the first."""
+        """Return the time left by the mean of the rounds done here; NaN before the first."""
         if not self.seconds:
             return _NAN
         missing = self.rounds - self.done

@@ -41,7 +41,7 @@ class RunInfo:
 
 
 def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
-    """Gives what trackers are told about a training run; its tags are its traits in words.
+    """Return what trackers are told about a training run; its tags are its traits in words.
 
     Args:
         folder: the run's own.
@@ -66,7 +66,7 @@ def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
 
 
 def build_key(row: Measurement) -> str:
-    """Gives the name a measurement is tracked by: `<split>/<metric>/<site>`.
+    """Return the name a measurement is tracked by: `<split>/<metric>/<site>`.
 
     A convention other than fastMRI's joins the metric with an underscore, since both TensorBoard
     and wandb take letters, digits, `_` and `/` without a second thought:
@@ -79,7 +79,7 @@ def build_key(row: Measurement) -> str:
 
 
 def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:
-    """Gives, for each round, its values by key."""
+    """Return, for each round, its values by key."""
     rounds: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
         rounds[row.round][build_key(row)] = row.value
@@ -89,7 +89,7 @@ def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:
 def compute_headline(
     rows: Sequence[Measurement], participants: Collection[str] = ()
 ) -> dict[str, float]:
-    """Gives a run's few numbers: `last/<metric>`, `best/<metric>`, `test/<metric>`.
+    """Return a run's few numbers: `last/<metric>`, `best/<metric>`, `test/<metric>`.
 
     The metrics are NMSE, PSNR and SSIM (fastMRI's convention), each the mean over the sites that
     trained: `last` and `best` of the validation rounds (`best` is the smallest NMSE, the largest
@@ -114,7 +114,7 @@ def compute_headline(
 
 
 def _average_rounds(rows: Iterable[Measurement], split: str) -> list[float]:
-    """Gives the mean over sites of each round, in order of rounds."""
+    """Return the mean over sites of each round, in order of rounds."""
     rounds: dict[int, list[float]] = defaultdict(list)
     for row in rows:
         if row.split == split and row.convention == DEFAULT_CONVENTION:

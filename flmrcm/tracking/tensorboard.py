@@ -24,7 +24,7 @@ class TensorBoard:
         self._writer: SummaryWriter | None = None
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Begins anew from the rows given; events written before are deleted."""
+        """Begin anew from the rows given; events written before are deleted."""
         # Importing TensorBoard takes long enough to keep it out of every other command.
         from torch.utils.tensorboard import SummaryWriter
 
@@ -34,7 +34,7 @@ class TensorBoard:
         self.log(rows)
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Writes each row as a scalar at its round, readable at once."""
+        """Write each row as a scalar at its round, readable at once."""
         writer = self._get_writer()
         for number, scalars in group_scalars(rows).items():
             for key, value in scalars.items():
@@ -42,7 +42,7 @@ class TensorBoard:
         writer.flush()
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Ends with each site's panel as the image `panels/<site>` at the last round."""
+        """End with each site's panel as the image `panels/<site>` at the last round."""
         from matplotlib.image import imread
 
         last = max((row.round for row in rows), default=0)

@@ -56,7 +56,7 @@ class Wandb:
             require_login(_MODE_KEY)
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Begins anew from the rows given; files written before are deleted.
+        """Begin anew from the rows given; files written before are deleted.
 
         Raises:
             ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
@@ -71,7 +71,7 @@ class Wandb:
         self.log(rows)
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Adds a line of history for each round; a round wandb has isn't told twice.
+        """Add a line of history for each round; a round wandb has isn't told twice.
 
         The judgement at the end comes site by site and waits for `close`.
         """
@@ -81,7 +81,7 @@ class Wandb:
             run.log({"round": number, **scalars})
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Ends with the summary and one line of history: judgement, panels and scores.
+        """End with the summary and one line of history: judgement, panels and scores.
 
         Each site's panel is the image `panels/<site>`; the table `scores` is left out where
         nothing was judged.

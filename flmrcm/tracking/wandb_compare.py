@@ -43,7 +43,7 @@ class ComparisonInfo:
 
 
 def check_mode(mode: str) -> None:
-    """Makes sure that a mode will do, before anything is computed.
+    """Make sure that a mode will do, before anything is computed.
 
     Raises:
         ConfigErrors: another mode, or online without being logged in.
@@ -55,7 +55,7 @@ def check_mode(mode: str) -> None:
 
 
 def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
-    """Logs a comparison's tables and figures as one run of job type `compare`.
+    """Log a comparison's tables and figures as one run of job type `compare`.
 
     Args:
         info: what to log.

@@ -28,7 +28,7 @@ _STAGING_VARIABLE = "WANDB_DATA_DIR"
 
 
 def open_run(asked: str, **described: Any) -> "wandb.Run":
-    """Opens a run; it prints nothing and never asks.
+    """Open a run; it prints nothing and never asks.
 
     Args:
         asked: the key by which wandb was asked for, named when it doesn't start.
@@ -49,7 +49,7 @@ def open_run(asked: str, **described: Any) -> "wandb.Run":
 
 
 def end_open_run() -> None:
-    """Ends the run that is open, if any, and waits until its file is whole."""
+    """End the run that is open, if any, and waits until its file is whole."""
     import wandb
 
     # `finish` returns before wandb's own process has written the last records; `teardown` waits.
@@ -58,7 +58,7 @@ def end_open_run() -> None:
 
 
 def require_login(asked: str) -> None:
-    """Makes sure that somebody is logged in, without asking.
+    """Make sure that somebody is logged in, without asking.
 
     Args:
         asked: the key by which wandb was asked for, named when nobody is.
@@ -80,7 +80,7 @@ def require_login(asked: str) -> None:
 
 
 def build_wandb_table(frame: pd.DataFrame) -> "wandb.Table":
-    """Gives a frame as a wandb table, all of its rows.
+    """Return a frame as a wandb table, all of its rows.
 
     Cells that hold no number are empty.
     """
@@ -95,7 +95,7 @@ def build_wandb_table(frame: pd.DataFrame) -> "wandb.Table":
 
 @contextmanager
 def stage_files(folder: Path) -> Generator[None]:
-    """Has wandb keep its copies of logged tables in a folder instead of the user's home.
+    """Have wandb keep its copies of logged tables in a folder instead of the user's home.
 
     `wandb sync` uploads these copies, so they stay beside the run they belong to.
     """

@@ -27,7 +27,7 @@ START = 10.0
 def score_rows(
     method: str, values: Values, convention: str = "fastmri", metrics: Iterable[str] = BUILT_IN
 ) -> pd.DataFrame:
-    """Gives the rows of `scores.csv`, every metric with the same values."""
+    """Return the rows of `scores.csv`, every metric with the same values."""
     rows = [
         (method, site, f"{site}/{number}", metric, convention, value, 3)
         for site, of_site in values.items()
@@ -38,13 +38,13 @@ def score_rows(
 
 
 def rows_of(method: str, values: Values, seed: int = 1, metric: str = "psnr") -> pd.DataFrame:
-    """Gives rows as a comparison holds them, of one metric."""
+    """Return rows as a comparison holds them, of one metric."""
     rows = score_rows(method, values)
     return rows[rows["metric"] == metric].assign(seed=seed, run=f"{method}-{seed}", name=method)
 
 
 def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more: Any) -> Path:
-    """Writes a finished run.
+    """Write a finished run.
 
     `steps`, `prints`, `convention` and `metrics` are what its journal, environment and scores hold,
     `described` is what its `metrics.json` holds; `method`, `seed` and all else goes to its config.
@@ -78,10 +78,10 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
 
 
 def comparison_below(folder: Path) -> Comparison:
-    """Gives all runs below a folder, side by side."""
+    """Return all runs below a folder, side by side."""
     return compare_runs(collect_runs([folder]))
 
 
 def comparison_of(*folders: Path) -> Comparison:
-    """Gives these runs side by side, in this order."""
+    """Return these runs side by side, in this order."""
     return compare_runs(RunCollection([read_run(folder) for folder in folders], {}, []))

@@ -25,7 +25,7 @@ def write_run(
     conventions: Sequence[str] = CONVENTIONS,
     **config: Any,
 ) -> Path:
-    """Writes a run of two rounds on two sites, judged on seven volumes each.
+    """Write a run of two rounds on two sites, judged on seven volumes each.
 
     Args:
         folder: the run's own.
@@ -73,7 +73,7 @@ def spoil_scores(folder: Path, site: str, value: str = "nan") -> None:
 
 
 def write_scores(path: Path, name: str, seed: int, psnr: float, conventions: Sequence[str]) -> None:
-    """Writes `scores.csv`; a seed moves every volume a little."""
+    """Write `scores.csv`; a seed moves every volume a little."""
     rng = np.random.default_rng(seed)
     rows = [
         (method, site, f"{site}/{n}", metric, convention, level * factor + n / 9 + rng.random(), 4)
@@ -88,7 +88,7 @@ def write_scores(path: Path, name: str, seed: int, psnr: float, conventions: Seq
 
 
 def journal_rows(psnr: float = 30.0) -> list[Measurement]:
-    """Gives two rounds of measurements, and of the judgement at their end."""
+    """Return two rounds of measurements, and of the judgement at their end."""
     return [
         row
         for number in range(2)

@@ -1,4 +1,4 @@
-"""What can be compared: runs below folders, or matched by patterns."""
+"""The runs that can be compared, below folders or matched by patterns, and why others can't."""
 
 from collections.abc import Callable, Iterable, Sequence
 from glob import glob
@@ -15,61 +15,66 @@ from flmrcm.reports.collected.finished_runs import (
 )
 from flmrcm.run_files import CONFIG
 
-FolderWatch = Callable[[Sequence[Path]], Iterable[Path]]
-"""Gives the folders back one by one; may show how far it got."""
+FolderProgress = Callable[[Sequence[Path]], Iterable[Path]]
+"""Yields the same folders one by one; may show progress."""
 
 
 def collect_comparable(
-    asked: Sequence[str], convention: str, watch: FolderWatch = iter
+    patterns: Sequence[str], convention: str, progress: FolderProgress = iter
 ) -> RunCollection:
-    """Return all runs below folders; what can't be compared becomes a line.
+    """Return all runs below folders; each one that can't be compared is a line.
 
-    A run found twice counts once.
+    A run that is found twice counts once.
 
     Args:
-        asked: folders, or patterns such as `outputs/*/`.
-        convention: that runs' scores must hold.
-        watch: looks on while runs are read.
+        patterns: folders, or patterns of folders such as `outputs/*/`.
+        convention: that the runs' scores must hold.
+        progress: yields the runs' folders while they are read.
 
     Raises:
         FlmrcmError: no run can be compared; one line for each reason.
     """
-    problems = [f"{word}: there's no such folder." for word in asked if not _expand_pattern(word)]
-    found: dict[Path, Path] = {}
-    for folder in match_folders(asked):
+    problems = [
+        f"{pattern}: there's no such folder."
+        for pattern in patterns
+        if not _expand_pattern(pattern)
+    ]
+    run_folders: dict[Path, Path] = {}
+    for folder in match_folders(patterns):
         runs = {path.resolve(): path for path in find_run_folders(folder)}
         if not runs:
             problems.append(f"{folder}: no run below (a run's folder holds {CONFIG}).")
-        found.update(runs)
-    parts = [collect_runs([folder]) for folder in watch(sorted(found.values()))]
+        run_folders.update(runs)
+    parts = [collect_runs([folder]) for folder in progress(sorted(run_folders.values()))]
     collection = RunCollection(
         [run for part in parts for run in part.runs],
-        {folder: how_far for part in parts for folder, how_far in part.unfinished.items()},
+        {folder: text for part in parts for folder, text in part.unfinished.items()},
         [*problems, *(problem for part in parts for problem in part.problems)],
     )
     return _keep_comparable(collection, convention)
 
 
-def match_folders(asked: Sequence[str]) -> list[Path]:
-    """Gives the folders that are there, patterns spelled out."""
-    return [path for word in asked for path in _expand_pattern(word)]
+def match_folders(patterns: Sequence[str]) -> list[Path]:
+    """Return the existing folders that match the patterns, pattern by pattern."""
+    return [path for pattern in patterns for path in _expand_pattern(pattern)]
 
 
-def _expand_pattern(word: str) -> list[Path]:
-    # a folder's own name may hold what a pattern would read otherwise
-    found = [word] if Path(word).exists() else sorted(glob(word))  # noqa: PTH207
-    return [Path(path) for path in found if Path(path).is_dir()]
+def _expand_pattern(pattern: str) -> list[Path]:
+    # the name of a folder may itself hold brackets or stars
+    exists = Path(pattern).exists()
+    paths = [pattern] if exists else sorted(glob(pattern))  # noqa: PTH207
+    return [Path(path) for path in paths if Path(path).is_dir()]
 
 
-def _keep_comparable(found: RunCollection, convention: str) -> RunCollection:
-    kept, problems = list[Run](), list(found.problems)
-    for run in found.runs:
-        if problem := _describe_damage(run) or _describe_lack(run, convention):
+def _keep_comparable(collection: RunCollection, convention: str) -> RunCollection:
+    comparable, problems = list[Run](), list(collection.problems)
+    for run in collection.runs:
+        if problem := _describe_damage(run) or _describe_other_convention(run, convention):
             problems.append(problem)
         else:
-            kept.append(run)
-    rest = RunCollection(kept, found.unfinished, problems)
-    if not kept:
+            comparable.append(run)
+    rest = RunCollection(comparable, collection.unfinished, problems)
+    if not comparable:
         raise FlmrcmError(
             "\n".join([*list_not_compared(rest), "There's no finished run to compare."])
         )
@@ -77,6 +82,7 @@ def _keep_comparable(found: RunCollection, convention: str) -> RunCollection:
 
 
 def _describe_damage(run: Run) -> str:
+    """Return which file of a run is damaged; an empty string where none is."""
     try:
         _ = run.name, run.seed, run.participants, run.accelerations, run.aligned_with
         _ = run.journal, run.described_metrics
@@ -89,18 +95,21 @@ def _describe_damage(run: Run) -> str:
     return ""
 
 
-def _describe_lack(run: Run, convention: str) -> str:
-    held = sorted(set(run.scores["convention"]))
-    if convention in held:
+def _describe_other_convention(run: Run, convention: str) -> str:
+    """Return which conventions a run has instead; an empty string where it has this one."""
+    names = sorted(set(run.scores["convention"]))
+    if convention in names:
         return ""
-    names = f"convention{'s' if len(held) > 1 else ''} {', '.join(held)}"
+    words = f"convention{'s' if len(names) > 1 else ''} {', '.join(names)}"
     return (
-        f"{run.folder}: its scores hold the {names}, not {convention}. {LEFT_OUT} "
-        f"--convention {held[0]} shows it."
+        f"{run.folder}: its scores hold the {words}, not {convention}. {LEFT_OUT} "
+        f"--convention {names[0]} shows it."
     )
 
 
 def list_not_compared(collection: RunCollection) -> list[str]:
-    """Gives a line for each run that isn't finished, and for each problem."""
-    unfinished = [f"{folder}: not finished: {how}" for folder, how in collection.unfinished.items()]
+    """Return a line for each run that isn't finished, and for each problem."""
+    unfinished = [
+        f"{folder}: not finished: {progress}" for folder, progress in collection.unfinished.items()
+    ]
     return [*unfinished, *collection.problems]

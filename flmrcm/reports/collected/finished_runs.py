@@ -1,4 +1,4 @@
-"""Runs below outputs/ as reports see them: what was asked, what came out, how far they got."""
+"""Finished runs as reports read them: config, scores, journal and environment of each."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from flmrcm.reports.metric_info import MetricInfo, read_metric_infos
 from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, JOURNAL, SCORES
 from flmrcm.types import Measurement
 
-# libyaml, where it is there, reads six times as fast
+# libyaml reads six times as fast, but not every installation has it
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 LEFT_OUT = "The run is left out."
-"""How the line about a damaged run ends."""
+"""The end of the line about a damaged run."""
 
 STEPS_METRIC = "steps"
 """The journal's metric for a site's optimizer steps in a round."""
@@ -32,9 +32,9 @@ class Run:
     """A finished run.
 
     Attributes:
-        folder: the run's.
+        folder: where its files are.
         config: resolved.
-        scores: `scores.csv`: method, site, volume, metric, convention, value, slices.
+        scores: a row per score: method, site, volume, metric, convention, value, slices.
     """
 
     folder: Path
@@ -43,12 +43,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """How tables call its method, whatever else it was run with."""
+        """The name of its method in tables."""
         return str(self.config.get("method") or self.config["strategy"]["name"])
 
     @property
     def seed(self) -> int:
-        """Of weights and training order."""
+        """The seed of its weights and of the order of its training slices."""
         return int(self.config.get("seed", 0))
 
     @property
@@ -63,46 +63,58 @@ class Run:
 
     @property
     def aligned_with(self) -> str | None:
-        """The site whose features the others were aligned with; None where there's none."""
+        """The site that the others' features were aligned with; None where there's none."""
         return self.environment.get("aligned_with")
 
     @property
     def accelerations(self) -> str:
-        """Of the run's mask: `4x`, or `4x+8x`."""
+        """The accelerations of its mask: `4x`, or `4x+8x`."""
         return "+".join(f"{rate:g}x" for rate in self.config["mask"]["accelerations"])
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """`environment.json`; empty where there's none."""
+        """What `environment.json` holds; empty where there's no such file.
+
+        Raises:
+            DataLayoutError: the file is damaged.
+        """
         return _read_environment(self.folder / ENVIRONMENT)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
-        """`journal.csv`: round, split, site, metric, convention, value."""
+        """A row per measurement: round, split, site, metric, convention, value.
+
+        Raises:
+            DataLayoutError: a line of `journal.csv` is damaged.
+        """
         rows = Journal(self.folder / JOURNAL).read()
         return pd.DataFrame(rows, columns=list(Measurement._fields))
 
     @cached_property
     def described_metrics(self) -> dict[str, MetricInfo]:
-        """What the run says about its metrics, by name; nothing where it's an older one."""
+        """What `metrics.json` says about the metrics, by name; empty in older runs.
+
+        Raises:
+            DataLayoutError: the file is damaged.
+        """
         return read_metric_infos(self.folder)
 
     @property
     def optimizer_steps(self) -> int:
-        """Steps taken by all sites over all rounds."""
+        """The number of optimizer steps of all sites over all rounds."""
         journal = self.journal
-        taken = journal[(journal.split == "train") & (journal.metric == STEPS_METRIC)]
-        return int(sum(taken["value"]))
+        steps = journal[(journal.split == "train") & (journal.metric == STEPS_METRIC)]
+        return int(sum(steps["value"]))
 
 
 @dataclass(frozen=True)
 class RunCollection:
-    """What lies below some folders.
+    """The runs below some folders.
 
     Attributes:
-        runs: the finished ones, sorted by folder.
-        unfinished: folder → how far it got.
-        problems: one line for each run that can't be read, or folder that holds none.
+        runs: the finished runs, sorted by folder.
+        unfinished: the progress of each other run, by folder.
+        problems: one line for each run that can't be read, and for each folder without runs.
     """
 
     runs: Sequence[Run]
@@ -111,15 +123,15 @@ class RunCollection:
 
 
 def collect_runs(folders: Sequence[Path]) -> RunCollection:
-    """Gives all runs at or below the folders; a run found twice counts once.
+    """Return all runs at or below the folders; a run that is found twice counts once.
 
     Raises:
         FlmrcmError: there's no run at all.
     """
-    found = {path.resolve(): path for folder in folders for path in find_run_folders(folder)}
+    run_folders = {path.resolve(): path for folder in folders for path in find_run_folders(folder)}
     runs: list[Run] = []
     unfinished, problems = dict[Path, str](), list[str]()
-    for folder in sorted(found.values()):
+    for folder in sorted(run_folders.values()):
         if not (folder / DONE).exists():
             unfinished[folder] = _describe_progress(folder)
             continue
@@ -127,14 +139,14 @@ def collect_runs(folders: Sequence[Path]) -> RunCollection:
             runs.append(read_run(folder))
         except FlmrcmError as error:
             problems.append(f"{error} {LEFT_OUT}")
-    if not found:
+    if not run_folders:
         where = ", ".join(map(str, folders))
         raise FlmrcmError(f"{where}: no run below (a run's folder holds {CONFIG}).")
     return RunCollection(runs, unfinished, problems)
 
 
 def read_run(folder: Path) -> Run:
-    """Gives one finished run.
+    """Return one finished run.
 
     Raises:
         DataLayoutError: its config or scores are damaged.
@@ -143,19 +155,19 @@ def read_run(folder: Path) -> Run:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Gives a run's resolved config.
+    """Return a run's resolved config.
 
     Raises:
-        DataLayoutError: it isn't one.
+        DataLayoutError: the file is damaged or isn't the config of a run.
     """
     path = folder / CONFIG
     try:
         config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
     except (OSError, ValueError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise DataLayoutError(f"{path}{place}: not readable ({what}).") from None
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise DataLayoutError(f"{path}{line}: not readable ({problem}).") from None
     if not isinstance(config, dict) or "strategy" not in config:
         raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
     return config
@@ -174,7 +186,10 @@ def _read_environment(path: Path) -> dict[str, Any]:
 
 
 def find_run_folders(folder: Path) -> Iterator[Path]:
-    """Gives a folder and those below it that hold a run; linked ones too, runs' insides not."""
+    """Yield the folders of runs, at a folder or below it.
+
+    Linked folders are searched, too; the folders inside a run's folder aren't.
+    """
     if (folder / CONFIG).exists():
         yield folder
     elif folder.is_dir():
@@ -184,10 +199,11 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 
 def _describe_progress(folder: Path) -> str:
+    """Return how many rounds a run has done, in words."""
     try:
         rounds = read_config(folder).get("rounds", "?")
         rows = Journal(folder / JOURNAL).read()
     except FlmrcmError as error:
         return f"damaged: {error}"
     done = max((row.round for row in rows), default=-1) + 1
-    return f"{done} of {rounds} rounds, not judged yet"
+    return f"{done} of {rounds} rounds, not tested yet"

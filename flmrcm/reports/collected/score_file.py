@@ -12,23 +12,24 @@ from flmrcm.learning.records import SCORE_COLUMNS
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Return the scores of a finished run.
+    """Return the scores of a finished run, with the columns `SCORE_COLUMNS`.
 
-    Returns:
-        A row per method, site, volume, metric and convention: `SCORE_COLUMNS`. A value that isn't
-        finite, as NaN weights give, is not-a-number.
+    A row per method, site, volume, metric and convention. A value that isn't finite, as NaN weights
+    give, is not-a-number.
 
     Raises:
         DataLayoutError: missing, cut short, with other columns, or a line of it is damaged.
     """
     scores = parse_scores(path)
     if scores.empty or not path.read_bytes().endswith(b"\n") or _is_uneven(scores):
-        raise DataLayoutError(f"{path}: cut short after {len(scores)} rows.")
+        raise DataLayoutError(
+            f"{path}: cut short after {len(scores)} rows; flmrcm evaluate tests a checkpoint again."
+        )
     return scores
 
 
 def parse_scores(path: Path) -> pd.DataFrame:
-    """Return the whole lines of a table of scores, also of a run that hasn't finished.
+    """Return the scores in a file, also of a run that hasn't finished; see `read_scores`.
 
     Raises:
         DataLayoutError: missing, with other columns, or a line of it is damaged.
@@ -49,6 +50,9 @@ def _parse(fields: Sequence[str]) -> tuple[str | float, ...]:
 
 
 def _is_uneven(scores: pd.DataFrame) -> bool:
-    """Return whether zero-filled rows of a site are missing or fewer: the file ends too early."""
+    """Return whether a site has fewer rows of one method than of another: lines are missing.
+
+    Zero-filled images are a method here.
+    """
     counts = pd.crosstab(scores["site"], scores["method"])
     return counts.shape[1] < 2 or bool(counts.nunique(axis=1).gt(1).any())

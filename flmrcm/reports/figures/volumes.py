@@ -17,13 +17,14 @@ from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import sort_methods
 
 MAX_BESIDE = 3
-"""So many kinds of images at most have their errors beside them in the overview, not below."""
+"""With more methods the overview has error maps below the images, not beside them."""
 
 _TITLE = "Reconstructions"
 _CAPTION = (
-    "Volumes are ranked by PSNR averaged over all methods and seeds. The middle slice, each image "
-    "as bright as its target; all error maps have one scale. Below each error map: PSNR of the "
-    "whole volume ({convention}). A method is shown with its first seed that saved volumes."
+    "Volumes are ranked by PSNR averaged over all methods and seeds. The middle slice; each image "
+    "has the grey scale of its target, and all error maps share one scale. Below each error map: "
+    "PSNR of the whole volume ({convention}). A method is shown with its first seed that saved "
+    "volumes."
 )
 _MISSING_REASON = (
     "No volume was saved by all methods; test.saved_volumes=null saves all (training)."
@@ -31,64 +32,68 @@ _MISSING_REASON = (
 
 
 def draw_volumes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draws the median volume of every site, and for each site the median, best and worst."""
+    """Draw the median volume of every site, and for each site the median, best and worst."""
     outcomes: list[FigureOutcome] = []
     for writer in list_writers(comparison, folder):
         outcomes.append(writer.attempt(_TITLE, _draw_overview))
         for site in list_sites(comparison, writer.section):
             title = f"{_TITLE} at {site}"
-            outcomes.append(writer.attempt(title, partial(_draw_site, title=title, name=site)))
+            outcomes.append(writer.attempt(title, partial(_draw_site, title=title, site=site)))
     return outcomes
 
 
-def _select(page: FigureWriter, site: str) -> VolumeSelection:
-    rows = page.comparison.select_scores(page.section, "psnr")
-    return select_volumes(select_rows(rows, site=site), page.comparison.runs, site)
+def _select_volumes(writer: FigureWriter, site: str) -> VolumeSelection:
+    rows = writer.comparison.select_scores(writer.section, "psnr")
+    return select_volumes(select_rows(rows, site=site), writer.comparison.runs, site)
 
 
-def _draw_overview(page: FigureWriter) -> FigureOutcome:
-    every = [_select(page, site) for site in list_sites(page.comparison, page.section)]
-    sites = [site for site in every if site.volumes]
-    if not sites:
-        return page.explain_missing(_TITLE, _MISSING_REASON)
-    methods = sort_methods(method for site in sites for method in site.shown)
-    strips = [_build_row(site, site.site, next(iter(site.chosen.values()))) for site in sites]
-    sheet = ImageGrid(strips, methods, "beside" if len(methods) <= MAX_BESIDE else "below")
-    first = "One volume per site: the median; of two the better."
-    return page.write_figure(
-        draw_image_grid(sheet), "comparison", _TITLE, _format_caption(first, page, sites)
+def _draw_overview(writer: FigureWriter) -> FigureOutcome:
+    of_sites = [
+        _select_volumes(writer, site) for site in list_sites(writer.comparison, writer.section)
+    ]
+    selections = [selection for selection in of_sites if selection.volumes]
+    if not selections:
+        return writer.explain_missing(_TITLE, _MISSING_REASON)
+    methods = sort_methods(method for selection in selections for method in selection.images)
+    rows = [_build_row(own, own.site, next(iter(own.examples.values()))) for own in selections]
+    grid = ImageGrid(rows, methods, "beside" if len(methods) <= MAX_BESIDE else "below")
+    first = "One volume per site: the median, or the better of two."
+    return writer.write_figure(
+        draw_image_grid(grid), "comparison", _TITLE, _format_caption(first, writer, selections)
     )
 
 
-def _draw_site(page: FigureWriter, title: str, name: str) -> FigureOutcome:
-    site = _select(page, name)
-    if not site.volumes:
-        return page.explain_missing(title, _MISSING_REASON)
-    strips = [_build_row(site, f"{name}: {volume}", volume) for name, volume in site.chosen.items()]
-    figure = draw_image_grid(ImageGrid(strips, list(site.shown), "below"))
-    first = f"{site.site}: {', '.join(site.chosen)} of {len(site.volumes)} saved."
-    return page.write_figure(
-        figure, f"volumes_{site.site}", title, _format_caption(first, page, [site])
-    )
+def _draw_site(writer: FigureWriter, title: str, site: str) -> FigureOutcome:
+    selection = _select_volumes(writer, site)
+    if not selection.volumes:
+        return writer.explain_missing(title, _MISSING_REASON)
+    rows = [
+        _build_row(selection, f"{name}: {volume}", volume)
+        for name, volume in selection.examples.items()
+    ]
+    figure = draw_image_grid(ImageGrid(rows, list(selection.images), "below"))
+    first = f"{site}: {', '.join(selection.examples)} of {len(selection.volumes)} saved volumes."
+    caption = _format_caption(first, writer, [selection])
+    return writer.write_figure(figure, f"volumes_{site}", title, caption)
 
 
-def _format_caption(first: str, page: FigureWriter, sites: Sequence[VolumeSelection]) -> str:
-    how = _CAPTION.format(convention=page.comparison.convention)
-    return " ".join(filter(None, [first, how, *(site.note for site in sites)]))
+def _format_caption(first: str, writer: FigureWriter, selections: Sequence[VolumeSelection]) -> str:
+    caption = _CAPTION.format(convention=writer.comparison.convention)
+    return " ".join(filter(None, [first, caption, *(own.note for own in selections)]))
 
 
-def _build_row(site: VolumeSelection, label: str, volume: str) -> Row:
-    """Images of another target, or that can't be read, leave their places empty."""
+def _build_row(selection: VolumeSelection, label: str, volume: str) -> Row:
+    """Return the images of a volume; an image of another target, or a damaged one, is left out."""
     psnr = metric_info("psnr")
     images, notes, target = dict[str, ImageArray](), dict[str, str](), None
-    for method, shown in site.shown.items():
-        slices = read_middle_slices(shown.files[volume], ("target", shown.kind))
+    for method, own in selection.images.items():
+        slices = read_middle_slices(own.files[volume], ("target", own.kind))
         if slices is None:
             continue
         target = slices["target"] if target is None else target
         if np.array_equal(slices["target"], target):
-            images[method] = slices[shown.kind]
-            if volume in shown.psnr:
-                notes[method] = psnr.format_with_unit(shown.psnr[volume])
+            images[method] = slices[own.kind]
+            if volume in own.psnr:
+                notes[method] = psnr.format_with_unit(own.psnr[volume])
     empty = np.zeros((1, 1), np.float32)
     return Row(label, empty if target is None else target, images, notes)

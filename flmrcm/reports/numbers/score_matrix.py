@@ -1,4 +1,4 @@
-"""The site × method matrix: what each method reached at each site, and how steadily."""
+"""The site × method matrix: mean scores, and their spread over volumes and over seeds."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,15 @@ class ScoreCell(NamedTuple):
     """One method at one site.
 
     Attributes:
-        mean: over volumes, each averaged over its seeds; not-a-number, and no spread with it, where
-            one of the scores isn't finite.
-        sd: over volumes, each averaged over its seeds (n − 1); not-a-number below two.
-        volumes: how many.
-        seed_sd: of the means of the single seeds (n − 1); not-a-number below two seeds, and for
-            zero-filled images, which no seed touches.
-        seeds: how many.
-        rank: 1 is the best of the site, 2 the second; 0 where nothing is ranked.
+        mean: over volumes, each averaged over its seeds. Where one of the scores isn't finite,
+            this and both spreads are not-a-number.
+        sd: standard deviation over volumes, each averaged over its seeds (n − 1); not-a-number for
+            one volume.
+        volumes: number of volumes.
+        seed_sd: standard deviation of the seeds' means (n − 1); not-a-number for one seed, and for
+            zero-filled images, which depend on no seed.
+        seeds: number of seeds.
+        rank: 1 for the best of the site, 2 for the second; 0 for all others.
     """
 
     mean: float
@@ -49,10 +50,10 @@ class ScoreMatrix:
         section: of the comparison.
         metric: one of the section's.
         convention: of the metric.
-        sites: in the table's order, `ALL_SITES` last where there are several.
-        methods: in the table's order, zero-filled first.
-        cells: by method and site; what wasn't judged is missing.
-        notes: why sites aren't ranked, one line each.
+        sites: in the order of the table, `ALL_SITES` last where there are several.
+        methods: in the order of the table, zero-filled first.
+        cells: by method and site; a method has no cell at sites where it wasn't tested.
+        notes: one line each: why sites aren't ranked, and which scores aren't finite.
     """
 
     section: str
@@ -64,7 +65,7 @@ class ScoreMatrix:
     notes: Sequence[str] = ()
 
     def build_frame(self) -> pd.DataFrame:
-        """Gives a row per cell: section, metric, convention, method, site, and the cell's."""
+        """Return a row per cell: section, metric, convention, method, site, and its fields."""
         about = {
             "section": self.section,
             "metric": self.metric.name,
@@ -82,13 +83,13 @@ class ScoreMatrix:
 def build_score_matrix(
     comparison: Comparison, section: str, metric: MetricInfo, unranked: str = ""
 ) -> ScoreMatrix:
-    """Gives one metric of a section of a comparison.
+    """Return the matrix of one metric and section of a comparison.
 
     Args:
         comparison: of runs.
         section: one of its sections.
         metric: one of the section's.
-        unranked: why no method may be called the best; empty where it may.
+        unranked: why nothing is ranked; empty where the methods are ranked.
     """
     rows = comparison.select_scores(section, metric.name)
     sites = comparison.sort_sites(rows["site"])
@@ -98,7 +99,7 @@ def build_score_matrix(
         unlike = dict(_find_incomparable(rows))
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
         rankable = [site for site in sites if site not in unlike]
-        # where one site can't be ranked, neither can the mean over all
+        # where one site can't be ranked, the mean over all sites can't either
         rankable = rankable if unlike else [*rankable, ALL_SITES]
         cells = rank_cells(cells, rankable, metric.higher_is_better)
     columns = [*sites, ALL_SITES] if len(sites) > 1 else sites
@@ -109,14 +110,14 @@ def build_score_matrix(
 def explain_missing_matrix(
     comparison: Comparison, section: str, metric: MetricInfo, why: str
 ) -> ScoreMatrix:
-    """Return an empty matrix in the place of one that couldn't be computed, with the reason."""
+    """Return a matrix without cells, with the reason."""
     return ScoreMatrix(section, metric, comparison.convention, [], [], {}, [why])
 
 
 def average_per_volume(rows: pd.DataFrame) -> pd.Series:
-    """Gives each volume's value, averaged over its seeds, by method, site and volume.
+    """Return the values of volumes, averaged over seeds, by method, site and volume.
 
-    Several runs of one seed are averaged first, so that every seed counts once.
+    Several runs of one seed are averaged first, so that each seed counts once.
 
     Args:
         rows: of one metric and convention: method, site, volume, seed, value.
@@ -127,17 +128,19 @@ def average_per_volume(rows: pd.DataFrame) -> pd.Series:
 def average_groups(groups: Any) -> Any:
     """Return the mean of each group of a grouped series; not-a-number where one of its values is.
 
-    Pandas leaves such values out: the mean of the others would pass for the mean of all.
+    Pandas alone would skip such values and return the mean of the others.
     """
     return groups.mean().where(groups.count() == groups.size())
 
 
 def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, str], ScoreCell]:
-    """Return the unranked cells; those of `ALL_SITES` for methods that were tested at every site.
+    """Return the unranked cells by method and site.
+
+    A method that was tested at every site has a cell of `ALL_SITES`, too.
 
     Args:
         rows: of one metric and convention: method, site, volume, seed, value.
-        sites: that make `ALL_SITES`.
+        sites: the sites that `ALL_SITES` is the mean of.
     """
     by_seed = _average_by(_average_per_seed(rows), ["method", "site", "seed"]).unstack("seed")
     n_seeds: Any = rows.groupby(["method", "site"])["seed"].nunique()
@@ -173,16 +176,18 @@ def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame)
 def rank_cells(
     cells: Mapping[tuple[str, str], ScoreCell], sites: Iterable[str], higher_is_better: bool | None
 ) -> dict[tuple[str, str], ScoreCell]:
-    """Gives the cells with the best and the second of each site marked; equals share a rank.
+    """Return the cells with the rank of the best and of the second of each site.
+
+    Methods with equal means share a rank; a site with one method has no ranks.
 
     Args:
         cells: by method and site.
-        sites: to rank; one with a single method has no best.
+        sites: to rank.
         higher_is_better: of the metric; None ranks nothing.
     """
-    marked = dict(cells)
+    ranked = dict(cells)
     if higher_is_better is None:
-        return marked
+        return ranked
     find_best = max if higher_is_better else min
     for site in sites:
         means = {
@@ -195,17 +200,17 @@ def rank_cells(
         second = find_best(others) if others else NAN
         for key, mean in means.items():
             rank = 1 if mean == best else 2 if mean == second else 0
-            marked[key] = cells[key]._replace(rank=rank)
-    return marked
+            ranked[key] = cells[key]._replace(rank=rank)
+    return ranked
 
 
 def sort_methods(methods: Iterable[str]) -> list[str]:
-    """Gives methods as tables show them: zero-filled first, then by name."""
+    """Return each method once, in the order of tables: zero-filled first, then by name."""
     return sorted(set(methods), key=lambda name: (not is_zero_filled(name), name.casefold(), name))
 
 
 def is_zero_filled(method: str) -> bool:
-    """Tells whether a row's method is none: the image that reconstructions start from."""
+    """Return whether a row is about zero-filled images and not about a method."""
     return method.startswith(ZERO_FILLED)
 
 
@@ -235,15 +240,15 @@ def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Gives the sites at which methods weren't judged on the same images, and why."""
+    """Yield the sites at which methods were tested on different images, and the difference."""
     volumes: dict[str, dict[str, frozenset[str]]] = {}
-    for key, found in rows.groupby(["site", "method"])["volume"]:
+    for key, of_method in rows.groupby(["site", "method"])["volume"]:
         site, method = cast(tuple[str, str], key)
-        volumes.setdefault(site, {})[method] = frozenset(found)
+        volumes.setdefault(site, {})[method] = frozenset(of_method)
     for site, sets in volumes.items():
         starts = [method for method in sets if is_zero_filled(method)]
         if len(starts) > 1:
-            yield site, f"judged under different conditions: {' and '.join(starts)}"
+            yield site, f"tested under different conditions: {' and '.join(starts)}"
         elif len(set(sets.values())) > 1:
-            counts = " or ".join(map(str, sorted({len(found) for found in sets.values()})))
-            yield site, f"judged on different test volumes ({counts} of them)"
+            counts = " or ".join(map(str, sorted({len(names) for names in sets.values()})))
+            yield site, f"tested on different volumes ({counts} of them)"

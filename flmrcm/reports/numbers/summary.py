@@ -1,4 +1,4 @@
-"""What a comparison comes to: for each section its matrices, its tests, and what must be said."""
+"""The numbers of each section of a comparison: its matrices and its tests, with their notes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,16 +44,16 @@ class SectionSummary:
 def summarise_sections(
     comparison: Comparison, reference: str | None = None, least_gain: float | None = None
 ) -> list[SectionSummary]:
-    """Gives every section's numbers.
+    """Return the numbers of every section.
 
     Args:
         comparison: of runs.
         reference: the method that others are tested against; None means FL-MR where there is one.
-        least_gain: what the reference has to gain over zero-filled, in dB, before a section is
-            ranked and tested; None asks for nothing.
+        least_gain: the gain over zero-filled, in dB, that the reference must have for a section to
+            be ranked and tested; None sets no condition.
 
     Raises:
-        ConfigErrors: no section holds the reference.
+        ConfigErrors: no section has a method of that name.
     """
     return [
         _summarise_section(comparison, name, reference, least_gain) for name in comparison.sections
@@ -61,9 +61,9 @@ def summarise_sections(
 
 
 def _summarise_section(
-    comparison: Comparison, section: str, asked: str | None, least_gain: float | None
+    comparison: Comparison, section: str, name: str | None, least_gain: float | None
 ) -> SectionSummary:
-    reference = choose_reference(comparison, section, asked)
+    reference = choose_reference(comparison, section, name)
     unranked = attempt(
         partial(explain_shortfall, comparison, section, reference, least_gain),
         lambda error: f"no ranking and no statistics: the gain couldn't be computed: {error}.",
@@ -71,7 +71,7 @@ def _summarise_section(
     metrics = comparison.list_metrics(section)
     matrices = [_build_matrix(comparison, section, metric, unranked) for metric in metrics]
     tests: list[ReferenceTests]
-    if why := unranked or _explain_no_tests(comparison, section, reference, asked):
+    if why := unranked or _explain_no_tests(comparison, section, reference, name):
         tests = [explain_missing_tests(comparison, section, metric, why) for metric in metrics]
     else:
         tests = _run_tests(comparison, section, reference)
@@ -115,18 +115,18 @@ def _run_tests(comparison: Comparison, section: str, reference: str) -> list[Ref
 
 
 def _explain_no_tests(
-    comparison: Comparison, section: str, reference: str, asked: str | None
+    comparison: Comparison, section: str, reference: str, name: str | None
 ) -> str:
+    """Return why nothing is tested in a section; an empty string where something is."""
     known = comparison.select_scores(section)["method"]
     methods = [method for method in sort_methods(known) if not is_zero_filled(method)]
     if not methods:
         return f"no statistics: no method has scores in convention {comparison.convention} here."
     if len(methods) == 1 and not is_zero_filled(reference):
-        return f"no statistics: {methods[0]} stands alone here."
+        return f"no statistics: {methods[0]} is the only method here."
     if not reference:
-        name = asked or DEFAULT_REFERENCE
         return (
-            f"no statistics: no method here is just {name}; take one with --reference, of "
-            f"{', '.join(methods)}."
+            f"no statistics: no single method here is called {name or DEFAULT_REFERENCE}; choose "
+            f"one with --reference: {', '.join(methods)}."
         )
     return ""

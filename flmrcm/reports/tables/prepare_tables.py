@@ -1,4 +1,4 @@
-"""What `flmrcm prepare` shows: progress with the time left, then a table."""
+"""Output of `flmrcm prepare`: its progress with the time left, then a table."""
 
 import logging
 from collections import Counter
@@ -15,15 +15,15 @@ from flmrcm.prepare.volume_task import VolumeOutcome, VolumeTask
 log = logging.getLogger(__name__)
 
 _MAX_LINES = 20
-"""Skipped files shown one by one; the others are counted."""
+"""Number of skipped files that are named; the others are only counted."""
 
 
 def show_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[VolumeOutcome]:
-    """Hands outcomes on behind a progress bar; where there's no terminal, behind a few log lines.
+    """Yield the same outcomes and show the progress: a bar in a terminal, else some log lines.
 
     Args:
-        outcomes: as they come.
-        total: how many there will be.
+        outcomes: of the volumes, while they are prepared.
+        total: number of volumes.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not console.is_terminal:
@@ -53,7 +53,7 @@ def _log_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[Vol
 
 
 def log_skipped(lines: Sequence[str]) -> None:
-    """Logs why files can't be used, the first ones one by one."""
+    """Log why files can't be used; of many files only the first ones are named."""
     for line in lines[:_MAX_LINES]:
         log.warning("skipped: %s", line)
     if len(lines) > _MAX_LINES:
@@ -66,8 +66,8 @@ def build_prepared_table(
     """Return volumes by split, and slices, of each site and contrast.
 
     Args:
-        tasks: every volume that belongs in the output.
-        rows: of the journal, by volume; what has none counts as missing.
+        tasks: every volume of the output.
+        rows: of the journal, by volume; a volume without one is missing.
     """
 
     def count(own: Sequence[VolumeTask]) -> Sequence[int]:
@@ -81,7 +81,7 @@ def build_prepared_table(
 
 
 def build_planned_table(tasks: Sequence[VolumeTask], done: Mapping[str, object]) -> Table:
-    """Return what a call would do: volumes by split, and how many of them are done."""
+    """Return what a call would prepare: volumes by split, and how many of them are done."""
 
     def count(own: Sequence[VolumeTask]) -> Sequence[int]:
         subjects = len({task.patient for task in own})

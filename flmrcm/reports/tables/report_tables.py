@@ -1,4 +1,4 @@
-"""Numbers as words in cells: what terminal, page and paper then show, each in its own way."""
+"""Matrices and tests as tables of words, for terminal, page and paper alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ TESTS_LEGEND = (
     "Wilcoxon signed-rank, two-sided; Holm: p corrected over the table; least: smallest p that n "
     "volumes can give."
 )
-"""How to read a sheet of tests."""
+"""The legend of a table of tests."""
 
 
 class ReportCell(NamedTuple):
     """One cell.
 
     Attributes:
-        text: what is read first.
-        small: what stands below or behind it; may be empty.
-        rank: 1 is the best, 2 the second, 0 neither.
+        text: the number or name.
+        small: in small letters below or behind it; may be empty.
+        rank: 1 for the best, 2 for the second, 0 for all others.
     """
 
     text: str
@@ -41,9 +41,9 @@ class ReportTable:
     Attributes:
         title: of the table.
         heads: of the columns.
-        rows: as long as the heads each.
-        names: how many columns at the left hold names; the others hold numbers.
-        notes: to stand below, one line each.
+        rows: each as long as the heads.
+        names: number of columns with names, at the left; the others hold numbers.
+        notes: shown below, one line each.
     """
 
     title: str
@@ -54,7 +54,7 @@ class ReportTable:
 
 
 def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
-    """Gives the site × method matrix: means, and small the spreads, `±volumes (seeds)`."""
+    """Return the site × method matrix: means, and in small letters `±over volumes (over seeds)`."""
     rows = [
         [ReportCell(method), *(_build_matrix_cell(matrix, method, site) for site in matrix.sites)]
         for method in matrix.methods
@@ -67,21 +67,21 @@ def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
 
 
 def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
-    """Return the line that says how to read a section's matrices; the first that holds numbers."""
+    """Return the legend of a section's matrices, that of the first one with numbers."""
     matrix = next((matrix for matrix in matrices if matrix.cells), matrices[0])
     cells = [cell for cell in matrix.cells.values() if not isnan(cell.mean)]
     seeds = sorted({cell.seeds for cell in cells})
-    said = (
+    spread = (
         f"in brackets sd over {_format_range(seeds)} seeds"
         if max(seeds, default=1) > 1
         else "one seed"
     )
     marks = "; best bold, second underlined" if any(cell.rank for cell in cells) else ""
-    return f"mean over volumes ±sd over volumes, {said}; convention {matrix.convention}{marks}."
+    return f"mean over volumes ±sd over volumes, {spread}; convention {matrix.convention}{marks}."
 
 
 def build_tests_table(tests: ReferenceTests) -> ReportTable:
-    """Gives every test against the reference: a row per site and method."""
+    """Return the tests against the reference, a row per site and method."""
     digits = tests.metric.digits
     rows = [
         [
@@ -118,7 +118,7 @@ def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCel
 
 
 def _format_volumes(matrix: ScoreMatrix, site: str) -> str:
-    """Gives `8 volumes`, or `7–8 volumes` where methods differ; nothing for the mean of sites."""
+    """Return `8 volumes`, or `7–8 volumes` where methods differ; empty for the mean of sites."""
     counts = sorted({cell.volumes for key, cell in matrix.cells.items() if key[1] == site})
     if site == ALL_SITES or not counts:
         return ""

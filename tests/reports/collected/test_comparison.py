@@ -16,7 +16,7 @@ def write(folder, method="FL-MR", trained=("north", "south"), **more):
 
 
 def shown(comparison, section=""):
-    """Gives method → the sites it's shown at, in the section that starts so."""
+    """Return method → the sites it's shown at, in the section that starts so."""
     rows = comparison.results
     rows = rows[rows["section"].str.startswith(section) & (rows["name"] != ZERO_FILLED)]
     return {method: set(found["site"]) for method, found in rows.groupby("method")}

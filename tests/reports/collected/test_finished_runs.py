@@ -24,7 +24,7 @@ def test_an_unfinished_run_is_listed_with_how_far_it_got(tmp_path):
     (begun / "done").unlink()
     found = collect_runs([tmp_path])
     assert folders_of(found) == ["one"]
-    assert found.unfinished == {begun: "1 of 5 rounds, not judged yet"}
+    assert found.unfinished == {begun: "1 of 5 rounds, not tested yet"}
 
 
 def test_a_run_that_has_just_begun_is_unfinished_too(tmp_path):

@@ -55,7 +55,7 @@ class FakeRun:
 
 
 def write_run(folder: Path, run: FakeRun) -> None:
-    """Writes all files of a finished run."""
+    """Write all files of a finished run."""
     folder.mkdir(parents=True)
     config = {
         "strategy": {"name": run.method}, "seed": run.seed, "target": run.aligned_with,
@@ -74,7 +74,7 @@ def write_run(folder: Path, run: FakeRun) -> None:
 
 
 def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
-    """Writes a saved volume; its slices differ, and so do methods, and the latents of sites."""
+    """Write a saved volume; its slices differ, and so do methods, and the latents of sites."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([number, len(site), run.seed])
     target = np.linspace(0.1, 1, run.slices * run.size**2).reshape(-1, run.size, run.size) + number
@@ -124,7 +124,7 @@ def _rows(run: FakeRun) -> list[Measurement]:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Callable[..., Comparison]:
-    """Writes runs, each a dict of `FakeRun`'s attributes, and gives their comparison."""
+    """Write runs, each a dict of `FakeRun`'s attributes, and gives their comparison."""
 
     def written(*fakes: dict[str, Any]) -> Comparison:
         for number, fake in enumerate(fakes):

@@ -50,10 +50,10 @@ def test_a_site_where_a_method_was_not_judged_keeps_its_row_empty(runs, tmp_path
     assert np.allclose(heights, [0, 1]), "zero-filled and A; B's row is the third"
 
 
-def test_scores_that_are_not_finite_have_no_place_and_the_caption_says_so(runs, tmp_path, drawn):
+def test_scores_that_are_not_finite_are_left_out_and_the_caption_says_so(runs, tmp_path, drawn):
     broken = {"method": "B", "psnr": float("nan")}
     (outcome,) = draw_boxes(runs({"method": "A"}, broken), tmp_path)
-    assert outcome.caption.endswith("aren't finite have no place.")
+    assert outcome.caption.endswith("aren't finite aren't shown.")
     boxes = [line for line in drawn[0].axes[0].lines if line.get_linewidth() == 2]
     assert len(boxes) == 2, "zero-filled and A"
 

@@ -24,7 +24,7 @@ def test_each_point_is_a_slice_by_pca_and_by_tsne(runs, tmp_path, drawn):
 def test_numbers_stand_beside(runs, tmp_path, drawn):
     draw_latents(runs(BOTH[1]), tmp_path)
     numbers = drawn[0].axes[2]
-    assert numbers.get_title("left").startswith("sites told apart: ")
+    assert numbers.get_title("left").startswith("site accuracy: ")
     assert numbers.get_title("left").endswith("(chance 0.50)")
     assert float(numbers.texts[0].get_text()) > 0, "east and west differ"
 

@@ -57,7 +57,7 @@ def test_the_legend_tells_ways_and_kinds(figure):
         "weights, to the sites",
         "weights, from the sites",
         "latents, to the sites",
-        "target images, looked at",
+        "target images, read in place",
     ]
 
 

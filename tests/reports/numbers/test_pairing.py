@@ -14,7 +14,7 @@ def judged(folder, site="north", **run):
 
 @pytest.fixture
 def pair(tmp_path):
-    """Pairs the usual run with one that differs."""
+    """Pair the usual run with one that differs."""
 
     def make(trained=True, usual=None, **other):
         one, two = judged(tmp_path / "1", **(usual or {})), judged(tmp_path / "2", **other)

@@ -46,7 +46,9 @@ def test_holm_counts_all_sites_and_methods(three):
     found = made(comparison_below(three))
     assert [test.p for test in found.tests.values()] == [2 / 2**8] * 4
     assert list(found.corrected.values()) == pytest.approx([4 * 2 / 2**8] * 4)
-    assert "Holm over the 4 tests of this table: no corrected p below 0.031" in found.notes[0]
+    assert (
+        "Holm over the 4 tests of this table: no corrected p can be below 0.031" in found.notes[0]
+    )
 
 
 def test_seeds_add_no_volumes_and_move_no_p(three):
@@ -85,9 +87,7 @@ def test_too_few_volumes_are_said(tmp_path):
         write_run(tmp_path / name, name, volumes(shift, n=3))
     notes = " ".join(made(comparison_below(tmp_path)).notes)
     assert "nothing here can be significant at 5 %" in notes
-    assert (
-        "fewer than 6 volumes, so that no p below 0.05 can come out: north (3), south (3)" in notes
-    )
+    assert "fewer than 6 volumes, so no p can be below 0.05: north (3), south (3)" in notes
 
 
 def test_how_p_came_about_is_said_unless_it_is_exact(tmp_path):

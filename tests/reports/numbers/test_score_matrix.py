@@ -120,7 +120,7 @@ def test_what_was_judged_on_other_volumes_is_not_ranked(tmp_path):
     found = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
     ranks = {site: found.cells["b", site].rank for site in found.sites}
     assert ranks == {"north": 0, "south": 1, ALL_SITES: 0}
-    assert found.notes == ["north: not ranked: judged on different test volumes (2 or 3 of them)."]
+    assert found.notes == ["north: not ranked: tested on different volumes (2 or 3 of them)."]
 
 
 def test_what_was_judged_under_other_masks_is_not_ranked(tmp_path):

@@ -62,7 +62,7 @@ def test_a_run_without_the_new_metric_is_paired_in_the_others(tmp_path):
 
 def test_one_method_is_not_tested_and_that_is_said(tmp_path):
     write_run(tmp_path / "a", values=WELL)
-    assert summary(tmp_path).tests[0].notes == ["no statistics: FL-MR stands alone here."]
+    assert summary(tmp_path).tests[0].notes == ["no statistics: FL-MR is the only method here."]
     assert summary(tmp_path, reference="zero-filled").tests[0].tests
 
 
@@ -81,7 +81,7 @@ def test_an_ambiguous_reference_is_asked_for(tmp_path):
     for rounds in (1, 2):
         write_run(tmp_path / str(rounds), values=WELL, rounds=rounds)
     (note,) = summary(tmp_path).tests[0].notes
-    assert "no method here is just FL-MR" in note
+    assert "no single method here is called FL-MR" in note
     assert "FL-MR (rounds=1), FL-MR (rounds=2)" in note
 
 

@@ -82,6 +82,6 @@ def test_every_special_character_is_escaped(name):
 def test_a_section_without_tests_says_why_in_both(tmp_path):
     write_run(tmp_path / "a", "FL-MR", {"sim_b": [1.0, 2.0]})
     alone = summarise_sections(comparison_below(tmp_path))
-    assert "- no statistics: FL-MR stands alone here." in format_markdown_document(alone)
-    assert "no statistics: FL-MR stands alone here." in format_latex_document(alone)
+    assert "- no statistics: FL-MR is the only method here." in format_markdown_document(alone)
+    assert "no statistics: FL-MR is the only method here." in format_latex_document(alone)
     assert format_latex_document(alone).count(r"\begin{table}") == 3
