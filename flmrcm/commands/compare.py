@@ -1,4 +1,4 @@
-"""`flmrcm compare`: which method was better, on which site."""
+"""`flmrcm compare`: tables, tests and figures of finished runs, and one page of them all."""
 
 import argparse
 import shlex
@@ -35,31 +35,41 @@ class _CompareParser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str]) -> None:
-    """Compare what the words ask for: tables on the terminal, everything in a folder."""
-    asked = _parse_words(words)
+    """Compare runs: print the main table and its tests, and write everything into a folder.
+
+    Raises:
+        ConfigErrors: a word that isn't understood.
+        FlmrcmError: no run can be compared.
+    """
+    options = _parse_words(words)
     with _build_progress() as progress:
-        collection = collect_comparable(
-            asked.folders,
-            asked.convention,
-            lambda folders: progress.track(folders, description="reading runs"),
-        )
-        progress.add_task("comparing", total=None)
-        comparison = compare_runs(collection, asked.convention)
-        if not comparison.sections:
-            raise FlmrcmError("No run was judged at a site that counts in the runs' scenario.")
-        _check_metric(comparison, asked.metric)
-        found = summarise_sections(comparison, asked.reference, asked.least_gain)
-        output = asked.output or match_folders(asked.folders)[0] / "compare"
+        comparison = _collect(options, progress)
+        summaries = summarise_sections(comparison, options.reference, options.least_gain)
+        output = options.output or match_folders(options.folders)[0] / "compare"
         output.mkdir(parents=True, exist_ok=True)
-        _write_tables(comparison, found, output)
-        kinds = progress.track(FIGURES if asked.figures else (), description="drawing")
+        _write_tables(comparison, summaries, output)
+        kinds = progress.track(FIGURES if options.figures else (), description="drawing")
         figures = [outcome for draw in kinds for outcome in draw(comparison, output)]
-        command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(asked.folders)
-        report = Report(title, command, asked.metric, comparison, found, figures)
+        command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(options.folders)
+        report = Report(title, command, options.metric, comparison, summaries, figures)
         write_report(report, output / "report.html")
-    if asked.wandb:
-        log_comparison(_build_wandb_info(report, output), asked.wandb)
+    if options.wandb:
+        log_comparison(_build_wandb_info(report, output), options.wandb)
     _print_report(report, output)
+
+
+def _collect(options: argparse.Namespace, progress: Progress) -> Comparison:
+    collection = collect_comparable(
+        options.folders,
+        options.convention,
+        lambda folders: progress.track(folders, description="reading runs"),
+    )
+    progress.add_task("comparing", total=None)
+    comparison = compare_runs(collection, options.convention)
+    if not comparison.sections:
+        raise FlmrcmError("No run was tested at a site that counts in the runs' scenario.")
+    _check_metric(comparison, options.metric)
+    return comparison
 
 
 def _parse_words(words: Sequence[str]) -> argparse.Namespace:
@@ -72,12 +82,12 @@ def _parse_words(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--least-gain", type=float)
     parser.add_argument("--no-figures", dest="figures", action="store_false")
     parser.add_argument("--wandb")
-    asked = parser.parse_args(words)
-    if problems := check_choice("--convention", asked.convention, CONVENTIONS):
+    options = parser.parse_args(words)
+    if problems := check_choice("--convention", options.convention, CONVENTIONS):
         raise ConfigErrors(problems)
-    if asked.wandb:
-        check_mode(asked.wandb)
-    return asked
+    if options.wandb:
+        check_mode(options.wandb)
+    return options
 
 
 def _check_metric(comparison: Comparison, name: str) -> None:
@@ -93,17 +103,20 @@ def _build_progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _write_tables(comparison: Comparison, found: Sequence[SectionSummary], output: Path) -> None:
+def _write_tables(
+    comparison: Comparison, summaries: Sequence[SectionSummary], output: Path
+) -> None:
     comparison.results.to_csv(output / "results.csv", index=False, na_rep="nan")
-    for name, frame in _build_frames(found).items():
+    for name, frame in _build_frames(summaries).items():
         frame.to_csv(output / f"{name}.csv", index=False)
-    (output / "tables.md").write_text(format_markdown_document(found), encoding="utf-8")
-    (output / "tables.tex").write_text(format_latex_document(found), encoding="utf-8")
+    (output / "tables.md").write_text(format_markdown_document(summaries), encoding="utf-8")
+    (output / "tables.tex").write_text(format_latex_document(summaries), encoding="utf-8")
 
 
-def _build_frames(found: Iterable[SectionSummary]) -> dict[str, pd.DataFrame]:
-    matrices = [matrix.build_frame() for summary in found for matrix in summary.matrices]
-    tests = [each.build_frame() for summary in found for each in summary.tests]
+def _build_frames(summaries: Iterable[SectionSummary]) -> dict[str, pd.DataFrame]:
+    """Return the tables of all sections, by the names of their CSV files."""
+    matrices = [matrix.build_frame() for summary in summaries for matrix in summary.matrices]
+    tests = [of_metric.build_frame() for summary in summaries for of_metric in summary.tests]
     return {"matrix": pd.concat(matrices), "statistics": pd.concat(tests)}
 
 

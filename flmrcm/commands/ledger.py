@@ -1,4 +1,4 @@
-"""`flmrcm ledger`: what crossed between the coordinator and the sites, to the byte."""
+"""`flmrcm ledger`: all objects and bytes that coordinator and sites sent each other."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from flmrcm.reports.ledger_tables import (
 
 
 def main(words: Sequence[str]) -> None:
-    """Print a table and one line on the ledgers of both sides for each run.
+    """Print for each run a table, and a line that compares the ledgers of both sides.
 
     Raises:
-        FlmrcmError: no run with a ledger, or none whose ledger can be read.
+        FlmrcmError: no run has a ledger, or no ledger can be read.
     """
     parser = argparse.ArgumentParser(prog="flmrcm ledger", add_help=False)
     parser.add_argument("folders", nargs="+", type=Path)
@@ -40,7 +40,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def _show_run(run: Path, objects: bool, console: Console) -> str:
-    """Print what a run's ledger holds; return why it can't be read, or nothing."""
+    """Print a run's ledger; return why it can't be read, or an empty string."""
     try:
         entries = Ledger(run / LEDGER).read()
     except FlmrcmError as error:

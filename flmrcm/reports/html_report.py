@@ -78,7 +78,7 @@ def render_report(report: Report) -> str:
         sections=[_build_section(summary, report.metric) for summary in report.summaries],
         picture=embed_picture,
         not_compared=list_not_compared(report.comparison.collection),
-        drawn=[figure for figure in report.figures if isinstance(figure, DrawnFigure)],
+        drawings=[figure for figure in report.figures if isinstance(figure, DrawnFigure)],
         missing=[figure for figure in report.figures if isinstance(figure, MissingFigure)],
         runs=list_runs(runs),
         differing=list_differing_settings(runs),

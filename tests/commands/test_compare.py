@@ -41,8 +41,8 @@ def test_trained_runs_become_a_table_figures_and_a_page(capsys):
     main(["train", "-m", *words])
     capsys.readouterr()
     text = shown(capsys, "outputs/pair")
-    told = ("FL-MR", "FL-MRCM", "zero-filled", "sim_b", "1 volume", "PSNR", "fewer than 6 volumes")
-    assert all(word in text for word in told)
+    expected = "FL-MR", "FL-MRCM", "zero-filled", "sim_b", "1 volume", "PSNR", "fewer than 6"
+    assert all(words in text for words in expected)
     kept = {path.name for path in OUT.iterdir()}
     tables = {"results.csv", "matrix.csv", "statistics.csv", "tables.md", "tables.tex"}
     assert kept >= tables | {"report.html", "comparison.png", "boxes.png", "boxes.pdf"}
@@ -77,7 +77,7 @@ def test_the_page_holds_the_command(pair, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["outputs/pair", "--convention", "fastmir"], "Did you mean 'fastmri'?"),
         (["outputs/pair", "--metric", "pnsr"], "Did you mean 'psnr'?"),
@@ -87,10 +87,10 @@ def test_the_page_holds_the_command(pair, capsys):
         ([], "FOLDER. See flmrcm compare --help."),
     ],
 )
-def test_a_word_it_does_not_know_is_refused_before_anything_is_written(pair, capsys, words, told):
+def test_an_unknown_word_is_refused_before_anything_is_written(pair, capsys, words, expected):
     status, said = refused(capsys, *words)
     assert status == 2
-    assert told in said
+    assert expected in said
     assert not OUT.exists()
 
 
@@ -107,7 +107,7 @@ def test_where_nothing_can_be_compared_it_fails_with_the_reasons(capsys):
 def test_runs_whose_scenario_none_of_their_sites_plays_are_refused(capsys):
     write_run(Path("outputs/pair/one"), scenario="unseen")
     assert refused(capsys, "outputs/pair") == (
-        1, "No run was judged at a site that counts in the runs' scenario.\n",
+        1, "No run was tested at a site that counts in the runs' scenario.\n",
     )  # fmt: skip
 
 
@@ -116,8 +116,8 @@ def test_what_cannot_be_compared_is_told_and_the_rest_is_compared(pair, capsys):
     Path("outputs/pair/two_1/scores.csv").write_text("method,site\n")
     write_run(Path("outputs/pair/old"), "FL-MR", 3, conventions=["published"])
     text = shown(capsys, "outputs/pair", "nowhere", "--no-figures")
-    for told in ("one_1: not finished", "two_1/scores.csv", "old: its scores hold", "nowhere:"):
-        assert f"not compared: {told}" in text.replace("outputs/pair/", "")
+    for expected in ("one_1: not finished", "two_1/scores.csv", "old: its scores hold", "nowhere:"):
+        assert f"not compared: {expected}" in text.replace("outputs/pair/", "")
     runs = set(pd.read_csv(OUT / "results.csv")["run"])
     assert runs == {"outputs/pair/one_2", "outputs/pair/two_2"}
 

@@ -69,7 +69,7 @@ class Browser:
         return [entry["message"] for entry in self._ask("/se/log", {"type": "browser"})]
 
     def requested(self) -> list[str]:
-        """Return the addresses that were asked for since the last call, the page's own first."""
+        """Return the addresses requested since the last call, the page's own first."""
         entries = self._ask("/se/log", {"type": "performance"})
         messages = [json.loads(entry["message"])["message"] for entry in entries]
         sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
@@ -99,9 +99,9 @@ class Browser:
 @contextmanager
 def chromium(profile: Path) -> Iterator[Browser]:
     """Return a browser that ends with the block."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    with socket.socket() as result:
+        result.bind(("127.0.0.1", 0))
+        port = result.getsockname()[1]
     driver = subprocess.Popen(["chromedriver", f"--port={port}", "--log-level=OFF"])
     try:
         _await(port)

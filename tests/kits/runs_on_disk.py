@@ -25,7 +25,7 @@ def write_run(
     conventions: Sequence[str] = CONVENTIONS,
     **config: Any,
 ) -> Path:
-    """Write a run of two rounds on two sites, judged on seven volumes each.
+    """Write a run of two rounds on two sites, tested on seven volumes each.
 
     Args:
         folder: the run's own.
@@ -88,7 +88,7 @@ def write_scores(path: Path, name: str, seed: int, psnr: float, conventions: Seq
 
 
 def journal_rows(psnr: float = 30.0) -> list[Measurement]:
-    """Return two rounds of measurements, and of the judgement at their end."""
+    """Return two rounds of measurements, and of the final test."""
     return [
         row
         for number in range(2)

@@ -51,8 +51,8 @@ def test_every_row_lands_in_its_round(rounds):
     assert [len(scalars) for scalars in by_round.values()] == [len(rows) for rows in rounds]
 
 
-def test_headline_means_leave_out_sites_that_only_were_judged(history, judged):
-    numbers = compute_headline([*history, *judged])
+def test_headline_means_leave_out_sites_that_only_were_tested(history, tested):
+    numbers = compute_headline([*history, *tested])
     assert numbers["last/psnr"] == pytest.approx((29 + 31) / 2)
     assert numbers["best/psnr"] == pytest.approx((30 + 32) / 2)
     assert numbers["test/psnr"] == pytest.approx((28 + 30) / 2)

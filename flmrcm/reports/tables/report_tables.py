@@ -97,7 +97,7 @@ def build_tests_table(tests: ReferenceTests) -> ReportTable:
         for (site, method), test in tests.tests.items()
     ]  # fmt: skip
     heads = ["site", "method", "n", "difference", "interval", "effect", "p", "Holm", "least"]
-    title = _format_title(tests.metric, f" against {tests.reference}")
+    title = _format_title(tests.metric, f" against {tests.reference}" if tests.reference else "")
     return ReportTable(title, [*map(ReportCell, heads)], rows, 2, tests.notes)
 
 

@@ -135,7 +135,7 @@ def runs(tmp_path: Path) -> Callable[..., Comparison]:
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def plots(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures written, instead of their files: looking at them is faster than writing them."""
     kept: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: kept.append(self))

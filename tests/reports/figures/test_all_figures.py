@@ -13,7 +13,7 @@ def draw_all(comparison, folder):
     return [outcome for draw in FIGURES for outcome in draw(comparison, folder)]
 
 
-def test_every_kind_is_drawn_where_there_is_something_to_draw(runs, tmp_path, drawn):
+def test_every_kind_is_drawn_where_there_is_something_to_draw(runs, tmp_path, plots):
     outcomes = draw_all(runs(ALIGNED, {**ALIGNED, "rate": 8}), tmp_path)
     assert all(isinstance(outcome, DrawnFigure) for outcome in outcomes)
     files = [outcome.png.name for outcome in outcomes]
@@ -22,18 +22,18 @@ def test_every_kind_is_drawn_where_there_is_something_to_draw(runs, tmp_path, dr
     assert all(outcome.caption.endswith(".") for outcome in outcomes)
 
 
-def test_where_there_is_nothing_every_kind_gives_a_reason_or_a_figure(runs, tmp_path, drawn):
+def test_where_there_is_nothing_every_kind_gives_a_reason_or_a_figure(runs, tmp_path, plots):
     comparison = runs({"rounds": 0})
     for draw in FIGURES:
         assert draw(comparison, tmp_path)
 
 
-def test_scores_and_images_that_are_not_finite_spoil_no_figure(runs, tmp_path, drawn):
+def test_scores_and_images_that_are_not_finite_spoil_no_figure(runs, tmp_path, plots):
     diverged = {**ALIGNED, "psnr": float("nan"), "pixels": float("nan")}
     outcomes = draw_all(runs(diverged, {"method": "FL-MR", "saved": 2, "rate": 8}), tmp_path)
     missing = [outcome for outcome in outcomes if not isinstance(outcome, DrawnFigure)]
     assert not any(isinstance(outcome, FailedFigure) for outcome in missing)
-    texts = [text.get_text() for figure in drawn for axis in figure.axes for text in axis.texts]
+    texts = [text.get_text() for figure in plots for axis in figure.axes for text in axis.texts]
     assert "not finite" in texts
     assert not any("nan" in text for text in texts)
 

@@ -33,21 +33,21 @@ def three(tmp_path):
 
 
 def test_every_other_method_is_tested_at_every_site(three):
-    found = made(comparison_below(three))
-    assert list(found.tests) == [
+    result = made(comparison_below(three))
+    assert list(result.tests) == [
         (site, method) for site in ("north", "south") for method in ("better", "worse")
     ]
-    assert all(test.n == 8 for test in found.tests.values())
-    assert found.tests["north", "better"].difference == pytest.approx(0.3 * 4.5)
-    assert found.tests["north", "worse"].effect == -1
+    assert all(test.n == 8 for test in result.tests.values())
+    assert result.tests["north", "better"].difference == pytest.approx(0.3 * 4.5)
+    assert result.tests["north", "worse"].effect == -1
 
 
 def test_holm_counts_all_sites_and_methods(three):
-    found = made(comparison_below(three))
-    assert [test.p for test in found.tests.values()] == [2 / 2**8] * 4
-    assert list(found.corrected.values()) == pytest.approx([4 * 2 / 2**8] * 4)
+    result = made(comparison_below(three))
+    assert [test.p for test in result.tests.values()] == [2 / 2**8] * 4
+    assert list(result.corrected.values()) == pytest.approx([4 * 2 / 2**8] * 4)
     assert (
-        "Holm over the 4 tests of this table: no corrected p can be below 0.031" in found.notes[0]
+        "Holm over the 4 tests of this table: no corrected p can be below 0.031" in result.notes[0]
     )
 
 
@@ -67,19 +67,19 @@ def test_runs_may_be_read_in_any_order(three):
 
 def test_what_differs_is_refused_once_for_all_its_sites(three):
     write_run(three / "fused", "fused", volumes(), steps=999)
-    found = made(comparison_below(three))
-    assert "fused" not in {method for _, method in found.tests}
+    result = made(comparison_below(three))
+    assert "fused" not in {method for _, method in result.tests}
     assert (
         "north, south: not paired: fused and FL-MR differ in optimizer steps: 999 and 100."
-        in found.notes
+        in result.notes
     )
 
 
 def test_what_cannot_be_checked_is_tested_and_said(three):
     (three / "better" / "environment.json").unlink()
-    found = made(comparison_below(three))
-    assert ("north", "better") in found.tests
-    assert any(note.startswith("better: volumes and masks couldn't be") for note in found.notes)
+    result = made(comparison_below(three))
+    assert ("north", "better") in result.tests
+    assert any(note.startswith("better: volumes and masks couldn't be") for note in result.notes)
 
 
 def test_too_few_volumes_are_said(tmp_path):
@@ -102,8 +102,8 @@ def test_how_p_came_about_is_said_unless_it_is_exact(tmp_path):
 def test_zero_filled_is_tested_only_as_the_reference(three):
     comparison = comparison_below(three)
     assert {method for _, method in made(comparison).tests} == {"better", "worse"}
-    found = made(comparison, ZERO_FILLED)
-    assert {method for _, method in found.tests} == {"FL-MR", "better", "worse"}
+    result = made(comparison, ZERO_FILLED)
+    assert {method for _, method in result.tests} == {"FL-MR", "better", "worse"}
 
 
 def test_the_reference_is_fl_mr_where_there_is_one(three):

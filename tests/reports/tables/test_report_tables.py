@@ -72,10 +72,10 @@ def test_a_row_of_tests_has_signs_an_interval_and_its_p(tmp_path):
     for name, shift in (("FL-MR", 0), ("FL-MRCM", -0.5)):
         values = [20 + i + shift * (i + 1) for i in range(8)]
         write_run(tmp_path / name, name, {"north": values, "south": values})
-    (found,) = summarise_sections(comparison_below(tmp_path))
-    sheet = report_tables.build_tests_table(found.tests[0])
-    site, method, n, difference, interval, effect, *ps = (entry.text for entry in sheet.rows[0])
+    (result,) = summarise_sections(comparison_below(tmp_path))
+    table = report_tables.build_tests_table(result.tests[0])
+    site, method, n, difference, interval, effect, *ps = (entry.text for entry in table.rows[0])
     assert (site, method, n, difference, effect) == ("north", "FL-MRCM", "8", "−2.25", "−1.00")
     assert interval.startswith("[−")
     assert ps == ["0.008", "0.016", "0.008"]
-    assert sheet.title == "PSNR (dB) against FL-MR, higher is better"
+    assert table.title == "PSNR (dB) against FL-MR, higher is better"
