@@ -1,4 +1,4 @@
-"""`flmrcm compare`: which method was better, on which site."""
+"""`flmrcm compare`: tables, tests and figures of finished runs, and one page of them all."""
 
 import argparse
 import shlex
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
-from flmrcm.learning.metrics import CONVENTIONS, METRICS
+from flmrcm.learning.metrics import CONVENTIONS
 from flmrcm.reports.collected.comparable_runs import (
     collect_comparable,
     list_not_compared,
@@ -19,11 +19,13 @@ from flmrcm.reports.collected.comparable_runs import (
 )
 from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.figures.all_figures import FIGURES
-from flmrcm.reports.figures.figure_writer import DrawnFigure
+from flmrcm.reports.figures.figure_writer import DrawnFigure, FailedFigure
 from flmrcm.reports.html_report import Report, write_report
+from flmrcm.reports.metric_info import sort_metrics
 from flmrcm.reports.numbers.summary import SectionSummary, summarise_sections
 from flmrcm.reports.tables.documents import format_latex_document, format_markdown_document
 from flmrcm.reports.tables.terminal import DEFAULT_WIDTH, format_section
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
 
 
@@ -33,50 +35,66 @@ class _CompareParser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str]) -> None:
-    """Compares what the words ask for: tables on the terminal, everything in a folder."""
-    asked = _parse_words(words)
+    """Compare runs: print the main table and its tests, and write everything into a folder.
+
+    Raises:
+        ConfigErrors: a word that isn't understood.
+        FlmrcmError: no run can be compared.
+    """
+    options = _parse_words(words)
     with _build_progress() as progress:
-        collection = collect_comparable(
-            asked.folders,
-            asked.convention,
-            lambda folders: progress.track(folders, description="reading runs"),
-        )
-        progress.add_task("comparing", total=None)
-        comparison = compare_runs(collection, asked.convention)
-        if not comparison.sections:
-            raise FlmrcmError("No run was judged at a site that counts in the runs' scenario.")
-        found = summarise_sections(comparison, asked.reference, asked.least_gain)
-        output = asked.output or match_folders(asked.folders)[0] / "compare"
+        comparison = _collect(options, progress)
+        summaries = summarise_sections(comparison, options.reference, options.least_gain)
+        output = options.output or match_folders(options.folders)[0] / "compare"
         output.mkdir(parents=True, exist_ok=True)
-        _write_tables(comparison, found, output)
-        kinds = progress.track(FIGURES if asked.figures else (), description="drawing")
-        figures = [figure for draw in kinds for figure in draw(comparison, output)]
-        command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(asked.folders)
-        report = Report(title, command, asked.metric, comparison, found, figures)
+        _write_tables(comparison, summaries, output)
+        kinds = progress.track(FIGURES if options.figures else (), description="drawing")
+        figures = [outcome for draw in kinds for outcome in draw(comparison, output)]
+        command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(options.folders)
+        report = Report(title, command, options.metric, comparison, summaries, figures)
         write_report(report, output / "report.html")
-    if asked.wandb:
-        log_comparison(_build_wandb_info(report, output), asked.wandb)
+    if options.wandb:
+        log_comparison(_build_wandb_info(report, output), options.wandb)
     _print_report(report, output)
+
+
+def _collect(options: argparse.Namespace, progress: Progress) -> Comparison:
+    collection = collect_comparable(
+        options.folders,
+        options.convention,
+        lambda folders: progress.track(folders, description="reading runs"),
+    )
+    progress.add_task("comparing", total=None)
+    comparison = compare_runs(collection, options.convention)
+    if not comparison.sections:
+        raise FlmrcmError("No run was tested at a site that counts in the runs' scenario.")
+    _check_metric(comparison, options.metric)
+    return comparison
 
 
 def _parse_words(words: Sequence[str]) -> argparse.Namespace:
     parser = _CompareParser(prog="flmrcm compare", add_help=False, allow_abbrev=False)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--metric", default=METRICS[0])
-    parser.add_argument("--convention", default=CONVENTIONS[0])
+    parser.add_argument("--metric", default="psnr")
+    parser.add_argument("--convention", default=DEFAULT_CONVENTION)
     parser.add_argument("--reference")
     parser.add_argument("--least-gain", type=float)
     parser.add_argument("--no-figures", dest="figures", action="store_false")
     parser.add_argument("--wandb")
-    asked = parser.parse_args(words)
-    problems = check_choice("--metric", asked.metric, METRICS)
-    problems += check_choice("--convention", asked.convention, CONVENTIONS)
-    if problems:
+    options = parser.parse_args(words)
+    if problems := check_choice("--convention", options.convention, CONVENTIONS):
         raise ConfigErrors(problems)
-    if asked.wandb:
-        check_mode(asked.wandb)
-    return asked
+    if options.wandb:
+        check_mode(options.wandb)
+    return options
+
+
+def _check_metric(comparison: Comparison, name: str) -> None:
+    sections = comparison.sections
+    known = {metric.name for section in sections for metric in comparison.list_metrics(section)}
+    if problems := check_choice("--metric", name, sort_metrics(known)):
+        raise ConfigErrors(problems)
 
 
 def _build_progress() -> Progress:
@@ -85,17 +103,20 @@ def _build_progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _write_tables(comparison: Comparison, found: Sequence[SectionSummary], output: Path) -> None:
-    comparison.results.to_csv(output / "results.csv", index=False)
-    for name, frame in _build_frames(found).items():
+def _write_tables(
+    comparison: Comparison, summaries: Sequence[SectionSummary], output: Path
+) -> None:
+    comparison.results.to_csv(output / "results.csv", index=False, na_rep="nan")
+    for name, frame in _build_frames(summaries).items():
         frame.to_csv(output / f"{name}.csv", index=False)
-    (output / "tables.md").write_text(format_markdown_document(found), encoding="utf-8")
-    (output / "tables.tex").write_text(format_latex_document(found), encoding="utf-8")
+    (output / "tables.md").write_text(format_markdown_document(summaries), encoding="utf-8")
+    (output / "tables.tex").write_text(format_latex_document(summaries), encoding="utf-8")
 
 
-def _build_frames(found: Iterable[SectionSummary]) -> dict[str, pd.DataFrame]:
-    matrices = [matrix.build_frame() for summary in found for matrix in summary.matrices]
-    tests = [each.build_frame() for summary in found for each in summary.tests]
+def _build_frames(summaries: Iterable[SectionSummary]) -> dict[str, pd.DataFrame]:
+    """Return the tables of all sections, by the names of their CSV files."""
+    matrices = [matrix.build_frame() for summary in summaries for matrix in summary.matrices]
+    tests = [of_metric.build_frame() for summary in summaries for of_metric in summary.tests]
     return {"matrix": pd.concat(matrices), "statistics": pd.concat(tests)}
 
 
@@ -124,6 +145,9 @@ def _print_report(report: Report, output: Path) -> None:
     plain = Console(soft_wrap=True, highlight=False, markup=False)
     for line in list_not_compared(report.comparison.collection):
         plain.print(f"not compared: {line}", style="yellow")
+    for figure in report.figures:
+        if isinstance(figure, FailedFigure):
+            plain.print(f"not drawn: {figure.title}: {figure.reason}", style="yellow")
     n_figures = sum(isinstance(figure, DrawnFigure) for figure in report.figures)
     plain.print(
         f"written to {output}: report.html, {n_figures} figures (PNG, PDF), results.csv, "

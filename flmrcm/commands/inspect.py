@@ -1,4 +1,4 @@
-"""`flmrcm inspect`: what a folder of volumes holds, and what is suspicious about it."""
+"""`flmrcm inspect`: the volumes of a folder, and which of them are suspicious."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ _VOLUMES_PER_WORKER = 64
 
 @dataclass(frozen=True)
 class InspectOptions:
-    """What was typed.
+    """The options of a call.
 
     Args:
-        path: of the volumes.
-        output: where the table and the picture go.
-        quick: read three slices of each volume.
-        workers: processes; 0 chooses.
+        path: folder of the volumes.
+        output: folder for the table and the picture.
+        quick: whether only three slices of each volume are read.
+        workers: number of processes; 0 lets the command choose.
     """
 
     path: Path
@@ -44,89 +44,89 @@ class InspectOptions:
 
 
 def main(words: Sequence[str]) -> None:
-    """Print what there is and what is suspicious; write a table and a picture.
+    """Print counts and suspicious volumes, and write a table and a picture.
 
     Raises:
-        ConfigErrors: words that weren't understood.
+        ConfigErrors: words that aren't understood.
         FlmrcmError: there are no volumes, or some are suspicious.
     """
-    asked = parse_options(words)
-    places = find_volume_places(asked.path)
-    facts = _examine(places, asked)
+    options = parse_options(words)
+    places = find_volume_places(options.path)
+    facts = _examine(places, options)
     volumes = [InspectedVolume(*pair) for pair in zip(facts, find_suspicions(facts), strict=True)]
-    asked.output.mkdir(parents=True, exist_ok=True)
-    build_volume_table(volumes).to_csv(asked.output / "inspection.csv", index=False)
-    draw_inspection(volumes, asked.output / "inspection.png")
-    _print_findings(volumes, asked)
+    options.output.mkdir(parents=True, exist_ok=True)
+    build_volume_table(volumes).to_csv(options.output / "inspection.csv", index=False)
+    draw_inspection(volumes, options.output / "inspection.png")
+    _print_findings(volumes, options)
     if suspicious := [volume for volume in volumes if volume.suspicions]:
         share = f"{len(suspicious)} of {len(volumes)} volumes"
         raise FlmrcmError(f"{share} are suspicious: {count_kinds(suspicious)}.")
 
 
 def parse_options(words: Sequence[str]) -> InspectOptions:
-    """Return what was typed: one folder, bare or as `path=`, and `key=value` words.
+    """Return the options in words: one folder, alone or as `path=`, and `key=value`.
 
     Raises:
-        ConfigErrors: all that's wrong with the words.
+        ConfigErrors: all problems of the words.
     """
     folders: list[str] = []
-    given: dict[str, str] = {}
+    values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
-        # a folder's name may hold '=' too: only what looks like a key is one
+        # the name of a folder may hold '=', too: only an identifier before it is a key
         is_key = equals and key.isidentifier()
         if not is_key or key == "path":
             folders.append(value if is_key else word)
         else:
-            given[key] = value
-    if problems := _find_problems(folders, given):
+            values[key] = value
+    if problems := _find_problems(folders, values):
         raise ConfigErrors(problems)
     path = Path(folders[0]).expanduser()
-    output = Path(given.get("output") or f"inspection_{path.absolute().name}").expanduser()
+    output = Path(values.get("output") or f"inspection_{path.absolute().name}").expanduser()
     if output.resolve().is_relative_to(path.resolve()):
         raise ConfigErrors([f"output={output}: lies in the data folder; give one elsewhere."])
     return InspectOptions(
-        path, output, given.get("quick") == "true", int(given.get("workers", "0"))
+        path, output, values.get("quick") == "true", int(values.get("workers", "0"))
     )
 
 
-def _find_problems(folders: Sequence[str], given: Mapping[str, str]) -> list[str]:
+def _find_problems(folders: Sequence[str], values: Mapping[str, str]) -> list[str]:
     problems = [
         f"{key}: no such key.{suggest_nearest(key, _INSPECT_KEYS)}"
-        for key in given
+        for key in values
         if key not in _INSPECT_KEYS
     ]
     if len(folders) != 1:
         problems.append(f"path: give one folder; got {', '.join(folders) or 'none'}.")
-    if "quick" in given:
-        problems += check_choice("quick", given["quick"], ("true", "false"))
-    if not given.get("workers", "1").isdecimal() or given.get("workers") == "0":
-        problems.append(f"workers={given['workers']}: a number of processes, 1 or more.")
+    if "quick" in values:
+        problems += check_choice("quick", values["quick"], ("true", "false"))
+    if not values.get("workers", "1").isdecimal() or values.get("workers") == "0":
+        problems.append(f"workers={values['workers']}: a number of processes, 1 or more.")
     return problems
 
 
-def _examine(places: Sequence[VolumePlace], asked: InspectOptions) -> list[VolumeFacts]:
-    most = min(os.cpu_count() or 1, 1 + len(places) // _VOLUMES_PER_WORKER)
-    found = examine_all(places, asked.quick, asked.workers or most)
+def _examine(places: Sequence[VolumePlace], options: InspectOptions) -> list[VolumeFacts]:
+    enough = min(os.cpu_count() or 1, 1 + len(places) // _VOLUMES_PER_WORKER)
+    facts = examine_all(places, options.quick, options.workers or enough)
     console = Console(stderr=True)
     hidden = not console.is_terminal
-    return list(track(found, "reading", len(places), console=console, disable=hidden))
+    return list(track(facts, "reading", len(places), console=console, disable=hidden))
 
 
-def _print_findings(volumes: Sequence[InspectedVolume], asked: InspectOptions) -> None:
+def _print_findings(volumes: Sequence[InspectedVolume], options: InspectOptions) -> None:
     console = Console(highlight=False)
     console.print(build_summary_table(volumes))
     unknown = sum(not volume.facts.provenance.patient_id for volume in volumes)
     if unknown:
         console.print(
-            f"without patient_id: {unknown} of {len(volumes)} volumes; whether their people are in "
-            "two splits can't be told."
+            f"without patient_id: {unknown} of {len(volumes)} volumes; it isn't known whether "
+            "their people are in two splits."
         )
-    if asked.quick:
+    if options.quick:
         console.print("quick: 3 slices of each volume were read; the others may hold anything.")
     if any(volume.suspicions for volume in volumes):
         console.print(build_suspicion_table(volumes))
     else:
         console.print("Nothing is suspicious.")
-    written = f"written to {asked.output}: inspection.csv, inspection.png"
+    written = f"written to {options.output}: inspection.csv, inspection.png"
     console.print(written, soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""`flmrcm ledger`: what crossed between the coordinator and the sites, to the byte."""
+"""`flmrcm ledger`: all objects and bytes that coordinator and sites sent each other."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,20 +18,36 @@ from flmrcm.reports.ledger_tables import (
 
 
 def main(words: Sequence[str]) -> None:
-    """Print a table and one line on the books for each run."""
+    """Print for each run a table, and a line that compares the ledgers of both sides.
+
+    Raises:
+        FlmrcmError: no run has a ledger, or no ledger can be read.
+    """
     parser = argparse.ArgumentParser(prog="flmrcm ledger", add_help=False)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--objects", action="store_true")
-    asked = parser.parse_args(words)
-    runs = find_ledger_runs(asked.folders)
+    options = parser.parse_args(words)
+    runs = find_ledger_runs(options.folders)
     if not runs:
-        where = ", ".join(map(str, asked.folders))
+        where = ", ".join(map(str, options.folders))
         raise FlmrcmError(f"{where}: no run with a ledger below (none holds {LEDGER}).")
-    table = build_objects_table if asked.objects else build_sums_table
-    console = Console(soft_wrap=True, highlight=False)
-    for run in runs:
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    damaged = [problem for run in runs if (problem := _show_run(run, options.objects, console))]
+    if len(damaged) == len(runs):
+        raise FlmrcmError("\n".join(damaged))
+    for problem in damaged:
+        console.print(f"not shown: {problem}", style="yellow")
+
+
+def _show_run(run: Path, objects: bool, console: Console) -> str:
+    """Print a run's ledger; return why it can't be read, or an empty string."""
+    try:
         entries = Ledger(run / LEDGER).read()
-        Console().print(table(entries, str(run)))
-        console.print(compare_ledgers(run, entries))
-        if images := describe_images_read(run):
-            console.print(images)
+    except FlmrcmError as error:
+        return str(error)
+    build_table = build_objects_table if objects else build_sums_table
+    Console().print(build_table(entries, str(run)))
+    console.print(compare_ledgers(run, entries))
+    if images := describe_images_read(run):
+        console.print(images)
+    return ""

@@ -39,7 +39,12 @@ CONF_FOLDER = Path("conf")
 
 
 def main(words: list[str]) -> None:
-    """Check, find, prepare what is missing, and say what there is now."""
+    """Prepare the volumes that are missing, and print what the site holds then.
+
+    Raises:
+        ConfigErrors: words that aren't understood.
+        FlmrcmError: a volume couldn't be used; all others are prepared.
+    """
     typed = [word for word in words if word not in ("--cfg", "-c", "job")]
     cfg = compose_preparation(typed)
     if typed != words:
@@ -76,7 +81,7 @@ def _make_plan(job: PreparationJob) -> PreparationPlan:
 
 
 def _prepare_missing(job: PreparationJob, plan: PreparationPlan) -> list[VolumeOutcome]:
-    """Does what is missing, then writes manifest and overview; gives what was skipped."""
+    """Prepare the missing volumes, write manifest and overview; return the volumes skipped."""
     skipped: list[VolumeOutcome] = []
     running = job.preparation.run(plan, job.options.workers)
     for outcome in show_progress(running, len(plan.missing)):
@@ -91,14 +96,14 @@ def _prepare_missing(job: PreparationJob, plan: PreparationPlan) -> list[VolumeO
         folder.path, build_manifest(job.arguments, rows, plan.splits, unusable, len(plan.skipped))
     )
     overview = folder.path / "overview.html"
-    # it opens every file: a call that adds none is over in seconds
+    # the overview opens every file, so a call that adds no volume doesn't write it
     if rows and (plan.missing or not overview.exists()):
         write_overview(folder.path, overview)
     return skipped
 
 
 def _build_configs(job: PreparationJob, plan: PreparationPlan) -> dict[Path, str]:
-    """The config files asked for, whose names are free."""
+    """Return the texts of new config files by path; refuse names that are in use."""
     name = job.options.site_config
     files = build_config_files(name, _list_roots(job, plan)) if name else {}
     refuse_taken(CONF_FOLDER, files)
@@ -106,7 +111,7 @@ def _build_configs(job: PreparationJob, plan: PreparationPlan) -> dict[Path, str
 
 
 def _list_roots(job: PreparationJob, plan: PreparationPlan) -> dict[str, Path]:
-    """Label and folder of each site."""
+    """Return the folder of each site by its label."""
     path = job.preparation.folder.path
     return {task.site: path / task.found.site for task in plan.tasks}
 
@@ -132,18 +137,18 @@ def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[
 
 
 def _warn_of_crops(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    cut = [volume for volume, row in rows.items() if row["foreground_cut"] > 0.01]
-    if cut:
+    volumes = [volume for volume, row in rows.items() if row["foreground_cut"] > 0.01]
+    if volumes:
         log.warning(
             "the crop cut off more than 1 %% of the foreground of %d volumes, such as %s; a larger "
             "size keeps it",
-            len(cut), cut[0],
+            len(volumes), volumes[0],
         )  # fmt: skip
 
 
 def _warn_of_empty_splits(plan: PreparationPlan, rows: Mapping[str, object]) -> None:
-    there = Counter(task.split for task in plan.tasks if task.volume in rows)
-    if empty := [split for split in SPLITS if not there[split]]:
+    counts = Counter(task.split for task in plan.tasks if task.volume in rows)
+    if empty := [split for split in SPLITS if not counts[split]]:
         log.warning("no volume in %s", " and ".join(empty))
 
 

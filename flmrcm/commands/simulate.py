@@ -1,4 +1,4 @@
-"""`flmrcm simulate`: make the simulated sites on purpose, and look at them."""
+"""`flmrcm simulate`: make the data of the simulated sites, and a contact sheet of them."""
 
 from pathlib import Path
 
@@ -12,19 +12,24 @@ from flmrcm.inspection.site_sheet import write_site_sheet
 
 
 def main(words: list[str]) -> None:
-    """Make the data and the sheet, and say where they are."""
-    cfg, found = compose_config("train", expand_words(words)), Builder()
-    sources = build_sources(cfg, found)
-    found.raise_if_any()
-    made = {name: source for name, source in sources.items() if source.generator}
-    if not made:
+    """Make data where they are missing, draw the contact sheet, and print where both are.
+
+    Raises:
+        ConfigErrors: a word that isn't understood, or no simulated site.
+    """
+    cfg, builder = compose_config("train", expand_words(words)), Builder()
+    sources = build_sources(cfg, builder)
+    builder.raise_if_any()
+    simulated = {name: source for name, source in sources.items() if source.generator}
+    if not simulated:
         raise ConfigErrors(["sites: none of these sites is simulated; use sites=simulated."])
-    for source in made.values():
+    for source in simulated.values():
         source.ensure()
-    roots = {source.label or name: source.folder for name, source in made.items()}
+    roots = {source.label or name: source.folder for name, source in simulated.items()}
     sheet = Path(cfg.data.simulated.folder) / f"contact_sheet_{cfg.contrast}.png"
     write_site_sheet(roots, cfg.contrast, sheet)
-    console = Console(soft_wrap=True, highlight=False)
-    for name, source in made.items():
+    # a folder's name may hold brackets, which would be read as markup
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for name, source in simulated.items():
         console.print(f"{name}: {source.folder}")
     console.print(f"contact sheet: {sheet}")

@@ -1,11 +1,15 @@
 """The journal: every measurement of a run, in one long table that everything else reads."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from flmrcm.csv_rows import read_rows
 from flmrcm.types import Measurement
+
+_OLD_SPLITS, _OLD_METRICS = {"attendance": "participation"}, {"benched": "suspended"}
+"""How older journals call what is read under today's words."""
 
 
 class Tracker(Protocol):
@@ -38,15 +42,19 @@ class Journal:
         """Appends rows and hands them to the operating system at once."""
         new = not self.path.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             if new:
                 writer.writerow(Measurement._fields)
             writer.writerows(rows)
 
     def read(self) -> list[Measurement]:
-        """Return all whole rows; a last line cut short by a crash is left out."""
-        return list(_parsed(self.path)) if self.path.exists() else []
+        """Return all whole rows; a last line cut short by a crash is left out.
+
+        Raises:
+            DataLayoutError: a damaged line; named with its number.
+        """
+        return read_rows(self.path, Measurement._fields, _parse) if self.path.exists() else []
 
     def cut_after(self, round_: int) -> None:
         """Drop the rows of later rounds, and those of the finished run's test."""
@@ -57,8 +65,8 @@ class Journal:
         temporary.replace(self.path)
 
 
-def _parsed(path: Path) -> Iterator[Measurement]:
-    with path.open(newline="") as file:
-        lines = file.read().split("\n")[:-1]
-    for number, split, site, metric, convention, value in csv.reader(lines[1:]):
-        yield Measurement(int(number), split, site, metric, convention, float(value))
+def _parse(fields: Sequence[str]) -> Measurement:
+    number, split, site, metric, convention, value = fields
+    if split in _OLD_SPLITS:
+        split, metric = _OLD_SPLITS[split], _OLD_METRICS.get(metric, metric)
+    return Measurement(int(number), split, site, metric, convention, float(value))

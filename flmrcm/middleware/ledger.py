@@ -2,11 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import SEEK_END, TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NamedTuple
 
+from flmrcm.csv_rows import read_rows
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.middleware import (
     Middleware,
@@ -94,7 +95,7 @@ class Ledger:
         with self.path.open("ab+") as book:
             end = _find_end(book)
             book.truncate(end)  # a crash may have cut the last line short
-            file = TextIOWrapper(book, newline="")
+            file = TextIOWrapper(book, newline="", encoding="utf-8")
             writer = csv.writer(file, lineterminator="\n")
             if end == 0:
                 writer.writerow(LedgerEntry._fields)
@@ -102,14 +103,19 @@ class Ledger:
             file.flush()
 
     def read(self) -> list[LedgerEntry]:
-        """Return all whole entries."""
+        """Return all whole entries; a last line cut short by a crash is left out.
+
+        Raises:
+            DataLayoutError: a damaged line; named with its number.
+        """
         if self.path is None or not self.path.exists():
             return []
-        with self.path.open("rb") as book:
-            end = _find_end(book)
-            book.seek(0)
-            lines = book.read(end).decode().split("\n")[1:-1]
-        return [LedgerEntry._make((int(r), *what, int(n))) for r, *what, n in csv.reader(lines)]
+        return read_rows(self.path, LedgerEntry._fields, _parse)
+
+
+def _parse(fields: Sequence[str]) -> LedgerEntry:
+    round_, *names, n_bytes = fields
+    return LedgerEntry._make((int(round_), *names, int(n_bytes)))
 
 
 class LedgerWriter(Middleware):

@@ -1,1 +1,1 @@
-"""Reports: they read outputs/ and never train."""
+"""Reports read `outputs/` and never train."""

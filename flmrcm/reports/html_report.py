@@ -1,4 +1,4 @@
-"""`report.html`: a whole comparison on one page that asks no other file and no network."""
+"""`report.html`: a whole comparison on one page that needs no other file and no network."""
 
 import base64
 import io
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
@@ -14,7 +13,6 @@ from flmrcm import __version__
 from flmrcm.files import write_atomically
 from flmrcm.reports.collected.comparable_runs import list_not_compared
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.figures.figure_writer import DrawnFigure, FigureOutcome, MissingFigure
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
@@ -22,7 +20,7 @@ from flmrcm.reports.tables.report_tables import (
     ReportTable,
     build_matrix_table,
     build_tests_table,
-    describe_matrix,
+    describe_matrices,
 )
 from flmrcm.reports.tables.run_listings import (
     find_common_folder,
@@ -31,22 +29,23 @@ from flmrcm.reports.tables.run_listings import (
     list_runs,
     shorten_names,
 )
+from flmrcm.run_files import CONFIG
 
 _TEMPLATES = Path(__file__).parent
-_WEBP_QUALITY = 88  # of 100; lines and letters stay sharp
+_WEBP_QUALITY = 88  # of 100; lines and letters look sharp
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page tells.
+    """The content of the page.
 
     Attributes:
-        title: what is compared.
+        title: of the page.
         command: that wrote the page, as typed.
-        metric: whose statistics stand open: psnr | ssim | nmse.
-        comparison: the runs.
+        metric: name of the metric whose tests are visible at once; others are folded.
+        comparison: of the runs.
         summaries: the numbers of each section.
-        figures: drawn, or why not.
+        figures: those drawn, and the reasons for others.
     """
 
     title: str
@@ -58,12 +57,12 @@ class Report:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Writes the page, whole or not at all."""
+    """Write the page, whole or not at all."""
     write_atomically(path, render_report(report))
 
 
 def render_report(report: Report) -> str:
-    """Gives the page's text; figures are embedded, whatever runs were called is escaped."""
+    """Return the page as HTML; figures are embedded, and names of runs are escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -79,18 +78,19 @@ def render_report(report: Report) -> str:
         sections=[_build_section(summary, report.metric) for summary in report.summaries],
         picture=embed_picture,
         not_compared=list_not_compared(report.comparison.collection),
-        drawn=[figure for figure in report.figures if isinstance(figure, DrawnFigure)],
+        drawings=[figure for figure in report.figures if isinstance(figure, DrawnFigure)],
         missing=[figure for figure in report.figures if isinstance(figure, MissingFigure)],
         runs=list_runs(runs),
         differing=list_differing_settings(runs),
         machines=list_machines(runs),
-        configs={names[str(run.folder)]: _read_config_text(run) for run in runs},
+        configs={names[str(run.folder)]: (run.folder / CONFIG).read_text() for run in runs},
         below=find_common_folder(runs),
     )
 
 
 def embed_picture(path: Path) -> str:
-    """Gives a picture as a data URI; WebP takes a tenth of what PNG takes for noisy images."""
+    """Return a picture as a data URI."""
+    # of noisy images, WebP takes a tenth of what PNG takes
     content = io.BytesIO()
     with Image.open(path) as image:
         image.convert("RGB").save(content, "WEBP", quality=_WEBP_QUALITY)
@@ -107,21 +107,14 @@ class _ReportSection:
 
 
 def _build_section(summary: SectionSummary, metric: str) -> _ReportSection:
-    """Gives a section in words, the tests of the metric that was asked for first."""
-    asked_first = sorted(summary.tests, key=lambda tests: tests.metric != metric)
-    tests = [build_tests_table(each) for each in asked_first]
-    tested = [sheet for sheet in tests if sheet.rows]
+    """Return a section as tables; the tests of `metric` come first."""
+    in_order = sorted(summary.tests, key=lambda tests: tests.metric.name != metric)
+    tests = [build_tests_table(each) for each in in_order]
+    has_rows = any(table.rows for table in tests)
     return _ReportSection(
         title=summary.section,
-        legend=describe_matrix(summary.matrices[0]),
+        legend=describe_matrices(summary.matrices),
         matrices=[build_matrix_table(matrix) for matrix in summary.matrices],
-        tests_legend=TESTS_LEGEND if tested else "",
-        tests=tested or tests[:1],
+        tests_legend=TESTS_LEGEND if has_rows else "",
+        tests=tests if has_rows else tests[:1],
     )
-
-
-def _read_config_text(run: Run) -> str:
-    path = run.folder / "config.yaml"
-    if path.exists():
-        return path.read_text()
-    return yaml.safe_dump(dict(run.config), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""What crossed a run's borders: sums of its ledger, and whether both sides' books agree."""
+"""What a run sent and received: sums of its ledger, and whether the sites' ledgers agree."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,18 +7,20 @@ from pathlib import Path
 from rich.box import SIMPLE
 from rich.table import Table
 
+from flmrcm.errors import FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.middleware.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
+from flmrcm.run_files import CONFIG, JOURNAL
 
 
 def find_ledger_runs(folders: Iterable[Path]) -> list[Path]:
-    """Gives the runs below folders that keep a ledger, sorted; a folder may be a run itself."""
-    found = {path.parent for folder in folders for path in folder.rglob(LEDGER)}
-    return sorted(run for run in found if (run / "config.yaml").exists())
+    """Return the runs with a ledger, at or below the folders, sorted."""
+    parents = {path.parent for folder in folders for path in folder.rglob(LEDGER)}
+    return sorted(run for run in parents if (run / CONFIG).exists())
 
 
 def build_sums_table(entries: Sequence[LedgerEntry], title: str) -> Table:
-    """Gives objects and bytes by site, task and kind, each way, with a sum for each site."""
+    """Return objects and bytes by site, task and kind, in both directions, and their sums."""
     table = Table(
         title=title, title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -43,19 +45,19 @@ def build_sums_table(entries: Sequence[LedgerEntry], title: str) -> Table:
 
 
 def build_objects_table(entries: Sequence[LedgerEntry], title: str) -> Table:
-    """Gives each distinct object once: its bytes, and how often it crossed each way."""
+    """Return each distinct object once: its bytes, and how often it was sent in each direction."""
     table = Table(
         title=title, title_justify="left", box=None, header_style="dim", collapse_padding=True
     )
     for head in ("task", "kind", "name", "shape, type", "bytes", "to site", "from site"):
         right = head in ("bytes", "to site", "from site")
         table.add_column(head, justify="right" if right else "left", overflow="fold")
-    crossed: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    counts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for entry in entries:
         shape = f"{entry.shape} {entry.dtype}".strip()
-        crossed[entry.op, entry.kind, entry.name, shape, f"{entry.bytes:,}"][entry.way] += 1
+        counts[entry.op, entry.kind, entry.name, shape, f"{entry.bytes:,}"][entry.way] += 1
     before = ("", "")
-    for (op, kind, *what), ways in crossed.items():
+    for (op, kind, *what), ways in counts.items():
         times = (f"{ways[way]:,}" if ways[way] else "–" for way in (TO_SITE, FROM_SITE))
         heads = ("" if op == before[0] else op, "" if (op, kind) == before else kind)
         table.add_row(*heads, *what, *times)
@@ -64,32 +66,39 @@ def build_objects_table(entries: Sequence[LedgerEntry], title: str) -> Table:
 
 
 def compare_ledgers(run: Path, entries: Sequence[LedgerEntry]) -> str:
-    """Says whether the sites' own books hold the same objects as the coordinator's."""
+    """Return a line on whether the sites' ledgers hold the same objects as the coordinator's."""
     paths = sorted(run.glob(f"sites/*/{LEDGER}"))
     if not paths:
-        return "No site's book lies in this folder: each site keeps its own."
-    own = Counter(entry for path in paths for entry in Ledger(path).read())
-    booked = Counter(entries)
-    if own == booked:
-        return f"Both books agree: {_format_counts(entries)}."
-    at_sites, here = list((own - booked).elements()), list((booked - own).elements())
+        return "This folder holds no site's ledger: each site keeps its own."
+    try:
+        at_sites = Counter(entry for path in paths for entry in Ledger(path).read())
+    except FlmrcmError as error:
+        return f"The ledgers can't be compared: {error}"
+    here = Counter(entries)
+    if at_sites == here:
+        return f"The ledgers of both sides agree: {_format_counts(entries)}."
+    only_sites, only_here = [*(at_sites - here).elements()], [*(here - at_sites).elements()]
     return (
-        f"The books differ. Only the sites': {_format_counts(at_sites)}; only the coordinator's: "
-        f"{_format_counts(here)}. A call cut short by a crash stands in the site's book alone."
+        f"The ledgers differ. Only in the sites': {_format_counts(only_sites)}; only in the "
+        f"coordinator's: {_format_counts(only_here)}. A call that a crash cut short is in the "
+        "site's ledger alone."
     )
 
 
 def describe_images_read(run: Path) -> str | None:
-    """Says whose images were read in place, beside any ledger; None where none were."""
-    rows = Journal(run / "journal.csv").read()
-    seen: Counter[str] = Counter()
+    """Return a line on images that were read in place, without a ledger; None where none were."""
+    try:
+        rows = Journal(run / JOURNAL).read()
+    except FlmrcmError as error:
+        return f"It isn't known whether images were read in place: {error}"
+    n_bytes: Counter[str] = Counter()
     for row in rows:
         if row.metric == "bytes_seen/target_images":
-            seen[row.site] += int(row.value)
-    if not seen:
+            n_bytes[row.site] += int(row.value)
+    if not n_bytes:
         return None
-    readers = ", ".join(f"{site} {n_bytes:,}" for site, n_bytes in sorted(seen.items()))
-    return f"Beside the ledger, bytes of the target's images read in place: {readers}."
+    readers = ", ".join(f"{site} {count:,}" for site, count in sorted(n_bytes.items()))
+    return f"Not in the ledger, bytes of the target's images read in place: {readers}."
 
 
 def _format_both_ways(entries: Sequence[LedgerEntry]) -> list[str]:

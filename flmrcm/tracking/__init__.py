@@ -1,1 +1,1 @@
-"""Windows on the journal: the live view, TensorBoard and wandb; none of them holds the truth."""
+"""Trackers show the journal: the live view, TensorBoard and wandb. Nothing is read from them."""

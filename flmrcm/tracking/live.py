@@ -1,4 +1,4 @@
-"""The live view: round, site at work, newest scores of every site, speed, time left."""
+"""The live view: round, working site, newest scores of every site, speed, time left."""
 
 import math
 import time
@@ -27,16 +27,16 @@ _OPERATION_WORDS = {
 
 
 class LiveView:
-    """Watches sites at work and tracks the journal: a view in a terminal, else a line per round.
+    """Shows progress and journal of a run: a table in a terminal, else a line per round.
 
-    Enter it around the run; leaving gives the terminal back as it was, also after an error. The
-    means shown are over the sites that trained.
+    A context manager around the run; the terminal is as before when it ends, also after an error.
+    Means are over the sites that trained.
 
     Args:
-        rounds: in all.
-        sites: those the table begins with, in its order.
-        first_round: the round it begins with, counted from 0.
-        console: where to show; standard error when not given.
+        rounds: of the whole run.
+        sites: the first rows of the table, in this order.
+        first_round: the round that the run begins with, counted from 0.
+        console: for the output; standard error by default.
     """
 
     def __init__(
@@ -72,90 +72,90 @@ class LiveView:
             self._view.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Shows what a site is doing."""
+        """Show the progress of a site."""
         self.state.update_progress(progress, time.monotonic())
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Fills the table from the rounds before a resume."""
+        """Fill the table from the rounds before a resume."""
         self.state.update(rows)
         self.state.round_started = time.monotonic()
         if rows:
             self.state.done = max(row.round for row in rows) + 1
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Shows a round that ended; the judgement at the end isn't a round."""
+        """Show a round that has ended; the rows of the final test aren't a round."""
         self.state.update(rows)
-        ended = [row.round for row in rows if row.split in ("train", "val")]
-        if not ended:
+        rounds = [row.round for row in rows if row.split in ("train", "val")]
+        if not rounds:
             return
-        self.state.end_round(max(ended), time.monotonic())
+        self.state.end_round(max(rounds), time.monotonic())
         if self._view is None:
             text = format_round(self.state, validated=any(row.split == "val" for row in rows))
             self.console.print(text, highlight=False, soft_wrap=True)
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Leaves the last view standing."""
+        """Do nothing: the last view stays in the terminal."""
 
 
-def format_round(board: LiveState, validated: bool) -> Text:
-    """Gives the round that just ended in one line: mean loss, validation means, seconds."""
-    loss, psnr, ssim = _format_numbers(*board.compute_means())
+def format_round(state: LiveState, validated: bool) -> Text:
+    """Return one line about the round that has ended: mean loss, mean scores, seconds."""
+    loss, psnr, ssim = _format_numbers(*state.compute_means())
     scores = f"  val PSNR {psnr}  SSIM {ssim}" if validated else ""
-    ended = f"round {board.done:>{len(str(board.rounds))}} of {board.rounds}"
-    return Text(f"{ended}  loss {loss}{scores}  {board.seconds[-1]:.1f} s")
+    ended = f"round {state.done:>{len(str(state.rounds))}} of {state.rounds}"
+    return Text(f"{ended}  loss {loss}{scores}  {state.seconds[-1]:.1f} s")
 
 
-def build_view(board: LiveState) -> RenderableType:
-    """Gives the whole view as it is now."""
+def build_view(state: LiveState) -> RenderableType:
+    """Return the current view."""
     now = time.monotonic()
-    work = [] if board.done >= board.rounds else [_build_work_bar(board)]
-    return Group("", _build_rounds_bar(board, now), *work, "", _build_table(board), "")
+    work = [] if state.done >= state.rounds else [_build_work_bar(state)]
+    return Group("", _build_rounds_bar(state, now), *work, "", _build_table(state), "")
 
 
-def _build_rounds_bar(board: LiveState, now: float) -> Table:
-    bar = ProgressBar(total=board.rounds, completed=board.done)
-    if board.done >= board.rounds:
-        took = f"took {_format_seconds(sum(board.seconds))}" if board.seconds else ""
-        return _build_bar(f"[bold]{board.rounds} rounds done[/]", bar, took)
-    left = board.estimate_seconds_left(now)
+def _build_rounds_bar(state: LiveState, now: float) -> Table:
+    bar = ProgressBar(total=state.rounds, completed=state.done)
+    if state.done >= state.rounds:
+        duration = f"took {_format_seconds(sum(state.seconds))}" if state.seconds else ""
+        return _build_bar(f"[bold]{state.rounds} rounds done[/]", bar, duration)
+    left = state.estimate_seconds_left(now)
     about = "" if math.isnan(left) else f"{_format_seconds(left)} left"
-    return _build_bar(f"[bold]round {board.done + 1} of {board.rounds}[/]", bar, about)
+    return _build_bar(f"[bold]round {state.done + 1} of {state.rounds}[/]", bar, about)
 
 
-def _build_work_bar(board: LiveState) -> Table:
-    progress = board.activity  # read once: the view is drawn by a thread of its own
+def _build_work_bar(state: LiveState) -> Table:
+    progress = state.activity  # read once, since another thread may change it meanwhile
     if progress is None:
         return _build_bar("", Text(), "")
     op, site, done, total, _ = progress
-    doing = "trained" if board.lines[site].finished else _OPERATION_WORDS[op]
+    words = "trained" if state.lines[site].finished else _OPERATION_WORDS[op]
     known = total > 0
     bar = ProgressBar(total=total if known else None, completed=done, pulse=not known)
-    speed = board.lines[site].speed
-    return _build_bar(f"{doing} [cyan]{site}[/]", bar, f"{_format_number(speed, 1)} slices/s")
+    speed = state.lines[site].speed
+    return _build_bar(f"{words} [cyan]{site}[/]", bar, f"{_format_number(speed, 1)} slices/s")
 
 
 def _build_bar(label: str, bar: RenderableType, about: str) -> Table:
-    strip = Table.grid(padding=(0, 2), expand=True)
-    strip.add_column(width=28, no_wrap=True)
-    strip.add_column(ratio=1)
-    strip.add_column(width=17, justify="right", no_wrap=True, style="dim")
-    strip.add_row(label, bar, about)
-    return strip
+    line = Table.grid(padding=(0, 2), expand=True)
+    line.add_column(width=28, no_wrap=True)
+    line.add_column(ratio=1)
+    line.add_column(width=17, justify="right", no_wrap=True, style="dim")
+    line.add_row(label, bar, about)
+    return line
 
 
-def _build_table(board: LiveState) -> Table:
+def _build_table(state: LiveState) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
     table.add_column("site", min_width=16, no_wrap=True)
     for name in ("loss", "PSNR dB", "SSIM", "slices/s"):
         table.add_column(name, justify="right", min_width=8, no_wrap=True)
-    progress = board.activity
+    progress = state.activity
     at_work = None if progress is None else progress.site
-    for site, line in list(board.lines.items()):
+    for site, line in list(state.lines.items()):
         name = f"{_choose_mark(line, site == at_work)} {site}"
         table.add_row(
             name, *_format_numbers(line.loss, line.psnr, line.ssim), _format_number(line.speed, 1)
         )
-    table.add_row("  mean", *_format_numbers(*board.compute_means()), "", style="bold")
+    table.add_row("  mean", *_format_numbers(*state.compute_means()), "", style="bold")
     return table
 
 

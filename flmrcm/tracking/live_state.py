@@ -1,4 +1,4 @@
-"""What the live view knows: the newest numbers of every site, and how the rounds get on."""
+"""The state of the live view: the newest numbers of every site, and the progress of rounds."""
 
 import math
 import time
@@ -14,14 +14,14 @@ _NAN = float("nan")
 
 @dataclass
 class SiteLine:
-    """The newest numbers of a site; NaN where there are none yet.
+    """The newest numbers of a site; NaN where there is none yet.
 
     Attributes:
-        loss: training loss.
-        psnr: dB, validation, fastMRI's convention.
-        ssim: validation, fastMRI's convention.
+        loss: of training.
+        psnr: of validation, in dB, fastMRI's convention.
+        ssim: of validation, fastMRI's convention.
         speed: training slices per second.
-        finished: whether it has trained in the round that runs.
+        finished: whether the site has trained in the current round.
     """
 
     loss: float = _NAN
@@ -31,26 +31,26 @@ class SiteLine:
     finished: bool = False
 
     def update(self, row: Measurement) -> None:
-        """Keeps a row's value if the table shows it."""
+        """Take the value of a row if the table has a column for it."""
         name = {"slices_per_second": "speed"}.get(row.metric, row.metric)
         convention = DEFAULT_CONVENTION if row.split == "val" else ""
-        shown = {"train": ("loss", "speed"), "val": ("psnr", "ssim")}.get(row.split, ())
-        if name in shown and row.convention == convention:
+        columns = {"train": ("loss", "speed"), "val": ("psnr", "ssim")}.get(row.split, ())
+        if name in columns and row.convention == convention:
             setattr(self, name, row.value)
 
 
 @dataclass
 class LiveState:
-    """All that the view shows.
+    """The content of the view.
 
     Attributes:
-        rounds: in all.
-        done: whole rounds so far, those before a resume too.
-        lines: by site, in the order shown.
-        now: what a site is doing; None between rounds.
+        rounds: of the whole run.
+        done: number of whole rounds, with those before a resume.
+        lines: by site, in the order of the table.
+        activity: the progress of a site; None between rounds.
         seconds: of each round since this process began.
-        round_started: when the round that runs began, seconds on the monotonic clock.
-        work_started: slices done and time when `now`'s site was first heard of.
+        round_started: start of the current round, seconds on the monotonic clock.
+        work_started: slices done and time at the first progress of the site in `activity`.
     """
 
     rounds: int
@@ -62,11 +62,11 @@ class LiveState:
     work_started: tuple[int, float] = (0, 0.0)
 
     def find_line(self, site: str) -> SiteLine:
-        """Gives a site's line, a new one for a site not heard of before."""
+        """Return the line of a site; a new site gets a new line."""
         return self.lines.setdefault(site, SiteLine())
 
     def update_progress(self, progress: Progress, now: float) -> None:
-        """Takes in what a site is doing."""
+        """Take the progress of a site; `now` is the time on the monotonic clock."""
         before, line = self.activity, self.find_line(progress.site)
         if before is None or (before.op, before.site) != (progress.op, progress.site):
             self.work_started = progress.done, now
@@ -80,22 +80,22 @@ class LiveState:
             line.speed = slices / seconds
 
     def update(self, rows: Iterable[Measurement]) -> None:
-        """Takes in measurements."""
+        """Take measurements."""
         for row in rows:
             if row.site:
                 self.find_line(row.site).update(row)
 
     def end_round(self, number: int, now: float) -> None:
-        """Closes a round, counted from 0."""
+        """End a round, counted from 0."""
         self.seconds.append(now - self.round_started)
         self.done, self.round_started, self.activity = number + 1, now, None
         for line in self.lines.values():
             line.finished = False
 
     def compute_means(self) -> tuple[float, float, float]:
-        """Gives the means of newest loss, PSNR and SSIM over the sites that trained.
+        """Return the means of the newest loss, PSNR and SSIM over the sites that trained.
 
-        A pool trains but isn't judged: scores are then means over all sites.
+        A pool of sites trains but isn't validated: scores are means over all sites then.
         """
         lines = list(self.lines.values())
         trained = [line for line in lines if not math.isnan(line.loss)]
@@ -108,7 +108,7 @@ class LiveState:
         )
 
     def estimate_seconds_left(self, now: float) -> float:
-        """Gives the time left by the mean of the rounds done here; NaN before the first."""
+        """Return the time left, from the mean of this process's rounds; NaN in the first."""
         if not self.seconds:
             return _NAN
         missing = self.rounds - self.done
@@ -117,5 +117,5 @@ class LiveState:
 
 
 def _average(values: Sequence[float]) -> float:
-    there = [value for value in values if not math.isnan(value)]
-    return sum(there) / len(there) if there else _NAN
+    numbers = [value for value in values if not math.isnan(value)]
+    return sum(numbers) / len(numbers) if numbers else _NAN

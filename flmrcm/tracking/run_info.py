@@ -1,18 +1,18 @@
-"""What trackers are told about a run, and how they name what its journal holds."""
+"""What trackers show of a run: its description, the names of measurements, a few numbers."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flmrcm.learning.metrics import CONVENTIONS, METRICS
 from flmrcm.types import Measurement
 
 DEFAULT_CONVENTION = "fastmri"
-"""The convention that keys don't spell out, and that summaries and the live view use."""
+"""The convention that names leave out, and that summaries and the live view use."""
 
 _BETTER = {"nmse": min, "psnr": max, "ssim": max}
 
@@ -22,13 +22,13 @@ class RunInfo:
     """A run as trackers see it.
 
     Attributes:
-        folder: the run's own; trackers write below it (`tensorboard/`, `wandb/`).
+        folder: of the run; trackers write below it (`tensorboard/`, `wandb/`).
         name: of the run, such as `2026-11-23_10-00-00_ab12`.
         group: the experiment it belongs to.
         job_type: such as `train`.
-        tags: strategy, target, acceleration, contrast.
+        tags: strategy, target, acceleration, contrast, seed.
         config: resolved, plain.
-        traits: what tells it from other runs at a glance: strategy, target, seed, ….
+        traits: settings in which runs usually differ: strategy, target, seed, ….
     """
 
     folder: Path
@@ -41,10 +41,10 @@ class RunInfo:
 
 
 def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
-    """Gives what trackers are told about a training run; its tags are its traits in words.
+    """Return the description of a training run; its tags are its traits in words.
 
     Args:
-        folder: the run's own.
+        folder: of the run.
         config: resolved, plain.
     """
     strategy, target = str(config["strategy"]["name"]), str(config["target"])
@@ -56,7 +56,7 @@ def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
         "method": config.get("method") or strategy,
         "scenario": config.get("scenario") or "none",
         "target": target,
-        # a single rate is a number, so that 4 sorts before 16
+        # as a number, 4 is sorted before 16
         "acceleration": rates[0] if len(rates) == 1 else rates_in_words,
         "contrast": contrast,
         "seed": seed,
@@ -66,41 +66,20 @@ def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
 
 
 def build_key(row: Measurement) -> str:
-    """Gives the name a measurement is tracked by: `<split>/<metric>/<site>`.
+    """Return the name of a measurement in trackers: `<split>/<metric>/<site>`.
 
-    A convention other than fastMRI's joins the metric with an underscore, since both TensorBoard
-    and wandb take letters, digits, `_` and `/` without a second thought:
-    `val/psnr/brats`, `val/psnr_slice_max/brats`, `wire/bytes_sent/weights/brats`. A measurement
-    of the whole federation ends with its metric.
+    A convention other than fastMRI's follows the metric after an underscore; TensorBoard and wandb
+    both allow letters, digits, `_` and `/` in names: `val/psnr/brats`,
+    `val/psnr_slice_max/brats`, `wire/bytes_sent/weights/brats`. The name of a measurement of the
+    whole federation ends with its metric.
     """
-    spelled = row.convention not in ("", DEFAULT_CONVENTION)
-    metric = f"{row.metric}_{row.convention}" if spelled else row.metric
+    is_default = row.convention in ("", DEFAULT_CONVENTION)
+    metric = row.metric if is_default else f"{row.metric}_{row.convention}"
     return "/".join(part for part in (row.split, metric, row.site) if part)
 
 
-def parse_key(round_: int, key: str, value: float) -> Measurement:
-    """Gives the measurement that `key` named.
-
-    Args:
-        round_: counted from 0.
-        key: as `key` gives it.
-        value: the number.
-    """
-    split, *metric, site = key.split("/") if key.count("/") > 1 else [*key.split("/"), ""]
-    name = "/".join(metric)
-    if split not in ("val", "test"):
-        return Measurement(round_, split, site, name, "", value)
-    for convention in CONVENTIONS:
-        if name.endswith(tuple(f"{kind}_{convention}" for kind in METRICS)):
-            return Measurement(
-                round_, split, site, name.removesuffix(f"_{convention}"), convention, value
-            )
-    convention = DEFAULT_CONVENTION if name.endswith(METRICS) else ""
-    return Measurement(round_, split, site, name, convention, value)
-
-
 def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:
-    """Gives, for each round, its values by key."""
+    """Return the values of each round by the names of `build_key`."""
     rounds: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
         rounds[row.round][build_key(row)] = row.value
@@ -110,30 +89,33 @@ def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:
 def compute_headline(
     rows: Sequence[Measurement], participants: Collection[str] = ()
 ) -> dict[str, float]:
-    """Gives a run's few numbers: `last/<metric>`, `best/<metric>`, `test/<metric>`.
+    """Return a summary of a run: `last/<metric>`, `best/<metric>`, `test/<metric>`.
 
-    The metrics are NMSE, PSNR and SSIM (fastMRI's convention), each the mean over the sites that
-    trained: `last` and `best` of the validation rounds (`best` is the smallest NMSE, the largest
-    PSNR and SSIM), `test` of the judgement at the end. What wasn't measured is left out.
+    The metrics are NMSE, PSNR (dB) and SSIM under fastMRI's convention, means over the sites that
+    trained. `last` and `best` are of the validation rounds (`best` is the smallest NMSE, the
+    largest PSNR and SSIM), `test` is of the final test. Metrics without rows are left out.
 
     Args:
         rows: of the journal.
-        participants: the sites that trained, where the journal doesn't say: their data were pooled.
+        participants: the sites that trained; needed where their data were pooled, since the
+            journal has the pool then.
     """
     trained = set(participants) or {row.site for row in rows if row.split == "train"}
     numbers: dict[str, float] = {}
     for metric, better in _BETTER.items():
         of_metric = [row for row in rows if row.metric == metric and row.site in trained]
-        if validated := _average_rounds(of_metric, "val"):
-            numbers[f"last/{metric}"] = validated[-1]
-            numbers[f"best/{metric}"] = better(validated)
-        if tested := _average_rounds(of_metric, "test"):
-            numbers[f"test/{metric}"] = tested[-1]
+        if validation := _average_rounds(of_metric, "val"):
+            numbers[f"last/{metric}"] = validation[-1]
+            # comparisons with NaN are false, so `max` could return a round that isn't finite
+            finite = [value for value in validation if isfinite(value)]
+            numbers[f"best/{metric}"] = better(finite) if finite else validation[-1]
+        if test := _average_rounds(of_metric, "test"):
+            numbers[f"test/{metric}"] = test[-1]
     return numbers
 
 
 def _average_rounds(rows: Iterable[Measurement], split: str) -> list[float]:
-    """Gives the mean over sites of each round, in order of rounds."""
+    """Return the mean over sites for each round, in the order of rounds."""
     rounds: dict[int, list[float]] = defaultdict(list)
     for row in rows:
         if row.split == split and row.convention == DEFAULT_CONVENTION:

@@ -16,7 +16,7 @@ class TensorBoard:
     """Shows a run in TensorBoard, with rounds as steps.
 
     Args:
-        run: whose events go below `<folder>/tensorboard`.
+        run: its events are written below `<folder>/tensorboard`.
     """
 
     def __init__(self, run: RunInfo) -> None:
@@ -24,8 +24,8 @@ class TensorBoard:
         self._writer: SummaryWriter | None = None
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Begins anew from the rows given; events written before are deleted."""
-        # Importing TensorBoard takes long enough to keep it out of every other command.
+        """Delete older events and write those of the rows."""
+        # importing TensorBoard takes seconds, which no other command should wait for
         from torch.utils.tensorboard import SummaryWriter
 
         self._close_writer()
@@ -34,7 +34,7 @@ class TensorBoard:
         self.log(rows)
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Writes each row as a scalar at its round, readable at once."""
+        """Write each row as a scalar at its round; a reader sees it at once."""
         writer = self._get_writer()
         for number, scalars in group_scalars(rows).items():
             for key, value in scalars.items():
@@ -42,7 +42,7 @@ class TensorBoard:
         writer.flush()
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Ends with each site's panel as the image `panels/<site>` at the last round."""
+        """Write the panel of each site as the image `panels/<site>` at the last round."""
         from matplotlib.image import imread
 
         last = max((row.round for row in rows), default=0)
@@ -54,7 +54,7 @@ class TensorBoard:
 
     def _get_writer(self) -> "SummaryWriter":
         if self._writer is None:
-            raise RuntimeError("TensorBoard was told a round before `start`.")
+            raise RuntimeError("TensorBoard got a round before `start`.")
         return self._writer
 
     def _close_writer(self) -> None:

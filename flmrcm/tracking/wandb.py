@@ -1,4 +1,4 @@
-"""Weights & Biases: offline unless you are logged in and say `logger.wandb.mode=online`."""
+"""Weights & Biases: offline unless `logger.wandb.mode=online` and somebody is logged in."""
 
 import json
 import shutil
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.run_files import ENVIRONMENT, SCORES
 from flmrcm.tracking.run_info import RunInfo, build_key, compute_headline, group_scalars
 from flmrcm.tracking.wandb_session import (
-    ENVIRONMENT_KEY,
     MODES,
-    SCORES_KEY,
     build_wandb_table,
     end_open_run,
     open_run,
@@ -30,19 +29,18 @@ _MODE_KEY = "logger.wandb.mode"
 
 
 class Wandb:
-    """Shows a run in wandb, with rounds on the x axis; it prints nothing and never asks.
+    """Shows a run in wandb, with rounds on the x axis; prints nothing and never asks.
 
-    The run's id is made from its group and folder name, so a run that is resumed stays one run:
-    offline it is written anew from the journal, online it goes on after the rounds wandb has.
-    Its summary holds what the run was asked for (`run/strategy`, `run/target`, …), so that the runs
-    table sorts and filters by it, and the numbers of `run_info.headline`. Its config holds the
-    run's environment too, and the table `scores` is its `scores.csv`: such a run can be compared
-    where its folder isn't.
+    The id of the run in wandb is made from its group and folder, so a resumed run stays one run:
+    offline it is written again from the journal, online it goes on after the rounds that wandb has.
+    The summary holds the run's traits (`run/strategy`, `run/target`, …), so that the table of runs
+    can be sorted and filtered by them, and the numbers of `run_info.compute_headline`. The config
+    holds the run's environment, too, and the table `scores` is `scores.csv`.
 
     Args:
-        run: whose files go below `<folder>/wandb`.
-        project: wandb's.
-        mode: offline (read it later with `wandb sync`) | online | disabled.
+        run: its files are written below `<folder>/wandb`.
+        project: of wandb.
+        mode: offline (upload it later with `wandb sync`) | online | disabled.
 
     Raises:
         ConfigErrors: another mode, or online without being logged in.
@@ -53,15 +51,15 @@ class Wandb:
             raise ConfigErrors(problems)
         self.run, self.project, self.mode = run, project, mode
         self._wandb: wandb.Run | None = None
-        self._last_round = -1  # the last round wandb already holds
+        self._last_round = -1  # the last round that wandb already has
         if mode == "online":
             require_login(_MODE_KEY)
 
     def start(self, rows: Sequence[Measurement]) -> None:
-        """Begins anew from the rows given; files written before are deleted.
+        """Delete older files and write the rows.
 
         Raises:
-            ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
+            ConfigErrors: wandb doesn't start, for example because its server isn't reached.
         """
         end_open_run()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
@@ -73,9 +71,9 @@ class Wandb:
         self.log(rows)
 
     def log(self, rows: Sequence[Measurement]) -> None:
-        """Adds a line of history for each round; a round wandb has isn't told twice.
+        """Add a line of history for each round that wandb doesn't have yet.
 
-        The judgement at the end comes site by site and waits for `close`.
+        The rows of the final test come site by site and are written by `close`, in one line.
         """
         run = self._get_run()
         new = [row for row in rows if row.round > self._last_round and row.split != "test"]
@@ -83,10 +81,10 @@ class Wandb:
             run.log({"round": number, **scalars})
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """Ends with the summary and one line of history: judgement, panels and scores.
+        """Write the summary and one line of history: final test, panels and scores.
 
-        Each site's panel is the image `panels/<site>`; the table `scores` is left out where
-        nothing was judged.
+        The panel of each site is the image `panels/<site>`; the table `scores` is left out where
+        nothing was tested.
         """
         from wandb import Image
 
@@ -94,8 +92,8 @@ class Wandb:
         last = max((row.round for row in rows), default=0)
         end = {build_key(row): row.value for row in rows if row.split == "test"}
         images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
-        judged = self.run.folder / "scores.csv"
-        tables = {SCORES_KEY: build_wandb_table(pd.read_csv(judged))} if judged.exists() else {}
+        scores = self.run.folder / SCORES
+        tables = {"scores": build_wandb_table(pd.read_csv(scores))} if scores.exists() else {}
         if end or images or tables:
             with stage_files(self.run.folder):
                 run.log({"round": last, **end, **images, **tables})
@@ -105,7 +103,7 @@ class Wandb:
 
     def _get_run(self) -> "wandb.Run":
         if self._wandb is None:
-            raise RuntimeError("wandb was told a round before `start`.")
+            raise RuntimeError("wandb got a round before `start`.")
         return self._wandb
 
     def _describe_run(self, goes_on: bool) -> dict[str, Any]:
@@ -126,5 +124,5 @@ class Wandb:
 
 
 def _read_environment(folder: Path) -> dict[str, Any]:
-    path = folder / "environment.json"
-    return {ENVIRONMENT_KEY: json.loads(path.read_text())} if path.exists() else {}
+    path = folder / ENVIRONMENT
+    return {"environment": json.loads(path.read_text())} if path.exists() else {}

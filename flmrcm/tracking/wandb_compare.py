@@ -1,4 +1,4 @@
-"""A comparison as a wandb run of its own, beside the runs it compares."""
+"""A comparison as a run of its own in wandb, in the group of the runs that it compares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class ComparisonInfo:
     """A comparison as wandb shows it.
 
     Attributes:
-        folder: the comparison's own; wandb's files go below `<folder>/wandb`.
-        project: wandb's.
-        group: the experiment compared, the group its runs are in.
+        folder: of the comparison; wandb's files are written below `<folder>/wandb`.
+        project: of wandb.
+        group: of the runs that are compared.
         tags: such as metric and convention.
-        config: what was asked: folders, convention, reference, command.
+        config: command and folders of the runs.
         tables: by name, logged as `tables/<name>`.
-        figures: PNGs by name, logged as `figures/<name>`.
+        figures: PNG files by name, logged as `figures/<name>`.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class ComparisonInfo:
 
 
 def check_mode(mode: str) -> None:
-    """Makes sure that a mode will do, before anything is computed.
+    """Check that a mode can work, before anything is computed.
 
     Raises:
         ConfigErrors: another mode, or online without being logged in.
@@ -55,14 +55,14 @@ def check_mode(mode: str) -> None:
 
 
 def log_comparison(info: ComparisonInfo, mode: str = "offline") -> None:
-    """Logs a comparison's tables and figures as one run of job type `compare`.
+    """Log a comparison's tables and figures as one run of job type `compare`.
 
     Args:
         info: what to log.
         mode: offline (upload it later with `wandb sync`) | online.
 
     Raises:
-        ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
+        ConfigErrors: wandb doesn't start, for example because its server isn't reached.
     """
     from wandb import Image
 

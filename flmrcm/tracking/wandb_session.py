@@ -1,4 +1,4 @@
-"""How wandb is started, fed and ended here: silently, with all its files in one folder."""
+"""Starts and ends wandb: silently, and with all its files in one folder."""
 
 import os
 from collections.abc import Generator
@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     import wandb
 
 MODES = ("offline", "online", "disabled")
-SCORES_KEY, ENVIRONMENT_KEY = "scores", "environment"
-"""How a run's table of scores, and its environment in the config, are called in wandb."""
-
 _SILENT_SETTINGS: dict[str, Any] = {
     "silent": True,
     "console": "off",
     "disable_code": True,
-    "disable_git": True,  # the run's folder records it
+    "disable_git": True,  # environment.json holds the commit
     "disable_job_creation": True,
     "x_disable_stats": True,
     "x_disable_machine_info": True,
@@ -30,44 +27,44 @@ _SILENT_SETTINGS: dict[str, Any] = {
 _STAGING_VARIABLE = "WANDB_DATA_DIR"
 
 
-def open_run(asked: str, **described: Any) -> "wandb.Run":
-    """Opens a run; it prints nothing and never asks.
+def open_run(option: str, **arguments: Any) -> "wandb.Run":
+    """Return a new run of wandb; wandb prints nothing and never asks.
 
     Args:
-        asked: the key by which wandb was asked for, named when it doesn't start.
-        described: what `wandb.init` takes; `dir` and `mode` among it.
+        option: the key or option that chose wandb; named where wandb doesn't start.
+        arguments: of `wandb.init`, with `dir` and `mode`.
 
     Raises:
-        ConfigErrors: wandb doesn't start, for instance because its server isn't reached.
+        ConfigErrors: wandb doesn't start, for example because its server isn't reached.
     """
     import wandb
 
-    # wandb falls back to a temporary folder when this one is missing.
-    described["dir"].mkdir(parents=True, exist_ok=True)
+    # wandb writes into a temporary folder if this one is missing
+    arguments["dir"].mkdir(parents=True, exist_ok=True)
     try:
-        return wandb.init(settings=wandb.Settings(**_SILENT_SETTINGS), **described)
+        return wandb.init(settings=wandb.Settings(**_SILENT_SETTINGS), **arguments)
     except (wandb.Error, OSError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ConfigErrors([_format_refusal(asked, described["mode"], reason)]) from error
+        raise ConfigErrors([_format_refusal(option, arguments["mode"], reason)]) from error
 
 
 def end_open_run() -> None:
-    """Ends the run that is open, if any, and waits until its file is whole."""
+    """End the open run, if there is one, and wait until its file is whole."""
     import wandb
 
-    # `finish` returns before wandb's own process has written the last records; `teardown` waits.
+    # `finish` returns before wandb's own process has written the last records; `teardown` waits
     if wandb.run is not None:
         wandb.teardown()
 
 
-def require_login(asked: str) -> None:
-    """Makes sure that somebody is logged in, without asking.
+def require_login(option: str) -> None:
+    """Check that somebody is logged in, without asking.
 
     Args:
-        asked: the key by which wandb was asked for, named when nobody is.
+        option: the key or option that chose wandb; named where nobody is logged in.
 
     Raises:
-        ConfigErrors: nobody is.
+        ConfigErrors: nobody is logged in.
     """
     import wandb
 
@@ -78,29 +75,26 @@ def require_login(asked: str) -> None:
         ready = False
     if not ready:
         raise ConfigErrors(
-            [_format_refusal(asked, "online", "nobody is logged in (`wandb login`)")]
+            [_format_refusal(option, "online", "nobody is logged in (`wandb login`)")]
         )
 
 
 def build_wandb_table(frame: pd.DataFrame) -> "wandb.Table":
-    """Gives a frame as a wandb table, all of its rows.
-
-    Cells that hold no number are empty.
-    """
+    """Return a frame as a wandb table with all of its rows; not-a-number is an empty cell."""
     from wandb import Table
 
-    # wandb cuts longer tables short and says so to nobody
-    most = max(Table.MAX_ROWS, len(frame))
-    Table.MAX_ROWS = most  # pyright: ignore[reportAttributeAccessIssue]
-    filled = frame.astype(object).where(frame.notna(), None)
-    return Table(columns=[str(name) for name in frame.columns], data=filled.to_numpy().tolist())
+    # wandb drops the rows after this number without a message
+    max_rows = max(Table.MAX_ROWS, len(frame))
+    Table.MAX_ROWS = max_rows  # pyright: ignore[reportAttributeAccessIssue]
+    cells = frame.astype(object).where(frame.notna(), None)
+    return Table(columns=[str(name) for name in frame.columns], data=cells.to_numpy().tolist())
 
 
 @contextmanager
 def stage_files(folder: Path) -> Generator[None]:
-    """Has wandb keep its copies of logged tables in a folder instead of the user's home.
+    """Let wandb keep its copies of logged tables below a folder, not in the user's home.
 
-    `wandb sync` uploads these copies, so they stay beside the run they belong to.
+    `wandb sync` uploads these copies, so they must stay with their run.
     """
     before = os.environ.get(_STAGING_VARIABLE)
     os.environ[_STAGING_VARIABLE] = before or str((folder / "wandb" / "data").resolve())
@@ -111,9 +105,9 @@ def stage_files(folder: Path) -> Generator[None]:
             del os.environ[_STAGING_VARIABLE]
 
 
-def _format_refusal(asked: str, mode: str, reason: str) -> str:
-    way_out = f"Use {asked}=offline, or leave" if mode == "online" else "Leave"
+def _format_refusal(option: str, mode: str, reason: str) -> str:
+    remedy = f"Use {option}=offline, or leave" if mode == "online" else "Leave"
     return (
-        f"{asked}={mode}: wandb can't start: {reason.rstrip('.')}. "
-        f"{way_out} wandb out (logger=csv in training)."
+        f"{option}={mode}: wandb can't start: {reason.rstrip('.')}. "
+        f"{remedy} wandb out (logger=csv in training)."
     )

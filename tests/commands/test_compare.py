@@ -1,15 +1,19 @@
 """`flmrcm compare` as a user types it."""
 
+import html
 import os
+import re
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kits.runs_on_disk import write_run
+from kits.runs_on_disk import add_metric, spoil_scores, write_run
+from kits.wandb_offline import read_offline_run
+from matplotlib.figure import Figure
 
 from flmrcm.app import main
-from flmrcm.tracking.wandb_offline import read_offline_run
+from flmrcm.reports import html_report
 
 OUT = Path("outputs/pair/compare")
 
@@ -37,8 +41,8 @@ def test_trained_runs_become_a_table_figures_and_a_page(capsys):
     main(["train", "-m", *words])
     capsys.readouterr()
     text = shown(capsys, "outputs/pair")
-    told = ("FL-MR", "FL-MRCM", "zero-filled", "sim_b", "1 volume", "PSNR", "fewer than 6 volumes")
-    assert all(word in text for word in told)
+    expected = "FL-MR", "FL-MRCM", "zero-filled", "sim_b", "1 volume", "PSNR", "fewer than 6"
+    assert all(words in text for words in expected)
     kept = {path.name for path in OUT.iterdir()}
     tables = {"results.csv", "matrix.csv", "statistics.csv", "tables.md", "tables.tex"}
     assert kept >= tables | {"report.html", "comparison.png", "boxes.png", "boxes.pdf"}
@@ -73,7 +77,7 @@ def test_the_page_holds_the_command(pair, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["outputs/pair", "--convention", "fastmir"], "Did you mean 'fastmri'?"),
         (["outputs/pair", "--metric", "pnsr"], "Did you mean 'psnr'?"),
@@ -83,10 +87,10 @@ def test_the_page_holds_the_command(pair, capsys):
         ([], "FOLDER. See flmrcm compare --help."),
     ],
 )
-def test_a_word_it_does_not_know_is_refused_before_anything_is_written(pair, capsys, words, told):
+def test_an_unknown_word_is_refused_before_anything_is_written(pair, capsys, words, expected):
     status, said = refused(capsys, *words)
     assert status == 2
-    assert told in said
+    assert expected in said
     assert not OUT.exists()
 
 
@@ -103,7 +107,7 @@ def test_where_nothing_can_be_compared_it_fails_with_the_reasons(capsys):
 def test_runs_whose_scenario_none_of_their_sites_plays_are_refused(capsys):
     write_run(Path("outputs/pair/one"), scenario="unseen")
     assert refused(capsys, "outputs/pair") == (
-        1, "No run was judged at a site that counts in the runs' scenario.\n",
+        1, "No run was tested at a site that counts in the runs' scenario.\n",
     )  # fmt: skip
 
 
@@ -112,10 +116,49 @@ def test_what_cannot_be_compared_is_told_and_the_rest_is_compared(pair, capsys):
     Path("outputs/pair/two_1/scores.csv").write_text("method,site\n")
     write_run(Path("outputs/pair/old"), "FL-MR", 3, conventions=["published"])
     text = shown(capsys, "outputs/pair", "nowhere", "--no-figures")
-    for told in ("one_1: not finished", "two_1/scores.csv", "old: its scores hold", "nowhere:"):
-        assert f"not compared: {told}" in text.replace("outputs/pair/", "")
+    for expected in ("one_1: not finished", "two_1/scores.csv", "old: its scores hold", "nowhere:"):
+        assert f"not compared: {expected}" in text.replace("outputs/pair/", "")
     runs = set(pd.read_csv(OUT / "results.csv")["run"])
     assert runs == {"outputs/pair/one_2", "outputs/pair/two_2"}
+
+
+def test_a_metric_that_runs_bring_along_is_in_every_table_and_figure(pair, capsys, monkeypatch):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    monkeypatch.setattr(html_report, "embed_picture", lambda _: "")
+    described = {"title": "HFEN", "unit": "a.u.", "digits": 1, "higher_is_better": False}
+    for name in ("one_1", "one_2", "two_1", "two_2"):
+        add_metric(Path("outputs/pair") / name, "hfen", described)
+    text = shown(capsys, "outputs/pair", "--metric", "hfen")
+    assert "HFEN (a.u.), lower is better" in text
+    assert "HFEN (a.u.) against FL-MR, lower is better" in text
+    page = (OUT / "report.html").read_text()
+    assert page.index("HFEN (a.u.) against") < page.index("PSNR (dB) against")
+    for name in ("matrix.csv", "statistics.csv", "results.csv"):
+        assert "hfen" in set(pd.read_csv(OUT / name)["metric"])
+    labels = [axis.get_xlabel() for figure in figures for axis in figure.axes]
+    assert "HFEN (a.u.)" in labels
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_scores_that_are_not_finite_are_said_to_be_so(pair, capsys, value):
+    spoil_scores(Path("outputs/pair/two_2"), "sim_h", value)
+    text = shown(capsys, "outputs/pair")
+    assert "not drawn" not in text
+    assert "not finite" in text
+    note = (
+        "FL-MRCM: scores that aren't finite at sim_h (7 of 14), so it has neither a mean nor a "
+        "rank there; see outputs/pair/two_2."
+    )
+    page = html.unescape((OUT / "report.html").read_text())
+    for said in (" ".join(text.split()), page, (OUT / "tables.md").read_text()):
+        assert note in said
+        assert "sim_h FL-MRCM: not tested: scores that aren't finite." in said
+    shown_words = re.sub(r"<[^>]*>", " ", page.split("<main>")[1]).split()
+    assert "nan" not in shown_words
+    cell = pd.read_csv(OUT / "matrix.csv").query("method == 'FL-MRCM' and site == 'sim_h'")
+    assert cell["mean"].isna().all()
+    assert "nan" in (OUT / "results.csv").read_text()
 
 
 def test_one_run_has_its_table_and_no_statistics(pair, capsys):
@@ -136,6 +179,18 @@ def test_a_damaged_volume_spoils_its_picture_alone(pair, capsys):
         volume.write_bytes(b"\x89HDF\r\n\x1a\n cut short")
     assert "written to" in shown(capsys, "outputs/pair")
     assert (OUT / "boxes.png").is_file()
+
+
+def test_a_figure_that_fails_is_one_line_and_the_page_is_written(pair, capsys, monkeypatch):
+    def save(self, path, **_):
+        raise ValueError(f"no room for {path.stem}")
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    text = shown(capsys, "outputs/pair")
+    line = "Bytes moved: It couldn't be drawn: ValueError: no room for traffic."
+    assert f"not drawn: {line}" in text.splitlines()
+    assert line in html.unescape((OUT / "report.html").read_text())
+    assert "0 figures" in text
 
 
 def test_wandb_gets_a_run_of_its_own_with_tables_and_figures(pair, capsys):

@@ -10,7 +10,7 @@ from flmrcm.app import main
 
 
 def refused(capsys, *words):
-    """Gives the status and the lines of a command that fails."""
+    """Return the status and the lines of a command that fails."""
     with pytest.raises(SystemExit) as stopped:
         main(["inspect", *words])
     return stopped.value.code, capsys.readouterr().err

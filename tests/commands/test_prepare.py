@@ -26,7 +26,7 @@ def prepare(*words):
 
 
 def ending(capsys, *words):
-    """Gives the status and what a failing command prints."""
+    """Return the status and what a failing command prints."""
     with pytest.raises(SystemExit) as stopped:
         prepare(*words)
     return stopped.value.code, " ".join(capsys.readouterr().err.split())

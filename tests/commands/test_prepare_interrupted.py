@@ -25,7 +25,7 @@ def heads():
 
 
 def begun(*words):
-    """Starts a command of its own and waits until its first volume is there."""
+    """Start a command of its own and waits until its first volume is there."""
     process = subprocess.Popen(
         [*COMMAND, "output=cut/site", *words],
         stderr=subprocess.PIPE,

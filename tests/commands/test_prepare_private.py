@@ -16,7 +16,7 @@ PLANTED = "XYZZY"
 
 
 def traces(folder: Path) -> list[Path]:
-    """Gives the files whose name or content holds the planted word, however it's written."""
+    """Return the files whose name or content holds the planted word, however it's written."""
     forms = [PLANTED.encode(codec) for codec in ("utf-8", "utf-16-le", "utf-16-be")]
     return [
         path

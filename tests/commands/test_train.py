@@ -9,12 +9,12 @@ import torch
 from kits.cli import SMALL, command, failing, runs
 from kits.factories import make_unet, write_site
 from kits.laws import equal
+from kits.wandb_offline import read_offline_run
 
 from flmrcm.app import main
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.runs.folder import RunFolder
-from flmrcm.tracking.wandb_offline import read_offline_run
 
 
 def test_a_run_leaves_everything_a_reader_needs():
@@ -106,6 +106,21 @@ def test_a_resumed_run_goes_on_from_its_own_config(hospitals):
     rounds = {row.round for row in Journal(folder / "journal.csv").read() if row.split == "val"}
     assert rounds == {0, 1}
     assert RunFolder(folder).read_config().rounds == 2
+
+
+def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hospitals, capsys):
+    main(["train", *SMALL])
+    (folder,) = runs("small")
+    with (folder / "journal.csv").open("a") as file:
+        file.write("garbage\n")
+    count = len((folder / "journal.csv").read_text().splitlines())
+    before = (folder / "journal.csv").read_bytes()
+    status, said = failing(capsys, f"resume={folder}", "rounds=2")
+    assert status == 1
+    (line,) = [line for line in said.splitlines() if "garbage" in line or "fields" in line]
+    assert line.endswith(f"{folder}/journal.csv, line {count}: 1 fields, not 6. Correct that line.")
+    assert "Traceback" not in said
+    assert (folder / "journal.csv").read_bytes() == before
 
 
 def test_two_runs_cannot_write_into_one_folder(hospitals, capsys):

@@ -1,5 +1,8 @@
 """The journal: what is written is read, and a crash costs a line at most."""
 
+import pytest
+
+from flmrcm.errors import DataLayoutError
 from flmrcm.federation.journal import Journal
 from flmrcm.types import Measurement
 
@@ -27,6 +30,29 @@ def test_a_line_cut_short_is_left_out(tmp_path):
     assert journal.read() == ROWS[:-1]
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("0,train,here,loss,,a", "line 6: could not convert string to float: 'a'"),
+        ("one,train,here,loss,,1", "line 6: invalid literal for int"),
+        ("0,train,here", "line 6: 3 fields, not 6"),
+        ("", "line 6: 0 fields, not 6"),
+        ('"', "line 6: 1 fields, not 6"),
+    ],
+)
+def test_a_damaged_line_is_named_with_its_file(tmp_path, line, said):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write(ROWS)
+    with journal.path.open("a") as file:
+        file.write(f"{line}\n")
+    journal.write(ROWS)
+    with pytest.raises(DataLayoutError) as error:
+        journal.read()
+    assert f"{journal.path}, {said}" in str(error.value)
+    with pytest.raises(DataLayoutError, match="line 6"):
+        journal.cut_after(0)
+
+
 def test_later_rounds_and_the_test_are_cut(tmp_path):
     journal = Journal(tmp_path / "journal.csv")
     journal.write(ROWS)
@@ -34,6 +60,19 @@ def test_later_rounds_and_the_test_are_cut(tmp_path):
     assert journal.read() == ROWS[:2]
     journal.write(ROWS[2:3])
     assert journal.read() == ROWS[:3]
+
+
+def test_an_older_journal_is_read_in_todays_words(tmp_path):
+    journal = Journal(tmp_path / "journal.csv")
+    old = [
+        Measurement(0, "attendance", "here", "benched", "", 1.0),
+        Measurement(0, "attendance", "here", "failed", "", 1.0),
+        Measurement(0, "train", "here", "benched", "", 1.0),
+    ]
+    journal.write(old)
+    assert [(row.split, row.metric) for row in journal.read()] == [
+        ("participation", "suspended"), ("participation", "failed"), ("train", "benched"),
+    ]  # fmt: skip
 
 
 def test_no_journal_is_an_empty_one(tmp_path):

@@ -53,7 +53,7 @@ class Browser:
         self.console(), self.requested()  # its first, own page doesn't count
 
     def open(self, page: Path, width: int, height: int = 844, scheme: str = "light") -> None:
-        """Loads a page into a window of CSS pixels, by day (light) or by night (dark)."""
+        """Load a page into a window of CSS pixels, by day (light) or by night (dark)."""
         size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}
         self._devtools("Emulation.setDeviceMetricsOverride", size)
         feature = {"name": "prefers-color-scheme", "value": scheme}
@@ -61,26 +61,26 @@ class Browser:
         self._ask("/url", {"url": page.resolve().as_uri()})
 
     def evaluate(self, expression: str) -> Any:
-        """Gives the value of a JavaScript expression in the page."""
+        """Return the value of a JavaScript expression in the page."""
         return self._ask("/execute/sync", {"script": f"return {expression}", "args": []})
 
     def console(self) -> list[str]:
-        """Gives what the page complained about since the last call."""
+        """Return what the page complained about since the last call."""
         return [entry["message"] for entry in self._ask("/se/log", {"type": "browser"})]
 
     def requested(self) -> list[str]:
-        """Gives the addresses that were asked for since the last call, the page's own first."""
+        """Return the addresses requested since the last call, the page's own first."""
         entries = self._ask("/se/log", {"type": "performance"})
         messages = [json.loads(entry["message"])["message"] for entry in entries]
         sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         return [one["request"]["url"] for one in sent]
 
     def paper(self, path: Path) -> None:
-        """Writes the page as printed, a PDF."""
+        """Write the page as printed, a PDF."""
         path.write_bytes(base64.b64decode(self._ask("/print", {})))
 
     def close(self) -> None:
-        """Ends Chromium."""
+        """End Chromium."""
         self._ask("", method="DELETE")
 
     def _devtools(self, command: str, parameters: dict[str, Any]) -> Any:
@@ -98,10 +98,10 @@ class Browser:
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Browser]:
-    """Gives a browser that ends with the block."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    """Return a browser that ends with the block."""
+    with socket.socket() as result:
+        result.bind(("127.0.0.1", 0))
+        port = result.getsockname()[1]
     driver = subprocess.Popen(["chromedriver", f"--port={port}", "--log-level=OFF"])
     try:
         _await(port)

@@ -1,7 +1,7 @@
 """Runs as folders and rows, as small as a comparison can read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,11 @@ import pandas as pd
 import yaml
 
 from flmrcm.federation.journal import Journal
-from flmrcm.learning.metrics import METRICS, ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.learning.records import SCORE_COLUMNS
 from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.collected.finished_runs import RunCollection, collect_runs, read_run
+from flmrcm.reports.metric_info import BUILT_IN
 from flmrcm.types import Measurement
 
 Values = Mapping[str, Sequence[float]]
@@ -23,43 +24,51 @@ START = 10.0
 """What the zero-filled image reaches on every volume."""
 
 
-def score_rows(method: str, values: Values, convention: str = "fastmri") -> pd.DataFrame:
-    """Gives the rows of `scores.csv`, every metric with the same values."""
+def score_rows(
+    method: str, values: Values, convention: str = "fastmri", metrics: Iterable[str] = BUILT_IN
+) -> pd.DataFrame:
+    """Return the rows of `scores.csv`, every metric with the same values."""
     rows = [
         (method, site, f"{site}/{number}", metric, convention, value, 3)
         for site, of_site in values.items()
         for number, value in enumerate(of_site)
-        for metric in METRICS
+        for metric in metrics
     ]
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
 def rows_of(method: str, values: Values, seed: int = 1, metric: str = "psnr") -> pd.DataFrame:
-    """Gives rows as a comparison holds them, of one metric."""
+    """Return rows as a comparison holds them, of one metric."""
     rows = score_rows(method, values)
     return rows[rows["metric"] == metric].assign(seed=seed, run=f"{method}-{seed}", name=method)
 
 
 def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more: Any) -> Path:
-    """Writes a finished run.
+    """Write a finished run.
 
-    `steps`, `prints` and `convention` say what its journal, environment and scores hold; `method`,
-    `seed` and all else goes to its config.
+    `steps`, `prints`, `convention` and `metrics` are what its journal, environment and scores hold,
+    `described` is what its `metrics.json` holds; `method`, `seed` and all else goes to its config.
     """
     steps, convention = more.pop("steps", 100), more.pop("convention", "fastmri")
     prints = more.pop("prints", {site: f"{site}-print" for site in values})
-    aligned_with = more.pop("aligned_with", None)
+    aligned_with, described = more.pop("aligned_with", None), more.pop("described", None)
+    metrics = more.pop("metrics", BUILT_IN)
     folder.mkdir(parents=True)
     config = {
         "strategy": {"name": name}, "seed": 1, "rounds": 1, "participants": sorted(values),
         "mask": {"accelerations": [4]}, "contrast": "T1", "test": {"checkpoint": "last"}, **more,
     }  # fmt: skip
     start = {site: [START] * len(of_site) for site, of_site in values.items()}
-    tables = score_rows(ZERO_FILLED, start, convention), score_rows(name, values, convention)
+    tables = [
+        score_rows(method, of_method, convention, metrics)
+        for method, of_method in ((ZERO_FILLED, start), (name, values))
+    ]
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     pd.concat(tables).to_csv(folder / "scores.csv", index=False)
     environment = {"site_fingerprints": prints, "aligned_with": aligned_with}
     (folder / "environment.json").write_text(json.dumps(environment))
+    if described:
+        (folder / "metrics.json").write_text(json.dumps(described))
     if steps:
         Journal(folder / "journal.csv").write(
             [Measurement(0, "train", "north", "steps", "", steps)]
@@ -69,10 +78,10 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
 
 
 def comparison_below(folder: Path) -> Comparison:
-    """Gives all runs below a folder, side by side."""
+    """Return all runs below a folder, side by side."""
     return compare_runs(collect_runs([folder]))
 
 
 def comparison_of(*folders: Path) -> Comparison:
-    """Gives these runs side by side, in this order."""
+    """Return these runs side by side, in this order."""
     return compare_runs(RunCollection([read_run(folder) for folder in folders], {}, []))

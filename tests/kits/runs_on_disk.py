@@ -1,7 +1,7 @@
 """Finished runs as they lie on disk, made up in milliseconds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def write_run(
     conventions: Sequence[str] = CONVENTIONS,
     **config: Any,
 ) -> Path:
-    """Writes a run of two rounds on two sites, judged on seven volumes each.
+    """Write a run of two rounds on two sites, tested on seven volumes each.
 
     Args:
         folder: the run's own.
@@ -55,8 +55,25 @@ def write_run(
     return folder
 
 
+def add_metric(folder: Path, name: str, described: Mapping[str, Any] | None = None) -> None:
+    """Write scores of another metric into a run, and what the run says about it."""
+    scores = pd.read_csv(folder / "scores.csv", dtype=str, na_filter=False)
+    more = scores[scores["metric"] == "nmse"].assign(metric=name)
+    pd.concat([more, scores]).to_csv(folder / "scores.csv", index=False)
+    if described is not None:
+        (folder / "metrics.json").write_text(json.dumps({name: described}))
+
+
+def spoil_scores(folder: Path, site: str, value: str = "nan") -> None:
+    """Write scores that aren't finite in the place of a run's own at a site."""
+    scores = pd.read_csv(folder / "scores.csv", dtype={"value": str})
+    own = (scores["method"] != ZERO_FILLED) & (scores["site"] == site)
+    scores.loc[own, "value"] = value
+    scores.to_csv(folder / "scores.csv", index=False)
+
+
 def write_scores(path: Path, name: str, seed: int, psnr: float, conventions: Sequence[str]) -> None:
-    """Writes `scores.csv`; a seed moves every volume a little."""
+    """Write `scores.csv`; a seed moves every volume a little."""
     rng = np.random.default_rng(seed)
     rows = [
         (method, site, f"{site}/{n}", metric, convention, level * factor + n / 9 + rng.random(), 4)
@@ -71,7 +88,7 @@ def write_scores(path: Path, name: str, seed: int, psnr: float, conventions: Seq
 
 
 def journal_rows(psnr: float = 30.0) -> list[Measurement]:
-    """Gives two rounds of measurements, and of the judgement at their end."""
+    """Return two rounds of measurements, and of the final test."""
     return [
         row
         for number in range(2)

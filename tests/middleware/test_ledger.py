@@ -1,7 +1,9 @@
 """The ledger: what was written is read, and nothing is ever cut but half a line."""
 
+import pytest
 import torch
 
+from flmrcm.errors import DataLayoutError
 from flmrcm.middleware.ledger import Ledger, LedgerEntry, list_received, list_sent, list_values
 from flmrcm.types import Broadcast, Reply
 
@@ -65,6 +67,14 @@ def test_half_a_line_is_left_out_and_overwritten(tmp_path):
     assert ledger.read() == whole[:-1]
     ledger.write(whole[-1:])
     assert ledger.read() == whole
+
+
+def test_a_damaged_line_is_named_with_its_file(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.csv")
+    ledger.write(list_sent("train", "north", MESSAGE))
+    ledger.path.write_text(ledger.path.read_text().replace(",24\n", ",many\n"))
+    with pytest.raises(DataLayoutError, match=r"ledger\.csv, line 2: .*'many'"):
+        ledger.read()
 
 
 def test_a_header_cut_short_is_written_anew(tmp_path):

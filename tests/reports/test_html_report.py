@@ -39,11 +39,11 @@ def figure(tmp_path: Path) -> DrawnFigure:
 
 def test_it_tells_scores_statistics_runs_versions_and_command(pair: Path) -> None:
     text = render_report(report(pair))
-    for told in (
+    for expected in (
         "PSNR (dB)", "SSIM", "NMSE", "against FL-MR", "two_2", "2.13.0",
         "flmrcm compare &#39;outputs/*&#39;", "strategy.name", "accelerations:",
     ):  # fmt: skip
-        assert told in text
+        assert expected in text
 
 
 def test_the_best_and_the_second_of_each_site_are_marked(pair: Path) -> None:

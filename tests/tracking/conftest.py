@@ -24,7 +24,7 @@ def rows_of_round(number: int) -> list[Measurement]:
     return rows
 
 
-def judgement(number: int) -> list[Measurement]:
+def final_test(number: int) -> list[Measurement]:
     return [
         Measurement(number, "test", site, "psnr", "fastmri", value)
         for site, value in (("brats", 28.0), ("ixi", 30.0))
@@ -58,8 +58,8 @@ def history(rounds) -> list[Measurement]:
 
 
 @pytest.fixture
-def judged() -> list[Measurement]:
-    return judgement(2)
+def tested() -> list[Measurement]:
+    return final_test(2)
 
 
 @pytest.fixture

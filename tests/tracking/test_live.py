@@ -21,12 +21,12 @@ def feed(live: LiveView, rounds) -> None:
         live.log(rows)
 
 
-def test_away_from_a_terminal_each_round_is_one_plain_line(rounds, judged):
+def test_away_from_a_terminal_each_round_is_one_plain_line(rounds, tested):
     console = Console(file=io.StringIO())
     with LiveView(3, SITES, console=console) as live:
         live.start([])
         feed(live, rounds)
-        live.log(judged)
+        live.log(tested)
         live.close([], {})
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 3

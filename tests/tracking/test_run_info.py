@@ -1,3 +1,5 @@
+from math import isnan
+
 import pytest
 
 from flmrcm.tracking.run_info import (
@@ -5,7 +7,6 @@ from flmrcm.tracking.run_info import (
     compute_headline,
     describe_training,
     group_scalars,
-    parse_key,
 )
 from flmrcm.types import Measurement
 
@@ -25,23 +26,6 @@ from flmrcm.types import Measurement
 )
 def test_a_key_is_split_metric_site(row, expected):
     assert build_key(row) == expected
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        Measurement(3, "train", "brats", "loss", "", 1.0),
-        Measurement(3, "val", "sim_b", "psnr", "fastmri", 1.0),
-        Measurement(3, "val", "sim_b", "psnr", "slice_max", 1.0),
-        Measurement(3, "val", "sim_b", "nmse", "slice_volume_max", 1.0),
-        Measurement(3, "test", "sim_b", "zero_filled_ssim", "published", 1.0),
-        Measurement(3, "test", "sim_b", "acceleration", "", 1.0),
-        Measurement(3, "wire", "ixi", "bytes_sent/latents", "", 1.0),
-        Measurement(3, "train", "", "seconds", "", 1.0),
-    ],
-)
-def test_a_key_tells_which_measurement_it_names(row):
-    assert parse_key(row.round, build_key(row), row.value) == row
 
 
 @pytest.mark.parametrize(("rates", "trait", "tag"), [([4], 4.0, "4x"), ([4, 8], "4x+8x", "4x+8x")])
@@ -67,8 +51,8 @@ def test_every_row_lands_in_its_round(rounds):
     assert [len(scalars) for scalars in by_round.values()] == [len(rows) for rows in rounds]
 
 
-def test_headline_means_leave_out_sites_that_only_were_judged(history, judged):
-    numbers = compute_headline([*history, *judged])
+def test_headline_means_leave_out_sites_that_only_were_tested(history, tested):
+    numbers = compute_headline([*history, *tested])
     assert numbers["last/psnr"] == pytest.approx((29 + 31) / 2)
     assert numbers["best/psnr"] == pytest.approx((30 + 32) / 2)
     assert numbers["test/psnr"] == pytest.approx((28 + 30) / 2)
@@ -78,6 +62,16 @@ def test_best_is_the_smallest_nmse_and_the_largest_ssim(history):
     numbers = compute_headline(history)
     assert numbers["best/nmse"] < numbers["last/nmse"]
     assert numbers["best/ssim"] > numbers["last/ssim"]
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_a_round_that_is_not_finite_is_never_the_best(broken):
+    values = [10.0 + number for number in range(3)]
+    values[broken] = float("nan")
+    rows = [Measurement(n, "val", "a", "psnr", "fastmri", v) for n, v in enumerate(values)]
+    numbers = compute_headline(rows, ["a"])
+    assert numbers["best/psnr"] == max(v for n, v in enumerate(values) if n != broken)
+    assert isnan(numbers["last/psnr"]) is (broken == 2)
 
 
 def test_headline_of_a_pool_is_that_of_the_sites_it_came_from(history):

@@ -3,20 +3,20 @@ import sys
 
 import pandas as pd
 import pytest
+from kits.wandb_offline import read_offline_run
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.tracking.run_info import build_key
 from flmrcm.tracking.wandb import Wandb
-from flmrcm.tracking.wandb_offline import read_offline_run
 from flmrcm.tracking.wandb_session import end_open_run
 
 
-def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, panels):
+def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, tested, panels):
     tracker = Wandb(run)
     tracker.start([])
-    for rows in [*rounds, judged[:1], judged[1:]]:
+    for rows in [*rounds, tested[:1], tested[1:]]:
         tracker.log(rows)
-    tracker.close([*history, *judged], panels)
+    tracker.close([*history, *tested], panels)
     seen = read_offline_run(run.folder)
     assert (seen.name, seen.group, seen.job_type) == (run.name, run.group, run.job_type)
     assert sorted(seen.tags) == sorted(run.tags)
@@ -24,7 +24,7 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, judged, pane
     assert [line["round"] for line in seen.history] == [0, 1, 2, 2]
     panel = seen.history[-1].pop("panels/brats")
     assert (panel["height"], panel["width"]) == (8, 8)
-    for line, rows in zip(seen.history, [*rounds, judged], strict=True):
+    for line, rows in zip(seen.history, [*rounds, tested], strict=True):
         assert line == {"round": rows[0].round, **{build_key(row): row.value for row in rows}}
     assert seen.summary["best/psnr"] == 31.0
     assert seen.summary["last/psnr"] == 30.0
@@ -39,26 +39,26 @@ def test_the_runs_table_has_a_column_for_what_a_run_was_asked_for_from_its_start
     assert {name: summary[f"run/{name}"] for name in run.traits} == run.traits
 
 
-def test_scores_and_environment_come_along(run, rounds, judged):
+def test_scores_and_environment_come_along(run, rounds, tested):
     scores = "method,site,volume,metric,convention,value,slices\nFL,b,b/1,psnr,fastmri,30.1,8\n"
     run.folder.mkdir(parents=True)
     (run.folder / "scores.csv").write_text(scores)
     (run.folder / "environment.json").write_text('{"packages": {"torch": "2.13.0"}}')
     tracker = Wandb(run)
     tracker.start([])
-    tracker.close(judged, {})
+    tracker.close(tested, {})
     seen = read_offline_run(run.folder)
     assert seen.read_table("scores").to_csv(index=False) == scores
     assert seen.config["environment"] == {"packages": {"torch": "2.13.0"}}
 
 
-def test_no_row_of_a_long_table_is_lost(run, judged):
+def test_no_row_of_a_long_table_is_lost(run, tested):
     run.folder.mkdir(parents=True)
     long = pd.DataFrame({"volume": range(12_000), "value": 1.5})
     long.to_csv(run.folder / "scores.csv", index=False)
     tracker = Wandb(run)
     tracker.start([])
-    tracker.close(judged, {})
+    tracker.close(tested, {})
     assert len(read_offline_run(run.folder).read_table("scores")) == 12_000
 
 
@@ -146,6 +146,6 @@ def test_online_without_a_login_says_how_to_go_on(run, capfd):
 
 
 def test_wandb_is_only_imported_when_it_is_used():
-    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb_offline as w; "
+    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb_compare; "
     code += "sys.exit('wandb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from kits.wandb_offline import read_offline_run
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
-from flmrcm.tracking.wandb_offline import read_offline_run
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""What runs left behind, laid side by side."""
+"""The files of finished runs, read, checked and put into one table."""

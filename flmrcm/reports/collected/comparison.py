@@ -1,7 +1,8 @@
-"""Runs laid side by side: one long table in which every row knows its section and its method."""
+"""Several runs as one long table; each row has its section and the label of its method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,28 +12,31 @@ from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run, RunCollection
 from flmrcm.reports.collected.labels import describe_differences, format_label
+from flmrcm.reports.metric_info import MetricInfo, merge_infos, metric_info, sort_metrics
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 UNSEEN, PARTICIPATING = "unseen", "participating"
 SCENARIO_TITLES = {
-    UNSEEN: "unseen target: the judged site took no part in training",
-    PARTICIPATING: "participating target: the judged site took part in training",
+    UNSEEN: "unseen target: the tested site took no part in training",
+    PARTICIPATING: "participating target: the tested site took part in training",
 }
 TEST_KEYS = ("mask", "sites", "data", "contrast", "coils")
-"""Top-level keys that change what a run is judged on, not only how it was trained."""
+"""Top-level keys that change what a run is tested on, not only how it was trained."""
 
 _SCENARIO_KEYS = ("target", "participants", "pooled")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side.
+    """Several runs in one table.
 
     Attributes:
         collection: the runs, also those that can't be compared.
-        convention: of the tables; `results` holds all.
-        results: section, method, name, run, seed, site, volume, metric, convention, value, slices.
-            `method` is told apart within its section (`FL-MR (local.epochs=1)`), `name` isn't;
-            `run` is the folder as given. Zero-filled rows come once per run.
+        convention: of the tables; `results` holds all conventions.
+        results: a row per score: section, method, name, run, seed, site, volume, metric,
+            convention, value, slices. `method` is unique for equal settings within its section
+            (`FL-MR (local.epochs=1)`), `name` is the method alone; `run` is the folder as typed.
+            Each run has its own zero-filled rows.
     """
 
     collection: RunCollection
@@ -41,27 +45,51 @@ class Comparison:
 
     @property
     def runs(self) -> Mapping[str, Run]:
-        """The finished runs by `run` of the results."""
+        """The finished runs, by the word in the column `run` of the results."""
         return {str(run.folder): run for run in self.collection.runs}
 
     @property
     def sections(self) -> list[str]:
-        """What is compared with each other: by scenario, and by acceleration where they differ."""
+        """The titles of the sections: one for each scenario and each acceleration.
+
+        Methods are compared with each other within a section only.
+        """
         return self.results["section"].unique().tolist()
 
-    def select_scores(self, section: str, metric: str, convention: str = "") -> pd.DataFrame:
-        """Gives a section's rows of one metric, under the comparison's convention by default."""
+    @cached_property
+    def described_metrics(self) -> dict[str, MetricInfo]:
+        """What the runs say about their metrics, by name."""
+        return merge_infos(run.described_metrics for run in self.collection.runs)
+
+    def list_metrics(self, section: str) -> list[MetricInfo]:
+        """Return the metrics of a section's scores, in the order of tables.
+
+        These are the metrics under the comparison's convention, or all metrics of the section
+        where it has no scores under that convention.
+        """
+        rows = self.results.loc[self.results["section"] == section]
+        in_convention = rows.loc[rows["convention"] == self.convention]
+        names = sort_metrics((rows if in_convention.empty else in_convention)["metric"])
+        return [metric_info(name, self.described_metrics) for name in names]
+
+    def sort_sites(self, sites: Iterable[str]) -> list[str]:
+        """Return each site once, in the order of tables: those that trained, then the others."""
+        trained = {site for run in self.collection.runs for site in run.participants}
+        return sorted(set(sites), key=lambda site: (site not in trained, site))
+
+    def select_scores(self, section: str, metric: str | None = None) -> pd.DataFrame:
+        """Return a section's rows under the comparison's convention, of one metric or of all."""
         rows = self.results
-        wanted = (rows["section"] == section) & (rows["metric"] == metric)
-        return rows.loc[wanted & (rows["convention"] == (convention or self.convention))]
+        wanted = (rows["section"] == section) & (rows["convention"] == self.convention)
+        return rows.loc[wanted if metric is None else wanted & (rows["metric"] == metric)]
 
 
-def compare_runs(collection: RunCollection, convention: str = "fastmri") -> Comparison:
-    """Lays finished runs side by side.
+def compare_runs(collection: RunCollection, convention: str = DEFAULT_CONVENTION) -> Comparison:
+    """Return finished runs as one table.
 
-    Runs that belong to scenarios are shown by scenario, each site in its role: `unseen` rows are
-    of sites that took no part in training, `participating` ones of sites that did; a method that
-    aligns sites with a target counts at its target alone. Other runs stand together.
+    Runs of a scenario have a section for each scenario: in `unseen` only sites that took no part
+    in training count, in `participating` only sites that took part. A method that aligns sites
+    with a target counts at its target alone. All other runs share one section.
 
     Raises:
         FlmrcmError: none of the runs is finished.
@@ -82,18 +110,22 @@ def compare_runs(collection: RunCollection, convention: str = "fastmri") -> Comp
 
 
 def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
+    """Return the scores of each run, with the labels of its methods, its folder and its seed."""
     configs = {run.folder: run.config for run in runs}
-    judged = describe_differences(configs, TEST_KEYS)
+    test_differences = describe_differences(configs, TEST_KEYS)
     names = {run.folder: _name_run(run, scenario) for run in runs}
-    told_apart = dict[Path, str]()
+    differences = dict[Path, str]()
     for name in set(names.values()):
-        alike = {folder: configs[folder] for folder in names if names[folder] == name}
-        told_apart |= describe_differences(alike, ignored=_SCENARIO_KEYS if scenario else ())
+        same_name = {folder: configs[folder] for folder in names if names[folder] == name}
+        differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
     frames: list[pd.DataFrame] = []
     for run in runs:
         name, folder = names[run.folder], run.folder
         inputs = run.scores["method"] == ZERO_FILLED
-        labels = format_label(ZERO_FILLED, judged[folder]), format_label(name, told_apart[folder])
+        labels = (
+            format_label(ZERO_FILLED, test_differences[folder]),
+            format_label(name, differences[folder]),
+        )
         scores = run.scores.assign(
             method=np.where(inputs, *labels),
             name=np.where(inputs, ZERO_FILLED, name),
@@ -105,21 +137,21 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
 
 
 def _name_run(run: Run, scenario: str) -> str:
-    """A site trained alone is another site's `cross`."""
+    """Return the name of a run's method; trained at one site only, it's `cross from SITE`."""
     alone = len(run.participants) == 1 and not run.config.get("pooled")
     return f"cross from {run.participants[0]}" if alone and scenario == UNSEEN else run.name
 
 
 def _find_counting_sites(run: Run, scenario: str) -> set[str]:
-    """The sites at which a run counts in a scenario."""
+    """Return the sites at which a run counts in a scenario."""
     sites = set(run.scores["site"])
     if not scenario:
         return sites
     trained = sites & set(run.participants)
-    in_role = sites - trained if scenario == UNSEEN else trained
-    return in_role & {run.aligned_with} if run.aligned_with else in_role
+    counting = sites - trained if scenario == UNSEEN else trained
+    return counting & {run.aligned_with} if run.aligned_with else counting
 
 
 def _parse_rates(accelerations: str) -> list[float]:
-    """Orders `4x` before `16x`."""
+    """Return accelerations as numbers, so that `4x` is sorted before `16x`."""
     return [float(rate.removesuffix("x")) for rate in accelerations.split("+")]

@@ -1,4 +1,4 @@
-"""Runs below outputs/ as reports see them: what was asked, what came out, how far they got."""
+"""Finished runs as reports read them: config, scores, journal and environment of each."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +12,16 @@ import yaml
 
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
-from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.reports.collected.score_file import read_scores
+from flmrcm.reports.metric_info import MetricInfo, read_metric_infos
+from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, JOURNAL, SCORES
 from flmrcm.types import Measurement
 
-# libyaml, where it is there, reads six times as fast
+# libyaml reads six times as fast, but not every installation has it
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+LEFT_OUT = "The run is left out."
+"""The end of the line about a damaged run."""
 
 STEPS_METRIC = "steps"
 """The journal's metric for a site's optimizer steps in a round."""
@@ -27,9 +32,9 @@ class Run:
     """A finished run.
 
     Attributes:
-        folder: the run's.
+        folder: where its files are.
         config: resolved.
-        scores: `scores.csv`: method, site, volume, metric, convention, value, slices.
+        scores: a row per score: method, site, volume, metric, convention, value, slices.
     """
 
     folder: Path
@@ -38,12 +43,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """How tables call its method, whatever else it was run with."""
+        """The name of its method in tables."""
         return str(self.config.get("method") or self.config["strategy"]["name"])
 
     @property
     def seed(self) -> int:
-        """Of weights and training order."""
+        """The seed of its weights and of the order of its training slices."""
         return int(self.config.get("seed", 0))
 
     @property
@@ -58,42 +63,58 @@ class Run:
 
     @property
     def aligned_with(self) -> str | None:
-        """The site whose features the others were aligned with; None where there's none."""
+        """The site that the others' features were aligned with; None where there's none."""
         return self.environment.get("aligned_with")
 
     @property
     def accelerations(self) -> str:
-        """Of the run's mask: `4x`, or `4x+8x`."""
+        """The accelerations of its mask: `4x`, or `4x+8x`."""
         return "+".join(f"{rate:g}x" for rate in self.config["mask"]["accelerations"])
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """`environment.json`; empty where there's none."""
-        path = self.folder / "environment.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        """What `environment.json` holds; empty where there's no such file.
+
+        Raises:
+            DataLayoutError: the file is damaged.
+        """
+        return _read_environment(self.folder / ENVIRONMENT)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
-        """`journal.csv`: round, split, site, metric, convention, value."""
-        rows = Journal(self.folder / "journal.csv").read()
+        """A row per measurement: round, split, site, metric, convention, value.
+
+        Raises:
+            DataLayoutError: a line of `journal.csv` is damaged.
+        """
+        rows = Journal(self.folder / JOURNAL).read()
         return pd.DataFrame(rows, columns=list(Measurement._fields))
+
+    @cached_property
+    def described_metrics(self) -> dict[str, MetricInfo]:
+        """What `metrics.json` says about the metrics, by name; empty in older runs.
+
+        Raises:
+            DataLayoutError: the file is damaged.
+        """
+        return read_metric_infos(self.folder)
 
     @property
     def optimizer_steps(self) -> int:
-        """Steps taken by all sites over all rounds."""
+        """The number of optimizer steps of all sites over all rounds."""
         journal = self.journal
-        taken = journal[(journal.split == "train") & (journal.metric == STEPS_METRIC)]
-        return int(sum(taken["value"]))
+        steps = journal[(journal.split == "train") & (journal.metric == STEPS_METRIC)]
+        return int(sum(steps["value"]))
 
 
 @dataclass(frozen=True)
 class RunCollection:
-    """What lies below some folders.
+    """The runs below some folders.
 
     Attributes:
-        runs: the finished ones, sorted by folder.
-        unfinished: folder → how far it got.
-        problems: one line for each run that can't be read.
+        runs: the finished runs, sorted by folder.
+        unfinished: the progress of each other run, by folder.
+        problems: one line for each run that can't be read, and for each folder without runs.
     """
 
     runs: Sequence[Run]
@@ -102,81 +123,74 @@ class RunCollection:
 
 
 def collect_runs(folders: Sequence[Path]) -> RunCollection:
-    """Gives all runs at or below the folders; a run found twice counts once.
+    """Return all runs at or below the folders; a run that is found twice counts once.
 
     Raises:
         FlmrcmError: there's no run at all.
     """
-    found = {path.resolve(): path for folder in folders for path in find_run_folders(folder)}
+    run_folders = {path.resolve(): path for folder in folders for path in find_run_folders(folder)}
     runs: list[Run] = []
     unfinished, problems = dict[Path, str](), list[str]()
-    for folder in sorted(found.values()):
-        if not (folder / "done").exists():
+    for folder in sorted(run_folders.values()):
+        if not (folder / DONE).exists():
             unfinished[folder] = _describe_progress(folder)
             continue
         try:
             runs.append(read_run(folder))
         except FlmrcmError as error:
-            problems.append(str(error))
-    if not found:
+            problems.append(f"{error} {LEFT_OUT}")
+    if not run_folders:
         where = ", ".join(map(str, folders))
-        raise FlmrcmError(f"{where}: no run below (a run's folder holds config.yaml).")
+        raise FlmrcmError(f"{where}: no run below (a run's folder holds {CONFIG}).")
     return RunCollection(runs, unfinished, problems)
 
 
 def read_run(folder: Path) -> Run:
-    """Gives one finished run.
+    """Return one finished run.
 
     Raises:
         DataLayoutError: its config or scores are damaged.
     """
-    return Run(folder, read_config(folder), read_scores(folder / "scores.csv"))
+    return Run(folder, read_config(folder), read_scores(folder / SCORES))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Gives a run's resolved config.
+    """Return a run's resolved config.
 
     Raises:
-        DataLayoutError: it isn't one.
+        DataLayoutError: the file is damaged or isn't the config of a run.
     """
-    path = folder / "config.yaml"
+    path = folder / CONFIG
     try:
         config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
-    except (OSError, yaml.YAMLError) as error:
-        raise DataLayoutError(f"{path}: not readable ({str(error).splitlines()[0]}).") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise DataLayoutError(f"{path}{line}: not readable ({problem}).") from None
     if not isinstance(config, dict) or "strategy" not in config:
         raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
     return config
 
 
-def read_scores(path: Path) -> pd.DataFrame:
-    """Gives one `scores.csv` after checking that it's whole.
-
-    Raises:
-        DataLayoutError: missing, cut short, or with other columns.
-    """
-    again = "The run is left out; judge it anew with flmrcm evaluate."
+def _read_environment(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
-        whole = path.read_bytes().endswith(b"\n")
-        scores = pd.read_csv(path)
+        environment = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataLayoutError(f"{path}: not readable ({error}). {again}") from None
-    if tuple(scores.columns) != SCORE_COLUMNS:
-        raise DataLayoutError(f"{path}: its columns aren't {', '.join(SCORE_COLUMNS)}. {again}")
-    if not whole or scores.isna().any(axis=None) or scores.empty or _is_uneven(scores):
-        raise DataLayoutError(f"{path}: cut short after {len(scores)} rows. {again}")
-    return scores
-
-
-def _is_uneven(scores: pd.DataFrame) -> bool:
-    """Tells whether a site's zero-filled rows are missing or fewer: the file ends too early."""
-    counts = pd.crosstab(scores["site"], scores["method"])
-    return counts.shape[1] < 2 or bool(counts.nunique(axis=1).gt(1).any())
+        raise DataLayoutError(f"{path}: not readable ({error}).") from None
+    if not isinstance(environment, dict):
+        raise DataLayoutError(f"{path}: not the environment of a run.")
+    return environment
 
 
 def find_run_folders(folder: Path) -> Iterator[Path]:
-    """Gives a folder and those below it that hold a run; linked ones too, runs' insides not."""
-    if (folder / "config.yaml").exists():
+    """Yield the folders of runs, at a folder or below it.
+
+    Linked folders are searched, too; the folders inside a run's folder aren't.
+    """
+    if (folder / CONFIG).exists():
         yield folder
     elif folder.is_dir():
         for path in sorted(folder.iterdir()):
@@ -185,10 +199,11 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
 
 
 def _describe_progress(folder: Path) -> str:
+    """Return how many rounds a run has done, in words."""
     try:
         rounds = read_config(folder).get("rounds", "?")
-        rows = Journal(folder / "journal.csv").read()
-    except (FlmrcmError, ValueError):
-        return "its files are damaged"
+        rows = Journal(folder / JOURNAL).read()
+    except FlmrcmError as error:
+        return f"damaged: {error}"
     done = max((row.round for row in rows), default=-1) + 1
-    return f"{done} of {rounds} rounds, not judged yet"
+    return f"{done} of {rounds} rounds, not tested yet"

@@ -1,4 +1,4 @@
-"""What to call runs beside each other: equal names for equal methods, what differs beside them."""
+"""Labels of runs in one table: the method's name, and the settings in which the runs differ."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ _IGNORED_KEYS = (
     "strategy.name", "test.saved_volumes", "evaluate",
 )  # fmt: skip
 _LOCATION_KEYS = ("cache", "folder", "root", "data_dir")
-"""Where data lie differs from machine to machine; what they are is told by their fingerprints."""
+"""Paths differ between machines; whether the data differ is in the sites' fingerprints."""
 
 
 def describe_differences(
@@ -19,20 +19,21 @@ def describe_differences(
     below: Sequence[str] = (),
     ignored: Sequence[str] = (),
 ) -> dict[RunKey, str]:
-    """Gives for each run the settings in which the runs differ, seeds aside: `target=sim_b`.
+    """Return for each run the settings in which the runs differ: `target=sim_b`.
+
+    Seeds, and other keys that change no method, don't count.
 
     Args:
         configs: by run; compared with each other.
         below: only these top-level keys count; empty means all.
-        ignored: keys that don't count besides.
+        ignored: more keys that don't count.
     """
     keys = find_differing_keys(configs, below, ignored)
-    found = {run: dict(list_settings(config)) for run, config in configs.items()}
+    settings = {run: dict(list_settings(config)) for run, config in configs.items()}
     more = f" and {len(keys) - _MAX_SHOWN} more" if len(keys) > _MAX_SHOWN else ""
     return {
-        run: ", ".join(f"{key}={shorten_value(leaves.get(key))}" for key in keys[:_MAX_SHOWN])
-        + more
-        for run, leaves in found.items()
+        run: ", ".join(f"{key}={shorten_value(own.get(key))}" for key in keys[:_MAX_SHOWN]) + more
+        for run, own in settings.items()
     }
 
 
@@ -41,25 +42,26 @@ def find_differing_keys(
     below: Sequence[str] = (),
     ignored: Sequence[str] = (),
 ) -> list[str]:
-    """Gives the full keys in which configs differ; arguments as for `differences`."""
-    leaves = [dict(list_settings(config)) for config in configs.values()]
+    """Return the full keys in which configs differ; arguments as for `describe_differences`."""
+    settings = [dict(list_settings(config)) for config in configs.values()]
+    skipped = (*_IGNORED_KEYS, *ignored)
     return [
         key
-        for key in dict.fromkeys(key for found in leaves for key in found)
-        if not any(key == left or key.startswith(f"{left}.") for left in (*_IGNORED_KEYS, *ignored))
+        for key in dict.fromkeys(key for own in settings for key in own)
+        if not any(key == skip or key.startswith(f"{skip}.") for skip in skipped)
         and key.rsplit(".", 1)[-1] not in _LOCATION_KEYS
         and (not below or key.split(".")[0] in below)
-        and len({repr(found.get(key)) for found in leaves}) > 1
+        and len({repr(own.get(key)) for own in settings}) > 1
     ]
 
 
 def format_label(name: str, differences: str) -> str:
-    """Gives a name with what differs in brackets."""
+    """Return a name, with its differences in brackets if there are any."""
     return f"{name} ({differences})" if differences else name
 
 
 def list_settings(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Gives every setting of a config by its full key, such as `mask.seed`."""
+    """Yield every setting of a config by its full key, such as `mask.seed`."""
     if not isinstance(node, Mapping):
         yield prefix.rstrip("."), node
         return
@@ -68,5 +70,5 @@ def list_settings(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def shorten_value(value: Any) -> str:
-    """Gives a value as labels show it: of a dotted path, the last part."""
+    """Return a value as labels show it; of a dotted path that is the last part."""
     return str(value).rsplit(".", 1)[-1] if isinstance(value, str) else str(value)

@@ -1,1 +1,1 @@
-"""The figures of a comparison: each file draws one, as PNG and as PDF."""
+"""The figures of a comparison, as PNG and as PDF: one file for each kind of figure."""

@@ -1,6 +1,7 @@
-"""PSNR and SSIM against acceleration, where runs differ in it."""
+"""Scores against acceleration, where runs differ in it."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,22 +13,19 @@ from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter
 from flmrcm.reports.figures.journal_rows import SEED_MAX, SEED_MEAN, SEED_MIN, compute_spread
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.style import (
-    METRIC_LABELS,
     Look,
     add_legend,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
     name_columns,
 )
-
-DRAWN_METRICS = ("psnr", "ssim")
+from flmrcm.reports.metric_info import metric_info, sort_metrics
 
 _TITLE = "Scores by acceleration"
 _CAPTION = (
     "Mean over volumes and a method's seeds, convention {convention}; bars: from the lowest to the "
-    "highest seed. Accelerations as the masks were asked for; the axis is logarithmic."
+    "highest seed. Accelerations are those of the masks' configs; the axis is logarithmic."
 )
 _MISSING_REASON = (
     "All runs have one acceleration; flmrcm train -m 'mask.accelerations=[4],[8]' makes two."
@@ -35,25 +33,28 @@ _MISSING_REASON = (
 
 
 def draw_accelerations(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draws one column per site, one row per score; one figure for each scenario."""
+    """Draw one figure for each scenario: one column per site, one row per metric."""
     rows = add_rates(comparison)
-    varied = [
-        part
-        for part in list_distinct(rows, "section")
-        if len(set(select_rows(rows, section=part)["rate"])) > 1
+    scenarios = [
+        scenario
+        for scenario in list_distinct(rows, "section")
+        if len(set(select_rows(rows, section=scenario)["rate"])) > 1
     ]
-    drawn = [
-        _draw_figure(FigureWriter(comparison, part, folder), select_rows(rows, section=part))
-        for part in varied
+    if not scenarios:
+        return [FigureWriter(comparison, "", folder).explain_missing(_TITLE, _MISSING_REASON)]
+    return [
+        FigureWriter(comparison, scenario, folder).attempt(
+            _TITLE, partial(_draw_figure, rows=select_rows(rows, section=scenario))
+        )
+        for scenario in scenarios
     ]
-    return drawn or [FigureWriter(comparison, "", folder).explain_missing(_TITLE, _MISSING_REASON)]
 
 
 def add_rates(comparison: Comparison) -> pd.DataFrame:
-    """Gives the comparison's results with a column `rate`, the acceleration as a number.
+    """Return the comparison's results with a column `rate`, the acceleration as a number.
 
-    `section` loses its acceleration: `unseen target`, not `unseen target, 4x`. Runs whose masks
-    have several accelerations are left out.
+    The column `section` has no acceleration then: `unseen target`, not `unseen target, 4x`. Runs
+    whose masks have several accelerations are left out.
     """
     rates = {folder: _parse_rate(run.accelerations) for folder, run in comparison.runs.items()}
     rows = select_rows(comparison.results, convention=comparison.convention)
@@ -68,26 +69,26 @@ def _parse_rate(accelerations: str) -> float | None:
     return None if "+" in accelerations else float(accelerations.removesuffix("x"))
 
 
-@apply_style
-def _draw_figure(page: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:
-    sites, shown = sorted(set(rows["site"])), assign_looks(page.comparison, rows["method"])
-    figure, axes = create_axes(len(DRAWN_METRICS), len(sites), 2.1, 1.7)
-    for line, metric in zip(axes, DRAWN_METRICS, strict=True):
-        for axis, site in zip(line, sites, strict=True):
-            _draw_rate_lines(axis, select_rows(rows, metric=metric, site=site), shown)
-        line[0].set_ylabel(METRIC_LABELS[metric])
+def _draw_figure(writer: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:
+    sites, looks = sorted(set(rows["site"])), assign_looks(writer.comparison, rows["method"])
+    names = sort_metrics(rows["metric"])
+    figure, axes = create_axes(len(names), len(sites), 2.1, 1.7)
+    for axes_row, name in zip(axes, names, strict=True):
+        for axis, site in zip(axes_row, sites, strict=True):
+            _draw_rate_lines(axis, select_rows(rows, metric=name, site=site), looks)
+        axes_row[0].set_ylabel(metric_info(name, writer.comparison.described_metrics).label)
     name_columns(axes, sites, "acceleration")
-    add_legend(figure, shown)
-    caption = _CAPTION.format(convention=page.comparison.convention)
-    return page.write_figure(figure, "accelerations", _TITLE, caption)
+    add_legend(figure, looks)
+    caption = _CAPTION.format(convention=writer.comparison.convention)
+    return writer.write_figure(figure, "accelerations", _TITLE, caption)
 
 
-def _draw_rate_lines(axis: Axes, rows: pd.DataFrame, shown: Mapping[str, Look]) -> None:
+def _draw_rate_lines(axis: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     if rows.empty:
-        leave_empty(axis, "not judged")
+        leave_empty(axis, "not tested")
         return
     lines = compute_spread(rows, "rate")
-    for method, look in shown.items():
+    for method, look in looks.items():
         line = select_rows(lines, method=method)
         ends = [line[SEED_MEAN] - line[SEED_MIN], line[SEED_MAX] - line[SEED_MEAN]]
         axis.errorbar(

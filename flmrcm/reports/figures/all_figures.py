@@ -22,4 +22,4 @@ FIGURES: tuple[Callable[[Comparison, Path], list[FigureOutcome]], ...] = (
     draw_discriminators,
     draw_traffic,
 )
-"""Each takes finished runs and a folder, and gives what it drew there, or why it didn't."""
+"""Each draws one kind of figure into a folder and returns what it drew, or why it didn't."""

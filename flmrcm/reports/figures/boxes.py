@@ -7,15 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import list_sites
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.style import (
-    METRIC_LABELS,
     Look,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -28,68 +25,68 @@ _CAPTION = (
     "A point per volume, averaged over a method's seeds; convention {convention}. Boxes: "
     "quartiles and median; whiskers: to the farthest volume within 1.5 interquartile ranges."
 )
-_BOX_HEIGHT = 0.55  # of a box, in rows
+_BOX_HEIGHT = 0.55
+"""Of a box, as a share of the distance between methods."""
 
 
 def draw_boxes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draws one column per site, one row per score; methods stand below each other."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    """Draw one column per site and one row per metric; in each, a box for every method."""
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def list_volume_scores(comparison: Comparison, section: str, metric: str) -> pd.DataFrame:
-    """Gives what the boxes show: method, site, volume, value."""
+    """Return the points of a figure: method, site, volume, value averaged over seeds."""
     return average_per_volume(comparison.select_scores(section, metric)).reset_index(name="value")
 
 
-@apply_style
-def _draw_figure(page: FigureWriter) -> FigureOutcome:
-    if page.comparison.select_scores(page.section, METRICS[0]).empty:
-        return page.explain_missing(
-            _TITLE, f"There are no scores under {page.comparison.convention}."
-        )
-    sites = list_sites(page.comparison, page.section)
-    tables = {
-        metric: list_volume_scores(page.comparison, page.section, metric) for metric in METRICS
-    }
-    shown = assign_looks(page.comparison, tables[METRICS[0]]["method"])
-    names = [wrap_name(method) for method in shown]
+def _draw_figure(writer: FigureWriter) -> FigureOutcome:
+    comparison, section = writer.comparison, writer.section
+    scores = comparison.select_scores(section)
+    if scores.empty:
+        return writer.explain_missing(_TITLE, f"There are no scores under {comparison.convention}.")
+    sites, metrics = list_sites(comparison, section), comparison.list_metrics(section)
+    looks = assign_looks(comparison, scores["method"])
+    names = [wrap_name(method) for method in looks]
     row = max(0.27, *(0.125 * (name.count("\n") + 1) for name in names))
-    figure, axes = create_axes(len(METRICS), len(sites), 2.1, 0.5 + row * len(shown))
-    for line, (metric, table) in zip(axes, tables.items(), strict=True):
-        for axis, site in zip(line, sites, strict=True):
-            _draw_site_boxes(axis, select_rows(table, site=site), shown)
-            axis.set_xlabel(METRIC_LABELS[metric])
-        line[0].set_yticks(range(len(shown)), names)
+    figure, axes = create_axes(len(metrics), len(sites), 2.1, 0.5 + row * len(looks))
+    for axes_row, metric in zip(axes, metrics, strict=True):
+        table = list_volume_scores(comparison, section, metric.name)
+        for axis, site in zip(axes_row, sites, strict=True):
+            _draw_site_boxes(axis, select_rows(table, site=site), looks)
+            axis.set_xlabel(metric.label)
+        axes_row[0].set_yticks(range(len(looks)), names)
     for axis, site in zip(axes[0], sites, strict=True):
-        count = len(list_distinct(select_rows(tables[METRICS[0]], site=site), "volume"))
+        count = len(list_distinct(select_rows(scores, site=site), "volume"))
         axis.set_title(f"{wrap_name(site)}\n{count} {'volume' if count == 1 else 'volumes'}")
-    caption = _CAPTION.format(convention=page.comparison.convention)
-    return page.write_figure(figure, "boxes", _TITLE, caption)
+    caption = _CAPTION.format(convention=comparison.convention)
+    if np.isnan(scores["value"]).any():
+        caption += " Scores that aren't finite aren't shown."
+    return writer.write_figure(figure, "boxes", _TITLE, caption)
 
 
-def _draw_site_boxes(axis: Axes, table: pd.DataFrame, shown: Mapping[str, Look]) -> None:
+def _draw_site_boxes(axis: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     if table.empty:
-        leave_empty(axis, "not judged")
-    for place, (method, look) in enumerate(shown.items()):
-        values = np.asarray(select_rows(table, method=method)["value"])
+        leave_empty(axis, "not tested")
+    for position, (method, look) in enumerate(looks.items()):
+        values = np.asarray(select_rows(table, method=method)["value"].dropna())
         if not len(values):
             continue
-        # spread by order, not by chance: two drawings of the same runs are alike
-        heights = place + np.linspace(-0.35, 0.35, len(values)) * _BOX_HEIGHT
-        ink = {"color": look.colour}
+        # evenly spaced, not random: the same runs give the same figure
+        heights = position + np.linspace(-0.35, 0.35, len(values)) * _BOX_HEIGHT
+        colour = {"color": look.colour}
         axis.plot(values, heights, ls="", marker="o", ms=2.5, mew=0, alpha=0.5, c=look.colour)
         axis.boxplot(
             values,
-            positions=[place],
+            positions=[position],
             orientation="horizontal",
             widths=_BOX_HEIGHT,
             showfliers=False,
             manage_ticks=False,
-            boxprops=ink,
-            whiskerprops=ink,
-            capprops=ink,
-            medianprops=ink | {"lw": 2},
+            boxprops=colour,
+            whiskerprops=colour,
+            capprops=colour,
+            medianprops=colour | {"lw": 2},
         )
-    axis.set_ylim(len(shown) - 0.4, -0.6)
-    axis.set_yticks(range(len(shown)), [""] * len(shown))
+    axis.set_ylim(len(looks) - 0.4, -0.6)
+    axis.set_yticks(range(len(looks)), [""] * len(looks))
     axis.grid(visible=False, axis="y")

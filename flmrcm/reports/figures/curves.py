@@ -5,16 +5,13 @@ from typing import cast
 
 import pandas as pd
 
-from flmrcm.learning.metrics import METRICS
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import list_sites, read_journals
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
-    METRIC_LABELS,
     add_legend,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -24,58 +21,58 @@ from flmrcm.reports.figures.style import (
 LOSS = "loss"
 
 _TITLE = "Scores over rounds"
-_ROW_HEADS = {
-    **{metric: f"validation {METRIC_LABELS[metric]}" for metric in METRICS},
-    LOSS: "training loss",
-}
 _CAPTION = (
     "Lines: mean over a method's seeds; bands: from the lowest to the highest seed. Validation on "
-    "whole volumes, convention {convention}. The loss is the reconstruction's alone, at sites that "
-    "train themselves; where a method was run once for each target, it's the mean of those runs."
+    "whole volumes, convention {convention}. The loss is that of the reconstruction alone, at "
+    "sites that train; where a method was run once for each target, it's the mean of those runs."
 )
 
 
 def draw_curves(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draws one column per site, one row per score."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    """Draw one column per site, one row per metric and one for the loss."""
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def collect_curves(comparison: Comparison, section: str) -> pd.DataFrame:
-    """Gives what the curves show, with the columns of `journals`.
+    """Return the points of the curves, with the columns of `read_journals`.
 
-    A run's validation counts at the sites where its test scores count; its loss wherever it
-    trained, if the section has that site.
+    A run's validation counts at the sites where its test scores count. Its loss counts at all sites
+    of the section where it trained.
     """
     counting = select_rows(comparison.results, section=section)[["run", "site"]].drop_duplicates()
-    validated = read_journals(comparison, section, "val", METRICS)
-    validated = select_rows(validated, convention=comparison.convention).merge(counting)
-    trained = read_journals(comparison, section, "train", [LOSS])
-    trained = trained[trained["site"].isin(list_sites(comparison, section))]
-    found = [cast(pd.DataFrame, part) for part in (validated, trained) if len(part)]
+    names = [metric.name for metric in comparison.list_metrics(section)]
+    scores = read_journals(comparison, section, "val", names)
+    scores = select_rows(scores, convention=comparison.convention).merge(counting)
+    losses = read_journals(comparison, section, "train", [LOSS])
+    losses = losses[losses["site"].isin(list_sites(comparison, section))]
+    parts = [cast(pd.DataFrame, part) for part in (scores, losses) if len(part)]
     return (
-        pd.concat(found, ignore_index=True) if found else read_journals(comparison, section, "", [])
+        pd.concat(parts, ignore_index=True) if parts else read_journals(comparison, section, "", [])
     )
 
 
-@apply_style
-def _draw_figure(page: FigureWriter) -> FigureOutcome:
-    rows = collect_curves(page.comparison, page.section)
+def _draw_figure(writer: FigureWriter) -> FigureOutcome:
+    rows = collect_curves(writer.comparison, writer.section)
     if rows.empty:
-        return page.explain_missing(_TITLE, "No run's journal.csv holds rounds.")
-    sites, shown = (
-        list_sites(page.comparison, page.section),
-        assign_looks(page.comparison, rows["method"]),
-    )
-    figure, axes = create_axes(len(_ROW_HEADS), len(sites), 1.9, 1.45)
-    for line, (metric, head) in zip(axes, _ROW_HEADS.items(), strict=True):
-        for axis, site in zip(line, sites, strict=True):
-            here = select_rows(rows, metric=metric, site=site)
-            if here.empty:
+        return writer.explain_missing(_TITLE, "No run's journal.csv holds rounds.")
+    sites = list_sites(writer.comparison, writer.section)
+    looks = assign_looks(writer.comparison, rows["method"])
+    heads = {
+        metric.name: f"validation {metric.label}"
+        for metric in writer.comparison.list_metrics(writer.section)
+        if metric.name in set(rows["metric"])
+    }
+    heads[LOSS] = "training loss"
+    figure, axes = create_axes(len(heads), len(sites), 1.9, 1.45)
+    for axes_row, (metric, head) in zip(axes, heads.items(), strict=True):
+        for axis, site in zip(axes_row, sites, strict=True):
+            own = select_rows(rows, metric=metric, site=site)
+            if own.empty:
                 leave_empty(axis, "not trained" if metric == LOSS else "not validated")
             else:
-                draw_lines(axis, here, shown)
-        line[0].set_ylabel(head)
+                draw_lines(axis, own, looks)
+        axes_row[0].set_ylabel(head)
     name_columns(axes, sites, "round")
-    add_legend(figure, shown)
-    caption = _CAPTION.format(convention=page.comparison.convention)
-    return page.write_figure(figure, "curves", _TITLE, caption)
+    add_legend(figure, looks)
+    caption = _CAPTION.format(convention=writer.comparison.convention)
+    return writer.write_figure(figure, "curves", _TITLE, caption)

@@ -1,16 +1,15 @@
-"""How well each source site's discriminator tells its own latents from the target's."""
+"""Accuracy of each source site's discriminator: is a latent its own or the target's?"""
 
 from pathlib import Path
 
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, list_writers
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
 from flmrcm.reports.figures.journal_rows import read_journals
 from flmrcm.reports.figures.lines import draw_lines
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
     GREYS,
     add_legend,
-    apply_style,
     assign_looks,
     create_axes,
     leave_empty,
@@ -21,39 +20,38 @@ CHANCE = 0.5
 
 _TITLE = "Accuracy of discriminators"
 _CAPTION = (
-    "Mean over each round's training steps, source and target counting alike. At 0.5 (dotted) a "
-    "discriminator can't tell the two sites apart. Lines: mean over a method's seeds; bands: from "
-    "the lowest to the highest seed."
+    "Mean over each round's training steps; source and target count equally. At 0.5 (dotted) a "
+    "discriminator is no better than chance. Lines: mean over a method's seeds; bands: from the "
+    "lowest to the highest seed."
 )
-_MISSING_REASON = "No run trained discriminators; only FL-MRCM's forms do."
+_MISSING_REASON = "No run trained discriminators; only the forms of FL-MRCM do."
 
 
 def draw_discriminators(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draws one column per source site, one row per target."""
-    return [_draw_figure(page) for page in list_writers(comparison, folder)]
+    """Draw one column per source site, one row per target."""
+    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
-@apply_style
-def _draw_figure(page: FigureWriter) -> FigureOutcome:
-    rows = read_journals(page.comparison, page.section, "train", [ACCURACY])
+def _draw_figure(writer: FigureWriter) -> FigureOutcome:
+    rows = read_journals(writer.comparison, writer.section, "train", [ACCURACY])
     if rows.empty:
-        return page.explain_missing(_TITLE, _MISSING_REASON)
+        return writer.explain_missing(_TITLE, _MISSING_REASON)
     sources, targets = sorted(set(rows["site"])), sorted(set(rows["target"]))
-    shown = assign_looks(page.comparison, rows["method"])
+    looks = assign_looks(writer.comparison, rows["method"])
     figure, axes = create_axes(len(targets), len(sources), 1.9, 1.5)
     lowest = min(0.4, *rows["value"]) - 0.03
-    for line, target in zip(axes, targets, strict=True):
-        for axis, source in zip(line, sources, strict=True):
-            here = select_rows(rows, site=source, target=target)
-            if here.empty:
+    for axes_row, target in zip(axes, targets, strict=True):
+        for axis, source in zip(axes_row, sources, strict=True):
+            own = select_rows(rows, site=source, target=target)
+            if own.empty:
                 leave_empty(axis, "")
                 continue
             axis.axhline(CHANCE, color=GREYS[0], ls=":", lw=1)
-            draw_lines(axis, here, shown)
+            draw_lines(axis, own, looks)
             axis.set_ylim(lowest, 1.03)
             axis.set_title(f"{source} or {target}?")
-        line[0].set_ylabel("accuracy")
+        axes_row[0].set_ylabel("accuracy")
     for axis in axes[-1]:
         axis.set_xlabel("round")
-    add_legend(figure, shown)
-    return page.write_figure(figure, "discriminators", _TITLE, _CAPTION)
+    add_legend(figure, looks)
+    return writer.write_figure(figure, "discriminators", _TITLE, _CAPTION)

@@ -1,4 +1,4 @@
-"""Latents in two dimensions, to be looked at."""
+"""Latents in two dimensions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
 COMPONENTS = 50
-"""Principal components that t-SNE sees."""
+"""Number of principal components that t-SNE starts from."""
 
 _PERPLEXITY, _ITERATIONS = 30, 500
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """Points in two dimensions, two ways.
+    """The same points in two dimensions by two methods.
 
     Attributes:
-        pca: first two principal components, (point, 2).
-        shares: of the variance in each of the two, in [0, 1].
-        tsne: (point, 2).
+        pca: the first two principal components, (point, 2).
+        shares: the share of the variance in each of the two, in [0, 1].
+        tsne: the t-SNE, (point, 2).
     """
 
     pca: NDArray[np.float32]
@@ -31,15 +31,15 @@ class Embedding:
 
 
 def embed_latents(latents: NDArray[np.float32]) -> Embedding:
-    """Gives standardised latents by PCA and by t-SNE (van der Maaten & Hinton, JMLR 9, 2008).
+    """Return the PCA and the t-SNE of standardised latents.
 
-    The same latents always give the same points.
+    The same latents always give the same points (van der Maaten & Hinton, JMLR 9, 2008).
 
     Args:
         latents: (point, latent_size), at least 4 points.
     """
     scaled = StandardScaler().fit_transform(latents)
-    if not scaled.any():  # all latents are equal, and there's no direction to choose
+    if not scaled.any():  # equal latents have no principal direction
         flat = np.zeros((len(latents), 2), np.float32)
         return Embedding(flat, (0.0, 0.0), flat)
     pca = PCA(min(COMPONENTS, *scaled.shape), random_state=0)

@@ -1,4 +1,4 @@
-"""Pictures of reconstructions and their errors, all on one scale."""
+"""Grids of reconstructions and their errors, with one scale for all errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED, nmse
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
+from flmrcm.reports.metric_info import metric_info
 
 ImageArray = NDArray[np.float32]
 Position = tuple[float, float]
 
 ERROR_SHARES = (0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 1.0)
-"""Where error maps may end, as a share of the target's maximum."""
+"""Possible ends of the scale of error maps, as shares of the target's maximum."""
 
 _INK, _PAPER = "#e8e8e8", "#111111"
 _FONT = 8  # points
@@ -30,13 +31,13 @@ _LINE, _GAP, _MARGIN, _BAR = 0.15, 0.04, 0.3, 0.75  # inches
 
 @dataclass(frozen=True)
 class Row:
-    """One slice as several methods give it.
+    """One slice by several methods.
 
     Attributes:
-        label: stands beside it.
-        target: (height, width).
-        images: method → (height, width); a method that isn't among them leaves its place empty.
-        notes: method → what stands below its error.
+        label: shown at the left.
+        target: fully sampled magnitude, (height, width).
+        images: magnitude by method, (height, width) each; a method without one has an empty place.
+        notes: shown below the error, by method.
     """
 
     label: str
@@ -47,13 +48,13 @@ class Row:
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """Where everything stands on a page of strips, in inches from the upper left corner.
+    """The positions of all images of a figure, in inches from its upper left corner.
 
     Args:
-        strips: from top to bottom, at least one.
+        rows: from top to bottom, at least one.
         methods: from left to right.
-        errors: `below` the images, or `beside` them.
-        title: above everything.
+        errors: where error maps are: `below` the images or `beside` them.
+        title: shown above all images.
     """
 
     rows: Sequence[Row]
@@ -63,178 +64,182 @@ class ImageGrid:
 
     @property
     def columns(self) -> int:
-        """The target and the methods, and their errors where these stand beside."""
+        """The number of images in a row: target, methods, and errors if they are beside."""
         return 1 + len(self.methods) * (2 if self.errors == "beside" else 1)
 
     @property
     def image_width(self) -> float:
-        """Of an image; smaller if there are many."""
+        """The width of an image; smaller if there are many columns."""
         return 1.45 if self.columns <= 8 else 1.15
 
     @property
     def image_height(self) -> float:
-        """Height of an image as wide as `side`: that of the tallest."""
-        return self.image_width * max(s.target.shape[0] / s.target.shape[1] for s in self.rows)
+        """The height of an image; the tallest target sets it for all."""
+        return self.image_width * max(
+            row.target.shape[0] / row.target.shape[1] for row in self.rows
+        )
 
     @property
     def row_step(self) -> float:
-        """From one strip to the next."""
-        rows = 2 if self.errors == "below" else 1
-        return rows * (self.image_height + _GAP) + 1.5 * _LINE
+        """The distance from one row to the next."""
+        images = 2 if self.errors == "below" else 1
+        return images * (self.image_height + _GAP) + 1.5 * _LINE
 
     def wrap_head(self, text: str) -> str:
-        """Breaks a column's head into lines."""
+        """Return the head of a column, broken into lines."""
         return fill(text, int(self.image_width * 72 / (0.55 * _FONT)))
 
     @property
     def top(self) -> float:
-        """Room for the title and the heads."""
+        """The height of the title and the heads."""
         heads = [f"error of {m}" if self.errors == "beside" else m for m in self.methods]
         lines = max(self.wrap_head(head).count("\n") + 1 for head in heads)
         return (lines + (2.6 if self.title else 1)) * _LINE
 
     @property
     def size(self) -> tuple[float, float]:
-        """Of the page: width and height."""
+        """Width and height of the figure."""
         width = _MARGIN + self.columns * (self.image_width + _GAP)
         width += _BAR if self.errors == "beside" else _GAP
         return width, self.top + len(self.rows) * self.row_step
 
-    def locate_image(self, strip: int, column: int) -> Position:
-        """Gives an image's left and upper edge."""
-        return _MARGIN + column * (self.image_width + _GAP), self.top + strip * self.row_step
+    def locate_image(self, row: int, column: int) -> Position:
+        """Return the left and the upper edge of an image."""
+        return _MARGIN + column * (self.image_width + _GAP), self.top + row * self.row_step
 
-    def locate_error(self, strip: int, column: int) -> Position:
-        """Gives those of the error of the image in a column."""
+    def locate_error(self, row: int, column: int) -> Position:
+        """Return the left and the upper edge of the error map of an image."""
         if self.errors == "beside":
-            return self.locate_image(strip, column + len(self.methods))
-        left, top = self.locate_image(strip, column)
+            return self.locate_image(row, column + len(self.methods))
+        left, top = self.locate_image(row, column)
         return left, top + self.image_height + _GAP
 
 
 def draw_panel(volumes: Mapping[str, Path], path: Path, title: str = "") -> None:
-    """Draws one slice: target, input and each method, then their errors.
+    """Draw the middle slice of a volume: target, input and each method, then their errors.
 
     Args:
-        volumes: method → a saved volume, h5 with `target`, `input`, `reconstruction`; all of the
-            same volume. The slice is the middle one.
+        volumes: saved volumes by method, h5 with `target`, `input` and `reconstruction`; all of the
+            same volume.
         path: the PNG to write.
-        title: above the picture.
+        title: shown above the images.
     """
     kinds = ("target", "input", "reconstruction")
     slices = {method: read_middle_slices(volume, kinds) for method, volume in volumes.items()}
-    first = next(found for found in slices.values() if found)
+    first = next(arrays for arrays in slices.values() if arrays)
     images = {ZERO_FILLED: first["input"]}
-    images |= {method: found["reconstruction"] for method, found in slices.items() if found}
-    notes = {m: f"NMSE {_nmse(image, first['target']):.4f}" for m, image in images.items()}
-    strip = Row("", first["target"], images, notes)
+    images |= {method: arrays["reconstruction"] for method, arrays in slices.items() if arrays}
+    metric = metric_info("nmse")
+    notes = {
+        method: f"{metric.title} {metric.format(nmse(image, first['target']))}"
+        for method, image in images.items()
+    }
+    row = Row("", first["target"], images, notes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw_image_grid(ImageGrid([strip], [*images], "beside", title)).savefig(path, dpi=110)
+    draw_image_grid(ImageGrid([row], [*images], "beside", title)).savefig(path, dpi=110)
 
 
-def draw_image_grid(sheet: ImageGrid) -> Figure:
-    """Draws strips below each other; all error maps have one scale, which stands beside them."""
-    width, height = sheet.size
-    figure = Figure(figsize=sheet.size, facecolor=_PAPER)
-    # one system of axes in inches: a hundred of them, one per image, would take seconds
+def draw_image_grid(grid: ImageGrid) -> Figure:
+    """Draw all rows of a grid; all error maps share one scale, which is shown, too."""
+    width, height = grid.size
+    figure = Figure(figsize=grid.size, facecolor=_PAPER)
+    # one Axes in inches for all images: an Axes for each would take seconds
     axis = figure.add_axes((0, 0, 1, 1))
-    share = choose_error_share(sheet.rows)
-    for number, strip in enumerate(sheet.rows):
-        _draw_row(axis, sheet, number, share)
-        _, top = sheet.locate_image(number, 0)
-        _write_text(axis, 0.5 * _MARGIN, top + sheet.image_height / 2, strip.label, rotation=90)
-    _draw_heads(axis, sheet)
-    _write_text(axis, width / 2, _LINE, sheet.title)
+    share = choose_error_share(grid.rows)
+    for number, row in enumerate(grid.rows):
+        _draw_row(axis, grid, number, share)
+        _, top = grid.locate_image(number, 0)
+        _write_text(axis, 0.5 * _MARGIN, top + grid.image_height / 2, row.label, rotation=90)
+    _draw_heads(axis, grid)
+    _write_text(axis, width / 2, _LINE, grid.title)
     axis.set(xlim=(0, width), ylim=(height, 0))
     axis.set_axis_off()
-    _draw_scale(figure, sheet, share)
+    _draw_scale(figure, grid, share)
     return figure
 
 
-def choose_error_share(strips: Iterable[Row]) -> float:
-    """Gives where error maps end: the smallest of `SHARES` that shows nearly all errors.
+def choose_error_share(rows: Iterable[Row]) -> float:
+    """Return the end of the scale of error maps, as a share of the target's maximum.
 
-    That is 98 % of the pixels of every method's every image; zero-filled images don't count where
-    there are others.
+    The smallest of `ERROR_SHARES` that covers 98 % of the pixels of every image of every method;
+    zero-filled images don't count where there are others.
     """
     errors: dict[str, float] = {}
-    for strip in strips:
-        for method, image in strip.images.items():
-            error = float(np.percentile(np.abs(image - strip.target), 98)) / _find_peak(strip)
-            errors[method] = max(error, errors.get(method, 0.0))
+    for row in rows:
+        for method, image in row.images.items():
+            error = float(np.percentile(np.abs(image - row.target), 98)) / _find_peak(row)
+            if np.isfinite(error):  # images by NaN weights would leave no scale for the others
+                errors[method] = max(error, errors.get(method, 0.0))
     methods = {m: e for m, e in errors.items() if not m.startswith(ZERO_FILLED)} or errors
     worst = max(methods.values(), default=ERROR_SHARES[-1])
     return min((share for share in ERROR_SHARES if share >= worst), default=ERROR_SHARES[-1])
 
 
-def _draw_row(axis: Axes, sheet: ImageGrid, number: int, share: float) -> None:
-    strip = sheet.rows[number]
-    peak, size = _find_peak(strip), (sheet.image_width, sheet.image_height)
-    _show_image(axis, (*sheet.locate_image(number, 0), *size), strip.target, Normalize(0, peak))
-    for column, method in enumerate(sheet.methods, start=1):
-        if method not in strip.images:
+def _draw_row(axis: Axes, grid: ImageGrid, number: int, share: float) -> None:
+    row = grid.rows[number]
+    peak, size = _find_peak(row), (grid.image_width, grid.image_height)
+    _show_image(axis, (*grid.locate_image(number, 0), *size), row.target, Normalize(0, peak))
+    for column, method in enumerate(grid.methods, start=1):
+        if method not in row.images:
             continue
-        image = strip.images[method]
-        _show_image(axis, (*sheet.locate_image(number, column), *size), image, Normalize(0, peak))
-        left, top = sheet.locate_error(number, column)
-        error = np.abs(image - strip.target)
+        image = row.images[method]
+        _show_image(axis, (*grid.locate_image(number, column), *size), image, Normalize(0, peak))
+        left, top = grid.locate_error(number, column)
+        error = np.abs(image - row.target)
         _show_image(axis, (left, top, *size), error, Normalize(0, share * peak), "inferno")
-        below = top + sheet.image_height + 0.7 * _LINE
-        _write_text(axis, left + sheet.image_width / 2, below, strip.notes.get(method, ""))
+        below = top + grid.image_height + 0.7 * _LINE
+        _write_text(axis, left + grid.image_width / 2, below, row.notes.get(method, ""))
 
 
 def _show_image(
     axis: Axes,
-    place: tuple[float, float, float, float],
+    box: tuple[float, float, float, float],
     image: ImageArray,
     scale: Normalize,
     colours: str = "gray",
 ) -> None:
-    left, top, width, height = place
+    """Show an image, (height, width), in a box: left, top, width and height in inches."""
+    left, top, width, height = box
     extent = left, left + width, top + height, top
     axis.imshow(image, cmap=colours, norm=scale, extent=extent, aspect="auto")
 
 
-def _draw_heads(axis: Axes, sheet: ImageGrid) -> None:
-    heads = ["target", *sheet.methods]
-    if sheet.errors == "beside":
-        heads += [f"error of {method}" for method in sheet.methods]
+def _draw_heads(axis: Axes, grid: ImageGrid) -> None:
+    heads = ["target", *grid.methods]
+    if grid.errors == "beside":
+        heads += [f"error of {method}" for method in grid.methods]
     for column, head in enumerate(heads):
-        left, top = sheet.locate_image(0, column)
+        left, top = grid.locate_image(0, column)
         above = top - 0.4 * _LINE
-        _write_text(axis, left + sheet.image_width / 2, above, sheet.wrap_head(head), va="bottom")
+        _write_text(axis, left + grid.image_width / 2, above, grid.wrap_head(head), va="bottom")
 
 
-def _draw_scale(figure: Figure, sheet: ImageGrid, share: float) -> None:
-    """In the empty place below the first target, or at the right of the last strip."""
-    width, height = sheet.size
-    if sheet.errors == "below":
-        left, top = sheet.locate_error(0, 0)
-        left += 0.3 * sheet.image_width
+def _draw_scale(figure: Figure, grid: ImageGrid, share: float) -> None:
+    """Draw the scale of the errors below the first target, or at the right of the last row."""
+    width, height = grid.size
+    if grid.errors == "below":
+        left, top = grid.locate_error(0, 0)
+        left += 0.3 * grid.image_width
     else:
-        left, top = sheet.locate_image(len(sheet.rows) - 1, sheet.columns)
+        left, top = grid.locate_image(len(grid.rows) - 1, grid.columns)
         left += 2 * _GAP
-    place = (
+    box = (
         left / width,
-        1 - (top + sheet.image_height) / height,
+        1 - (top + grid.image_height) / height,
         0.1 / width,
-        sheet.image_height / height,
+        grid.image_height / height,
     )
-    axis = figure.add_axes(place)
+    axis = figure.add_axes(box)
     errors = ScalarMappable(Normalize(0, 100 * share), colormaps["inferno"])
     bar = figure.colorbar(errors, cax=axis, ticks=[0, 50 * share, 100 * share])
     bar.set_label("error (% of the\ntarget's maximum)", color=_INK, fontsize=6)
     axis.tick_params(colors=_INK, labelsize=6, length=2)
 
 
-def _write_text(axis: Axes, left: float, top: float, text: str, **how: Any) -> None:
-    style: dict[str, Any] = {"color": _INK, "fontsize": _FONT, "ha": "center", "va": "center"}
-    axis.text(left, top, text, **(style | how))
+def _write_text(axis: Axes, left: float, top: float, text: str, **style: Any) -> None:
+    usual: dict[str, Any] = {"color": _INK, "fontsize": _FONT, "ha": "center", "va": "center"}
+    axis.text(left, top, text, **(usual | style))
 
 
-def _find_peak(strip: Row) -> float:
-    return float(strip.target.max()) or 1.0
-
-
-def _nmse(image: ImageArray, target: ImageArray) -> float:
-    return float(((image - target) ** 2).sum() / (target**2).sum())
+def _find_peak(row: Row) -> float:
+    return float(row.target.max()) or 1.0

@@ -1,4 +1,4 @@
-"""What the journals of a section's runs hold, as one table that knows each run's method."""
+"""The journals of a section's runs as one table, with the method of each run."""
 
 from collections.abc import Sequence
 
@@ -24,37 +24,36 @@ SEED_MEAN, SEED_MIN, SEED_MAX = "mean", "min", "max"
 
 
 def group_runs(comparison: Comparison, section: str) -> dict[str, list[Run]]:
-    """Gives a section's runs, by seed; zero-filled images have none."""
+    """Return a section's runs by method, sorted by seed; zero-filled images have none."""
     rows = comparison.results.drop_duplicates(["section", "method", "run"])
     rows, runs = select_rows(rows, section=section), comparison.runs
-    found = {
+    groups = {
         method: [runs[folder] for folder in list_distinct(select_rows(rows, method=method), "run")]
         for method in sort_methods(list_distinct(rows, "method"))
         if not is_zero_filled(method)
     }
-    return {m: sorted(own, key=lambda run: (run.seed, run.folder)) for m, own in found.items()}
+    return {m: sorted(own, key=lambda run: (run.seed, run.folder)) for m, own in groups.items()}
 
 
 def list_sites(comparison: Comparison, section: str) -> list[str]:
-    """Gives a section's sites; those that took part in training come first, as in tables."""
-    trained = {site for run in comparison.collection.runs for site in run.participants}
-    sites = list_distinct(select_rows(comparison.results, section=section), "site")
-    return sorted(sites, key=lambda site: (site not in trained, site))
+    """Return a section's sites, in the order of tables."""
+    return comparison.sort_sites(select_rows(comparison.results, section=section)["site"])
 
 
 def read_journals(
     comparison: Comparison, section: str, split: str, metrics: Sequence[str]
 ) -> pd.DataFrame:
-    """Gives rows of the journals of a section's runs.
+    """Return rows of the journals of a section's runs.
 
     Args:
         comparison: the runs.
         section: of the comparison.
         split: train | val | wire.
-        metrics: those wanted, or how they begin: `bytes_sent/`.
+        metrics: names, or beginnings of names such as `bytes_sent/`.
 
     Returns:
-        `COLUMNS`. `target` is the site the run aligned others with, or an empty string.
+        `JOURNAL_COLUMNS`. `target` is the site that the run aligned others with, else that of its
+        config, else an empty string.
     """
     frames: list[pd.DataFrame] = []
     for method, runs in group_runs(comparison, section).items():
@@ -64,24 +63,21 @@ def read_journals(
             target = run.aligned_with or run.config.get("target") or ""
             about = {"method": method, "run": str(run.folder), "seed": run.seed, "target": target}
             frames.append(rows.assign(**about).filter(items=list(JOURNAL_COLUMNS)))
-    found = [frame for frame in frames if len(frame)]
-    return (
-        pd.concat(found, ignore_index=True)
-        if found
-        else pd.DataFrame(columns=list(JOURNAL_COLUMNS))
-    )
+    if parts := [frame for frame in frames if len(frame)]:
+        return pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(columns=list(JOURNAL_COLUMNS))
 
 
 def compute_spread(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Gives how a method's values spread over its seeds.
+    """Return the mean, the lowest and the highest seed of each method.
 
     Args:
-        rows: method, seed, value and `by`; a seed's values are averaged first.
-        by: a column, e.g. `round`.
+        rows: method, seed, value and `by`; the values of a seed are averaged first.
+        by: a column, such as `round`.
 
     Returns:
         method, `by`, and `mean`, `min`, `max` over seeds; ascending in `by`.
     """
     per_seed = rows.pivot_table("value", ["method", by], "seed")
-    found = per_seed.agg([SEED_MEAN, SEED_MIN, SEED_MAX], axis="columns").reset_index()
-    return found.sort_values(by, kind="stable")
+    spread = per_seed.agg([SEED_MEAN, SEED_MIN, SEED_MAX], axis="columns").reset_index()
+    return spread.sort_values(by, kind="stable")

@@ -1,4 +1,4 @@
-"""Lines over rounds: a method's mean over its seeds, and a band around it."""
+"""Lines over rounds: the mean over a method's seeds, and a band from lowest to highest."""
 
 from collections.abc import Mapping
 
@@ -11,20 +11,20 @@ from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import Look
 
 MAX_MARKED_ROUNDS = 12
-"""Up to so many, each round has its marker."""
+"""With more rounds the markers are left out."""
 
 
-def draw_lines(axis: Axes, rows: pd.DataFrame, shown: Mapping[str, Look]) -> None:
-    """Draws one line per method; the band goes from the lowest to the highest seed.
+def draw_lines(axis: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    """Draw one line per method; the band goes from the lowest to the highest seed.
 
     Args:
         axis: to draw on.
-        rows: method, seed, round (from 0), value; see `series.journals`.
-        shown: every method's look.
+        rows: method, seed, round (counted from 0), value; see `read_journals`.
+        looks: of every method.
     """
-    # rounds are counted from 1 wherever people read them
+    # files count rounds from 0, people from 1
     curves = compute_spread(rows.assign(round=rows["round"] + 1), "round")
-    for method, look in shown.items():
+    for method, look in looks.items():
         curve = select_rows(curves, method=method)
         marker = look.marker if len(curve) <= MAX_MARKED_ROUNDS else ""
         axis.plot(curve["round"], curve[SEED_MEAN], color=look.colour, ls=look.line, marker=marker)

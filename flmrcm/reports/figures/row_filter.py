@@ -1,4 +1,4 @@
-"""Rows of a table by what stands in their columns."""
+"""Selects rows of a table by the values of their columns."""
 
 from typing import Any, cast
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def select_rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """Gives the rows that have these values: `where(results, metric="psnr", site="ixi")`."""
+    """Return the rows with these values, as in `select_rows(table, metric="psnr", site="ixi")`."""
     wanted = pd.Series(data=True, index=table.index)
     for column, value in values.items():
         wanted &= table[column] == value
@@ -14,5 +14,5 @@ def select_rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
 
 
 def list_distinct(table: pd.DataFrame, column: str) -> list[Any]:
-    """Gives a column's values, each once, in order of appearance."""
+    """Return each value of a column once, in the order of the rows."""
     return table[column].unique().tolist()

@@ -1,4 +1,4 @@
-"""How figures look: a method has one colour and one marker wherever it's drawn."""
+"""The style of all figures: a method has the same colour and marker in each of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
@@ -19,16 +19,14 @@ COLOURS = (
     "#0072B2", "#D55E00", "#117733", "#E69F00", "#33BBEE",
     "#882255", "#332288", "#DDCC77", "#661100", "#222222",
 )  # fmt: skip
-"""Told apart by colour-blind readers, from each other and from grey; after Okabe & Ito and Tol."""
+"""Colour-blind readers can distinguish them and grey; after Okabe & Ito and Tol."""
 
 GREYS = ("#8C8C8C", "#B8B8B8")
 """For zero-filled images."""
 
-METRIC_LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
-
 _MARKERS = "osD^vPX<>*"
 _LINE_STYLES = ("-", "--", ":", "-.")
-_SITE_ORDER = (6, 4, 5, 3, 2, 8, 7, 9, 1, 0)  # places in COLOURS: those of the first methods last
+_SITE_ORDER = (6, 4, 5, 3, 2, 8, 7, 9, 1, 0)  # indices in COLOURS; the first methods' come last
 _WRAP_WIDTH = 34  # characters of a method's name on one line
 _LEGEND_LINE = 0.165  # inches
 
@@ -56,16 +54,16 @@ apply_style = mpl.rc_context(
         "pdf.fonttype": 42,  # whole fonts are embedded, as journals ask
     }
 )
-"""Decorates a function that draws."""
+"""Decorator of functions that draw."""
 
 
 class Look(NamedTuple):
-    """How a method is told from the others, in colour and without.
+    """What distinguishes a method from the others, in colour and in black and white.
 
     Attributes:
         colour: of its lines and boxes.
         marker: of its points.
-        line: Matplotlib's line style.
+        line: a line style of Matplotlib.
     """
 
     colour: str
@@ -74,83 +72,83 @@ class Look(NamedTuple):
 
 
 def assign_looks(comparison: Comparison, among: Iterable[str] = ()) -> dict[str, Look]:
-    """Gives methods their looks, in the order of tables; grey for zero-filled images.
+    """Return the looks of methods, in the order of tables; zero-filled images are grey.
 
-    A look depends on the comparison alone, not on what is drawn. After ten methods colours come
-    again, with other markers and lines.
+    A look depends on the comparison only, not on the figure. After ten methods the colours repeat,
+    with other markers and lines.
 
     Args:
-        comparison: the methods.
-        among: those wanted; empty means all.
+        comparison: with all methods.
+        among: the methods of the figure; empty means all.
     """
     methods = sort_methods(list_distinct(comparison.results, "method"))
-    blank = [method for method in methods if is_zero_filled(method)]
-    found = {method: Look(GREYS[n % 2], "o", ":") for n, method in enumerate(blank)}
-    found |= {method: _make_look(number) for number, method in enumerate(methods[len(blank) :])}
+    zero_filled = [method for method in methods if is_zero_filled(method)]
+    looks = {method: Look(GREYS[n % 2], "o", ":") for n, method in enumerate(zero_filled)}
+    looks |= {method: _make_look(n) for n, method in enumerate(methods[len(zero_filled) :])}
     wanted = set(among) or set(methods)
-    return {method: look for method, look in found.items() if method in wanted}
+    return {method: look for method, look in looks.items() if method in wanted}
 
 
 def assign_site_looks(sites: Sequence[str]) -> dict[str, Look]:
-    """Gives each site a look; the first sites' colours aren't those of the first methods."""
+    """Return the looks of sites; the first sites' colours aren't those of the first methods."""
     colours = {site: COLOURS[_SITE_ORDER[n % len(_SITE_ORDER)]] for n, site in enumerate(sites)}
     return {site: _make_look(n)._replace(colour=colours[site]) for n, site in enumerate(sites)}
 
 
 def create_axes(rows: int, columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
-    """Gives a figure and its axes (rows, columns), each about `width` × `height` inches."""
+    """Return a figure and its Axes, (rows, columns), each about `width` × `height` inches."""
     size = max(columns * width, 3.4), rows * height + 0.2
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def name_columns(axes: np.ndarray, names: Sequence[str], below: str) -> None:
-    """Names the columns of a grid above its first row, and what is counted below its last."""
+def name_columns(axes: np.ndarray, names: Sequence[str], label: str) -> None:
+    """Write a name above each column of Axes, (rows, columns), and a label below the last row."""
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(name)
     for axis in axes[-1]:
-        axis.set_xlabel(below)
+        axis.set_xlabel(label)
 
 
-def add_legend(figure: Figure, shown: Mapping[str, Look], joined: str = "line") -> None:
-    """Puts the names of what is shown below the axes.
+def add_legend(figure: Figure, looks: Mapping[str, Look], joined: str = "line") -> None:
+    """Write a legend of markers below the Axes.
 
     Args:
-        figure: as `grid` gives it.
-        shown: name → look.
-        joined: by what points are joined: `line`, or nothing.
+        figure: see `create_axes`.
+        looks: by name.
+        joined: `line` if lines join the markers, else empty.
     """
-    names = [wrap_name(name) for name in shown]
+    names = [wrap_name(name) for name in looks]
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, ls=look.line if joined else "none")
-        for look in shown.values()
+        for look in looks.values()
     ]
     place_legend(figure, handles, names)
 
 
 def place_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
-    """Puts a legend below the axes, in as many columns as fit; the figure grows by its height."""
+    """Write a legend below the Axes, in as many columns as fit; the figure grows by its height."""
     lines = [name.split("\n") for name in names]
     widest = max(len(line) for name in lines for line in name)
     columns = max(1, min(int(figure.get_figwidth() / (0.058 * widest + 0.45)), len(names)))
     rows = -(-len(names) // columns)
-    stacks = [sum(map(len, lines[n : n + rows])) for n in range(0, len(names), rows)]
-    figure.set_figheight(figure.get_figheight() + 0.2 + _LEGEND_LINE * max(stacks))
+    heights = [sum(map(len, lines[n : n + rows])) for n in range(0, len(names), rows)]
+    figure.set_figheight(figure.get_figheight() + 0.2 + _LEGEND_LINE * max(heights))
     figure.legend(handles, names, loc="outside lower center", ncols=columns)
 
 
 def wrap_name(method: str) -> str:
-    """Breaks a long name into lines."""
+    """Return a long name, broken into lines."""
     return fill(method, _WRAP_WIDTH)
 
 
-def leave_empty(axis: Axes, why: str) -> None:
-    """Leaves a place empty and says why."""
+def leave_empty(axis: Axes, reason: str) -> None:
+    """Write the reason why there's nothing to draw in the place of an Axes."""
     axis.set_axis_off()
-    axis.text(0.5, 0.5, why, transform=axis.transAxes, ha="center", va="center", color=GREYS[0])
+    axis.text(0.5, 0.5, reason, transform=axis.transAxes, ha="center", va="center", color=GREYS[0])
 
 
 def _make_look(number: int) -> Look:
-    again, place = divmod(number, len(COLOURS))
-    marker = _MARKERS[(place + 3 * again) % len(_MARKERS)]
-    return Look(COLOURS[place], marker, _LINE_STYLES[again % len(_LINE_STYLES)])
+    cycle, index = divmod(number, len(COLOURS))
+    marker = _MARKERS[(index + 3 * cycle) % len(_MARKERS)]
+    return Look(COLOURS[index], marker, _LINE_STYLES[cycle % len(_LINE_STYLES)])

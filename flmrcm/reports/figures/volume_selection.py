@@ -1,9 +1,9 @@
-"""Which saved volumes of a site can be shown, and in which order."""
+"""The saved volumes of a site that can be shown, from best to worst."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import pandas as pd
 
@@ -19,8 +19,8 @@ class MethodImages:
     """A method's images at a site, all from one run.
 
     Attributes:
-        kind: data set of the saved volumes: a method's reconstructions, or their inputs.
-        files: by volume.
+        kind: the data set of the saved volumes: reconstruction | input.
+        files: saved volumes, by volume.
         psnr: by volume, in dB.
     """
 
@@ -31,81 +31,84 @@ class MethodImages:
 
 @dataclass(frozen=True)
 class VolumeSelection:
-    """What can be shown of a site.
+    """The saved volumes of a site.
 
     Attributes:
         site: its name.
-        shown: by method, those that saved volumes there.
-        unsaved: the methods that didn't.
-        volumes: saved by all of `shown`, best first.
-        judged: how many volumes have scores.
+        images: of each method that saved volumes there.
+        without_images: the other methods.
+        volumes: that all methods in `images` saved, best first.
+        n_volumes: number of volumes with scores.
     """
 
     site: str
-    shown: Mapping[str, MethodImages]
-    unsaved: Sequence[str]
+    images: Mapping[str, MethodImages]
+    without_images: Sequence[str]
     volumes: Sequence[str]
-    scored: int
+    n_volumes: int
 
     @property
-    def chosen(self) -> dict[str, str]:
+    def examples(self) -> dict[str, str]:
         """The median, best and worst volume; each once where there are fewer than three."""
         count = len(self.volumes)
         few = {0: {}, 1: {"only": 0}, 2: {"best": 0, "worst": 1}}
-        places = few.get(count, {"median": count // 2, "best": 0, "worst": count - 1})
-        return {name: self.volumes[place] for name, place in places.items()}
+        positions = few.get(count, {"median": count // 2, "best": 0, "worst": count - 1})
+        return {name: self.volumes[position] for name, position in positions.items()}
 
     @property
     def note(self) -> str:
-        """What a reader has to know about the choice; empty where all volumes were saved."""
+        """Which volumes or methods aren't shown; empty where all are."""
         notes: list[str] = []
-        if len(self.volumes) < self.scored:
+        if len(self.volumes) < self.n_volumes:
             notes.append(
-                f"all shown methods saved only {len(self.volumes)} of {self.scored} volumes"
+                f"all shown methods saved only {len(self.volumes)} of {self.n_volumes} volumes"
             )
-        if self.unsaved:
-            notes.append(f"not shown, saved none: {', '.join(self.unsaved)}")
+        if self.without_images:
+            notes.append(f"not shown, saved none: {', '.join(self.without_images)}")
         return f"{self.site}: {'; '.join(notes)}." if notes else ""
 
 
 def select_volumes(psnr: pd.DataFrame, runs: Mapping[str, Run], site: str) -> VolumeSelection:
-    """Gives what can be shown of a site.
+    """Return the saved volumes of a site.
 
     Args:
-        psnr: the site's rows of a `Comparison`'s results, of one section and convention.
-        runs: as a `Comparison` has them.
-        site: the site.
+        psnr: the rows of the site in the results of a `Comparison`, of one section and convention.
+        runs: those of the `Comparison`.
+        site: its name.
     """
     rows = psnr.assign(volume=psnr["volume"].str.rsplit("/", n=1).str[-1])
     methods = sort_methods(list_distinct(rows, "method"))
-    found = {
+    of_method = {
         method: _find_images(select_rows(rows, method=method), runs, site) for method in methods
     }
-    shown = {method: images for method, images in found.items() if images is not None}
-    saved = [set(images.files) for images in shown.values()]
-    common = set.intersection(*saved) if saved else set[str]()
-    unsaved = [method for method in methods if method not in shown]
-    return VolumeSelection(
-        site, shown, unsaved, rank_volumes(rows, common), len(list_distinct(rows, "volume"))
-    )
+    images = {method: own for method, own in of_method.items() if own is not None}
+    files = [set(own.files) for own in images.values()]
+    common = set.intersection(*files) if files else set[str]()
+    without_images = [method for method in methods if method not in images]
+    n_volumes = len(list_distinct(rows, "volume"))
+    return VolumeSelection(site, images, without_images, rank_volumes(rows, common), n_volumes)
 
 
 def rank_volumes(psnr: pd.DataFrame, among: Collection[str]) -> list[str]:
-    """Gives those of `among` that every method reconstructed, best first.
+    """Return the volumes among these that every method reconstructed, best first.
 
-    By PSNR averaged over seeds, then over methods, so that no method is favoured; zero-filled
-    images don't count where there are others.
+    Ranked by PSNR averaged over seeds, then over methods, so that each method counts once;
+    zero-filled images don't count where there are others. Volumes for which a method has no finite
+    score, as NaN weights give, come last.
     """
-    rows = cast(pd.DataFrame, psnr[psnr["volume"].isin(list(among))])
-    table = rows.pivot_table("value", "volume", ["name", "method"]).dropna()
-    if set(rows["name"]) != {ZERO_FILLED}:
-        table = table.drop(columns=ZERO_FILLED, level="name", errors="ignore")
-    means = table.mean(axis="columns").to_dict()
-    return sorted(means, key=lambda volume: (-means[volume], volume))
+    rows = psnr.loc[psnr["volume"].isin(list(among))]
+    counts: Any = rows.groupby(["volume", "method"]).size().unstack()
+    shared = counts.dropna().index
+    trained = rows.loc[rows["name"] != ZERO_FILLED]
+    own = rows if trained.empty else trained
+    values: Any = own.groupby(["volume", "method"])["value"].mean().unstack()
+    missing = values.isna().sum(axis="columns")
+    means = values.mean(axis="columns").fillna(0.0)
+    return sorted(shared, key=lambda volume: (missing[volume], -means[volume], volume))
 
 
 def _find_images(rows: pd.DataFrame, runs: Mapping[str, Run], site: str) -> MethodImages | None:
-    """Takes the first seed that saved volumes."""
+    """Return the images of the first seed that saved volumes; None where none did."""
     kind = "input" if ZERO_FILLED in set(rows["name"]) else "reconstruction"
     for folder in list_distinct(rows.sort_values(["seed", "run"], kind="stable"), "run"):
         if files := find_saved_volumes(runs[folder], site):

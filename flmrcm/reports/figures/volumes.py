@@ -1,6 +1,7 @@
 """Reconstructions and error maps: the median, the best and the worst volume of every site."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,19 @@ from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, li
 from flmrcm.reports.figures.journal_rows import list_sites
 from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
-from flmrcm.reports.figures.style import apply_style
 from flmrcm.reports.figures.volume_selection import VolumeSelection, select_volumes
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import sort_methods
 
 MAX_BESIDE = 3
-"""So many kinds of images at most have their errors beside them in the overview, not below."""
+"""With more methods the overview has error maps below the images, not beside them."""
 
 _TITLE = "Reconstructions"
 _CAPTION = (
-    "Volumes are ranked by PSNR averaged over all methods and seeds. The middle slice, each image "
-    "as bright as its target; all error maps have one scale. Below each error map: PSNR of the "
-    "whole volume ({convention}). A method is shown with its first seed that saved volumes."
+    "Volumes are ranked by PSNR averaged over all methods and seeds. The middle slice; each image "
+    "has the grey scale of its target, and all error maps share one scale. Below each error map: "
+    "PSNR of the whole volume ({convention}). A method is shown with its first seed that saved "
+    "volumes."
 )
 _MISSING_REASON = (
     "No volume was saved by all methods; test.saved_volumes=null saves all (training)."
@@ -30,58 +32,68 @@ _MISSING_REASON = (
 
 
 def draw_volumes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draws the median volume of every site, and for each site the median, best and worst."""
-    return [outcome for page in list_writers(comparison, folder) for outcome in _draw_section(page)]
+    """Draw the median volume of every site, and for each site the median, best and worst."""
+    outcomes: list[FigureOutcome] = []
+    for writer in list_writers(comparison, folder):
+        outcomes.append(writer.attempt(_TITLE, _draw_overview))
+        for site in list_sites(comparison, writer.section):
+            title = f"{_TITLE} at {site}"
+            outcomes.append(writer.attempt(title, partial(_draw_site, title=title, site=site)))
+    return outcomes
 
 
-@apply_style
-def _draw_section(page: FigureWriter) -> list[FigureOutcome]:
-    rows, runs = page.comparison.select_scores(page.section, "psnr"), page.comparison.runs
-    names = list_sites(page.comparison, page.section)
-    sites = [select_volumes(select_rows(rows, site=name), runs, name) for name in names]
-    return [_draw_overview(page, sites), *(_draw_site(page, site) for site in sites)]
+def _select_volumes(writer: FigureWriter, site: str) -> VolumeSelection:
+    rows = writer.comparison.select_scores(writer.section, "psnr")
+    return select_volumes(select_rows(rows, site=site), writer.comparison.runs, site)
 
 
-def _draw_overview(page: FigureWriter, sites: Sequence[VolumeSelection]) -> FigureOutcome:
-    sites = [site for site in sites if site.volumes]
-    if not sites:
-        return page.explain_missing(_TITLE, _MISSING_REASON)
-    methods = sort_methods(method for site in sites for method in site.shown)
-    strips = [_build_row(site, site.site, next(iter(site.chosen.values()))) for site in sites]
-    sheet = ImageGrid(strips, methods, "beside" if len(methods) <= MAX_BESIDE else "below")
-    first = "One volume per site: the median; of two the better."
-    return page.write_figure(
-        draw_image_grid(sheet), "comparison", _TITLE, _format_caption(first, page, sites)
+def _draw_overview(writer: FigureWriter) -> FigureOutcome:
+    of_sites = [
+        _select_volumes(writer, site) for site in list_sites(writer.comparison, writer.section)
+    ]
+    selections = [selection for selection in of_sites if selection.volumes]
+    if not selections:
+        return writer.explain_missing(_TITLE, _MISSING_REASON)
+    methods = sort_methods(method for selection in selections for method in selection.images)
+    rows = [_build_row(own, own.site, next(iter(own.examples.values()))) for own in selections]
+    grid = ImageGrid(rows, methods, "beside" if len(methods) <= MAX_BESIDE else "below")
+    first = "One volume per site: the median, or the better of two."
+    return writer.write_figure(
+        draw_image_grid(grid), "comparison", _TITLE, _format_caption(first, writer, selections)
     )
 
 
-def _draw_site(page: FigureWriter, site: VolumeSelection) -> FigureOutcome:
-    what = f"{_TITLE} at {site.site}"
-    if not site.volumes:
-        return page.explain_missing(what, _MISSING_REASON)
-    strips = [_build_row(site, f"{name}: {volume}", volume) for name, volume in site.chosen.items()]
-    figure = draw_image_grid(ImageGrid(strips, list(site.shown), "below"))
-    first = f"{site.site}: {', '.join(site.chosen)} of {len(site.volumes)} saved."
-    return page.write_figure(
-        figure, f"volumes_{site.site}", what, _format_caption(first, page, [site])
-    )
+def _draw_site(writer: FigureWriter, title: str, site: str) -> FigureOutcome:
+    selection = _select_volumes(writer, site)
+    if not selection.volumes:
+        return writer.explain_missing(title, _MISSING_REASON)
+    rows = [
+        _build_row(selection, f"{name}: {volume}", volume)
+        for name, volume in selection.examples.items()
+    ]
+    figure = draw_image_grid(ImageGrid(rows, list(selection.images), "below"))
+    first = f"{site}: {', '.join(selection.examples)} of {len(selection.volumes)} saved volumes."
+    caption = _format_caption(first, writer, [selection])
+    return writer.write_figure(figure, f"volumes_{site}", title, caption)
 
 
-def _format_caption(first: str, page: FigureWriter, sites: Sequence[VolumeSelection]) -> str:
-    how = _CAPTION.format(convention=page.comparison.convention)
-    return " ".join(filter(None, [first, how, *(site.note for site in sites)]))
+def _format_caption(first: str, writer: FigureWriter, selections: Sequence[VolumeSelection]) -> str:
+    caption = _CAPTION.format(convention=writer.comparison.convention)
+    return " ".join(filter(None, [first, caption, *(own.note for own in selections)]))
 
 
-def _build_row(site: VolumeSelection, label: str, volume: str) -> Row:
-    """Images of another target, or that can't be read, leave their places empty."""
+def _build_row(selection: VolumeSelection, label: str, volume: str) -> Row:
+    """Return the images of a volume; an image of another target, or a damaged one, is left out."""
+    psnr = metric_info("psnr")
     images, notes, target = dict[str, ImageArray](), dict[str, str](), None
-    for method, shown in site.shown.items():
-        slices = read_middle_slices(shown.files[volume], ("target", shown.kind))
+    for method, own in selection.images.items():
+        slices = read_middle_slices(own.files[volume], ("target", own.kind))
         if slices is None:
             continue
         target = slices["target"] if target is None else target
         if np.array_equal(slices["target"], target):
-            images[method] = slices[shown.kind]
-            notes[method] = f"{shown.psnr[volume]:.2f} dB" if volume in shown.psnr else ""
+            images[method] = slices[own.kind]
+            if volume in own.psnr:
+                notes[method] = psnr.format_with_unit(own.psnr[volume])
     empty = np.zeros((1, 1), np.float32)
     return Row(label, empty if target is None else target, images, notes)

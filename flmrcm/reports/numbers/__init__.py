@@ -1,1 +1,1 @@
-"""What a comparison comes to, as numbers."""
+"""The numbers of a comparison: means, ranks, tests and distances."""

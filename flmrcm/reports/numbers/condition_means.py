@@ -1,4 +1,4 @@
-"""One model under many conditions, or many models: what was judged × sites, from their scores."""
+"""One checkpoint tested under many conditions, or many checkpoints: mean scores by site."""
 
 from collections.abc import Sequence
 
@@ -8,20 +8,25 @@ from rich.table import Table
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import find_differing_keys, list_settings, shorten_value
+from flmrcm.reports.metric_info import metric_info
+from flmrcm.reports.numbers.score_matrix import average_groups
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 _SCORE_KEYS = ["method", "site", "metric", "convention"]
 _MAX_SETTINGS = 4
+_METRIC = metric_info("psnr")
+"""The metric of the table in the terminal; the means hold all."""
 
 
 def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
-    """Gives means over volumes: run, model, a column per setting that differs, method, site, ….
+    """Return means over volumes: run, model, a column per differing setting, method, site, ….
 
-    `model` is how tables call the run, `method` that or zero-filled; a mask's kind stands under
-    `mask`. `value` is the mean, `volumes` their number.
+    `model` is the run's name in tables, `method` is that name or zero-filled. The class of a mask
+    has the column `mask`. `value` is the mean and `volumes` the number of volumes.
     """
     configs = {run.folder: dict(list_settings(run.config)) for run in runs}
-    told = find_differing_keys({run.folder: run.config for run in runs}, ignored=["strategy"])
-    keys = told[:_MAX_SETTINGS]
+    differing = find_differing_keys({run.folder: run.config for run in runs}, ignored=["strategy"])
+    keys = differing[:_MAX_SETTINGS]
     frames = [
         run.scores.assign(
             run=run.folder.name,
@@ -35,28 +40,31 @@ def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
     ]
     names = [key.removesuffix("._target_") for key in keys]
     grouped = pd.concat(frames).groupby(["run", "model", *names, *_SCORE_KEYS], sort=False)["value"]
-    return grouped.agg(value="mean", volumes="size").reset_index()
+    table = pd.DataFrame({"value": average_groups(grouped), "volumes": grouped.size()})
+    return table.reset_index()
 
 
-def build_condition_table(means: pd.DataFrame, convention: str = "fastmri") -> Table:
-    """Gives PSNR (dB) by condition and site, zero-filled below it."""
-    rows = means[(means["metric"] == "psnr") & (means["convention"] == convention)]
+def build_condition_table(means: pd.DataFrame, convention: str = DEFAULT_CONVENTION) -> Table:
+    """Return the PSNR (dB) by condition and site, with that of zero-filled images below it."""
+    rows = means[(means["metric"] == _METRIC.name) & (means["convention"] == convention)]
     sites = list(dict.fromkeys(rows["site"]))
     keys = [name for name in means.columns if name not in (*_SCORE_KEYS, "value", "volumes")]
-    table = Table(title=f"PSNR in dB, below it zero-filled ({convention}, mean over volumes)")
+    title = f"{_METRIC.title} in {_METRIC.unit}, below it zero-filled"
+    table = Table(title=f"{title} ({convention}, mean over volumes)")
     for key in keys:
         table.add_column(key.rsplit(".", 1)[-1])
     for site in sites:
         table.add_column(site, justify="right")
-    for _, judged in rows.groupby("run", sort=False):
-        told = (str(judged.iloc[0][key]).strip("[]").replace("'", "") for key in keys)
-        scores = judged.assign(zero=judged["method"] == ZERO_FILLED)
-        values = scores.pivot_table("value", "site", "zero", sort=False)
-        table.add_row(*told, *(_format_cell(values, site) for site in sites))
+    for _, own in rows.groupby("run", sort=False):
+        settings = (str(own.iloc[0][key]).strip("[]").replace("'", "") for key in keys)
+        scores = own.assign(zero_filled=own["method"] == ZERO_FILLED)
+        values = scores.pivot(index="site", columns="zero_filled", values="value")
+        table.add_row(*settings, *(_format_cell(values, site) for site in sites))
     return table
 
 
 def _format_cell(values: pd.DataFrame, site: str) -> str:
     if site not in values.index:
         return "–"
-    return f"{values.loc[site, False]:.2f}\n[dim]{values.loc[site, True]:.2f}[/dim]"
+    own, start = (_METRIC.format(values.loc[site, zero_filled]) for zero_filled in (False, True))
+    return f"{own}\n[dim]{start}[/dim]"

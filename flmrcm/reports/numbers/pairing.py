@@ -1,31 +1,31 @@
-"""May two methods be paired at a site? Only if they were judged alike and trained equally long."""
+"""Whether two methods may be paired at a site: tested alike and trained equally long."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flmrcm.learning.metrics import METRICS, ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import describe_differences
 
 BUDGET_TOLERANCE = 0.01
-"""Optimizer steps this close together, relative to the fewer, count as equal."""
+"""The relative difference up to which numbers of optimizer steps count as equal."""
 
 
 @dataclass(frozen=True)
 class ScoreConditions:
-    """Under which a run's numbers at a site came about; None is not known.
+    """The conditions of a run's scores at a site; None where a condition isn't known.
 
     Attributes:
-        volumes: those with all metrics in the convention asked for.
-        fingerprint: of the site's volumes, their sizes, and masks, of all splits.
+        volumes: the volumes that have all of the run's metrics in the convention compared.
+        fingerprint: of the site's volumes, their sizes and masks, over all splits.
         contrast: such as T1.
         mask: its config.
-        split: of the site that was judged.
-        checkpoint: that was judged: last | best, or another file's name.
+        split: that was tested.
+        checkpoint: that was tested: last | best, or the name of another file.
         budget: of a round: epochs | steps.
-        steps: of the optimizer, by all sites over all rounds.
+        steps: optimizer steps of all sites over all rounds.
     """
 
     volumes: frozenset[str]
@@ -42,8 +42,8 @@ class Pairing(NamedTuple):
     """Whether two methods may be paired at a site.
 
     Attributes:
-        refusal: what differs, with both values; empty where they may.
-        unchecked: what a run behind them doesn't say.
+        refusal: what differs, with both values; empty where they may be paired.
+        unchecked: conditions that at least one run says nothing about.
     """
 
     refusal: str = ""
@@ -51,26 +51,29 @@ class Pairing(NamedTuple):
 
 
 def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
-    """Gives the conditions of a run at a site.
+    """Return the conditions of a run at a site.
 
     Args:
-        run: finished.
-        site: where it was judged.
+        run: a finished one.
+        site: where it was tested.
         convention: of the metrics.
     """
     config, scores = run.config, run.scores
     own = (config.get("sites") or {}).get(site) or {}
-    judged = config.get("evaluate") or {}
-    rows = (scores["site"] == site) & (scores["convention"] == convention)
-    counts = scores.loc[rows & (scores["method"] != ZERO_FILLED), "volume"].value_counts()
+    evaluation = config.get("evaluate") or {}
+    tested = (scores["site"] == site) & (scores["convention"] == convention)
+    rows = scores.loc[tested & (scores["method"] != ZERO_FILLED)]
+    counts = rows["volume"].value_counts()
     checkpoint = (config.get("test") or {}).get("checkpoint")
     return ScoreConditions(
-        volumes=frozenset(counts.index[counts == len(METRICS)].astype(str)),
+        volumes=frozenset(counts.index[counts == rows["metric"].nunique()].astype(str)),
         fingerprint=run.environment.get("site_fingerprints", {}).get(site),
         contrast=str(own.get("contrast") or config.get("contrast")),
         mask=own.get("mask") or config["mask"],
-        split=str(judged.get("split", "test")),
-        checkpoint=Path(judged["checkpoint"]).stem if "checkpoint" in judged else checkpoint,
+        split=str(evaluation.get("split", "test")),
+        checkpoint=(
+            Path(evaluation["checkpoint"]).stem if "checkpoint" in evaluation else checkpoint
+        ),
         budget=config.get("budget"),
         steps=run.optimizer_steps or None,
     )
@@ -82,27 +85,27 @@ def check_pairing(
     second: Collection[ScoreConditions],
     trained: bool = True,
 ) -> Pairing:
-    """Tells whether two methods may be paired at a site.
+    """Return whether two methods may be paired at a site.
 
-    Optimizer steps may differ by 1 %. Where a run doesn't say how many it took, the config's
-    `budget` is compared in their place.
+    Optimizer steps may differ by 1 %. Where the steps of a run aren't known, the `budget` of the
+    configs is compared instead.
 
     Args:
         names: of the two methods.
-        first: of every run behind the first, all at one site.
-        second: of every run behind the second, at the same site.
-        trained: whether both were; the zero-filled image wasn't.
+        first: conditions of each run of the first method, all at one site.
+        second: conditions of each run of the second method, at the same site.
+        trained: whether both methods were trained; the zero-filled image isn't.
     """
-    told = list(_compare_testing(first, second))
-    told += _compare_training(first, second) if trained else ()
+    differences = list(_compare_testing(first, second))
+    differences += _compare_training(first, second) if trained else ()
     one, two = names
-    refusal = f"{one} and {two} differ in {'; '.join(told)}" if told else ""
+    refusal = f"{one} and {two} differ in {'; '.join(differences)}" if differences else ""
     both = (*first, *second)
-    known: dict[str, list[Any]] = {"volumes and masks": [c.fingerprint for c in both]}
+    values: dict[str, list[Any]] = {"volumes and masks": [c.fingerprint for c in both]}
     if trained:
-        known["checkpoint"] = [c.checkpoint for c in both]
-        known["optimizer steps"] = [c.steps for c in both]
-    return Pairing(refusal, [what for what, values in known.items() if None in values])
+        values["checkpoint"] = [c.checkpoint for c in both]
+        values["optimizer steps"] = [c.steps for c in both]
+    return Pairing(refusal, [what for what, of_runs in values.items() if None in of_runs])
 
 
 def _compare_testing(
@@ -110,14 +113,17 @@ def _compare_testing(
 ) -> Iterator[str]:
     yield from _compare_volumes(first, second)
     masks = {i: {"mask": c.mask} for i, c in enumerate((*first, *second))}
-    apart = describe_differences(masks)
-    own = {apart[i] for i in range(len(first))}, {apart[i] for i in range(len(first), len(apart))}
-    yield from _compare_values("masks", *own)
+    labels = describe_differences(masks)
+    yield from _compare_values(
+        "masks",
+        {labels[i] for i in range(len(first))},
+        {labels[i] for i in range(len(first), len(masks))},
+    )
     yield from _compare_values(
         "contrast", {c.contrast for c in first}, {c.contrast for c in second}
     )
     yield from _compare_values("split", {c.split for c in first}, {c.split for c in second})
-    if len(set(apart.values())) == 1:  # else it's the mask that tells the fingerprints apart
+    if len(set(labels.values())) == 1:  # other masks give other fingerprints of the same volumes
         yield from _compare_values(
             "volumes or masks (their fingerprint)",
             {c.fingerprint for c in first},
@@ -132,10 +138,10 @@ def _compare_training(
         "checkpoint", {c.checkpoint for c in first}, {c.checkpoint for c in second}
     )
     steps = {c.steps for c in first}, {c.steps for c in second}
-    taken = [n for n in steps[0] | steps[1] if n is not None]
-    if len(taken) < len(steps[0] | steps[1]):
+    known = [n for n in steps[0] | steps[1] if n is not None]
+    if len(known) < len(steps[0] | steps[1]):
         yield from _compare_values("budget", {c.budget for c in first}, {c.budget for c in second})
-    if taken and max(taken) > min(taken) * (1 + BUDGET_TOLERANCE):
+    if known and max(known) > min(known) * (1 + BUDGET_TOLERANCE):
         yield from _compare_values("optimizer steps", *steps)
 
 
@@ -151,7 +157,7 @@ def _compare_volumes(
 def _compare_values(
     what: str, first: Collection[object], second: Collection[object]
 ) -> Iterator[str]:
-    """Gives a line unless all that's known is one and the same."""
+    """Yield a line if the known values differ."""
     one, two = ({value for value in values if value is not None} for values in (first, second))
     if len(one | two) > 1:
         yield f"{what}: {_join_values(one)} and {_join_values(two)}"

@@ -1,55 +1,55 @@
-"""Was the reference trained well enough for a ranking to mean anything?"""
+"""Whether the reference was trained well enough for a ranking to mean anything."""
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
 import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.numbers.score_matrix import is_zero_filled
+from flmrcm.reports.numbers.score_matrix import average_groups, is_zero_filled
 
 _IMAGE_KEYS = ["run", "site", "volume"]
 
 
 def compute_gains(rows: pd.DataFrame) -> pd.Series:
-    """Gives how far each method is above the image it started from, by method and site, in dB.
+    """Return the gain in PSNR over the zero-filled image, by method and site, in dB.
 
-    The mean over volumes and seeds, each against the zero-filled image of its own run.
+    A mean over volumes and seeds; each volume is compared with the zero-filled image of its run.
 
     Args:
-        rows: PSNR in one convention: method, run, site, volume, value; zero-filled among them.
+        rows: PSNR under one convention, zero-filled images included: method, run, site, volume,
+            value.
     """
-    starts = rows["method"].map(is_zero_filled)
-    started: Any = rows[starts].groupby(_IMAGE_KEYS)["value"].mean()
-    reached = rows[~starts].join(started.rename("start"), on=_IMAGE_KEYS)
-    gains: Any = (reached["value"] - reached["start"]).groupby([reached.method, reached.site])
-    return gains.mean()
+    zero_filled = rows["method"].map(is_zero_filled)
+    starts: Any = rows[zero_filled].groupby(_IMAGE_KEYS)["value"].mean()
+    ends = rows[~zero_filled].join(starts.rename("start"), on=_IMAGE_KEYS)
+    gains: Any = (ends["value"] - ends["start"]).groupby([ends.method, ends.site])
+    return average_groups(gains)
 
 
 def explain_shortfall(
     comparison: Comparison, section: str, reference: str, least_gain: float | None
 ) -> str:
-    """Gives a line that says why a section's reference is too weak for anything to be ranked.
+    """Return a line that says why nothing is ranked in a section; empty where all is well.
 
-    It has to gain so much over zero-filled, in PSNR, at every site that took part in its training.
-    What can't be checked isn't met. The others may gain less: that is a result.
+    The reference must gain at least `least_gain` in PSNR over zero-filled images, at every site
+    that took part in its training. An unknown gain isn't enough. The other methods may gain less:
+    that is a result.
 
     Args:
         comparison: of runs.
         section: one of its sections.
         reference: a method of the section; empty where there is none.
-        least_gain: dB; None asks for nothing.
-
-    Returns:
-        str: empty where all is well.
+        least_gain: in dB; None sets no condition.
     """
     if least_gain is None or is_zero_filled(reference):
         return ""
     weak = [
-        f"{site} ({gain:.2f} dB)" if pd.notna(gain) else f"{site} (not judged)"
+        f"{site} ({_format_gain(gain)})"
         for site, gain in _compute_participant_gains(comparison, section, reference)
-        if not gain >= least_gain
+        if gain is None or not gain >= least_gain
     ]
     if not weak:
         return ""
@@ -59,10 +59,16 @@ def explain_shortfall(
     )
 
 
+def _format_gain(gain: float | None) -> str:
+    if gain is None:
+        return "not tested"
+    return "not finite" if isnan(gain) else f"{gain:.2f} dB"
+
+
 def _compute_participant_gains(
     comparison: Comparison, section: str, method: str
-) -> Iterator[tuple[str, float]]:
-    """Gives each participating site's gain, not-a-number where it wasn't judged."""
+) -> Iterator[tuple[str, float | None]]:
+    """Yield each participating site and its gain in dB; None where it wasn't tested."""
     rows = comparison.select_scores(section, "psnr")
     runs = [comparison.runs[folder] for folder in sorted({*rows["run"][rows["method"] == method]})]
     if not runs:
@@ -71,8 +77,8 @@ def _compute_participant_gains(
     scores = scores.loc[
         (scores["metric"] == "psnr") & (scores["convention"] == comparison.convention)
     ]
-    # one method, however its runs were called when they were judged
+    # the runs of one method may have had different names when they were tested
     plain = scores["method"].map(lambda name: name if name == ZERO_FILLED else "")
     gains = compute_gains(scores.assign(method=plain)).to_dict()
     for site in sorted({site for run in runs for site in run.participants}):
-        yield site, gains.get(("", site), float("nan"))
+        yield site, gains.get(("", site))

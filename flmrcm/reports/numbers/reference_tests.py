@@ -1,12 +1,15 @@
-"""Every method against a reference, site by site: tested where they may be paired, or told why."""
+"""Every method against a reference, site by site: a test, or the reason why there is none."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.pairing import Pairing, ScoreConditions, check_pairing, read_conditions
 from flmrcm.reports.numbers.score_matrix import average_per_volume, is_zero_filled, sort_methods
 from flmrcm.reports.numbers.statistics import LEAST_VOLUMES, PairedTest, holm, run_paired_test
@@ -15,8 +18,8 @@ DEFAULT_REFERENCE = "FL-MR"
 SIGNIFICANCE_LEVEL = 0.05
 
 _SCOPE_NOTE = (
-    "p and interval say what other volumes might have given, not what other seeds would: hold "
-    "differences against the spread over seeds, too."
+    "p and interval are about other volumes, not about other seeds: compare differences with the "
+    "spread over seeds, too."
 )
 
 Pairings = Mapping[tuple[str, str], Pairing]
@@ -29,17 +32,17 @@ class ReferenceTests:
 
     Attributes:
         section: of the comparison.
-        metric: psnr | ssim | nmse.
+        metric: one of the section's.
         convention: of the metric.
         reference: the method that all others are paired with; empty where there is none.
         tests: by site and method.
-        corrected: the tests' p by Holm's method; the family is all tests of this metric and
-            section, over sites and methods.
-        notes: one line each: what was refused or couldn't be checked, and what can't come out.
+        corrected: the tests' p after Holm's correction; the family is all tests of this metric
+            and section, over sites and methods.
+        notes: one line each: what was refused, what couldn't be checked, and how small p can be.
     """
 
     section: str
-    metric: str
+    metric: MetricInfo
     convention: str
     reference: str
     tests: Mapping[tuple[str, str], PairedTest]
@@ -47,8 +50,12 @@ class ReferenceTests:
     notes: Sequence[str]
 
     def build_frame(self) -> pd.DataFrame:
-        """Gives a row per test: what it's about, the test's numbers and `p_holm`."""
-        about = {"section": self.section, "metric": self.metric, "convention": self.convention}
+        """Return a row per test: section, metric, …, the fields of the test, and `p_holm`."""
+        about = {
+            "section": self.section,
+            "metric": self.metric.name,
+            "convention": self.convention,
+        }
         rows = [
             {
                 **about, "site": site, "method": method, "reference": self.reference,
@@ -61,108 +68,121 @@ class ReferenceTests:
 
 
 def run_reference_tests(
-    comparison: Comparison, section: str, metric: str, reference: str, pairings: Pairings
+    comparison: Comparison, section: str, metric: MetricInfo, reference: str, pairings: Pairings
 ) -> ReferenceTests:
-    """Tests every method of a section against the reference.
+    """Test every method of a section against the reference.
 
     Args:
         comparison: of runs.
         section: one of its sections.
-        metric: psnr | ssim | nmse.
+        metric: one of the section's.
         reference: a method of the section.
-        pairings: as `pairings_with` gives them.
+        pairings: see `pair_methods`.
     """
-    values = average_per_volume(comparison.select_scores(section, metric))
-    tests = {
-        (site, method): run_paired_test(values[method, site], values[reference, site])
-        for (site, method), found in pairings.items()
-        if not found.refusal
-    }
+    values = dict(_group_values(comparison.select_scores(section, metric.name)))
+    tests: dict[tuple[str, str], PairedTest] = {}
+    untested: dict[tuple[str, str], str] = {}
+    for site, method in (pair for pair, pairing in pairings.items() if not pairing.refusal):
+        first, second = values.get((method, site)), values.get((reference, site))
+        if first is None or second is None:
+            untested[site, method] = f"{metric.title} isn't among the scores of both"
+        elif not np.isfinite([*first, *second]).all():
+            untested[site, method] = "scores that aren't finite"
+        else:
+            tests[site, method] = run_paired_test(first, second)
     corrected = holm([test.p for test in tests.values()])
     family = dict(zip(tests, map(float, corrected), strict=True))
     notes = [*_describe_tests(tests), *_describe_pairings(pairings, reference)]
+    notes += _merge_notes(
+        (f"{site} {method}", f"not tested: {why}.") for (site, method), why in untested.items()
+    )
     notes += [_SCOPE_NOTE] if tests else []
     return ReferenceTests(section, metric, comparison.convention, reference, tests, family, notes)
 
 
+def _group_values(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[float]]]:
+    """Yield method, site, and the values of the volumes there, (volume,), by the volumes' names."""
+    for key, values in average_per_volume(rows).groupby(["method", "site"]):
+        yield cast(tuple[str, str], key), values.tolist()
+
+
 def explain_missing_tests(
-    comparison: Comparison, section: str, metric: str, why: str
+    comparison: Comparison, section: str, metric: MetricInfo, why: str
 ) -> ReferenceTests:
-    """Gives the place of tests that weren't made, with the reason."""
+    """Return no tests, with the reason."""
     return ReferenceTests(section, metric, comparison.convention, "", {}, {}, [why])
 
 
 def pair_methods(reference: str, comparison: Comparison, section: str) -> Pairings:
-    """Gives whether each other method may be paired with the reference, site by site.
+    """Return whether each other method may be paired with the reference, site by site.
 
-    Zero-filled images are no method: they're paired only where they are the reference.
+    Zero-filled images aren't paired unless they are the reference.
 
     Args:
         reference: a method of the section.
         comparison: of runs.
         section: one of its sections.
     """
-    rows, runs = comparison.select_scores(section, "psnr"), comparison.runs
-    behind: dict[tuple[str, str], list[ScoreConditions]] = {}
-    known: dict[tuple[str, str], ScoreConditions] = {}
-    found = rows.loc[:, ["site", "method", "run"]].drop_duplicates()
-    for site, method, folder in found.itertuples(index=False):
-        if (folder, site) not in known:
-            known[folder, site] = read_conditions(runs[folder], site, comparison.convention)
-        behind.setdefault((site, method), []).append(known[folder, site])
+    rows, runs = comparison.select_scores(section), comparison.runs
+    of_method: dict[tuple[str, str], list[ScoreConditions]] = {}
+    of_run: dict[tuple[str, str], ScoreConditions] = {}
+    distinct = rows.loc[:, ["site", "method", "run"]].drop_duplicates()
+    for site, method, folder in distinct.itertuples(index=False):
+        if (folder, site) not in of_run:
+            of_run[folder, site] = read_conditions(runs[folder], site, comparison.convention)
+        of_method.setdefault((site, method), []).append(of_run[folder, site])
     trained = not is_zero_filled(reference)
     return {
         (site, method): check_pairing(
-            (method, reference), behind[site, method], behind[site, reference], trained
+            (method, reference), of_method[site, method], of_method[site, reference], trained
         )
         for site in sorted(set(rows["site"]))
         for method in sort_methods(rows["method"])
         if method != reference and not is_zero_filled(method)
-        and (site, method) in behind and (site, reference) in behind
+        and (site, method) in of_method and (site, reference) in of_method
     }  # fmt: skip
 
 
-def choose_reference(comparison: Comparison, section: str, asked: str | None) -> str:
-    """Gives the method of a section that the others are compared with.
+def choose_reference(comparison: Comparison, section: str, name: str | None) -> str:
+    """Return the method of a section that the others are compared with.
 
     Args:
         comparison: of runs.
         section: one of its sections.
-        asked: a method, by its name in the section or without what's told in brackets; None means
-            FL-MR where there is one, else the first.
+        name: of a method, with or without the settings in brackets; None means FL-MR where there
+            is one, else the first method.
 
     Returns:
-        str: empty where the section holds no such method, or several of that name.
+        str: empty where the section has no such method, or several of that name.
 
     Raises:
-        ConfigErrors: no section holds the method that was asked for.
+        ConfigErrors: no section has a method of that name.
     """
-    rows, wanted = comparison.results, asked or DEFAULT_REFERENCE
+    rows, wanted = comparison.results, name or DEFAULT_REFERENCE
     methods = rows.loc[:, ["section", "method", "name"]].drop_duplicates()
     known = {*methods["method"], *methods["name"]}
-    if asked and asked not in known:
-        raise ConfigErrors(check_choice("--reference", asked, sort_methods(known)))
-    here = {m: name for where, m, name in methods.itertuples(index=False) if where == section}
-    named = sort_methods(method for method, name in here.items() if name == wanted)
-    if wanted in here:
+    if name and name not in known:
+        raise ConfigErrors(check_choice("--reference", name, sort_methods(known)))
+    own = methods.loc[methods["section"] == section]
+    if wanted in set(own["method"]):
         return wanted
-    if named or asked:
-        return named[0] if len(named) == 1 else ""
-    return next((method for method in sort_methods(here) if not is_zero_filled(method)), "")
+    same_name = sort_methods(own.loc[own["name"] == wanted, "method"])
+    if same_name or name:
+        return same_name[0] if len(same_name) == 1 else ""
+    return next((m for m in sort_methods(own["method"]) if not is_zero_filled(m)), "")
 
 
 def _describe_tests(tests: Mapping[tuple[str, str], PairedTest]) -> Iterator[str]:
     if not tests:
         return
-    least = min(test.attainable for test in tests.values())
-    floor = min(1.0, least * len(tests))
+    lowest = min(1.0, min(test.attainable for test in tests.values()) * len(tests))
     family = "1 test" if len(tests) == 1 else f"the {len(tests)} tests of this table"
-    none = ": nothing here can be significant at 5 %" if floor >= SIGNIFICANCE_LEVEL else ""
-    yield f"Holm over {family}: no corrected p below {floor:.2g} can come out{none}."
+    none = ": nothing here can be significant at 5 %" if lowest >= SIGNIFICANCE_LEVEL else ""
+    yield f"Holm over {family}: no corrected p can be below {lowest:.2g}{none}."
     few = {site: test.n for (site, _), test in tests.items() if test.n < LEAST_VOLUMES}
     if few:
         where = ", ".join(f"{site} ({n})" for site, n in few.items())
-        yield f"fewer than {LEAST_VOLUMES} volumes, so that no p below 0.05 can come out: {where}."
+        yield f"fewer than {LEAST_VOLUMES} volumes, so no p can be below 0.05: {where}."
     yield from _merge_notes(
         (f"{site} {method}", f"p: {t.way}.")
         for (site, method), t in tests.items()
@@ -172,22 +192,22 @@ def _describe_tests(tests: Mapping[tuple[str, str], PairedTest]) -> Iterator[str
 
 def _describe_pairings(pairings: Pairings, reference: str) -> Iterator[str]:
     yield from _merge_notes(
-        (site, f"not paired: {found.refusal}.")
-        for (site, _), found in pairings.items()
-        if found.refusal
+        (site, f"not paired: {pairing.refusal}.")
+        for (site, _), pairing in pairings.items()
+        if pairing.refusal
     )
     yield from _merge_notes(
-        (method, f"{', '.join(found.unchecked)} couldn't be compared with {reference}'s "
-                 "(older or copied runs don't say).")
-        for (_, method), found in pairings.items()
-        if found.unchecked and not found.refusal
+        (method, f"{', '.join(pairing.unchecked)} couldn't be compared with {reference}'s "
+                 "(older runs don't record them).")
+        for (_, method), pairing in pairings.items()
+        if pairing.unchecked and not pairing.refusal
     )  # fmt: skip
 
 
 def _merge_notes(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Gives each text once, after all the places it's said of."""
-    places: dict[str, dict[str, None]] = {}
-    for place, text in lines:
-        places.setdefault(text, {})[place] = None
-    for text, found in places.items():
-        yield f"{', '.join(found)}: {text}"
+    """Yield each text once, after the names of all sites or methods that it is about."""
+    names: dict[str, dict[str, None]] = {}
+    for name, text in lines:
+        names.setdefault(text, {})[name] = None
+    for text, of_text in names.items():
+        yield f"{', '.join(of_text)}: {text}"

@@ -1,7 +1,7 @@
-"""Two methods on the same volumes: how far apart, how surely, and what could come out at all.
+"""Two methods on the same volumes: the difference, its interval, and a paired test.
 
-The volume is what is drawn at random. Its values are averaged over seeds first, so n counts volumes
-and never volumes × seeds: more seeds make a volume's value steadier, they don't make more patients.
+Volumes are the random sample. Their values are averaged over seeds first, so n is the number of
+volumes and never volumes × seeds: more seeds make a value more precise, but not more patients.
 """
 
 from typing import Any, NamedTuple, cast
@@ -12,7 +12,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 LEAST_VOLUMES = 6
-"""With fewer no two-sided p below 0.05 can come out: 2/2⁵ = 0.0625, 2/2⁶ = 0.031."""
+"""With fewer volumes no two-sided p can be below 0.05: 2/2⁵ = 0.0625, 2/2⁶ = 0.031."""
 
 _RESAMPLES = 9999
 _EXACT_WITHOUT_TIES, _EXACT_WITH_TIES = 50, 13
@@ -26,15 +26,15 @@ class PairedTest(NamedTuple):
     """One method against another at one site.
 
     Attributes:
-        n: volumes.
+        n: number of volumes.
         difference: mean over volumes of first − second, in the metric's unit.
         low: lower end of the mean difference's 95 % interval.
         high: its upper end.
         effect: matched-pairs rank-biserial correlation, in [−1, 1]; above 0 where the first has
             the larger values.
         p: of Wilcoxon's signed-rank test, two-sided, not corrected.
-        attainable: the smallest p that these volumes could have given.
-        way: how p was computed, and what was left out.
+        attainable: the smallest p that is possible with these volumes.
+        way: how p was computed, and how many volumes were dropped.
     """
 
     n: int
@@ -48,75 +48,77 @@ class PairedTest(NamedTuple):
 
 
 def run_paired_test(first: ArrayLike, second: ArrayLike) -> PairedTest:
-    """Compares two methods on the same volumes.
+    """Compare two methods on the same volumes.
 
     Args:
-        first: (volume,), each averaged over its seeds.
-        second: (volume,), in the same order.
+        first: values of the first method, (volume,), each averaged over its seeds.
+        second: values of the second method, (volume,), in the same order.
     """
     d = compute_differences(first, second)
     (low, high), (p, way) = compute_interval(d), signed_rank(d)
-    least = compute_attainable_p(int(np.count_nonzero(d)))
-    return PairedTest(len(d), float(d.mean()), low, high, rank_biserial(d), p, least, way)
+    attainable = compute_attainable_p(int(np.count_nonzero(d)))
+    return PairedTest(len(d), float(d.mean()), low, high, rank_biserial(d), p, attainable, way)
 
 
 def compute_differences(first: ArrayLike, second: ArrayLike) -> Array:
-    """Gives first − second, (volume,); what only rounding tells apart is 0."""
+    """Return first − second, (volume,); 0 where the values differ by rounding only."""
     a, b = np.asarray(first, float), np.asarray(second, float)
     return np.where(np.isclose(a, b, rtol=_ROUNDING, atol=0), 0.0, a - b)
 
 
 def signed_rank(d: Array) -> tuple[float, str]:
-    """Gives the two-sided p of Wilcoxon's signed-rank test, and how it was computed.
+    """Return the two-sided p of Wilcoxon's signed-rank test, and how it was computed.
 
     Volumes on which both methods are equal are dropped, as Wilcoxon did. The p is exact up to 50
-    volumes, up to 13 where differences tie (all sign flips are gone through); beyond, it is the
-    normal approximation, corrected for ties.
+    volumes, or up to 13 where differences tie (all sign flips are counted); for more volumes it is
+    the normal approximation, corrected for ties.
 
     Args:
         d: (volume,), differences.
     """
-    kept = d[d != 0]
-    dropped = len(d) - len(kept)
-    without = f", {dropped} equal volumes dropped" if dropped else ""
-    if not len(kept):
+    nonzero = d[d != 0]
+    n_equal = len(d) - len(nonzero)
+    without = f", {n_equal} equal volumes dropped" if n_equal else ""
+    if not len(nonzero):
         return 1.0, "equal on every volume"
-    ties = len(np.unique(np.abs(kept))) < len(kept)
-    if len(kept) > (_EXACT_WITH_TIES if ties else _EXACT_WITHOUT_TIES):
+    ties = len(np.unique(np.abs(nonzero))) < len(nonzero)
+    if len(nonzero) > (_EXACT_WITH_TIES if ties else _EXACT_WITHOUT_TIES):
         method, way = "asymptotic", "normal approximation"
     else:
         method, way = (_ALL_FLIPS if ties else "exact"), "exact"
-    tested: Any = stats.wilcoxon(kept, method=method)
-    return min(1.0, float(tested.pvalue)), way + without
+    result: Any = stats.wilcoxon(nonzero, method=method)
+    return min(1.0, float(result.pvalue)), way + without
 
 
 def compute_attainable_p(n: int) -> float:
-    """Gives the smallest two-sided p of n differing volumes: all point one way, 2 of 2ⁿ flips."""
+    """Return the smallest possible two-sided p of n volumes that differ.
+
+    All differences have one sign then: 2 of 2ⁿ sign flips.
+    """
     return min(1.0, 2.0 ** (1 - n))
 
 
 def rank_biserial(d: Array) -> float:
-    """Gives the matched-pairs rank-biserial correlation, in [−1, 1].
+    """Return the matched-pairs rank-biserial correlation, in [−1, 1].
 
-    The share of the rank sum that lies with positive differences, less the share with negative
-    ones; 0 where all are equal (Kerby, Comprehensive Psychology 3, 2014: the simple difference
-    formula r = f − u).
+    The share of the rank sum of positive differences minus the share of negative ones; 0 where all
+    are equal (Kerby, Comprehensive Psychology 3, 2014: the simple difference formula r = f − u).
 
     Args:
         d: (volume,), differences.
     """
-    kept = d[d != 0]
-    if not len(kept):
+    nonzero = d[d != 0]
+    if not len(nonzero):
         return 0.0
-    ranks = stats.rankdata(np.abs(kept))
-    return float((np.sign(kept) * ranks).sum() / ranks.sum())
+    ranks = stats.rankdata(np.abs(nonzero))
+    return float((np.sign(nonzero) * ranks).sum() / ranks.sum())
 
 
 def compute_interval(d: Array) -> tuple[float, float]:
-    """Gives the 95 % bootstrap interval of the mean difference over volumes.
+    """Return the 95 % bootstrap interval of the mean difference over volumes.
 
-    Bias-corrected and accelerated (Efron, JASA 82, 1987), 9999 resamples, always the same draws.
-    One volume has no interval: not-a-number twice.
+    Bias-corrected and accelerated (Efron, JASA 82, 1987), 9999 resamples with a fixed seed. One
+    volume has no interval: both ends are not-a-number.
 
     Args:
         d: (volume,), differences.
@@ -125,18 +127,18 @@ def compute_interval(d: Array) -> tuple[float, float]:
         return float("nan"), float("nan")
     if np.ptp(d) == 0:
         return float(d[0]), float(d[0])
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (d,), np.mean, n_resamples=_RESAMPLES, confidence_level=CONFIDENCE, method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def holm(p: ArrayLike) -> Array:
-    """Gives p corrected for having tested several times (Holm, Scand. J. Statist. 6, 1979).
+    """Return p corrected for several tests, (test,) (Holm, Scand. J. Statist. 6, 1979).
 
-    The k-th smallest of m is multiplied by m − k + 1; none is smaller than one before it, none is
-    above 1.
+    The k-th smallest of m is multiplied by m − k + 1; each is at least as large as the one before
+    it, and at most 1.
 
     Args:
         p: (test,), of the whole family.

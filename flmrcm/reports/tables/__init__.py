@@ -1,1 +1,1 @@
-"""Numbers as tables: in a terminal, for a paper, about the runs themselves."""
+"""Tables of words: for terminals, pages and papers, and about the runs themselves."""

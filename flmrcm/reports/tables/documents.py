@@ -1,4 +1,4 @@
-"""Sheets as text for notes and papers: Markdown, and LaTeX with booktabs."""
+"""Tables as text for notes and papers: Markdown, and LaTeX with booktabs."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from flmrcm.reports.tables.report_tables import (
     ReportTable,
     build_matrix_table,
     build_tests_table,
-    describe_matrix,
+    describe_matrices,
 )
 
 _MARKDOWN_MARKS = {0: "{}", 1: "**{}**", 2: "<ins>{}</ins>"}
@@ -24,61 +24,64 @@ _SPECIAL = re.compile("|".join(map(re.escape, _LATEX_ESCAPES)))
 
 
 def format_markdown_document(summaries: Iterable[SectionSummary]) -> str:
-    """Gives all sections: matrices, then tests, each with how to read it."""
+    """Return all sections in Markdown: matrices, then tests, each with its legend and notes."""
     parts: list[str] = []
     for summary in summaries:
         matrices = [build_matrix_table(matrix) for matrix in summary.matrices]
         tests = [build_tests_table(each) for each in summary.tests]
-        parts += [f"## {summary.section}", describe_matrix(summary.matrices[0])]
-        parts += [*map(format_markdown, matrices), _format_notes(matrices)]
-        made = [sheet for sheet in tests if sheet.rows]
-        parts += ["### Statistics", TESTS_LEGEND if made else _format_notes(tests)]
-        parts += [f"{format_markdown(sheet)}\n{_format_notes([sheet])}" for sheet in made]
+        parts += [f"## {summary.section}", describe_matrices(summary.matrices)]
+        parts += [format_markdown(matrix) for matrix in matrices if matrix.rows]
+        parts.append(_format_notes(matrices))
+        with_rows = [table for table in tests if table.rows]
+        without_rows = [table for table in tests if not table.rows]
+        parts += ["### Statistics", TESTS_LEGEND if with_rows else "", _format_notes(without_rows)]
+        parts += [f"{format_markdown(table)}\n{_format_notes([table])}" for table in with_rows]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def format_markdown(sheet: ReportTable) -> str:
-    """Gives one sheet as a Markdown table under its title."""
-    heads = [f"{head.text} ({head.small})" if head.small else head.text for head in sheet.heads]
-    numbers = len(heads) - sheet.names
-    lines = [heads, ["---"] * sheet.names + ["---:"] * numbers]
-    lines += [[_format_markdown_cell(entry) for entry in row] for row in sheet.rows]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{sheet.title}**\n\n{table}\n"
+def format_markdown(table: ReportTable) -> str:
+    """Return a table in Markdown, below its title."""
+    heads = [f"{head.text} ({head.small})" if head.small else head.text for head in table.heads]
+    numbers = len(heads) - table.names
+    lines = [heads, ["---"] * table.names + ["---:"] * numbers]
+    lines += [[_format_markdown_cell(entry) for entry in row] for row in table.rows]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"**{table.title}**\n\n{body}\n"
 
 
 def format_latex_document(summaries: Iterable[SectionSummary]) -> str:
-    """Gives all sections as tables for a paper that loads booktabs."""
+    """Return all sections in LaTeX; the paper must load booktabs."""
     parts = [r"% needs \usepackage{booktabs}"]
     for summary in summaries:
-        for matrix in summary.matrices:
-            below = [describe_matrix(matrix), *matrix.notes]
-            parts.append(format_latex(build_matrix_table(matrix), summary.section, below))
-        for sheet in map(build_tests_table, summary.tests):
-            if sheet.rows:
-                parts.append(format_latex(sheet, summary.section, [TESTS_LEGEND, *sheet.notes]))
+        tables = [
+            (build_matrix_table(matrix), describe_matrices([matrix])) for matrix in summary.matrices
+        ]
+        tables += [(build_tests_table(tests), TESTS_LEGEND) for tests in summary.tests]
+        for table, legend in tables:
+            if table.rows:
+                parts.append(format_latex(table, summary.section, [legend, *table.notes]))
             else:
-                parts += [f"% {sheet.title}: {note}" for note in sheet.notes]
+                parts += [f"% {table.title}: {note}" for note in table.notes]
     return "\n\n".join(parts) + "\n"
 
 
-def format_latex(sheet: ReportTable, section: str, below: Sequence[str] = ()) -> str:
-    """Gives one sheet as a LaTeX table.
+def format_latex(table: ReportTable, section: str, below: Sequence[str] = ()) -> str:
+    """Return a table in LaTeX.
 
     Args:
-        sheet: to show.
-        section: it belongs to.
-        below: sentences to stand under the table.
+        table: of a section.
+        section: its title.
+        below: sentences below the table.
     """
-    columns = "l" * sheet.names + "r" * (len(sheet.heads) - sheet.names)
-    heads = [_format_latex_row([escape_latex(head.text) for head in sheet.heads])]
-    if any(head.small for head in sheet.heads):
-        heads.append(_format_latex_row([_format_small(head.small) for head in sheet.heads]))
-    caption = escape_latex(f"{section}: {sheet.title}.")
+    columns = "l" * table.names + "r" * (len(table.heads) - table.names)
+    heads = [_format_latex_row([escape_latex(head.text) for head in table.heads])]
+    if any(head.small for head in table.heads):
+        heads.append(_format_latex_row([_format_small(head.small) for head in table.heads]))
+    caption = escape_latex(f"{section}: {table.title}.")
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{caption}}}",
         rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *heads, r"\midrule",
-        *(_format_latex_row([_format_latex_cell(entry) for entry in row]) for row in sheet.rows),
+        *(_format_latex_row([_format_latex_cell(entry) for entry in row]) for row in table.rows),
         r"\bottomrule", r"\end{tabular}",
         *(rf"\par\smallskip{{\footnotesize {escape_latex(text)}\par}}" for text in below),
         r"\end{table}",
@@ -86,8 +89,8 @@ def format_latex(sheet: ReportTable, section: str, below: Sequence[str] = ()) ->
 
 
 def escape_latex(text: str) -> str:
-    """Gives text that LaTeX sets as it reads."""
-    return _SPECIAL.sub(lambda found: _LATEX_ESCAPES[found[0]], text)
+    """Return text with LaTeX's special characters escaped."""
+    return _SPECIAL.sub(lambda match: _LATEX_ESCAPES[match[0]], text)
 
 
 def _format_markdown_cell(entry: ReportCell) -> str:
@@ -108,6 +111,6 @@ def _format_latex_row(cells: Sequence[str]) -> str:
     return rf"{' & '.join(cells)} \\"
 
 
-def _format_notes(sheets: Iterable[ReportTable]) -> str:
-    """Gives the sheets' notes as a list, each once."""
-    return "\n".join(dict.fromkeys(f"- {note}" for sheet in sheets for note in sheet.notes))
+def _format_notes(tables: Iterable[ReportTable]) -> str:
+    """Return the notes of tables as a list, each note once."""
+    return "\n".join(dict.fromkeys(f"- {note}" for table in tables for note in table.notes))

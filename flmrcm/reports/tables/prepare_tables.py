@@ -1,8 +1,8 @@
-"""What `flmrcm prepare` shows: progress with the time left, then a table."""
+"""Output of `flmrcm prepare`: its progress with the time left, then a table."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,15 +15,15 @@ from flmrcm.prepare.volume_task import VolumeOutcome, VolumeTask
 log = logging.getLogger(__name__)
 
 _MAX_LINES = 20
-"""Skipped files shown one by one; the others are counted."""
+"""Number of skipped files that are named; the others are only counted."""
 
 
 def show_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[VolumeOutcome]:
-    """Hands outcomes on behind a progress bar; where there's no terminal, behind a few log lines.
+    """Yield the same outcomes and show the progress: a bar in a terminal, else some log lines.
 
     Args:
-        outcomes: as they come.
-        total: how many there will be.
+        outcomes: of the volumes, while they are prepared.
+        total: number of volumes.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not console.is_terminal:
@@ -53,7 +53,7 @@ def _log_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[Vol
 
 
 def log_skipped(lines: Sequence[str]) -> None:
-    """Logs why files can't be used, the first ones one by one."""
+    """Log why files can't be used; of many files only the first ones are named."""
     for line in lines[:_MAX_LINES]:
         log.warning("skipped: %s", line)
     if len(lines) > _MAX_LINES:
@@ -63,40 +63,52 @@ def log_skipped(lines: Sequence[str]) -> None:
 def build_prepared_table(
     tasks: Sequence[VolumeTask], rows: Mapping[str, Mapping[str, Any]]
 ) -> Table:
-    """Gives volumes by split, and slices, of each site and contrast.
+    """Return volumes by split, and slices, of each site and contrast.
 
     Args:
-        tasks: every volume that belongs in the output.
-        rows: of the journal, by volume; what has none counts as missing.
+        tasks: every volume of the output.
+        rows: of the journal, by volume; a volume without one is missing.
     """
-    table = Table(title="volumes by split; slices kept, and empty ones dropped")
-    for head in ("site", "contrast"):
-        table.add_column(head)
-    for head in (*SPLITS, "missing", "slices", "dropped"):
-        table.add_column(head, justify="right")
-    for site, contrast in dict.fromkeys((t.site, t.found.contrast) for t in tasks):
-        own = [task for task in tasks if (task.site, task.found.contrast) == (site, contrast)]
-        there = [task for task in own if task.volume in rows]
-        splits = Counter(task.split for task in there)
-        kept = sum(rows[task.volume]["slices"] for task in there)
-        dropped = sum(sum(rows[task.volume]["dropped"].values()) for task in there)
-        counts = (*(splits[split] for split in SPLITS), len(own) - len(there), kept, dropped)
-        table.add_row(site, contrast, *map(str, counts))
-    return table
+
+    def count(own: Sequence[VolumeTask]) -> Sequence[int]:
+        done = [task for task in own if task.volume in rows]
+        kept = sum(rows[task.volume]["slices"] for task in done)
+        dropped = sum(sum(rows[task.volume]["dropped"].values()) for task in done)
+        return *_count_splits(done), len(own) - len(done), kept, dropped
+
+    title = "volumes by split; slices kept, and empty ones dropped"
+    return _build_table(title, ("missing", "slices", "dropped"), tasks, count)
 
 
 def build_planned_table(tasks: Sequence[VolumeTask], done: Mapping[str, object]) -> Table:
-    """Gives what a call would do: volumes by split, and how many of them are done."""
-    table = Table(title="what would be prepared: volumes by split")
+    """Return what a call would prepare: volumes by split, and how many of them are done."""
+
+    def count(own: Sequence[VolumeTask]) -> Sequence[int]:
+        subjects = len({task.patient for task in own})
+        return *_count_splits(own), subjects, sum(task.volume in done for task in own)
+
+    title = "what would be prepared: volumes by split"
+    return _build_table(title, ("subjects", "done before"), tasks, count)
+
+
+def _build_table(
+    title: str,
+    heads: Sequence[str],
+    tasks: Sequence[VolumeTask],
+    count: Callable[[Sequence[VolumeTask]], Sequence[int]],
+) -> Table:
+    """Return a row for each site and contrast: volumes by split, and what stands under `heads`."""
+    table = Table(title=title)
     for head in ("site", "contrast"):
         table.add_column(head)
-    for head in (*SPLITS, "subjects", "done before"):
+    for head in (*SPLITS, *heads):
         table.add_column(head, justify="right")
     for site, contrast in dict.fromkeys((t.site, t.found.contrast) for t in tasks):
         own = [task for task in tasks if (task.site, task.found.contrast) == (site, contrast)]
-        splits = Counter(task.split for task in own)
-        subjects = len({task.patient for task in own})
-        before = sum(task.volume in done for task in own)
-        counts = (*(splits[split] for split in SPLITS), subjects, before)
-        table.add_row(site, contrast, *map(str, counts))
+        table.add_row(site, contrast, *map(str, count(own)))
     return table
+
+
+def _count_splits(tasks: Sequence[VolumeTask]) -> list[int]:
+    splits = Counter(task.split for task in tasks)
+    return [splits[split] for split in SPLITS]

@@ -1,15 +1,14 @@
-"""Numbers as words in cells: what terminal, page and paper then show, each in its own way."""
+"""Matrices and tests as tables of words, for terminal, page and paper alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
 
+from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.reference_tests import ReferenceTests
-from flmrcm.reports.numbers.score_matrix import ALL_SITES, BETTER, ScoreMatrix
+from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreMatrix
 
-METRIC_HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "nmse": "NMSE"}
-DIGITS = {"psnr": 2, "ssim": 4, "nmse": 4}
 MISSING_CELL = "–"
 
 TESTS_LEGEND = (
@@ -18,16 +17,16 @@ TESTS_LEGEND = (
     "Wilcoxon signed-rank, two-sided; Holm: p corrected over the table; least: smallest p that n "
     "volumes can give."
 )
-"""How to read a sheet of tests."""
+"""The legend of a table of tests."""
 
 
 class ReportCell(NamedTuple):
     """One cell.
 
     Attributes:
-        text: what is read first.
-        small: what stands below or behind it; may be empty.
-        rank: 1 is the best, 2 the second, 0 neither.
+        text: the number or name.
+        small: in small letters below or behind it; may be empty.
+        rank: 1 for the best, 2 for the second, 0 for all others.
     """
 
     text: str
@@ -42,9 +41,9 @@ class ReportTable:
     Attributes:
         title: of the table.
         heads: of the columns.
-        rows: as long as the heads each.
-        names: how many columns at the left hold names; the others hold numbers.
-        notes: to stand below, one line each.
+        rows: each as long as the heads.
+        names: number of columns with names, at the left; the others hold numbers.
+        notes: shown below, one line each.
     """
 
     title: str
@@ -55,7 +54,7 @@ class ReportTable:
 
 
 def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
-    """Gives the site × method matrix: means, and small the spreads, `±volumes (seeds)`."""
+    """Return the site × method matrix: means, and in small letters `±over volumes (over seeds)`."""
     rows = [
         [ReportCell(method), *(_build_matrix_cell(matrix, method, site) for site in matrix.sites)]
         for method in matrix.methods
@@ -67,22 +66,23 @@ def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
     return ReportTable(_format_title(matrix.metric), heads, rows, 1, matrix.notes)
 
 
-def describe_matrix(matrix: ScoreMatrix) -> str:
-    """Gives the line that says how to read a matrix."""
-    cells = matrix.cells.values()
+def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
+    """Return the legend of a section's matrices, that of the first one with numbers."""
+    matrix = next((matrix for matrix in matrices if matrix.cells), matrices[0])
+    cells = [cell for cell in matrix.cells.values() if not isnan(cell.mean)]
     seeds = sorted({cell.seeds for cell in cells})
-    said = (
+    spread = (
         f"in brackets sd over {_format_range(seeds)} seeds"
         if max(seeds, default=1) > 1
         else "one seed"
     )
     marks = "; best bold, second underlined" if any(cell.rank for cell in cells) else ""
-    return f"mean over volumes ±sd over volumes, {said}; convention {matrix.convention}{marks}."
+    return f"mean over volumes ±sd over volumes, {spread}; convention {matrix.convention}{marks}."
 
 
 def build_tests_table(tests: ReferenceTests) -> ReportTable:
-    """Gives every test against the reference: a row per site and method."""
-    digits = DIGITS[tests.metric]
+    """Return the tests against the reference, a row per site and method."""
+    digits = tests.metric.digits
     rows = [
         [
             ReportCell(text)
@@ -97,28 +97,28 @@ def build_tests_table(tests: ReferenceTests) -> ReportTable:
         for (site, method), test in tests.tests.items()
     ]  # fmt: skip
     heads = ["site", "method", "n", "difference", "interval", "effect", "p", "Holm", "least"]
-    title = _format_title(tests.metric, f" against {tests.reference}")
+    title = _format_title(tests.metric, f" against {tests.reference}" if tests.reference else "")
     return ReportTable(title, [*map(ReportCell, heads)], rows, 2, tests.notes)
 
 
-def _format_title(metric: str, told: str = "") -> str:
-    return (
-        f"{METRIC_HEADS[metric]}{told}, {'higher' if BETTER[metric] is max else 'lower'} is better"
-    )
+def _format_title(metric: MetricInfo, against: str = "") -> str:
+    directions = {True: ", higher is better", False: ", lower is better", None: ""}
+    return f"{metric.label}{against}{directions[metric.higher_is_better]}"
 
 
 def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCell:
     cell = matrix.cells.get((method, site))
     if cell is None:
         return ReportCell(MISSING_CELL)
-    digits = DIGITS[matrix.metric]
+    digits = matrix.metric.digits
     sd = "" if isnan(cell.sd) else f"±{cell.sd:.{digits}f}"
     seeds = "" if isnan(cell.seed_sd) else f"({cell.seed_sd:.{digits}f})"
-    return ReportCell(f"{cell.mean:.{digits}f}", " ".join(filter(None, (sd, seeds))), cell.rank)
+    spreads = " ".join(filter(None, (sd, seeds)))
+    return ReportCell(matrix.metric.format(cell.mean), spreads, cell.rank)
 
 
 def _format_volumes(matrix: ScoreMatrix, site: str) -> str:
-    """Gives `8 volumes`, or `7–8 volumes` where methods differ; nothing for the mean of sites."""
+    """Return `8 volumes`, or `7–8 volumes` where methods differ; empty for the mean of sites."""
     counts = sorted({cell.volumes for key, cell in matrix.cells.items() if key[1] == site})
     if site == ALL_SITES or not counts:
         return ""

@@ -1,4 +1,4 @@
-"""Tables about the runs behind a comparison: what they are, in what they differ, where they ran."""
+"""Tables about the runs of a comparison: configs, differences, machines and versions."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ class RunListing(NamedTuple):
 
     Attributes:
         heads: of the columns.
-        rows: as long as the heads each; the first cell names the row.
+        rows: each as long as the heads; the first cell is the row's name.
     """
 
     heads: Sequence[str]
@@ -24,21 +24,21 @@ class RunListing(NamedTuple):
 
 
 def shorten_names(runs: Sequence[Run]) -> dict[str, str]:
-    """Gives each run's folder below the folder that all runs share, by the whole folder."""
+    """Return a short name for each run's folder: its path below the folder that all runs share."""
     folders = [str(run.folder) for run in runs]
-    shared = find_common_folder(runs)
-    return {folder: os.path.relpath(folder, shared) if shared else folder for folder in folders}
+    common = find_common_folder(runs)
+    return {folder: os.path.relpath(folder, common) if common else folder for folder in folders}
 
 
 def find_common_folder(runs: Sequence[Run]) -> str:
-    """Gives the deepest folder below which all runs lie; empty where there's none."""
+    """Return the deepest folder that holds all runs; empty where there's none."""
     parents = [str(run.folder.parent) for run in runs]
     absolute = {run.folder.is_absolute() for run in runs}
     return os.path.commonpath(parents) if len(absolute) == 1 else ""
 
 
 def list_runs(runs: Sequence[Run]) -> RunListing:
-    """Gives a row per run: method, seed, who trained, whom it aligned with, work, machine."""
+    """Return a row per run: method, seed, training sites, aligned site, steps, machine, …."""
     machines, names = _assign_letters(runs), shorten_names(runs)
     heads = ["run", "method", "seed", "trained on", "aligned with", "acceleration", "rounds"]
     rows = [
@@ -54,23 +54,26 @@ def list_runs(runs: Sequence[Run]) -> RunListing:
 
 
 def list_differing_settings(runs: Sequence[Run]) -> RunListing:
-    """Gives the settings in which any two runs differ; whatever there's more of goes down."""
+    """Return the settings in which any two runs differ.
+
+    Runs are rows and settings are columns, or the other way round if there are more settings.
+    """
     names = shorten_names(runs)
-    found = {names[str(run.folder)]: dict(list_settings(run.config)) for run in runs}
-    keys = dict.fromkeys(key for config in found.values() for key in config)
-    apart = [key for key in keys if len({repr(c.get(key)) for c in found.values()}) > 1]
+    settings = {names[str(run.folder)]: dict(list_settings(run.config)) for run in runs}
+    keys = dict.fromkeys(key for own in settings.values() for key in own)
+    differing = [key for key in keys if len({repr(c.get(key)) for c in settings.values()}) > 1]
     rows = [
-        [name, *(str(config.get(key, _MISSING_CELL)) for key in apart)]
-        for name, config in found.items()
+        [name, *(str(own.get(key, _MISSING_CELL)) for key in differing)]
+        for name, own in settings.items()
     ]
-    lines = [["", *apart], *rows]
-    if len(apart) > len(runs):
+    lines = [["", *differing], *rows]
+    if len(differing) > len(runs):
         lines = [list(line) for line in zip(*lines, strict=True)]
     return RunListing(lines[0], lines[1:])
 
 
 def list_machines(runs: Sequence[Run]) -> RunListing:
-    """Gives a column per environment that runs ran in: code, machine, versions."""
+    """Return a column per environment of the runs: commit, machine, versions."""
     letters = _assign_letters(runs)
     columns = [dict(environment) for environment in letters]
     names = dict.fromkeys(name for column in columns for name in column)
@@ -84,14 +87,14 @@ def list_machines(runs: Sequence[Run]) -> RunListing:
 
 
 def _assign_letters(runs: Sequence[Run]) -> dict[tuple[tuple[str, str], ...], str]:
-    """Gives each environment a letter, in the order of the runs."""
+    """Return each environment a letter, in the order of the runs."""
     environments = dict.fromkeys(_list_environment(run) for run in runs)
     return {environment: _format_letter(number) for number, environment in enumerate(environments)}
 
 
 def _format_letter(number: int) -> str:
-    again, place = divmod(number, len(ascii_uppercase))
-    return ascii_uppercase[place] + (str(again + 1) if again else "")
+    cycle, index = divmod(number, len(ascii_uppercase))
+    return ascii_uppercase[index] + (str(cycle + 1) if cycle else "")
 
 
 def _list_environment(run: Run) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,6 @@
-"""Sheets in the terminal, and the small table that ends a single run."""
+"""Tables in the terminal: those of a comparison, and the small one at the end of a run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -11,20 +11,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flmrcm.learning.metrics import METRICS
-from flmrcm.reports.numbers.score_matrix import compute_cells, rank_cells, sort_methods
+from flmrcm.reports.collected.score_file import parse_scores
+from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
+from flmrcm.reports.numbers.score_matrix import ScoreCell, compute_cells, rank_cells, sort_methods
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
-    DIGITS,
-    METRIC_HEADS,
     MISSING_CELL,
     TESTS_LEGEND,
     ReportCell,
     ReportTable,
     build_matrix_table,
     build_tests_table,
-    describe_matrix,
+    describe_matrices,
 )
+from flmrcm.run_files import SCORES
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 DEFAULT_WIDTH = 100
 _LONGEST_NAME, _BROKEN_NAME, _COLUMN_SPACE = 30, 16, 2
@@ -32,58 +33,74 @@ _TERMINAL_MARKS = {0: "", 1: "bold", 2: "underline"}
 
 
 def format_section(
-    summary: SectionSummary, width: int = DEFAULT_WIDTH, metrics: Sequence[str] = METRICS
+    summary: SectionSummary, width: int = DEFAULT_WIDTH, metrics: Sequence[str] = ()
 ) -> Group:
-    """Gives a section as a terminal shows it: the matrices, then the tests of the first metric.
+    """Return a section for the terminal: the matrices, then the tests of the first metric.
 
     Args:
         summary: of the section.
-        width: columns there are; wider matrices are shown in parts, some sites each.
-        metrics: whose matrices are shown; at least one.
+        width: of the terminal, in characters; wider matrices are split into groups of sites.
+        metrics: names of the metrics to show; all if the section has none of them.
     """
-    of_metric = {matrix.metric: matrix for matrix in summary.matrices}
-    matrices = [of_metric[metric] for metric in metrics]
-    sheets = [build_matrix_table(matrix) for matrix in matrices]
-    tests = next(build_tests_table(each) for each in summary.tests if each.metric == metrics[0])
-    notes = dict.fromkeys(note for sheet in sheets for note in sheet.notes)
+    of_metric = {matrix.metric.name: matrix for matrix in summary.matrices}
+    matrices = [of_metric[name] for name in metrics if name in of_metric] or summary.matrices
+    tables = [build_matrix_table(matrix) for matrix in matrices]
+    first = matrices[0].metric
+    tests = next(build_tests_table(each) for each in summary.tests if each.metric == first)
+    notes = dict.fromkeys(note for table in tables for note in table.notes)
     parts: list[RenderableType] = [Text(summary.section, "bold magenta"), ""]
-    parts += [part for sheet in sheets for part in _space_tables(format_for_terminal(sheet, width))]
-    parts += [Text(describe_matrix(matrices[0]), "dim"), *map(_format_note, notes), ""]
+    parts += [part for table in tables for part in _space_tables(format_for_terminal(table, width))]
+    parts += [Text(describe_matrices(matrices), "dim"), *map(_format_note, notes), ""]
     if tests.rows:
         parts += [*_space_tables(format_for_terminal(tests, width)), Text(TESTS_LEGEND, "dim")]
     return Group(*parts, *(_format_note(note) for note in tests.notes if note not in notes))
 
 
-def format_for_terminal(sheet: ReportTable, width: int = DEFAULT_WIDTH) -> Iterator[Table]:
-    """Gives a sheet as tables no wider than the terminal, each with the names at its left."""
-    title = sheet.title
-    for columns in _split_columns(sheet, width):
-        table, shown = _build_plain_table(title), [*range(sheet.names), *columns]
-        for i in shown:
-            head = _format_cell(sheet.heads[i])
-            if i < sheet.names:
-                table.add_column(head, max_width=_LONGEST_NAME)
+def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Iterator[Table]:
+    """Yield the parts of a table, each with its names at the left and as wide as a terminal."""
+    title = table.title
+    for columns in _split_columns(table, width):
+        part, indices = _build_plain_table(title), [*range(table.names), *columns]
+        for i in indices:
+            head = _format_cell(table.heads[i])
+            if i < table.names:
+                part.add_column(head, max_width=_LONGEST_NAME)
             else:
-                table.add_column(head, justify="right", no_wrap=True)
-        groups = {row[0] for row in sheet.rows}
-        for row, below in pairwise([*sheet.rows, ()]):
-            ends_group = len(groups) < len(sheet.rows) and row[:1] != below[:1]
-            table.add_row(*(_format_cell(row[i]) for i in shown), end_section=ends_group)
-        yield table
-        title = f"{sheet.title} (continued)"
+                part.add_column(head, justify="right", no_wrap=True)
+        groups = {row[0] for row in table.rows}
+        for row, below in pairwise([*table.rows, ()]):
+            ends_group = len(groups) < len(table.rows) and row[:1] != below[:1]
+            part.add_row(*(_format_cell(row[i]) for i in indices), end_section=ends_group)
+        yield part
+        title = f"{table.title} (continued)"
+
+
+def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Table:
+    """Return the scores in a run's folder as one table; the run needn't have finished.
+
+    Raises:
+        DataLayoutError: the scores, or what the run says about its metrics, are damaged.
+    """
+    scores = read_score_file(folder / SCORES)
+    return build_score_table(scores, convention, read_metric_infos(folder))
 
 
 def read_score_file(path: Path) -> pd.DataFrame:
-    """Gives one run's `scores.csv`."""
-    return pd.read_csv(path)
+    """Return the scores of one run; it needn't have finished. See `parse_scores`."""
+    return parse_scores(path)
 
 
-def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Table:
-    """Gives one run's three metrics as one table; the best of each site is bold.
+def build_score_table(
+    scores: pd.DataFrame,
+    convention: str = DEFAULT_CONVENTION,
+    described: Mapping[str, MetricInfo] | None = None,
+) -> Table:
+    """Return one run's scores as one table; the best of each site is bold.
 
     Args:
         scores: as in `scores.csv`.
         convention: of the metrics.
+        described: what the run says about its metrics.
     """
     rows = scores.loc[scores["convention"] == convention].assign(seed=0)
     sites = list(dict.fromkeys(rows["site"]))
@@ -93,16 +110,27 @@ def build_score_table(scores: pd.DataFrame, convention: str = "fastmri") -> Tabl
     for site in sites:
         count = rows.loc[rows["site"] == site, "volume"].nunique()
         table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
-    for metric in METRICS:
-        cells = rank_cells(compute_cells(rows.loc[rows["metric"] == metric], sites), sites, metric)
-        methods = sort_methods(method for method, _ in cells)
-        for method in methods:
-            own = [cells.get((method, site)) for site in sites]
-            shown = [f"{cell.mean:.{DIGITS[metric]}f}" if cell else MISSING_CELL for cell in own]
-            marks = ["bold" if cell and cell.rank == 1 else "" for cell in own]
-            head, last = METRIC_HEADS[metric] if method == methods[0] else "", method == methods[-1]
-            table.add_row(head, Text(method), *map(Text, shown, marks), end_section=last)
+    for name in sort_metrics(rows["metric"]):
+        cells = compute_cells(rows.loc[rows["metric"] == name], sites)
+        _add_metric(table, metric_info(name, described), cells, sites)
     return table
+
+
+def _add_metric(
+    table: Table,
+    metric: MetricInfo,
+    cells: Mapping[tuple[str, str], ScoreCell],
+    sites: Sequence[str],
+) -> None:
+    ranked = rank_cells(cells, sites, metric.higher_is_better)
+    methods = sort_methods(method for method, _ in ranked)
+    for method in methods:
+        own = [ranked.get((method, site)) for site in sites]
+        texts = [metric.format(cell.mean) if cell else MISSING_CELL for cell in own]
+        styles = ["bold" if cell and cell.rank == 1 else "" for cell in own]
+        label = metric.label if method == methods[0] else ""
+        row = (Text(label), Text(method), *map(Text, texts, styles))
+        table.add_row(*row, end_section=method == methods[-1])
 
 
 def _build_plain_table(title: str) -> Table:
@@ -112,17 +140,17 @@ def _build_plain_table(title: str) -> Table:
     )  # fmt: skip
 
 
-def _split_columns(sheet: ReportTable, width: int) -> Sequence[range]:
-    """Gives the columns of numbers in as few parts, about equal, as fit beside the names."""
-    first, end = sheet.names, len(sheet.heads)
+def _split_columns(table: ReportTable, width: int) -> Sequence[range]:
+    """Return the columns of numbers in as few groups of about equal size as fit into the width."""
+    first, end = table.names, len(table.heads)
     room = width - sum(
-        min(_measure_column(sheet, i), _BROKEN_NAME) + _COLUMN_SPACE for i in range(first)
+        min(_measure_column(table, i), _BROKEN_NAME) + _COLUMN_SPACE for i in range(first)
     )
     for count in range(1, end - first + 1):
         size = ceil((end - first) / count)
         parts = [range(start, min(start + size, end)) for start in range(first, end, size)]
         if (
-            max(sum(_measure_column(sheet, i) + _COLUMN_SPACE for i in part) for part in parts)
+            max(sum(_measure_column(table, i) + _COLUMN_SPACE for i in part) for part in parts)
             - _COLUMN_SPACE
             <= room
         ):
@@ -130,8 +158,8 @@ def _split_columns(sheet: ReportTable, width: int) -> Sequence[range]:
     return [range(i, i + 1) for i in range(first, end)]
 
 
-def _measure_column(sheet: ReportTable, column: int) -> int:
-    entries = [sheet.heads[column], *(row[column] for row in sheet.rows)]
+def _measure_column(table: ReportTable, column: int) -> int:
+    entries = [table.heads[column], *(row[column] for row in table.rows)]
     return max(max(len(entry.text), len(entry.small)) for entry in entries)
 
 

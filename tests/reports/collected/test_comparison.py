@@ -1,5 +1,7 @@
 """Runs side by side: who is shown with whom, at which sites, under which name."""
 
+from dataclasses import replace
+
 import pytest
 from kits.reports import comparison_below, comparison_of, write_run
 
@@ -14,18 +16,18 @@ def write(folder, method="FL-MR", trained=("north", "south"), **more):
 
 
 def shown(comparison, section=""):
-    """Gives method → the sites it's shown at, in the section that starts so."""
+    """Return method → the sites it's shown at, in the section that starts so."""
     rows = comparison.results
     rows = rows[rows["section"].str.startswith(section) & (rows["name"] != ZERO_FILLED)]
-    return {method: set(found["site"]) for method, found in rows.groupby("method")}
+    return {method: set(result["site"]) for method, result in rows.groupby("method")}
 
 
 def test_seeds_of_one_method_share_its_name_and_keep_their_run(tmp_path):
     for seed in (1, 2):
         write_run(tmp_path / str(seed), seed=seed, name_="x", logger={"csv": seed})
-    found = comparison_below(tmp_path)
-    assert set(shown(found)) == {"FL-MR"}
-    assert {*zip(found.results.run, found.results.seed, strict=True)} == {
+    result = comparison_below(tmp_path)
+    assert set(shown(result)) == {"FL-MR"}
+    assert {*zip(result.results.run, result.results.seed, strict=True)} == {
         (str(tmp_path / "1"), 1), (str(tmp_path / "2"), 2),
     }  # fmt: skip
 
@@ -33,12 +35,12 @@ def test_seeds_of_one_method_share_its_name_and_keep_their_run(tmp_path):
 def test_what_differs_is_told_beside_the_name_and_name_stays_plain(tmp_path):
     for rounds in (10, 20):
         write_run(tmp_path / str(rounds), rounds=rounds)
-    found = comparison_below(tmp_path)
-    assert set(shown(found)) == {"FL-MR (rounds=10)", "FL-MR (rounds=20)"}
-    assert set(found.results["name"]) == {"FL-MR", ZERO_FILLED}
+    result = comparison_below(tmp_path)
+    assert set(shown(result)) == {"FL-MR (rounds=10)", "FL-MR (rounds=20)"}
+    assert set(result.results["name"]) == {"FL-MR", ZERO_FILLED}
 
 
-def test_zero_filled_is_told_apart_only_by_how_it_was_judged(tmp_path):
+def test_zero_filled_is_told_apart_only_by_how_it_was_tested(tmp_path):
     for rounds, seed in ((1, 0), (2, 0), (2, 5)):
         mask = {"accelerations": [4], "seed": seed}
         write_run(tmp_path / f"{rounds}{seed}", rounds=rounds, mask=mask)
@@ -49,8 +51,8 @@ def test_zero_filled_is_told_apart_only_by_how_it_was_judged(tmp_path):
 
 def test_without_a_scenario_all_runs_and_sites_stand_together(tmp_path):
     write(tmp_path / "a")
-    found = comparison_below(tmp_path)
-    assert (found.sections, shown(found)) == (["all runs"], {"FL-MR": set(THREE)})
+    result = comparison_below(tmp_path)
+    assert (result.sections, shown(result)) == (["all runs"], {"FL-MR": set(THREE)})
 
 
 @pytest.mark.parametrize(
@@ -75,8 +77,8 @@ def test_targets_and_participants_of_a_scenario_make_no_other_method(tmp_path):
 def test_who_trained_alone_crosses_to_the_sites_it_never_saw(tmp_path):
     for site in THREE:
         write(tmp_path / site, "single", (site,), scenario="unseen")
-    found = shown(comparison_below(tmp_path))
-    assert found == {f"cross from {site}": set(THREE) - {site} for site in THREE}
+    result = shown(comparison_below(tmp_path))
+    assert result == {f"cross from {site}": set(THREE) - {site} for site in THREE}
 
 
 def test_who_trained_alone_keeps_its_name_where_it_took_part(tmp_path):
@@ -97,7 +99,8 @@ def test_scenarios_and_accelerations_have_sections_of_their_own(tmp_path):
 
 def test_a_section_is_read_by_metric_and_convention(tmp_path):
     folder = write_run(tmp_path / "a")
-    found = comparison_of(folder)
-    assert set(found.select_scores("all runs", "ssim")["metric"]) == {"ssim"}
-    assert len(found.select_scores("all runs", "ssim", "published")) == 0
-    assert list(found.runs) == [str(folder)]
+    result = comparison_of(folder)
+    assert set(result.select_scores("all runs", "ssim")["metric"]) == {"ssim"}
+    assert set(result.select_scores("all runs")["metric"]) == {"psnr", "ssim", "nmse"}
+    assert len(replace(result, convention="published").select_scores("all runs")) == 0
+    assert list(result.runs) == [str(folder)]

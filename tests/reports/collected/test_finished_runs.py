@@ -6,7 +6,8 @@ import pytest
 from kits.reports import NORTH, write_run
 
 from flmrcm.errors import DataLayoutError, FlmrcmError
-from flmrcm.reports.collected.finished_runs import collect_runs, read_run, read_scores
+from flmrcm.reports.collected.finished_runs import collect_runs, read_run
+from flmrcm.reports.collected.score_file import read_scores
 
 
 def cut(path, to):
@@ -21,9 +22,9 @@ def test_an_unfinished_run_is_listed_with_how_far_it_got(tmp_path):
     write_run(tmp_path / "one")
     begun = write_run(tmp_path / "two", rounds=5)
     (begun / "done").unlink()
-    found = collect_runs([tmp_path])
-    assert folders_of(found) == ["one"]
-    assert found.unfinished == {begun: "1 of 5 rounds, not judged yet"}
+    result = collect_runs([tmp_path])
+    assert folders_of(result) == ["one"]
+    assert result.unfinished == {begun: "1 of 5 rounds, not tested yet"}
 
 
 def test_a_run_that_has_just_begun_is_unfinished_too(tmp_path):
@@ -39,9 +40,9 @@ def test_a_truncated_table_is_one_line_and_the_others_stay(tmp_path, lost):
     lines = path.read_bytes().splitlines(keepends=True)
     kept = {"a whole row": lines[:-1], "half of all rows": lines[: len(lines) // 2 + 1]}
     path.write_bytes(b"".join(kept[lost])) if lost in kept else cut(path, -lost)
-    found = collect_runs([tmp_path])
-    assert folders_of(found) == ["one"]
-    (problem,) = found.problems
+    result = collect_runs([tmp_path])
+    assert folders_of(result) == ["one"]
+    (problem,) = result.problems
     assert problem.startswith(f"{path}: ")
     assert "\n" not in problem
 
@@ -58,8 +59,8 @@ def test_what_is_no_table_is_refused(tmp_path, text):
 def test_a_config_of_something_else_is_a_problem(tmp_path, text):
     write_run(tmp_path / "one")
     write_run(tmp_path / "two").joinpath("config.yaml").write_text(text)
-    found = collect_runs([tmp_path])
-    assert (folders_of(found), len(found.problems)) == (["one"], 1)
+    result = collect_runs([tmp_path])
+    assert (folders_of(result), len(result.problems)) == (["one"], 1)
 
 
 def test_folders_without_a_run_are_refused_by_name(tmp_path):

@@ -1,4 +1,4 @@
-"""What differs is told beside the name; what can't change a number isn't."""
+"""A label has the settings that differ, but not those that can't change a number."""
 
 import pytest
 
@@ -6,10 +6,10 @@ from flmrcm.reports.collected.labels import describe_differences, format_label, 
 
 
 def test_a_setting_that_differs_is_told_by_its_full_key():
-    found = describe_differences(
+    result = describe_differences(
         {"a": {"mask": {"seed": 0}, "x": 1}, "b": {"mask": {"seed": 1}, "x": 1}}
     )
-    assert found == {"a": "mask.seed=0", "b": "mask.seed=1"}
+    assert result == {"a": "mask.seed=0", "b": "mask.seed=1"}
 
 
 @pytest.mark.parametrize("key", ["seed", "name", "logger", "compute", "method", "scenario"])
@@ -41,8 +41,8 @@ def test_classes_are_told_by_their_last_name():
 
 
 def test_long_lists_of_differences_are_cut():
-    found = describe_differences({"a": dict.fromkeys("klmno", 1), "b": dict.fromkeys("klmno", 2)})
-    assert found["a"] == "k=1, l=1, m=1 and 2 more"
+    result = describe_differences({"a": dict.fromkeys("klmno", 1), "b": dict.fromkeys("klmno", 2)})
+    assert result["a"] == "k=1, l=1, m=1 and 2 more"
 
 
 def test_a_name_with_nothing_to_tell_stays_bare():

@@ -13,10 +13,11 @@ import yaml
 from matplotlib.figure import Figure
 
 from flmrcm.federation.journal import Journal
-from flmrcm.learning.metrics import CONVENTIONS, METRICS, VolumeScore
+from flmrcm.learning.metrics import CONVENTIONS, VolumeScore
 from flmrcm.learning.records import ScoreTable
 from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.collected.finished_runs import collect_runs
+from flmrcm.reports.metric_info import BUILT_IN
 from flmrcm.types import Measurement
 
 
@@ -29,6 +30,9 @@ class FakeRun:
         psnr: of its worst volume; the next ones have 1 dB more each. NMSE and SSIM follow.
         saved: how many volumes are saved per site.
         aligned_with: the target, for methods that align.
+        pixels: what is added to each pixel and latent of its reconstructions.
+        same_latents: draw all sites' latents from one distribution.
+        metrics: of its scores and of its validation.
         traffic: bytes per site and round, by journal metric.
     """
 
@@ -43,12 +47,15 @@ class FakeRun:
     size: int = 8
     rate: float = 4
     aligned_with: str | None = None
+    pixels: float = 0.0
+    same_latents: bool = False
+    metrics: Sequence[str] = tuple(BUILT_IN)
     traffic: Mapping[str, float] | None = None
     settings: Mapping[str, Any] | None = None
 
 
 def write_run(folder: Path, run: FakeRun) -> None:
-    """Writes all files of a finished run."""
+    """Write all files of a finished run."""
     folder.mkdir(parents=True)
     config = {
         "strategy": {"name": run.method}, "seed": run.seed, "target": run.aligned_with,
@@ -67,13 +74,15 @@ def write_run(folder: Path, run: FakeRun) -> None:
 
 
 def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
-    """Writes a saved volume; its slices differ, and so do methods, and the latents of sites."""
+    """Write a saved volume; its slices differ, and so do methods, and the latents of sites."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([number, len(site), run.seed])
     target = np.linspace(0.1, 1, run.slices * run.size**2).reshape(-1, run.size, run.size) + number
+    center = 0 if run.same_latents else run.sites.index(site)
     arrays = {
-        "target": target, "input": 0.5 * target, "reconstruction": target - 0.01 * len(run.method),
-        "latent": rng.normal(run.sites.index(site), 1, (run.slices, 16)),
+        "target": target, "input": 0.5 * target,
+        "reconstruction": target - 0.01 * len(run.method) + run.pixels,
+        "latent": rng.normal(center, 1, (run.slices, 16)) + run.pixels,
     }  # fmt: skip
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
@@ -83,9 +92,15 @@ def write_volume(path: Path, run: FakeRun, site: str, number: int) -> None:
 def _scores(run: FakeRun, site: str, psnr: float) -> list[VolumeScore]:
     values = {"psnr": psnr, "ssim": psnr / 50, "nmse": 1 / psnr}
     return [
-        VolumeScore(f"{site}/v{n}", metric, convention, values[metric] + (metric == "psnr") * n, 3)
+        VolumeScore(
+            f"{site}/v{n}",
+            metric,
+            convention,
+            values.get(metric, 1 / psnr) + (metric == "psnr") * n,
+            3,
+        )
         for n in range(run.volumes)
-        for metric in METRICS
+        for metric in run.metrics
         for convention in CONVENTIONS
     ]
 
@@ -95,7 +110,7 @@ def _rows(run: FakeRun) -> list[Measurement]:
     for round_ in range(run.rounds):
         for site in run.sites:
             rows.append(Measurement(round_, "train", site, "loss", "", 1 / (1 + round_)))
-            for metric in METRICS:
+            for metric in run.metrics:
                 rows.append(Measurement(round_, "val", site, metric, "fastmri", run.psnr + round_))
                 rows.append(Measurement(round_, "val", site, metric, "published", 0.0))
             if run.aligned_with not in (None, site):
@@ -109,7 +124,7 @@ def _rows(run: FakeRun) -> list[Measurement]:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Callable[..., Comparison]:
-    """Writes runs, each a dict of `FakeRun`'s attributes, and gives their comparison."""
+    """Write runs, each a dict of `FakeRun`'s attributes, and gives their comparison."""
 
     def written(*fakes: dict[str, Any]) -> Comparison:
         for number, fake in enumerate(fakes):
@@ -120,7 +135,7 @@ def runs(tmp_path: Path) -> Callable[..., Comparison]:
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def plots(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures written, instead of their files: looking at them is faster than writing them."""
     kept: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: kept.append(self))

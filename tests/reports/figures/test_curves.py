@@ -14,32 +14,43 @@ def lines(figure, row, column):
     return figure.axes[row * columns + column].lines
 
 
-def test_a_line_is_the_mean_over_seeds_and_rounds_count_from_one(runs, tmp_path, drawn):
+def test_a_line_is_the_mean_over_seeds_and_rounds_count_from_one(runs, tmp_path, plots):
     draw_curves(runs(*SEEDS), tmp_path)
-    (line,) = lines(drawn[0], row=0, column=0)
+    (line,) = lines(plots[0], row=0, column=0)
     assert line.get_xdata().tolist() == [1, 2]
     assert line.get_ydata().tolist() == [31, 32]
 
 
-def test_the_band_goes_from_the_lowest_to_the_highest_seed(runs, tmp_path, drawn):
+def test_the_band_goes_from_the_lowest_to_the_highest_seed(runs, tmp_path, plots):
     draw_curves(runs(*SEEDS), tmp_path)
-    (band,) = drawn[0].axes[0].collections
+    (band,) = plots[0].axes[0].collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (30, 33)
 
 
-def test_a_column_per_site_and_a_row_per_score(runs, tmp_path, drawn):
+def test_a_column_per_site_and_a_row_per_score(runs, tmp_path, plots):
     draw_curves(runs({"sites": ("a", "b", "c")}), tmp_path)
-    axes = drawn[0].axes
+    axes = plots[0].axes
     assert [axis.get_title() for axis in axes[:3]] == ["a", "b", "c"]
     heads = [axis.get_ylabel() for axis in axes[::3]]
     assert heads == ["validation PSNR (dB)", "validation SSIM", "validation NMSE", "training loss"]
 
 
-def test_colours_are_the_methods(runs, tmp_path, drawn):
+def test_a_metric_of_its_own_has_a_row_where_it_was_validated(runs, tmp_path, plots):
+    comparison = runs({"metrics": ("hfen", "psnr"), "sites": ("a",)})
+    draw_curves(comparison, tmp_path)
+    heads = [axis.get_ylabel() for axis in plots[0].axes]
+    assert heads == ["validation PSNR (dB)", "validation hfen", "training loss"]
+    comparison.results.loc[comparison.results["metric"] == "hfen", "metric"] = "not validated"
+    draw_curves(comparison, tmp_path)
+    heads = [axis.get_ylabel() for axis in plots[-1].axes]
+    assert heads == ["validation PSNR (dB)", "training loss"]
+
+
+def test_colours_are_the_methods(runs, tmp_path, plots):
     comparison = runs({"method": "A"}, {"method": "B"})
     draw_curves(comparison, tmp_path)
-    colours = [line.get_color() for line in lines(drawn[0], 0, 0)]
+    colours = [line.get_color() for line in lines(plots[0], 0, 0)]
     assert colours == [assign_looks(comparison)[method].colour for method in ("A", "B")]
 
 
@@ -57,13 +68,13 @@ def test_a_run_counts_where_its_scores_count_but_its_loss_wherever_it_trained(ru
 
 
 def test_the_files_are_written(runs, tmp_path):
-    (found,) = draw_curves(runs({"sites": ("east",)}), tmp_path)
-    assert isinstance(found, DrawnFigure)
-    assert found.png.stat().st_size > 1000
+    (result,) = draw_curves(runs({"sites": ("east",)}), tmp_path)
+    assert isinstance(result, DrawnFigure)
+    assert result.png.stat().st_size > 1000
 
 
 @pytest.mark.parametrize("rounds", [0])
 def test_without_rounds_there_is_a_reason(runs, tmp_path, rounds):
-    (found,) = draw_curves(runs({"rounds": rounds}), tmp_path)
-    assert isinstance(found, MissingFigure)
-    assert "journal.csv" in found.reason
+    (result,) = draw_curves(runs({"rounds": rounds}), tmp_path)
+    assert isinstance(result, MissingFigure)
+    assert "journal.csv" in result.reason

@@ -20,9 +20,9 @@ def test_the_same_latents_give_the_same_points(points):
 
 @pytest.mark.parametrize("kind", ["pca", "tsne"])
 def test_groups_that_lie_apart_stay_apart(points, kind):
-    found = getattr(embed_latents(points), kind)
-    assert found.shape == (40, 2)
-    a, b = found[:20], found[20:]
+    result = getattr(embed_latents(points), kind)
+    assert result.shape == (40, 2)
+    a, b = result[:20], result[20:]
     gap = np.linalg.norm(a.mean(0) - b.mean(0))
     assert gap > 2 * max(a.std(0).max(), b.std(0).max())
 

@@ -1,4 +1,4 @@
-"""Pictures: every method in its column, one scale, and only what was judged on the same data."""
+"""Image grids: every method in its column, one scale, and only images of the same target."""
 
 import h5py
 import numpy as np
@@ -17,7 +17,7 @@ from flmrcm.reports.figures.error_maps import (
 TARGET = np.full((8, 8), 2.0, np.float32)
 
 
-def strip(**levels):
+def row(**levels):
     return Row("here", TARGET, {name: np.full((8, 8), v, np.float32) for name, v in levels.items()})
 
 
@@ -59,42 +59,42 @@ def test_the_panel_is_written(tmp_path):
 
 @pytest.mark.parametrize("errors", ["below", "beside"])
 def test_all_errors_share_one_scale_and_all_images_their_targets_brightness(errors):
-    strips = [strip(a=1.9, b=1.5), strip(a=1.8, b=1.9)]
-    figure = draw_image_grid(ImageGrid(strips, ["a", "b"], errors))
+    rows = [row(a=1.9, b=1.5), row(a=1.8, b=1.9)]
+    figure = draw_image_grid(ImageGrid(rows, ["a", "b"], errors))
     assert {image.get_clim() for image in shown(figure, "gray")} == {(0, 2)}
     assert {image.get_clim() for image in shown(figure, "inferno")} == {(0, 0.3 * 2)}
 
 
 @pytest.mark.parametrize("errors", ["below", "beside"])
 def test_nothing_overlaps_and_everything_is_on_the_page(errors):
-    sheet = ImageGrid([strip(a=1, b=1), strip(a=1, b=1)], ["a", "b"], errors)
-    figure = draw_image_grid(sheet)
+    table = ImageGrid([row(a=1, b=1), row(a=1, b=1)], ["a", "b"], errors)
+    figure = draw_image_grid(table)
     places = {
         (round(i.get_extent()[0], 6), round(i.get_extent()[3], 6)) for i in figure.axes[0].images
     }
     assert len(places) == len(figure.axes[0].images) == 10
     lefts, tops = zip(*places, strict=True)
-    width, height = sheet.size
-    assert max(lefts) + sheet.image_width <= width
-    assert max(tops) + sheet.image_height <= height
+    width, height = table.size
+    assert max(lefts) + table.image_width <= width
+    assert max(tops) + table.image_height <= height
 
 
 def test_a_method_without_an_image_leaves_its_place_empty():
-    figure = draw_image_grid(ImageGrid([strip(a=1.0)], ["a", "b"], "below"))
+    figure = draw_image_grid(ImageGrid([row(a=1.0)], ["a", "b"], "below"))
     assert len(shown(figure, "gray")) == 2, "target and a"
     assert len(shown(figure, "inferno")) == 1
     assert "b" in texts(figure)
 
 
 def test_error_maps_end_where_nearly_all_errors_are_shown():
-    assert choose_error_share([strip(a=1.92)]) == 0.05, "0.08 of 2 is 4 %"
-    assert choose_error_share([strip(a=1.92), strip(a=1.5)]) == 0.3, "the worst decides"
-    assert choose_error_share([strip(a=9.0)]) == ERROR_SHARES[-1]
+    assert choose_error_share([row(a=1.92)]) == 0.05, "0.08 of 2 is 4 %"
+    assert choose_error_share([row(a=1.92), row(a=1.5)]) == 0.3, "the worst decides"
+    assert choose_error_share([row(a=9.0)]) == ERROR_SHARES[-1]
 
 
 def test_zero_filled_images_do_not_stretch_the_scale_of_methods():
-    assert choose_error_share([strip(**{"zero-filled": 1.0, "a": 1.92})]) == 0.05
-    assert choose_error_share([strip(**{"zero-filled": 1.0})]) == 0.5
+    assert choose_error_share([row(**{"zero-filled": 1.0, "a": 1.92})]) == 0.05
+    assert choose_error_share([row(**{"zero-filled": 1.0})]) == 0.5
 
 
 def test_a_black_target_is_drawn():

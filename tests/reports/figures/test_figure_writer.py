@@ -7,38 +7,38 @@ from flmrcm.reports.figures.figure_writer import FigureWriter, list_writers
 
 
 def figure():
-    drawn = Figure(layout="constrained")
-    drawn.subplots().imshow([[0, 1]])
-    return drawn
+    example = Figure(layout="constrained")
+    example.subplots().imshow([[0, 1]])
+    return example
 
 
 def test_a_figure_is_written_as_png_and_as_pdf(runs, tmp_path):
     (page,) = list_writers(runs({}), tmp_path / "deep" / "folder")
-    found = page.write_figure(figure(), "boxes", "Boxes", "What is seen.")
-    assert (found.title, found.caption) == ("Boxes", "What is seen.")
-    assert found.png == tmp_path / "deep" / "folder" / "boxes.png"
-    assert found.png.read_bytes().startswith(b"\x89PNG")
-    assert found.pdf.read_bytes().startswith(b"%PDF")
+    result = page.write_figure(figure(), "boxes", "Boxes", "What is seen.")
+    assert (result.title, result.caption) == ("Boxes", "What is seen.")
+    assert result.png == tmp_path / "deep" / "folder" / "boxes.png"
+    assert result.png.read_bytes().startswith(b"\x89PNG")
+    assert result.pdf.read_bytes().startswith(b"%PDF")
 
 
 def test_the_same_figure_gives_the_same_files(runs, tmp_path):
     (page,) = list_writers(runs({}), tmp_path)
-    found = page.write_figure(figure(), "boxes", "Boxes", "")
-    before = found.png.read_bytes(), found.pdf.read_bytes()
+    result = page.write_figure(figure(), "boxes", "Boxes", "")
+    before = result.png.read_bytes(), result.pdf.read_bytes()
     page.write_figure(figure(), "boxes", "Boxes", "")
-    assert (found.png.read_bytes(), found.pdf.read_bytes()) == before
+    assert (result.png.read_bytes(), result.pdf.read_bytes()) == before
 
 
 def test_sections_have_files_and_titles_of_their_own(runs, tmp_path):
-    found = list_writers(runs({"rate": 4}, {"rate": 8}), tmp_path)
-    outcomes = [page.write_figure(figure(), "boxes", "Boxes", "") for page in found]
+    result = list_writers(runs({"rate": 4}, {"rate": 8}), tmp_path)
+    outcomes = [page.write_figure(figure(), "boxes", "Boxes", "") for page in result]
     assert [outcome.title for outcome in outcomes] == ["Boxes: 4x", "Boxes: 8x"]
     assert [outcome.pdf.name for outcome in outcomes] == ["boxes_4x.pdf", "boxes_8x.pdf"]
 
 
 def test_a_long_section_is_named_in_short(runs, tmp_path):
     comparison = runs({"rate": 4}, {"rate": 8})
-    section = "unseen target: the judged site took no part in training, 4x"
+    section = "unseen target: the tested site took no part in training, 4x"
     page = FigureWriter(comparison, section, tmp_path)
     assert page.title("Boxes") == "Boxes: unseen target, 4x"
     assert page.write_figure(figure(), "boxes", "", "").png.name == "boxes_unseen_target_4x.png"

@@ -55,7 +55,7 @@ def test_what_is_missing_or_damaged_is_none(run, tmp_path):
 def test_a_cloud_knows_each_points_site_and_volume(run):
     save(run.folder, "east", "a", latent=latents(2))
     save(run.folder, "west", "a", latent=latents(3, level=10))
-    cloud = read_latents(run, most=100)
+    cloud = read_latents(run, max_points=100)
     assert cloud.latents[:, 0].tolist() == [0, 1, 10, 11, 12]
     assert cloud.sites == ["east"] * 2 + ["west"] * 3
     assert cloud.volumes == ["east/a"] * 2 + ["west/a"] * 3
@@ -66,7 +66,7 @@ def test_a_cloud_has_no_more_points_than_asked_for_and_equal_shares(run):
         save(run.folder, "east", f"v{n}", latent=latents(10))
     for n in range(4):
         save(run.folder, "west", f"v{n}", latent=latents(10))
-    cloud = read_latents(run, most=24)
+    cloud = read_latents(run, max_points=24)
     assert [cloud.sites.count(site) for site in ("east", "west")] == [12, 12]
     assert cloud.latents[-3:, 0].tolist() == [0, 4, 9], "evenly spaced, both ends among them"
 
@@ -77,18 +77,18 @@ def test_the_same_volumes_are_drawn_in_every_run(run, tmp_path):
         for each in (run, other):
             save(each.folder, "east", f"v{n}", latent=latents(2))
             save(each.folder, "west", f"v{n}", latent=latents(2))
-    assert read_latents(run, most=8).volumes == read_latents(other, most=8).volumes
+    assert read_latents(run, max_points=8).volumes == read_latents(other, max_points=8).volumes
 
 
 def test_there_is_no_cloud_of_one_site_nor_without_latents(run):
     save(run.folder, "east", "a", latent=latents(2))
-    assert read_latents(run, most=100) is None
+    assert read_latents(run, max_points=100) is None
     save(run.folder, "west", "a", target=latents(2))
-    assert read_latents(run, most=100) is None
+    assert read_latents(run, max_points=100) is None
 
 
 def test_a_site_with_one_slice_makes_no_cloud(run):
     """Distances within a site need two points."""
     save(run.folder, "east", "a", latent=latents(1))
     save(run.folder, "west", "a", latent=latents(4))
-    assert read_latents(run, most=100) is None
+    assert read_latents(run, max_points=100) is None

@@ -46,10 +46,10 @@ def test_every_reader_tells_every_two_colours_apart(reader):
 
 
 def test_zero_filled_comes_first_and_is_grey(runs):
-    found = assign_looks(runs({"method": "A"}, {"method": "z"}))
-    assert list(found) == ["zero-filled", "A", "z"]
-    assert found["zero-filled"].colour == GREYS[0]
-    assert {found["A"].colour, found["z"].colour} & set(GREYS) == set()
+    result = assign_looks(runs({"method": "A"}, {"method": "z"}))
+    assert list(result) == ["zero-filled", "A", "z"]
+    assert result["zero-filled"].colour == GREYS[0]
+    assert {result["A"].colour, result["z"].colour} & set(GREYS) == set()
 
 
 def test_a_look_does_not_depend_on_what_is_drawn(many):
@@ -57,15 +57,15 @@ def test_a_look_does_not_depend_on_what_is_drawn(many):
 
 
 def test_no_two_of_many_methods_look_alike(many):
-    found = assign_looks(many)
-    assert len(set(found.values())) == len(found) == 24
+    result = assign_looks(many)
+    assert len(set(result.values())) == len(result) == 24
 
 
 def test_no_two_of_eight_sites_look_alike_and_they_do_not_start_like_methods():
-    found = assign_site_looks([f"site {n}" for n in range(8)])
-    assert len({look.colour for look in found.values()}) == 8
-    assert len({look.marker for look in found.values()}) == 8
-    assert {found["site 0"].colour, found["site 1"].colour} & set(COLOURS[:4]) == set()
+    result = assign_site_looks([f"site {n}" for n in range(8)])
+    assert len({look.colour for look in result.values()}) == 8
+    assert len({look.marker for look in result.values()}) == 8
+    assert {result["site 0"].colour, result["site 1"].colour} & set(COLOURS[:4]) == set()
 
 
 @pytest.mark.parametrize("columns", [1, 2, 4, 8])

@@ -12,9 +12,9 @@ MOVED = {
 
 
 @pytest.fixture
-def figure(runs, tmp_path, drawn):
+def figure(runs, tmp_path, plots):
     draw_traffic(runs({"traffic": MOVED, "rounds": 4}), tmp_path)
-    return drawn[0]
+    return plots[0]
 
 
 def bars(figure):
@@ -57,21 +57,21 @@ def test_the_legend_tells_ways_and_kinds(figure):
         "weights, to the sites",
         "weights, from the sites",
         "latents, to the sites",
-        "target images, looked at",
+        "target images, read in place",
     ]
 
 
-def test_pooling_is_confessed(runs, tmp_path, drawn):
-    (found,) = draw_traffic(runs({"settings": {"pooled": True}}), tmp_path)
-    assert "pooled" in found.caption
+def test_pooling_is_confessed(runs, tmp_path, plots):
+    (result,) = draw_traffic(runs({"settings": {"pooled": True}}), tmp_path)
+    assert "pooled" in result.caption
 
 
 def test_without_bytes_there_is_a_reason(runs, tmp_path):
-    (found,) = draw_traffic(runs({"traffic": {"bytes_sent/weights": 0.0}}), tmp_path)
-    assert isinstance(found, MissingFigure)
+    (result,) = draw_traffic(runs({"traffic": {"bytes_sent/weights": 0.0}}), tmp_path)
+    assert isinstance(result, MissingFigure)
 
 
 def test_the_files_are_written(runs, tmp_path):
-    (found,) = draw_traffic(runs({"traffic": MOVED}), tmp_path)
-    assert isinstance(found, DrawnFigure)
-    assert found.pdf.stat().st_size > 1000
+    (result,) = draw_traffic(runs({"traffic": MOVED}), tmp_path)
+    assert isinstance(result, DrawnFigure)
+    assert result.pdf.stat().st_size > 1000

@@ -11,9 +11,9 @@ def shown(comparison, site="east"):
 
 
 def test_median_best_and_worst_are_by_psnr(runs):
-    found = shown(runs({"volumes": 5, "saved": 5}))
-    assert found.chosen == {"median": "v2", "best": "v4", "worst": "v0"}
-    assert not found.note
+    result = shown(runs({"volumes": 5, "saved": 5}))
+    assert result.examples == {"median": "v2", "best": "v4", "worst": "v0"}
+    assert not result.note
 
 
 @pytest.mark.parametrize(
@@ -21,18 +21,35 @@ def test_median_best_and_worst_are_by_psnr(runs):
     [(0, []), (1, ["only"]), (2, ["best", "worst"]), (4, ["median", "best", "worst"])],
 )
 def test_each_volume_is_shown_once(runs, saved, names):
-    found = shown(runs({"volumes": 4, "saved": saved})).chosen
-    assert list(found) == names
-    assert len(set(found.values())) == len(found)
+    result = shown(runs({"volumes": 4, "saved": saved})).examples
+    assert list(result) == names
+    assert len(set(result.values())) == len(result)
 
 
 def test_volumes_are_saved_by_all_who_saved_any(runs):
-    found = shown(runs({"method": "A", "saved": 3}, {"method": "B", "saved": 2}, {"method": "C"}))
-    assert found.volumes == ["v1", "v0"]
-    assert set(found.shown) == {"zero-filled", "A", "B"}
+    result = shown(runs({"method": "A", "saved": 3}, {"method": "B", "saved": 2}, {"method": "C"}))
+    assert result.volumes == ["v1", "v0"]
+    assert set(result.images) == {"zero-filled", "A", "B"}
     assert (
-        found.note == "east: all shown methods saved only 2 of 3 volumes; not shown, saved none: C."
+        result.note
+        == "east: all shown methods saved only 2 of 3 volumes; not shown, saved none: C."
     )
+
+
+def test_a_volume_whose_score_is_not_finite_is_the_worst_and_not_missing(runs):
+    comparison = runs({"volumes": 3, "saved": 3})
+    rows = comparison.results
+    own = rows["name"] == "FL-MR"
+    rows.loc[own & (rows["volume"] == "east/v1"), "value"] = float("nan")
+    result = shown(comparison)
+    assert result.examples == {"median": "v0", "best": "v2", "worst": "v1"}
+    assert not result.note
+
+
+def test_a_method_without_finite_scores_leaves_the_order_to_the_others(runs):
+    broken = {"method": "B", "psnr": float("nan")}
+    comparison = runs(*({"volumes": 3, "saved": 3, **more} for more in ({}, broken)))
+    assert shown(comparison).examples == {"median": "v1", "best": "v2", "worst": "v0"}
 
 
 def test_no_method_is_favoured(runs):
@@ -54,14 +71,14 @@ def test_zero_filled_images_do_not_rank(runs):
 
 def test_the_first_seed_that_saved_is_shown_with_its_own_psnr(runs):
     seeds = [{"seed": 1, "psnr": 30.0}, {"seed": 3, "psnr": 33.0, "saved": 1}]
-    found = shown(runs(*seeds, {"seed": 2, "psnr": 32.0, "saved": 1})).shown["FL-MR"]
-    assert found.psnr["v0"] == 32
-    assert "run_2" in str(found.files["v0"])
+    result = shown(runs(*seeds, {"seed": 2, "psnr": 32.0, "saved": 1})).images["FL-MR"]
+    assert result.psnr["v0"] == 32
+    assert "run_2" in str(result.files["v0"])
 
 
 def test_zero_filled_images_are_inputs(runs):
-    found = shown(runs({"saved": 1})).shown
-    assert {method: images.kind for method, images in found.items()} == {
+    result = shown(runs({"saved": 1})).images
+    assert {method: images.kind for method, images in result.items()} == {
         "zero-filled": "input",
         "FL-MR": "reconstruction",
     }

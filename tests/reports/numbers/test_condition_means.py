@@ -11,7 +11,7 @@ from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.numbers.condition_means import average_by_condition, build_condition_table
 
 
-def judged(name, rates, values=(30.0, 32.0), **config):
+def build_run(name, rates, values=(30.0, 32.0), **config):
     rows = [
         (method, "east", str(volume), "psnr", "fastmri", value - 10 * (method != "FL"), 3)
         for method in ("FL", "zero-filled")
@@ -22,14 +22,14 @@ def judged(name, rates, values=(30.0, 32.0), **config):
 
 
 def test_what_differs_is_a_column_and_nothing_else_is():
-    means = average_by_condition([judged("1", [2]), judged("2", [4])])
+    means = average_by_condition([build_run("1", [2]), build_run("2", [4])])
     assert set(means.columns) - {"run", "model", "method", "site", "metric", "convention"} == {
         "mask.rates", "value", "volumes",
     }  # fmt: skip
 
 
 def test_a_mean_is_over_volumes():
-    means = average_by_condition([judged("1", [2], values=(30.0, 34.0))])
+    means = average_by_condition([build_run("1", [2], values=(30.0, 34.0))])
     model = means[means["method"] == "FL"].iloc[0]
     assert (model["value"], model["volumes"]) == (pytest.approx(32.0), 2)
 
@@ -38,13 +38,22 @@ def test_the_table_shows_each_condition_beside_its_zero_filled():
     console = Console(record=True, width=100)
     console.print(
         build_condition_table(
-            average_by_condition([judged("1", [2]), judged("2", [4], (20.0, 20.0))])
+            average_by_condition([build_run("1", [2]), build_run("2", [4], (20.0, 20.0))])
         )
     )
     text = console.export_text()
     assert all(value in text for value in ("31.00", "21.00", "20.00", "10.00"))
 
 
+def test_a_score_that_is_not_finite_leaves_no_mean_and_says_so():
+    means = average_by_condition([build_run("1", [2], (30.0, float("nan")))])
+    console = Console(record=True, width=100)
+    console.print(build_condition_table(means))
+    text = console.export_text()
+    assert "not finite" in text
+    assert "nan" not in text
+
+
 def test_runs_alike_are_told_apart_by_their_folder():
-    means = average_by_condition([judged("1", [2]), judged("2", [2])])
+    means = average_by_condition([build_run("1", [2]), build_run("2", [2])])
     assert list(means["run"].unique()) == ["1", "2"]

@@ -1,4 +1,4 @@
-"""Only what was judged alike and trained equally long is paired; what differs is said."""
+"""Methods are paired if they were tested alike and trained equally long; else the note says why."""
 
 import pytest
 from kits.reports import NORTH, write_run
@@ -7,17 +7,17 @@ from flmrcm.reports.collected.finished_runs import read_run
 from flmrcm.reports.numbers.pairing import check_pairing, read_conditions
 
 
-def judged(folder, site="north", **run):
+def read(folder, site="north", **run):
     values = run.pop("values", NORTH)
     return read_conditions(read_run(write_run(folder, values=values, **run)), site, "fastmri")
 
 
 @pytest.fixture
 def pair(tmp_path):
-    """Pairs the usual run with one that differs."""
+    """Pair the usual run with one that differs."""
 
     def make(trained=True, usual=None, **other):
-        one, two = judged(tmp_path / "1", **(usual or {})), judged(tmp_path / "2", **other)
+        one, two = read(tmp_path / "1", **(usual or {})), read(tmp_path / "2", **other)
         return check_pairing(("FL-MR", "fused"), [one], [two], trained)
 
     return make
@@ -28,7 +28,7 @@ def test_equal_runs_are_paired(pair):
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "expected"),
     [
         ({"steps": 4608}, "optimizer steps: 100 and 4608"),
         ({"contrast": "T2"}, "contrast: T1 and T2"),
@@ -43,8 +43,8 @@ def test_equal_runs_are_paired(pair):
         ({"convention": "published"}, "scored test volumes: 3 and 0 (north/0 isn't in all)"),
     ],
 )  # fmt: skip
-def test_what_differs_is_said_with_both_values(pair, other, told):
-    assert pair(**other).refusal == f"FL-MR and fused differ in {told}"
+def test_what_differs_is_said_with_both_values(pair, other, expected):
+    assert pair(**other).refusal == f"FL-MR and fused differ in {expected}"
 
 
 def test_all_differences_are_said_at_once(pair):
@@ -58,15 +58,15 @@ def test_steps_may_differ_by_a_hundredth_of_the_fewer(pair, steps, paired):
 
 
 def test_where_steps_are_unknown_budgets_are_compared(pair):
-    found = pair(usual={"budget": "epochs"}, steps=None, budget="steps")
-    assert found.refusal.endswith("differ in budget: epochs and steps")
+    result = pair(usual={"budget": "epochs"}, steps=None, budget="steps")
+    assert result.refusal.endswith("differ in budget: epochs and steps")
 
 
 def test_what_is_not_known_is_unchecked_not_refused(pair):
     assert pair(steps=None, prints={}) == ("", ["volumes and masks", "optimizer steps"])
 
 
-def test_a_checkpoint_judged_later_counts_by_its_name(pair):
+def test_a_checkpoint_tested_later_counts_by_its_name(pair):
     assert pair(evaluate={"checkpoint": "a/checkpoints/last.pt"}).refusal == ""
 
 
@@ -75,9 +75,9 @@ def test_zero_filled_images_have_no_training_to_compare(pair):
 
 
 def test_seeds_of_one_method_that_differ_are_refused_too(tmp_path):
-    runs = [judged(tmp_path / str(n), steps=n, seed=n) for n in (100, 200)]
-    found = check_pairing(("FL-MR", "fused"), runs, runs[:1])
-    assert found.refusal == "FL-MR and fused differ in optimizer steps: 100/200 and 100"
+    runs = [read(tmp_path / str(n), steps=n, seed=n) for n in (100, 200)]
+    result = check_pairing(("FL-MR", "fused"), runs, runs[:1])
+    assert result.refusal == "FL-MR and fused differ in optimizer steps: 100/200 and 100"
 
 
 def test_a_sites_own_mask_counts_before_the_runs(pair):

@@ -53,7 +53,7 @@ def test_without_a_trained_reference_nothing_is_asked(tmp_path, reference):
     assert explain_shortfall(comparison_below(tmp_path), "all runs", reference, 1.0) == ""
 
 
-def test_what_was_not_judged_is_not_met(tmp_path):
+def test_what_was_not_tested_is_not_met(tmp_path):
     write_run(tmp_path / "a", values=GOOD, participants=["east", "north"])
     said = explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0)
-    assert "east (not judged)" in said
+    assert "east (not tested)" in said

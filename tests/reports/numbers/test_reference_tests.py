@@ -6,6 +6,7 @@ from kits.reports import comparison_below, comparison_of, write_run
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.reference_tests import (
     choose_reference,
     pair_methods,
@@ -21,7 +22,7 @@ def volumes(shift=0.0, n=8):
 
 def made(comparison, reference="FL-MR"):
     pairings = pair_methods(reference, comparison, SECTION)
-    return run_reference_tests(comparison, SECTION, "psnr", reference, pairings)
+    return run_reference_tests(comparison, SECTION, metric_info("psnr"), reference, pairings)
 
 
 @pytest.fixture
@@ -32,20 +33,22 @@ def three(tmp_path):
 
 
 def test_every_other_method_is_tested_at_every_site(three):
-    found = made(comparison_below(three))
-    assert list(found.tests) == [
+    result = made(comparison_below(three))
+    assert list(result.tests) == [
         (site, method) for site in ("north", "south") for method in ("better", "worse")
     ]
-    assert all(test.n == 8 for test in found.tests.values())
-    assert found.tests["north", "better"].difference == pytest.approx(0.3 * 4.5)
-    assert found.tests["north", "worse"].effect == -1
+    assert all(test.n == 8 for test in result.tests.values())
+    assert result.tests["north", "better"].difference == pytest.approx(0.3 * 4.5)
+    assert result.tests["north", "worse"].effect == -1
 
 
 def test_holm_counts_all_sites_and_methods(three):
-    found = made(comparison_below(three))
-    assert [test.p for test in found.tests.values()] == [2 / 2**8] * 4
-    assert list(found.corrected.values()) == pytest.approx([4 * 2 / 2**8] * 4)
-    assert "Holm over the 4 tests of this table: no corrected p below 0.031" in found.notes[0]
+    result = made(comparison_below(three))
+    assert [test.p for test in result.tests.values()] == [2 / 2**8] * 4
+    assert list(result.corrected.values()) == pytest.approx([4 * 2 / 2**8] * 4)
+    assert (
+        "Holm over the 4 tests of this table: no corrected p can be below 0.031" in result.notes[0]
+    )
 
 
 def test_seeds_add_no_volumes_and_move_no_p(three):
@@ -64,19 +67,19 @@ def test_runs_may_be_read_in_any_order(three):
 
 def test_what_differs_is_refused_once_for_all_its_sites(three):
     write_run(three / "fused", "fused", volumes(), steps=999)
-    found = made(comparison_below(three))
-    assert "fused" not in {method for _, method in found.tests}
+    result = made(comparison_below(three))
+    assert "fused" not in {method for _, method in result.tests}
     assert (
         "north, south: not paired: fused and FL-MR differ in optimizer steps: 999 and 100."
-        in found.notes
+        in result.notes
     )
 
 
 def test_what_cannot_be_checked_is_tested_and_said(three):
     (three / "better" / "environment.json").unlink()
-    found = made(comparison_below(three))
-    assert ("north", "better") in found.tests
-    assert any(note.startswith("better: volumes and masks couldn't be") for note in found.notes)
+    result = made(comparison_below(three))
+    assert ("north", "better") in result.tests
+    assert any(note.startswith("better: volumes and masks couldn't be") for note in result.notes)
 
 
 def test_too_few_volumes_are_said(tmp_path):
@@ -84,9 +87,7 @@ def test_too_few_volumes_are_said(tmp_path):
         write_run(tmp_path / name, name, volumes(shift, n=3))
     notes = " ".join(made(comparison_below(tmp_path)).notes)
     assert "nothing here can be significant at 5 %" in notes
-    assert (
-        "fewer than 6 volumes, so that no p below 0.05 can come out: north (3), south (3)" in notes
-    )
+    assert "fewer than 6 volumes, so no p can be below 0.05: north (3), south (3)" in notes
 
 
 def test_how_p_came_about_is_said_unless_it_is_exact(tmp_path):
@@ -101,8 +102,8 @@ def test_how_p_came_about_is_said_unless_it_is_exact(tmp_path):
 def test_zero_filled_is_tested_only_as_the_reference(three):
     comparison = comparison_below(three)
     assert {method for _, method in made(comparison).tests} == {"better", "worse"}
-    found = made(comparison, ZERO_FILLED)
-    assert {method for _, method in found.tests} == {"FL-MR", "better", "worse"}
+    result = made(comparison, ZERO_FILLED)
+    assert {method for _, method in result.tests} == {"FL-MR", "better", "worse"}
 
 
 def test_the_reference_is_fl_mr_where_there_is_one(three):

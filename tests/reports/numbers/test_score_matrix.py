@@ -7,6 +7,7 @@ import pytest
 from kits.reports import comparison_below, rows_of, write_run
 
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import (
     ALL_SITES,
     average_per_volume,
@@ -20,10 +21,12 @@ TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
 
 
 def cells(*frames, sites=("north",), metric="psnr"):
-    return rank_cells(compute_cells(pd.concat(frames), sites), [*sites, ALL_SITES], metric)
+    higher_is_better = metric_info(metric).higher_is_better
+    result = compute_cells(pd.concat(frames), sites)
+    return rank_cells(result, [*sites, ALL_SITES], higher_is_better)
 
 
-def test_a_volume_counts_once_however_many_seeds_judged_it():
+def test_a_volume_counts_once_however_many_seeds_tested_it():
     once = [rows_of("FL", TWO)]
     thrice = [rows_of("FL", TWO, seed) for seed in (1, 2, 3)]
     one, three = (cells(*frames)["FL", "north"] for frames in (once, thrice))
@@ -51,43 +54,54 @@ def test_what_cannot_spread_has_no_spread():
     assert isnan(cells(*start)[ZERO_FILLED, "north"].seed_sd)
 
 
+def test_one_score_that_is_not_finite_leaves_no_mean_and_no_rank():
+    broken = rows_of("b", {"north": [9.0, 1.0, 1.0]}).reset_index(drop=True)
+    broken.loc[0, "value"] = float("nan")
+    frames = [rows_of("a", {"north": [3.0, 3.0, 3.0]}), broken, rows_of("c", {"north": [2.0] * 3})]
+    result = cells(*frames)
+    assert isnan(result["b", "north"].mean)
+    assert isnan(result["b", "north"].sd)
+    assert (result["b", "north"].volumes, result["b", "north"].seeds) == (3, 1)
+    assert [result[name, "north"].rank for name in "abc"] == [1, 0, 2]
+
+
 @pytest.mark.parametrize(("metric", "ranks"), [("psnr", (1, 2, 0)), ("nmse", (0, 2, 1))])
 def test_best_and_second_follow_the_metrics_direction(metric, ranks):
     frames = [rows_of(name, {"north": [value]}) for name, value in {"a": 3, "b": 2, "c": 1}.items()]
-    found = cells(*frames, metric=metric)
-    assert tuple(found[name, "north"].rank for name in "abc") == ranks
+    result = cells(*frames, metric=metric)
+    assert tuple(result[name, "north"].rank for name in "abc") == ranks
 
 
 def test_equals_share_a_rank_and_one_alone_has_none():
-    found = cells(*(rows_of(name, {"north": [5.0]}) for name in "ab"))
-    assert [found[name, "north"].rank for name in "ab"] == [1, 1]
+    result = cells(*(rows_of(name, {"north": [5.0]}) for name in "ab"))
+    assert [result[name, "north"].rank for name in "ab"] == [1, 1]
     assert cells(rows_of("a", TWO))["a", "north"].rank == 0
 
 
 def test_every_site_counts_once_in_the_mean_over_all():
-    found = cells(rows_of("FL", TWO), sites=("north", "south"))["FL", ALL_SITES]
-    assert found.mean == pytest.approx((21 + 33) / 2)
-    assert (found.volumes, isnan(found.sd)) == (5, True)
+    result = cells(rows_of("FL", TWO), sites=("north", "south"))["FL", ALL_SITES]
+    assert result.mean == pytest.approx((21 + 33) / 2)
+    assert (result.volumes, isnan(result.sd)) == (5, True)
 
 
 def test_who_misses_a_site_has_no_mean_over_all():
-    found = cells(rows_of("FL", TWO), rows_of("cross", {"north": [9]}), sites=("north", "south"))
-    assert ("cross", ALL_SITES) not in found
-    assert found["FL", ALL_SITES].rank == 0
+    result = cells(rows_of("FL", TWO), rows_of("cross", {"north": [9]}), sites=("north", "south"))
+    assert ("cross", ALL_SITES) not in result
+    assert result["FL", ALL_SITES].rank == 0
 
 
 def test_only_seeds_that_ran_for_every_site_spread_the_mean_over_all():
     whole = [rows_of("FL", {"north": [a], "south": [a + 1]}, a) for a in (1, 3)]
     part = rows_of("FL", {"north": [90.0]}, 5)
-    found = cells(*whole, part, sites=("north", "south"))["FL", ALL_SITES]
-    assert (found.seeds, found.seed_sd) == (2, pytest.approx(2**0.5))
+    result = cells(*whole, part, sites=("north", "south"))["FL", ALL_SITES]
+    assert (result.seeds, result.seed_sd) == (2, pytest.approx(2**0.5))
 
 
 def test_the_order_of_rows_changes_nothing():
     rows = pd.concat([rows_of(name, TWO, seed) for name in "ab" for seed in (1, 2)])
     shuffled = rows.sample(frac=1, random_state=0)
-    found = (compute_cells(each, ("north", "south")) for each in (rows, shuffled))
-    assert len({repr(sorted(each.items())) for each in found}) == 1
+    result = (compute_cells(each, ("north", "south")) for each in (rows, shuffled))
+    assert len({repr(sorted(each.items())) for each in result}) == 1
 
 
 def test_zero_filled_comes_first_then_names():
@@ -96,29 +110,31 @@ def test_zero_filled_comes_first_then_names():
 
 def test_sites_that_trained_come_first(tmp_path):
     write_run(tmp_path / "a", values={"alps": [1, 2], **TWO}, participants=["north", "south"])
-    found = build_score_matrix(comparison_below(tmp_path), "all runs", "psnr")
-    assert found.sites == ["north", "south", "alps", ALL_SITES]
+    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    assert result.sites == ["north", "south", "alps", ALL_SITES]
 
 
-def test_what_was_judged_on_other_volumes_is_not_ranked(tmp_path):
+def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
     write_run(tmp_path / "a", "a", TWO)
     write_run(tmp_path / "b", "b", {**TWO, "north": (20.0, 22.0, 24.0)})
-    found = build_score_matrix(comparison_below(tmp_path), "all runs", "psnr")
-    ranks = {site: found.cells["b", site].rank for site in found.sites}
+    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    ranks = {site: result.cells["b", site].rank for site in result.sites}
     assert ranks == {"north": 0, "south": 1, ALL_SITES: 0}
-    assert found.notes == ["north: not ranked: judged on different test volumes (2 or 3 of them)."]
+    assert result.notes == ["north: not ranked: tested on different volumes (2 or 3 of them)."]
 
 
-def test_what_was_judged_under_other_masks_is_not_ranked(tmp_path):
+def test_what_was_tested_under_other_masks_is_not_ranked(tmp_path):
     for folder, seed in (("a", 1), ("b", 2)):
         write_run(tmp_path / folder, folder, mask={"accelerations": [4], "seed": seed})
-    found = build_score_matrix(comparison_below(tmp_path), "all runs", "psnr")
-    assert {cell.rank for cell in found.cells.values()} == {0}
-    assert "zero-filled (mask.seed=1) and zero-filled (mask.seed=2)" in found.notes[0]
+    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    assert {cell.rank for cell in result.cells.values()} == {0}
+    assert "zero-filled (mask.seed=1) and zero-filled (mask.seed=2)" in result.notes[0]
 
 
 def test_a_frame_has_a_row_per_cell(tmp_path):
     write_run(tmp_path / "a", values=TWO)
-    frame = build_score_matrix(comparison_below(tmp_path), "all runs", "ssim").build_frame()
+    frame = build_score_matrix(
+        comparison_below(tmp_path), "all runs", metric_info("ssim")
+    ).build_frame()
     assert len(frame) == 2 * 3
     assert frame.loc[(frame.method == "FL-MR") & (frame.site == "north"), "mean"].item() == 21

@@ -16,8 +16,8 @@ from flmrcm.reports.tables.prepare_tables import (
 
 
 def task(i, split="train"):
-    found = FoundVolume(str(i), "T1", (Path(f"{i}.nii"),))
-    return VolumeTask(found, Path("out"), str(i), f"sub-{i}_T1", split, "here")
+    result = FoundVolume(str(i), "T1", (Path(f"{i}.nii"),))
+    return VolumeTask(result, Path("out"), str(i), f"sub-{i}_T1", split, "here")
 
 
 def shown(table):

@@ -3,17 +3,18 @@
 import pytest
 from kits.reports import comparison_below, write_run
 
+from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreCell, ScoreMatrix
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables import report_tables
-from flmrcm.reports.tables.report_tables import MISSING_CELL, build_matrix_table, describe_matrix
+from flmrcm.reports.tables.report_tables import MISSING_CELL, build_matrix_table, describe_matrices
 
 NAN = float("nan")
 
 
 def matrix(cells, metric="psnr", sites=("north",)):
     methods = list(dict.fromkeys(method for method, _ in cells))
-    return ScoreMatrix("all runs", metric, "fastmri", sites, methods, cells)
+    return ScoreMatrix("all runs", metric_info(metric), "fastmri", sites, methods, cells)
 
 
 def entry(cell, metric="psnr"):
@@ -64,17 +65,17 @@ def test_the_legend_says_what_stands_there(seeds, rank, said):
     cells = {
         (name, "north"): ScoreCell(1, 1, 8, 1, n, rank) for name, n in zip("ab", seeds, strict=True)
     }
-    assert describe_matrix(matrix(cells)).endswith(said)
+    assert describe_matrices([matrix({}), matrix(cells)]).endswith(said)
 
 
 def test_a_row_of_tests_has_signs_an_interval_and_its_p(tmp_path):
     for name, shift in (("FL-MR", 0), ("FL-MRCM", -0.5)):
         values = [20 + i + shift * (i + 1) for i in range(8)]
         write_run(tmp_path / name, name, {"north": values, "south": values})
-    (found,) = summarise_sections(comparison_below(tmp_path))
-    sheet = report_tables.build_tests_table(found.tests[0])
-    site, method, n, difference, interval, effect, *ps = (entry.text for entry in sheet.rows[0])
+    (result,) = summarise_sections(comparison_below(tmp_path))
+    table = report_tables.build_tests_table(result.tests[0])
+    site, method, n, difference, interval, effect, *ps = (entry.text for entry in table.rows[0])
     assert (site, method, n, difference, effect) == ("north", "FL-MRCM", "8", "−2.25", "−1.00")
     assert interval.startswith("[−")
     assert ps == ["0.008", "0.016", "0.008"]
-    assert sheet.title == "PSNR (dB) against FL-MR, higher is better"
+    assert table.title == "PSNR (dB) against FL-MR, higher is better"

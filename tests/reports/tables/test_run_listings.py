@@ -1,4 +1,4 @@
-"""Tables about runs: one row each, only what differs, machines told apart."""
+"""Tables about runs: a row for each, only differing settings, a letter for each machine."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,9 @@ def runs(tmp_path: Path) -> list[Run]:
 
 
 def test_every_run_has_a_row_named_below_the_folder_they_share(tmp_path: Path) -> None:
-    found = runs(tmp_path)
-    table = list_runs(found)
-    assert find_common_folder(found) == str(tmp_path)
+    result = runs(tmp_path)
+    table = list_runs(result)
+    assert find_common_folder(result) == str(tmp_path)
     assert [row[0] for row in table.rows] == ["a/one", "b/two"]
     assert all(len(row) == len(table.heads) for row in table.rows)
     assert "48" in table.rows[0], "12 steps at two sites in two rounds"
@@ -53,10 +53,10 @@ def test_runs_of_one_machine_share_a_column(tmp_path: Path) -> None:
 def test_another_version_is_another_column_and_the_runs_say_which(tmp_path: Path) -> None:
     path = write_run(tmp_path / "c" / "three") / "environment.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"packages": {"torch": "2.12.0"}}))
-    found = [*runs(tmp_path), read_run(path.parent)]
-    assert list(list_machines(found).heads) == ["", "A: 2 runs", "B: 1 run"]
-    assert ["torch", "2.13.0", "2.12.0"] in list_machines(found).rows
-    assert [row[-1] for row in list_runs(found).rows] == ["A", "A", "B"]
+    result = [*runs(tmp_path), read_run(path.parent)]
+    assert list(list_machines(result).heads) == ["", "A: 2 runs", "B: 1 run"]
+    assert ["torch", "2.13.0", "2.12.0"] in list_machines(result).rows
+    assert [row[-1] for row in list_runs(result).rows] == ["A", "A", "B"]
 
 
 def test_a_run_that_does_not_say_where_it_ran_is_unknown(tmp_path: Path) -> None:

@@ -11,7 +11,12 @@ from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.numbers.score_matrix import ALL_SITES
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables.report_tables import ReportCell, ReportTable
-from flmrcm.reports.tables.terminal import build_score_table, format_for_terminal, format_section
+from flmrcm.reports.tables.terminal import (
+    build_run_table,
+    build_score_table,
+    format_for_terminal,
+    format_section,
+)
 
 
 def printed(*parts, width=100, styled=False):
@@ -21,20 +26,20 @@ def printed(*parts, width=100, styled=False):
     return captured.get()
 
 
-def sheet(n_columns, n_names=1, name="method", text="25.67", small="±0.0123 (0.0005)"):
+def table(n_columns, n_names=1, name="method", text="25.67", small="±0.0123 (0.0005)"):
     heads = [ReportCell("name")] * n_names + [ReportCell(f"site_{i}") for i in range(n_columns)]
     row = [ReportCell(name)] * n_names + [ReportCell(text, small)] * n_columns
     return ReportTable("PSNR", heads, [row], n_names)
 
 
-def section(folder, sites=4, methods=("FL-MR", "FL-MRCM"), **asked):
+def section(folder, sites=4, methods=("FL-MR", "FL-MRCM"), **options):
     for k, method in enumerate(methods):
         for seed in (1, 2):
             values = {f"sim_{i}": [0.5 + 0.1 * k + 0.01 * v * seed for v in range(8)]
                       for i in range(sites)}  # fmt: skip
             write_run(folder / f"{k}{seed}", method, values, seed=seed)
-    (found,) = summarise_sections(comparison_below(folder))
-    return format_section(found, **asked)
+    (result,) = summarise_sections(comparison_below(folder))
+    return format_section(result, **options)
 
 
 def test_four_sites_fit_a_hundred_columns_in_one_part(tmp_path):
@@ -48,27 +53,27 @@ def test_four_sites_fit_a_hundred_columns_in_one_part(tmp_path):
 @pytest.mark.parametrize("width", [60, 80, 100])
 @pytest.mark.parametrize("columns", [1, 5, 9])
 def test_every_column_is_shown_once_and_no_line_is_too_long(width, columns):
-    text = printed(*format_for_terminal(sheet(columns), width), width=width)
+    text = printed(*format_for_terminal(table(columns), width), width=width)
     assert [text.count(f"site_{i}") for i in range(columns)] == [1] * columns
     assert text.count("±0.0123 (0.0005)") == columns
     assert max(map(len, text.splitlines())) <= width
 
 
 def test_parts_are_about_equal():
-    parts = list(format_for_terminal(sheet(6), 90))
+    parts = list(format_for_terminal(table(6), 90))
     assert [len(part.columns) for part in parts] == [4, 4]
     assert "continued" in printed(parts[1])
 
 
 def test_long_names_are_broken_and_numbers_are_not():
     long = "FL-MRCM (local.epochs=1, strategy.weight=0.5, mask.seed=3 and 2 more)"
-    text = printed(*format_for_terminal(sheet(4, name=long)))
+    text = printed(*format_for_terminal(table(4, name=long)))
     assert all(word in text for word in long.split())
     assert text.count("±0.0123 (0.0005)") == 4
 
 
 def test_a_column_wider_than_the_terminal_is_still_shown():
-    assert len(list(format_for_terminal(sheet(3), 10))) == 3
+    assert len(list(format_for_terminal(table(3), 10))) == 3
 
 
 def test_the_best_is_bold_and_the_second_underlined():
@@ -102,7 +107,7 @@ def single():
     return pd.concat([score_rows("FL", values), score_rows(ZERO_FILLED, start)])
 
 
-def test_one_run_ends_with_a_small_table_in_the_order_it_was_judged():
+def test_one_run_ends_with_a_small_table_in_the_order_it_was_tested():
     text = printed(build_score_table(single()))
     assert text.index("south") < text.index("north")
     assert text.index(ZERO_FILLED) < text.index("FL")
@@ -119,6 +124,28 @@ def test_one_run_marks_the_best_by_metric():
     assert re.findall(r"\x1b\[1m *(\d+\.\d+)", nmse) == ["10.0000", "10.0000"]
 
 
-def test_a_site_that_was_not_judged_by_all_leaves_a_dash():
+def test_a_run_shows_its_own_metrics_as_it_says(tmp_path):
+    described = {"hfen": {"title": "HFEN", "digits": 1, "higher_is_better": False}}
+    values = {"north": [20.0]}
+    folder = write_run(
+        tmp_path / "a", values=values, metrics=["hfen", "psnr", "odd"], described=described
+    )
+    text = printed(build_run_table(folder), styled=True)
+    assert text.index("PSNR (dB)") < text.index("HFEN") < text.index("odd")
+    hfen, odd = text.split("HFEN")[1].split("odd")
+    assert re.findall(r"\x1b\[1m *(\d+\.\d+)", hfen) == ["10.0"], "the lower is better"
+    assert "10.0000" in odd
+    assert "\x1b[1m" not in odd
+
+
+def test_one_run_says_which_scores_are_not_finite():
+    scores = single()
+    scores.loc[(scores["method"] == "FL") & (scores["volume"] == "south/0"), "value"] = float("nan")
+    text = printed(build_score_table(scores))
+    assert text.count("not finite") == 3
+    assert "nan" not in text
+
+
+def test_a_site_that_was_not_tested_by_all_leaves_a_dash():
     scores = pd.concat([single(), score_rows("other", {"north": [1.0]})])
     assert "–" in printed(build_score_table(scores))
