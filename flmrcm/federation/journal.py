@@ -39,7 +39,7 @@ class Journal:
         self.path = path
 
     def write(self, rows: Iterable[Measurement]) -> None:
-        """Appends rows and hands them to the operating system at once."""
+        """Append rows, and give them to the operating system at once."""
         new = not self.path.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", newline="", encoding="utf-8") as file:

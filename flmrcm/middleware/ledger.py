@@ -88,14 +88,14 @@ class Ledger:
         self.path = path
 
     def write(self, entries: Iterable[LedgerEntry]) -> None:
-        """Append entries and hand them to the operating system at once."""
+        """Append entries, and give them to the operating system at once."""
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as book:
-            end = _find_end(book)
-            book.truncate(end)  # a crash may have cut the last line short
-            file = TextIOWrapper(book, newline="", encoding="utf-8")
+        with self.path.open("ab+") as binary:
+            end = _find_end(binary)
+            binary.truncate(end)  # a crash may have cut the last line short
+            file = TextIOWrapper(binary, newline="", encoding="utf-8")
             writer = csv.writer(file, lineterminator="\n")
             if end == 0:
                 writer.writerow(LedgerEntry._fields)

@@ -11,7 +11,7 @@ from flmrcm.remote.provision.certificates import CoordinatorIdentity
 
 
 def written(folder: Path, identity: CoordinatorIdentity) -> Path:
-    """Writes an identity's files into a new folder, and gives the folder."""
+    """Write an identity's files into a new folder and return the folder."""
     folder.mkdir()
     for name in ("authority", "certificate", "key"):
         (folder / name).write_bytes(getattr(identity, name))
