@@ -66,11 +66,8 @@ class ScoreMatrix:
 
     def build_frame(self) -> pd.DataFrame:
         """Return a row per cell: section, metric, convention, method, site, and its fields."""
-        about = {
-            "section": self.section,
-            "metric": self.metric.name,
-            "convention": self.convention,
-        }
+        keys = ("section", "metric", "convention")
+        about = dict(zip(keys, (self.section, self.metric.name, self.convention), strict=True))
         rows = [
             {**about, "method": method, "site": site, **self.cells[method, site]._asdict()}
             for method in self.methods
@@ -148,7 +145,7 @@ def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, s
     for key, values in average_per_volume(rows).groupby(["method", "site"]):
         method, site = cast(tuple[str, str], key)
         mean, sd = float(values.mean()), float(cast(float, values.std()))
-        seed_sd = _compute_seed_spread(method, by_seed.loc[key].dropna())
+        seed_sd = NAN if is_zero_filled(method) else float(by_seed.loc[key].dropna().std())
         cell = ScoreCell(mean, sd, len(values), seed_sd, int(n_seeds[key]))
         broken = values.isna().any()
         cells[method, site] = cell._replace(mean=NAN, sd=NAN, seed_sd=NAN) if broken else cell
@@ -170,7 +167,9 @@ def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame)
     mean, n_volumes = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
     # only seeds that ran for every site give a mean over all of them
     seeds = by_seed.dropna(axis=1).mean()
-    return ScoreCell(mean, NAN, n_volumes, _compute_seed_spread(method, seeds), len(seeds))
+    return ScoreCell(
+        mean, NAN, n_volumes, NAN if is_zero_filled(method) else float(seeds), len(seeds).std()
+    )
 
 
 def rank_cells(
@@ -220,10 +219,6 @@ def _average_per_seed(rows: pd.DataFrame) -> pd.Series:
 
 def _average_by(values: Any, keys: list[str]) -> Any:
     return average_groups(values.groupby(keys))
-
-
-def _compute_seed_spread(method: str, means: Any) -> float:
-    return NAN if is_zero_filled(method) else float(means.std())
 
 
 def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
