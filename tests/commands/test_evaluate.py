@@ -49,7 +49,7 @@ def test_judging_again_gives_the_scores_of_the_run(trained):
 def test_everything_asked_for_is_saved(trained):
     kinds = ",".join(SAVED_KINDS)
     checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
-    main(["evaluate", checkpoint, f"save=[{kinds}]", "output=kept", "judged=I"])
+    main(["evaluate", checkpoint, f"save=[{kinds}]", "output=kept", "test_sites=I"])
     (path,) = Path("kept/reconstructions/ixi").iterdir()
     with h5py.File(path) as file:
         kept = {name: np.asarray(file[name]) for name in file}
@@ -61,7 +61,7 @@ def test_everything_asked_for_is_saved(trained):
 
 def test_other_sites_masks_and_splits_can_be_typed(trained):
     checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
-    words = ["mask=equispaced", "mask.accelerations=[2]", "split=val", "judged=[hpks]"]
+    words = ["mask=equispaced", "mask.accelerations=[2]", "split=val", "test_sites=[hpks]"]
     main(["evaluate", checkpoint, *words, "output=other"])
     found = scores("other")
     assert set(found.site) == {"hpks"}
@@ -88,7 +88,7 @@ def test_published_scores_clamp_and_others_do_not(trained):
         ([], "give checkpoint=FILE"),
         (["checkpoint=theirs.ckpt", "split=tets"], "Did you mean 'test'?"),
         (["checkpoint=theirs.ckpt", "save=[recon]"], "save=recon: use one of reconstruction"),
-        (["checkpoint=theirs.ckpt", "judged=[ixy]"], "Did you mean 'ixi'?"),
+        (["checkpoint=theirs.ckpt", "test_sites=[ixy]"], "Did you mean 'ixi'?"),
         (["checkpoint=theirs.ckpt", "model.channels=4"], "weights of another architecture"),
         (["checkpoint=theirs.ckpt", "contrast=T3"], "no site has a split 'test'"),
     ],
@@ -102,7 +102,7 @@ def test_bad_input_is_one_line(capsys, words, said):
 
 
 def test_one_checkpoint_under_many_masks_is_one_table(trained, capsys):
-    words = ["-m", f"checkpoint={trained}/checkpoints/last.pt", "judged=BI", "output=many"]
+    words = ["-m", f"checkpoint={trained}/checkpoints/last.pt", "test_sites=BI", "output=many"]
     main(["evaluate", *words, "mask=random,equispaced", "mask.accelerations=[2],[4]"])
     assert "Equispaced" in capsys.readouterr().out
     means = pd.read_csv("many/conditions.csv")
