@@ -41,7 +41,7 @@ class SiteRefuses(FlmrcmError):
 
 
 def describe_os_error(error: OSError) -> str:
-    """Return what the operating system refused, and where: `outputs/x: Permission denied.`"""
+    """Return where the operating system refused what: `outputs/x: Permission denied`, and a dot."""
     return f"{error.filename or 'file'}: {error.strerror or error}."
 
 

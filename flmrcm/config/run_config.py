@@ -28,7 +28,7 @@ def complete_config(own: Mapping[str, Any]) -> DictConfig:
         default = OmegaConf.masked_copy(today, [key])[key]
         if key not in run:
             run[key] = default
-        elif key in closed and OmegaConf.is_dict(run[key]) or _is_moved(run[key], default):
+        elif (key in closed and OmegaConf.is_dict(run[key])) or _is_moved(run[key], default):
             run[key] = OmegaConf.merge(default, run[key])  # a run of before had fewer keys in it
     return cast(DictConfig, OmegaConf.create(OmegaConf.to_container(run, resolve=True)))
 
