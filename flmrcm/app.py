@@ -14,7 +14,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from flmrcm import __version__
-from flmrcm.errors import ConfigErrors, FlmrcmError, suggest_nearest
+from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error, suggest_nearest
 from flmrcm.logs import log_to_terminal
 
 COMMANDS = {
@@ -97,7 +97,7 @@ def _run_command(command: str, words: list[str]) -> None:
     except FlmrcmError as error:
         _fail(str(error), 1)
     except OSError as error:
-        _fail(f"{error.filename or 'file'}: {error.strerror}. Whatever was whole is kept.", 1)
+        _fail(f"{describe_os_error(error)} Whatever was whole is kept.", 1)
     except Stopped as stop:
         name = signal.Signals(stop.number).name
         _fail(f"stopped by {name}; whatever was whole is kept.", 128 + stop.number)

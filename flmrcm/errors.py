@@ -40,13 +40,23 @@ class SiteRefuses(FlmrcmError):
     """A site's own policy forbids a call or a reply."""
 
 
-def find_nearest(word: object, allowed: Iterable[str]) -> str | None:
+def describe_os_error(error: OSError) -> str:
+    """Return where the operating system refused what: `outputs/x: Permission denied`, and a dot."""
+    return f"{error.filename or 'file'}: {error.strerror or error}."
+
+
+def find_nearest(word: object, allowed: Iterable[str], likeness: float = 0.5) -> str | None:
     """Return the allowed word closest to `word`, or None where none is near.
 
     Capitals, hyphens, underscores and spaces do not count: `FL-MRCM` equals `fl_mrcm`.
+
+    Args:
+        word: as typed.
+        allowed: the words there are.
+        likeness: how alike they have to be, from 0 to 1.
     """
     forms = {_fold(name): name for name in allowed}
-    match = get_close_matches(_fold(str(word)), forms, n=1, cutoff=0.5)
+    match = get_close_matches(_fold(str(word)), forms, n=1, cutoff=likeness)
     return forms[match[0]] if match else None
 
 

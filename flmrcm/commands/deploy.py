@@ -12,11 +12,9 @@ from rich.console import Console
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config
 from flmrcm.config.sites import list_site_nodes
+from flmrcm.config.words import DEPLOYMENT_KEYS, read_value
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.remote.layout import TRANSPORTS
-
-DEPLOYMENT_KEYS = ("output", "address", "port", "node_port", "admin_port", "days")
-"""Keys of the deployment; all others are those of a training config."""
 
 _DEPLOYMENT_CLASSES = {
     "flower": "flmrcm.remote.flower.provision.FlowerDeployment",
@@ -50,15 +48,15 @@ def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[P
         raise ConfigErrors(problems)
     if find_spec(_REQUIRED_PACKAGES[transport]) is None:
         raise ConfigErrors([f"{transport}: isn't installed; pip install 'flmrcm[{transport}]'."])
-    own = dict(word.split("=", 1) for word in words if word.split("=")[0] in DEPLOYMENT_KEYS)
-    folder = own.pop("output", output)
-    found = Builder()
+    others = [
+        word for word in words if not word.startswith(tuple(f"{k}=" for k in DEPLOYMENT_KEYS))
+    ]
+    own = {key: read_value(key, words) for key in DEPLOYMENT_KEYS}
+    values = {key: _to_number(key, value) for key, value in own.items() if value is not None}
+    folder, found = values.pop("output", output), Builder()
     if not folder:
         found.problems.append("output: name a new folder: output=FOLDER.")
-    cfg = compose_config(
-        "train", [word for word in words if word.split("=")[0] not in DEPLOYMENT_KEYS]
-    )
-    values = {k: int(v) if k != "address" and v.isdigit() else v for k, v in own.items()}
+    cfg = compose_config("train", others)
     deployment = found.call(
         get_object(_DEPLOYMENT_CLASSES[transport]), values, sites=describe_site_data(cfg)
     )
@@ -74,10 +72,14 @@ def describe_site_data(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     data: dict[str, dict[str, Any]] = {}
     for name, node in sorted(list_site_nodes(cfg).items()):
         values = to_plain(node)
-        if values["generator"]:
+        if values.get("generator"):
             data[name] = {"generator": {**values["generator"], "cache": "data"}}
-        elif not values["root"] and cfg.data_dir and values["folder"]:
-            data[name] = {"root": str(Path(cfg.data_dir) / values["folder"])}
+        elif not values.get("root") and cfg.data_dir and values.get("folder"):
+            data[name] = {"root": str(Path(str(cfg.data_dir)) / values["folder"])}
         else:
-            data[name] = {"root": values["root"]}
+            data[name] = {"root": values.get("root")}
     return data
+
+
+def _to_number(key: str, value: str) -> int | str:
+    return int(value) if key not in ("address", "output") and value.isdecimal() else value

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from secrets import token_hex
 from typing import Any, cast
 
@@ -55,7 +56,8 @@ def expand_words(words: Sequence[str], multirun: bool = False) -> list[str]:
         words: as typed.
         multirun: whether commas part values even where no word says so.
     """
-    expanded = quote_texts(words, multirun or is_multirun(words))
+    quoted = quote_texts(words, multirun or is_multirun(words))
+    expanded = [_make_absolute(word) for word in quoted]
     typed = {parts.place for word in words if (parts := parse_word(word))}
     for word in tuple(expanded):
         for place, implied in _imply(word).items():
@@ -187,14 +189,23 @@ def _imply(word: str) -> dict[str, str]:
         return {}
     if parts.key == "split.of":
         return {"split.source": f"site@split.source={parts.value}"}
-    folders = [str(folder.absolute()) for folder in list_search_folders([word])]
-    if parts.key == "searchpath":
-        named = ",".join(f"'file://{folder}'" for folder in folders)
-        return {"hydra.searchpath": f"hydra.searchpath=[{named}]"}
+    folders = list_search_folders([word])
+    if parts.key == "searchpath" and folders:
+        return {"hydra.searchpath": f"hydra.searchpath={_list_quoted(folders, 'file://')}"}
     if parts.key == "hydra.searchpath":
-        named = ",".join(f"'{folder}'" for folder in folders)
-        return {"searchpath": f"searchpath=[{named}]"}
+        return {"searchpath": f"searchpath={_list_quoted(folders)}"}
     return {}
+
+
+def _make_absolute(word: str) -> str:
+    """Return a word whose folders of configs are found from anywhere."""
+    folders = list_search_folders([word]) if word.startswith("searchpath=[") else []
+    return f"searchpath={_list_quoted(folders)}" if folders else word
+
+
+def _list_quoted(folders: Sequence[Path], scheme: str = "") -> str:
+    named = (f"'{scheme}{folder.absolute()}'" for folder in folders)
+    return f"[{','.join(named)}]"
 
 
 def _find_search_problems(words: Sequence[str]) -> list[str]:

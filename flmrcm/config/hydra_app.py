@@ -11,18 +11,26 @@ from omegaconf import DictConfig
 from flmrcm.config.compose import register_resolvers
 from flmrcm.config.conf_files import find_conf_dir
 
-_QUERY = ("-sc", "--shell-completion")
+_RAISES = "HYDRA_FULL_ERROR"
 
 
 def start_hydra(words: Sequence[str], task: Callable[[DictConfig], Any]) -> None:
-    """Have Hydra run a task for the jobs that words stand for, or obey its flags among them."""
+    """Have Hydra run a task for the jobs that words stand for, or obey its flags among them.
+
+    What goes wrong is raised, where Hydra would print it and end the process.
+    """
     register_resolvers()
     start = hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name="train")
-    before, sys.argv = sys.argv, ["flmrcm", *words]
+    words_before, sys.argv = sys.argv, ["flmrcm", *words]
+    raised_before = os.environ.get(_RAISES)
+    os.environ[_RAISES] = "1"
     try:
         start(task)()
     finally:
-        sys.argv = before
+        sys.argv = words_before
+        os.environ.pop(_RAISES)
+        if raised_before is not None:
+            os.environ[_RAISES] = raised_before
 
 
 def obey_flags(words: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from flmrcm.config.migration import restore_first_names
 from flmrcm.config.sites import choose_participants, choose_target
 from flmrcm.errors import ConfigErrors
 
@@ -21,13 +22,16 @@ UNSCIENTIFIC = (
 
 _LATER: dict[str, Any] = {
     "robust": {
-        "quorum": None, "timeout": None, "suspend_after": None, "suspend_for": 5,
-    },
-    "wire": {"_target_": "flmrcm.middleware.wire.Wire", "kind": "fp32"},
-    "reply_validation": {
-        "_target_": "flmrcm.middleware.reply_validation.ReplyValidation",
+        "quorum": None, "timeout": None, "bench_after": None, "bench_for": 5,
         "norm_factor": None, "largest_reply": None,
     },
+    "loss": {"_target_": "flmrcm.learning.losses.L1"},
+    "metrics": {
+        name: {"_target_": f"flmrcm.learning.metrics.{name.upper()}"}
+        for name in ("psnr", "ssim", "nmse")
+    },
+    "wire": {"_target_": "flmrcm.middleware.wire.Wire"},
+    "reply_validation": {"_target_": "flmrcm.middleware.reply_validation.ReplyValidation"},
     "middleware": {}, "private": [],
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
 }  # fmt: skip
@@ -46,7 +50,10 @@ def find_name_problems(name: object) -> list[str]:
 
 
 def hash_config(*, _root_: DictConfig) -> str:
-    """Return 12 hex digits of the resolved config, leaving out what doesn't change the numbers."""
+    """Return 12 hex digits of the resolved config, leaving out what doesn't change the numbers.
+
+    It's counted in the words of version 0.1.0, so that a sweep begun with it finds its runs.
+    """
     kept = {
         str(key): _drop_paths(OmegaConf.to_container(value, resolve=True))
         if OmegaConf.is_config(value)
@@ -54,7 +61,11 @@ def hash_config(*, _root_: DictConfig) -> str:
         for key, value in _root_.items()
         if key not in UNSCIENTIFIC
     }
+    kept = restore_first_names(kept)
+    rounding = kept.pop("engine", {}).get("wire", "fp32")
     kept = _drop_later_keys(kept)
+    if rounding != "fp32":
+        kept["wire"] = rounding
     kept |= _list_roles(_root_)
     kept["precision"] = _root_.compute.precision
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()

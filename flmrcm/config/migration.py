@@ -28,6 +28,10 @@ RENAMED_TARGETS: Mapping[str, str] = {
 """What a `_target_` of version 0.1.0 begins with → what it begins with now; the first that fits."""
 
 
+ADDED_KEYS = ("searchpath", "robust", "loss", "metrics", "middleware")
+"""Keys that a run's config may lack, since there weren't any when it was begun."""
+
+
 def find_new_name(key: str) -> str | None:
     """Return what a key, or the node it lies in, is called now; None for a key that stands."""
     for old, new in _list_renamed():
@@ -38,10 +42,8 @@ def find_new_name(key: str) -> str | None:
 
 def find_new_target(target: str) -> str | None:
     """Return what a `_target_` is called now; None for one that stands."""
-    for old, new in RENAMED_TARGETS.items():
-        if target.startswith(old):
-            return new + target.removeprefix(old)
-    return None
+    new = _replace_start(target, RENAMED_TARGETS)
+    return None if new == target else new
 
 
 def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,18 +52,18 @@ def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         config: plain dicts, lists and values; left as it is.
     """
-    migrated = _rename_targets(config)
+    migrated = _rename_targets(config, RENAMED_TARGETS)
     for old, new in _list_renamed():
-        *above, last = old.split(".")
-        node = _select(migrated, above)
-        if node is not None and last in node:
-            value = node.pop(last)
-            *path, name = new.split(".")
-            place = migrated
-            for key in path:
-                place = place.setdefault(key, {})
-            place.setdefault(name, value)
+        _move(migrated, old, new)
     return migrated
+
+
+def restore_first_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config of today in the words of version 0.1.0, as far as that had any for it."""
+    restored = _rename_targets(config, {new: old for old, new in RENAMED_TARGETS.items()})
+    for old, new in RENAMED_KEYS.items():
+        _move(restored, new, old)
+    return restored
 
 
 def _list_renamed() -> Iterator[tuple[str, str]]:
@@ -76,14 +78,33 @@ def _select(node: Any, path: list[str]) -> dict[str, Any] | None:
     return node if isinstance(node, dict) else None
 
 
-def _rename_targets(node: Any) -> Any:
+def _move(config: dict[str, Any], old: str, new: str) -> None:
+    *above, last = old.split(".")
+    node = _select(config, above)
+    if node is None or last not in node:
+        return
+    value, place = node.pop(last), config
+    *path, name = new.split(".")
+    for key in path:
+        place = place.setdefault(key, {})
+    place.setdefault(name, value)
+
+
+def _rename_targets(node: Any, names: Mapping[str, str]) -> Any:
     if isinstance(node, list):
-        return [_rename_targets(item) for item in node]
+        return [_rename_targets(item, names) for item in node]
     if not isinstance(node, Mapping):
         return node
     return {
-        key: find_new_target(value) or value
+        key: _replace_start(value, names)
         if key == "_target_" and isinstance(value, str)
-        else _rename_targets(value)
+        else _rename_targets(value, names)
         for key, value in node.items()
     }
+
+
+def _replace_start(name: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name

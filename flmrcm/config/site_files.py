@@ -78,7 +78,7 @@ def suggest_training(name: str, folder: Path) -> str:
     """Return what is typed to train on written configs."""
     if folder.resolve() == find_conf_dir().resolve():
         return f"flmrcm train sites={name}"
-    return f"flmrcm train 'hydra.searchpath=[file://{folder.resolve()}]' sites={name}"
+    return f"flmrcm train \"searchpath=['{folder.resolve()}']\" sites={name}"
 
 
 def _name_ending(label: str, name: str) -> str:

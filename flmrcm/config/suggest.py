@@ -49,6 +49,7 @@ OPTION_SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "debug": {"true": "tiny", "1": "tiny"},
     "engine": {"flwr": "flower", "local": "in_process", "nvidia": "nvflare"},
     "logger": {"none": "csv", "null": "csv"},
+    "loss": {"mae": "l1", "mse": "l2"},
     "mask": {"cartesian": "random", "gaussian": "random", "uniform": "equispaced"},
     "model": {"u_net": "unet"},
     "sites": {"paper": "bfhi", "published": "bfhi"},
@@ -56,7 +57,7 @@ OPTION_SYNONYMS: Mapping[str, Mapping[str, str]] = {
 }
 """Options by the names that others give them: group → word → option."""
 
-_MOST_SUGGESTIONS = 3
+_MOST_SUGGESTIONS, _ALIKE = 3, 0.6
 
 
 def suggest_key(key: str, keys: Iterable[str]) -> str:
@@ -73,7 +74,8 @@ def suggest_key(key: str, keys: Iterable[str]) -> str:
     if 0 < len(meant) <= _MOST_SUGGESTIONS:
         return f" Did you mean {' or '.join(repr(word) for word in meant)}?"
     by_last = {_last_part(name): name for name in reversed(known)}
-    nearest = find_nearest(key, known) or by_last.get(find_nearest(last, by_last) or "")
+    nearest = find_nearest(key, known, _ALIKE)
+    nearest = nearest or by_last.get(find_nearest(last, by_last, _ALIKE) or "")
     return f" Did you mean '{nearest}'?" if nearest else ""
 
 

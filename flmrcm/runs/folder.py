@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from flmrcm.config.conf_files import find_checkout
+from flmrcm.config.migration import migrate_config
 from flmrcm.errors import FlmrcmError
 from flmrcm.files import write_atomically
 
@@ -97,17 +100,24 @@ class RunFolder:
         write_atomically(self.config_path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     def read_config(self) -> DictConfig:
-        """Return the config the run was asked for.
+        """Return the config the run was asked for, in today's words.
 
         Raises:
-            FlmrcmError: the folder holds no run.
+            FlmrcmError: the folder holds no run, or its config is damaged.
         """
+        path = self.config_path
         if not self.started:
             raise FlmrcmError(
                 f"{self.path}: holds no run (no config.yaml); give a folder below outputs/."
             )
-        config = OmegaConf.load(self.config_path)
-        return cast(DictConfig, config)
+        try:
+            config = OmegaConf.to_container(OmegaConf.load(path))
+        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise FlmrcmError(f"{path}: not the config of a run ({reason}).") from None
+        if not isinstance(config, dict):
+            raise FlmrcmError(f"{path}: not the config of a run (no keys and values).")
+        return OmegaConf.create(migrate_config(cast(dict[str, Any], config)))
 
     def write_metrics(self, metrics: Mapping[str, Mapping[str, Any]]) -> None:
         """Write what reports have to know of each metric: title, unit, digits, direction."""

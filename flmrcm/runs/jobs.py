@@ -14,7 +14,7 @@ from flmrcm.config.compose import gather_problems
 from flmrcm.config.hydra_app import start_hydra
 from flmrcm.config.identity import find_name_problems
 from flmrcm.config.jobs import ComposedJob
-from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error
 from flmrcm.logs import log_to_terminal
 from flmrcm.runs.folder import FolderLockedError, RunFolder
 from flmrcm.runs.sweep import Sweep, link_finished_run
@@ -58,7 +58,8 @@ def _run_job(cfg: DictConfig) -> float:
     try:
         launch(cfg, folder, resumes=False)
     except (FlmrcmError, OSError) as error:
-        failed_runs.append(str(error))
+        said = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        failed_runs.append(said)
         log.debug("failed", exc_info=True)
     return read_validation_score(folder)
 

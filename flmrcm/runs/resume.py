@@ -8,8 +8,9 @@ from omegaconf import DictConfig
 
 from flmrcm.config.build import to_plain
 from flmrcm.config.overlay import overlay_words
+from flmrcm.config.run_config import complete_config
 from flmrcm.config.words import read_value
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = (
@@ -31,7 +32,11 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
         FlmrcmError: the folder holds no run.
     """
     folder = RunFolder(Path(str(read_value("resume", words))).expanduser().resolve())
-    own = folder.read_config()
+    begun = to_plain(folder.read_config())
+    try:
+        own = complete_config(begun)
+    except FlmrcmError as error:
+        raise FlmrcmError(f"resume={folder.path}: {error}") from None
     changed = overlay_words(own, [word for word in words if not word.startswith("resume=")])
     _refuse_changes(to_plain(own), to_plain(changed))
     return changed, folder
@@ -45,12 +50,13 @@ def is_resume(words: Sequence[str]) -> bool:
 def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
     before, after = dict(_list_leaves(own)), dict(_list_leaves(changed))
     problems = [
-        f"{key}: the run was begun with {before.get(key)}, now {after.get(key)} is asked; a "
-        f"resumed run may change only {', '.join(MAY_CHANGE)}. Start a new run instead."
+        f"{key}: the run was begun with {before.get(key)}, now {after.get(key)} is asked."
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not _may_change(key)
     ]
     if problems:
+        allowed = ", ".join(MAY_CHANGE)
+        problems.append(f"resume: may change only {allowed}. Start a new run instead.")
         raise ConfigErrors(problems)
 
 

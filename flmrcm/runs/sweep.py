@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from flmrcm.errors import FlmrcmError
 from flmrcm.runs.folder import RunFolder
 
 PLAN_FILE = "sweep.json"
@@ -83,7 +84,10 @@ def link_finished_run(folder: RunFolder, method: object, scenario: object) -> Pa
     path = folder.path
     for mark in sorted(path.parent.parent.glob(f"*/{path.name}/done")):
         twin = RunFolder(mark.parent)
-        config = twin.read_config()
+        try:
+            config = twin.read_config()
+        except FlmrcmError:
+            continue  # a damaged run stands for none
         if (config.get("method"), config.get("scenario")) == (method, scenario):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()

@@ -39,6 +39,12 @@ def test_folders_of_real_sites_are_written_or_left_to_fill_in():
     assert house("ixi")["coordinator"] == "10.0.0.7:8000"
 
 
+def test_a_folder_may_be_called_anything():
+    main(["deploy", "flower", "sites=bfhi", "output=new (1)=[x]", "sites.ixi.root=/i=x,i"])
+    text = Path("new (1)=[x]", "sites", "ixi", "site.yaml").read_text()
+    assert yaml.safe_load(text)["data"] == {"root": "/i=x,i"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -48,6 +54,9 @@ def test_folders_of_real_sites_are_written_or_left_to_fill_in():
         ),
         (["flower"], "output: name a new folder: output=FOLDER."),
         (["flower", "output=new", "port=http"], "port=http: a whole number."),
+        (["flower", "output=new", "days=99999999"], "days: 1 to 3650; got 99999999."),
+        (["flower", "output=new", "adress=x"], "Did you mean 'address'?"),
+        (["flower", "output"], "output: words are KEY=VALUE or GROUP=NAME."),
         (["flower", "output=new", "sites=simulatd"], "Did you mean 'simulated'?"),
     ],
 )

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -123,6 +124,12 @@ def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hos
     assert (folder / "journal.csv").read_bytes() == before
 
 
+def test_a_run_may_lie_in_a_folder_called_anything(hospitals):
+    main(["train", *SMALL, "hydra.run.dir=my run (1) = [x]"])
+    main(["train", "resume=my run (1) = [x]", "rounds=2"])
+    assert Path("my run (1) = [x]", "done").exists()
+
+
 def test_two_runs_cannot_write_into_one_folder(hospitals, capsys):
     main(["train", *SMALL])
     (folder,) = runs("small")
@@ -138,7 +145,7 @@ def test_killed_and_resumed_ends_where_the_uninterrupted_run_ends(hospitals):
     words = [*SMALL, "rounds=6", "strategy=fl_mrcm"]
     main(["train", *words, "name=straight"])
     process = subprocess.Popen(command(*words), stderr=subprocess.DEVNULL)
-    while not any(folder.glob("checkpoints/round_0001.pt") for folder in runs("small")):
+    while not any(list(folder.glob("checkpoints/round_0001.pt")) for folder in runs("small")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

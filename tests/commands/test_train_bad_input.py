@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -69,12 +70,24 @@ def test_a_missing_and_an_empty_folder_are_told_apart(hospitals, capsys):
         (["model.pools=4"], 1, "model.pools=4 is too deep for 16×16 images"),
         (["mask.accelerations=[32]", "mask.center_fractions=[0]"], 1, "needs at least that many"),
         (["local.optimizer.lr=1e38"], 1, "round 0: step 2: the loss isn't finite"),
+        (["init_from=nan=1.pth"], 2, "nan=1.pth: conv.layers.0.weight holds values"),
+        (["name=../../x"], 2, "name=../../x: letters, digits, _, - and ."),
+        (["name=/tmp/x"], 2, "name=/tmp/x: letters"),
+        (["name=.hidden"], 2, "name=.hidden: letters"),
+        (["name=null"], 2, "name=null: letters"),
+        (["name=a//b"], 2, "name=a//b: letters"),
+        ([f"name={'x' * 300}"], 2, "name=xxxxxxxxxxxxxxxxxxxx…: letters"),
+        (["name=..", "rounds=0", "engine.threads=-3"], 2, "name=..: letters"),
+        (["logger=default", "logger.wandb=3"], 2, "logger.wandb=3: a node with _target_"),
         (["init_from=nowhere.pth"], 2, "there is no such checkpoint"),
         (["strategy=fl_mm"], 2, "Did you mean 'fl_mrcm'?"),
         (["resume=nowhere"], 1, "holds no run"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_ends_with_one_line(hospitals, capsys, words, status, said):
+    weights = make_unet().state_dict()
+    weights["conv.layers.0.weight"][0, 0, 0, 0] = float("nan")
+    torch.save(weights, "nan=1.pth")
     code, printed = failing(capsys, *SMALL, *words)
     assert (code, "Traceback" in printed) == (status, False)
     assert said in " ".join(printed.split())
@@ -103,3 +116,30 @@ def test_a_full_device_is_one_line_and_whole_rounds_stay(hospitals):
     assert not list(folder.glob("checkpoints/*.pt"))
     main(["train", f"resume={folder}"])
     assert (folder / "done").exists()
+
+
+@pytest.mark.parametrize("many", [[], ["-m"]])
+def test_a_place_that_takes_no_folder_is_one_line(hospitals, capsys, many):
+    Path("outputs").write_text("a file")
+    status, said = failing(capsys, *many, *SMALL)
+    assert status == 1
+    assert said.startswith("outputs/small")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "not the config of a run (while parsing"),
+        ("- x", "not the config of a run (no keys and values)"),
+        ("name: small\nrounds: 3\n", "it isn't a whole config of a run; it lacks method,"),
+        ("", "it isn't a whole config of a run; it lacks name,"),
+    ],
+)
+def test_a_damaged_config_is_one_line_and_nothing_is_written(capsys, text, said):
+    Path("run").mkdir()
+    Path("run/config.yaml").write_text(text)
+    status, printed = failing(capsys, "resume=run", "rounds=2")
+    assert (status, printed.count("\n")) == (1, 1)
+    assert said in printed
+    assert [path.name for path in Path("run").iterdir()] == ["config.yaml"]

@@ -54,7 +54,8 @@ def test_both_scenarios_share_the_sites_that_train_alone():
 
 def test_a_newer_key_counts_only_where_it_is_used():
     old = compose_config("train", [])
-    for key in ("robust", "strategy.aggregation", "strategy.faulty"):
+    later = "robust middleware loss metrics strategy.aggregation strategy.faulty strategy.private"
+    for key in later.split():
         OmegaConf.set_struct(old, False)
         parent, _, last = key.rpartition(".")
         del (OmegaConf.select(old, parent) if parent else old)[last]

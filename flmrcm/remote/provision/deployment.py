@@ -12,6 +12,7 @@ from flmrcm.errors import ConfigErrors, FlmrcmError, require
 from flmrcm.remote.layout import PROGRAM
 from flmrcm.remote.provision.readme import README
 
+MOST_DAYS = 3650
 LOOPBACK = ("127.0.0.1", "localhost")
 _SETTINGS_HEAD = """\
 # What a federation may use at this site. Only this site reads it; nothing in it is ever sent.
@@ -63,7 +64,7 @@ class Deployment(ABC):
         require(
             {
                 "port": (0 < self.port < 2**16, f"1 to 65535; got {self.port}."),
-                "days": (self.days >= 1, f"at least 1; got {self.days}."),
+                "days": (1 <= self.days <= MOST_DAYS, f"1 to {MOST_DAYS}; got {self.days}."),
                 "address": (bool(self.address.strip()), "a name or an IP address."),
             }
         )

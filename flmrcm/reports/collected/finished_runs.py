@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from flmrcm.config.migration import migrate_config
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.reports.collected.score_file import read_scores
@@ -170,7 +171,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise DataLayoutError(f"{path}{line}: not readable ({problem}).") from None
     if not isinstance(config, dict) or "strategy" not in config:
         raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
-    return config
+    return migrate_config(config)
 
 
 def _read_environment(path: Path) -> dict[str, Any]:

@@ -167,9 +167,8 @@ def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame)
     mean, n_volumes = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
     # only seeds that ran for every site give a mean over all of them
     seeds = by_seed.dropna(axis=1).mean()
-    return ScoreCell(
-        mean, NAN, n_volumes, NAN if is_zero_filled(method) else float(seeds), len(seeds).std()
-    )
+    seed_sd = NAN if is_zero_filled(method) else float(cast(float, seeds.std()))
+    return ScoreCell(mean, NAN, n_volumes, seed_sd, len(seeds))
 
 
 def rank_cells(

@@ -1,0 +1,141 @@
+"""Testing a checkpoint, of ours or of others, under typed conditions."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.check import build_sites
+from flmrcm.config.compose import compose_config, gather_problems
+from flmrcm.config.learner import build_learner, load_weights
+from flmrcm.config.overlay import overlay_words
+from flmrcm.config.run_config import complete_config
+from flmrcm.config.sites import choose_sites
+from flmrcm.data.site import Site
+from flmrcm.data.source import SPLITS
+from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError, check_choice
+from flmrcm.learning.compute import Compute
+from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
+from flmrcm.learning.module import ReconModule
+from flmrcm.learning.records import SAVED_KINDS
+from flmrcm.learning.scoring import Evaluator
+from flmrcm.learning.weights import read_torch_file
+from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.testing import CheckpointTest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A checkpoint and the conditions it's tested under, checked; no data has been touched.
+
+    Attributes:
+        config: the run's own, typed words laid over it.
+        asked: `flmrcm evaluate`'s own keys.
+        method: how tables call the checkpoint.
+        compute: device and arithmetic.
+        module: the learner with the checkpoint's weights.
+        sites: those to be tested, by name.
+    """
+
+    config: DictConfig
+    asked: DictConfig
+    method: str
+    compute: Compute
+    module: ReconModule
+    sites: dict[str, Site]
+
+    def run(self, path: Path) -> None:
+        """Test every site, and keep scores and what was asked to be saved in a folder.
+
+        Raises:
+            DataLayoutError: no site has the split.
+        """
+        for site in self.sites.values():
+            site.ensure()
+        if not any(site.has(self.asked.split) for site in self.sites.values()):
+            split = self.asked.split
+            raise DataLayoutError(f"no site has a split '{split}'; check data_dir and contrast.")
+        folder = RunFolder(path)
+        folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
+        test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))
+        for method, name, _ in test.run(Evaluator(self.compute), self.module, self.sites, path):
+            if method == ZERO_FILLED:
+                log.info("tested: %s", name)
+        prints = {name: site.fingerprint() for name, site in self.sites.items()}
+        folder.write_environment(site_fingerprints=prints)
+        folder.write_metrics(describe_metrics(self.module.metrics))
+        folder.mark_done()
+
+
+def evaluate(
+    jobs: Sequence[tuple[DictConfig, Sequence[str]]], folder: Path, numbered: bool
+) -> None:
+    """Test checkpoints under typed conditions, once all of them are checked.
+
+    Args:
+        jobs: `flmrcm evaluate`'s own keys, and words of training for each.
+        folder: where scores go.
+        numbered: give each job a folder of its own in it.
+
+    Raises:
+        ConfigErrors: the problems of all jobs together.
+        CheckpointError: a file can't be read, or holds another model's weights.
+    """
+    if len(jobs) > 1:
+        gather_problems([lambda job=job: prepare_evaluation(*job) and None for job in jobs])
+    for number, (asked, words) in enumerate(jobs, 1):
+        if numbered:
+            log.info("%d of %d: %s %s", number, len(jobs), asked.checkpoint, " ".join(words))
+        place = folder / f"{number:03d}" if numbered else folder
+        prepare_evaluation(asked, words).run(place)
+
+
+def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
+    """Return a checkpoint's test, checked.
+
+    Args:
+        asked: `flmrcm evaluate`'s own keys.
+        words: of training, laid over the checkpoint's config.
+
+    Raises:
+        ConfigErrors: all problems together.
+        CheckpointError: the file can't be read, or holds another model's weights.
+    """
+    path = Path(asked.checkpoint).expanduser()
+    content = read_torch_file(path)
+    trained = _find_config(content)
+    try:
+        base = compose_config("train", []) if trained is None else complete_config(trained)
+    except FlmrcmError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    base.init_from = None
+    cfg, found = overlay_words(base, words), Builder()
+    found.problems += check_choice("split", asked.split, SPLITS)
+    for kind in _list_kinds(asked):
+        found.problems += check_choice("save", kind, SAVED_KINDS)
+    compute, module, _ = build_learner(cfg, found)
+    sites = build_sites(cfg, found, module)
+    names = found.attempt("test_sites", lambda: choose_sites("test_sites", asked.test_sites, cfg))
+    found.raise_if_any()
+    assert compute is not None and module is not None  # noqa: S101, PT018  # else a problem was
+    load_weights(module.model, path, content)
+    method = path.stem if trained is None else cfg.get("method") or cfg.strategy.name
+    chosen = {name: sites[name] for name in names or ()}
+    return Evaluation(cfg, asked, str(method), compute, module, chosen)
+
+
+def _list_kinds(asked: DictConfig) -> list[str]:
+    return [asked.save] if isinstance(asked.save, str) else list(asked.save or ())
+
+
+def _find_config(content: Any) -> dict[str, Any] | None:
+    """Return the config that a checkpoint of ours holds; None for those of others."""
+    config = content.get("config") if isinstance(content, dict) else None
+    ours = isinstance(config, dict) and {"strategy", "sites", "mask"} <= set(config)
+    return config if ours else None
