@@ -1,5 +1,7 @@
 """From the config's model, local and compute to a learner with its initial weights."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +64,27 @@ def _build_loss(cfg: DictConfig, found: Builder) -> Loss | None:
     return loss
 
 
-def load_weights(model: Reconstructor, path: Path, content: Any = None) -> None:
+def load_weights(
+    model: Reconstructor, path: Path, content: Any = None, private: Sequence[str] = ()
+) -> None:
     """Load a checkpoint's weights into a model.
 
     Args:
         model: changed in place.
         path: of the checkpoint, also for messages.
         content: what the file holds, where it was read before.
+        private: patterns of weights that stayed at the sites; the model keeps its own for those
+            the file lacks.
 
     Raises:
         CheckpointError: unreadable, of another architecture, or with values that aren't finite.
     """
-    weights = find_weights(content or read_torch_file(path), path)
+    kept = {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if any(fnmatchcase(name, pattern) for pattern in private)
+    }
+    weights = {**kept, **find_weights(content or read_torch_file(path), path)}
     check_weights(weights, model, path)
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):

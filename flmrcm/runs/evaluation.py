@@ -114,7 +114,9 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
         base = compose_config("train", []) if trained is None else complete_config(trained)
     except FlmrcmError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    base.init_from = None
+    private = () if trained is None else tuple(base.strategy.get("private") or ())
+    if not private:
+        base.init_from = None  # the checkpoint holds every weight
     cfg, found = overlay_words(base, words), Builder()
     found.problems += check_choice("split", asked.split, SPLITS)
     for kind in _list_kinds(asked):
@@ -124,7 +126,9 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     names = found.attempt("test_sites", lambda: choose_sites("test_sites", asked.test_sites, cfg))
     found.raise_if_any()
     assert compute is not None and module is not None  # noqa: S101, PT018  # else a problem was
-    load_weights(module.model, path, content)
+    load_weights(module.model, path, content, private)
+    if private:
+        log.info("%s holds no private weights; every site is tested with the initial ones.", path)
     method = path.stem if trained is None else cfg.get("method") or cfg.strategy.name
     chosen = {name: sites[name] for name in names or ()}
     return Evaluation(cfg, asked, str(method), compute, module, chosen)

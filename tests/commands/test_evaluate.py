@@ -47,6 +47,19 @@ def test_judging_again_gives_the_scores_of_the_run(trained):
     pd.testing.assert_frame_equal(scores("again"), scores(trained))
 
 
+def test_shared_weights_are_completed_from_the_initial_ones(caplog):
+    words = ["strategy=fedper", "rounds=1", "logger=csv", "participants=BF", "target=null"]
+    main(["train", *HERE, *MODEL, *words])
+    (run,) = Path("outputs/train").iterdir()
+    with caplog.at_level("INFO"):
+        main(["evaluate", f"checkpoint={run}/checkpoints/last.pt", "output=again"])
+    assert "every site is tested with the initial ones" in caplog.text
+    own, again = (scores(f).set_index("site") for f in (run, "again"))
+    unseen = own[own["method"] == "FedPer"].loc["ixi"]
+    pd.testing.assert_frame_equal(again[again["method"] == "FedPer"].loc["ixi"], unseen)
+    assert not own.loc["brats"].equals(again.loc["brats"])
+
+
 def test_everything_asked_for_is_saved(trained):
     kinds = ",".join(SAVED_KINDS)
     checkpoint = f"checkpoint={trained}/checkpoints/last.pt"
