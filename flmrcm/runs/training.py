@@ -67,9 +67,12 @@ def run_training(
         pool = " (pooled)" if parts.pooled else ""
         sites, target = ", ".join(parts.plan.selection_sites) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
-        _train_and_test(parts, folder, connect)
+        weights = _train_and_test(parts, folder, connect)
         folder.mark_done()
-    Console().print(build_score_table(read_score_file(folder.scores_path)))
+    console = Console()
+    console.print(build_score_table(read_score_file(folder.scores_path)))
+    for site, what in weights.items():
+        console.print(f"{site}: tested with {what}", markup=False, highlight=False)
 
 
 def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
@@ -93,7 +96,8 @@ def train_at_coordinator(
 
 def _train_and_test(
     setup: Setup, folder: RunFolder, connect: Callable[[Setup], Connection] | None
-) -> None:
+) -> dict[str, str]:
+    """Run every round and the test; return what of `describe_weights` tables have to say."""
     path = folder.path
     live = LiveView(setup.plan.rounds, list(setup.plan.validation_sites))
     if connect:
@@ -112,23 +116,25 @@ def _train_and_test(
         )
         folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
-        _test(setup, rounds, facts, path)
+        weights = _test(setup, rounds, facts, path)
         panels, rows = _draw_panels(setup.strategy.name, path), rounds.journal.read()
         for tracker in trackers:
             tracker.close(rows, panels)
+    return weights
 
 
-def _test(setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path) -> None:
-    """Test the chosen checkpoint on every site's test split."""
+def _test(
+    setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path
+) -> dict[str, str]:
+    """Test the chosen checkpoint on every site's test split; return with which weights."""
     name = setup.config["test"]["checkpoint"]
     checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.pt")
-    for site, weights in describe_weights(setup, checkpoint).items():
-        log.info("site %s is tested with %s", site, weights)
     for method, site, scores in score_sites(setup, rounds, facts, checkpoint, folder):
         rows = build_measurements(checkpoint.round, "test", method, site, scores)
         rounds.journal.write(rows)
         for tracker in rounds.trackers:
             tracker.log(rows)
+    return describe_weights(setup, checkpoint)
 
 
 def _draw_panels(method: str, folder: Path) -> dict[str, Path]:

@@ -47,13 +47,16 @@ def test_judging_again_gives_the_scores_of_the_run(trained):
     pd.testing.assert_frame_equal(scores("again"), scores(trained))
 
 
-def test_shared_weights_are_completed_from_the_initial_ones(caplog):
+def test_shared_weights_are_completed_from_the_initial_ones(capsys):
     words = ["strategy=fedper", "rounds=1", "logger=csv", "participants=BF", "target=null"]
     main(["train", *HERE, *MODEL, *words])
+    printed = capsys.readouterr().out
+    assert "brats: tested with its private weights over the shared ones" in printed
+    assert "ixi: tested with the shared weights, completed from the run's initial ones" in printed
     (run,) = Path("outputs/train").iterdir()
-    with caplog.at_level("INFO"):
-        main(["evaluate", f"checkpoint={run}/checkpoints/last.pt", "output=again"])
-    assert "every site is tested with the initial ones" in caplog.text
+    main(["evaluate", f"checkpoint={run}/checkpoints/last.pt", "output=again"])
+    printed = " ".join("".join(capsys.readouterr()).split())
+    assert "every site is tested with the initial ones" in printed
     own, again = (scores(f).set_index("site") for f in (run, "again"))
     unseen = own[own["method"] == "FedPer"].loc["ixi"]
     pd.testing.assert_frame_equal(again[again["method"] == "FedPer"].loc["ixi"], unseen)
