@@ -154,9 +154,6 @@ def test_a_metric_is_in_journal_and_scores(runs):
     assert json.loads((run / "metrics.json").read_text())["hfen"]["higher_is_better"] is False
 
 
-@pytest.mark.skipif(
-    not (ROOT / "flmrcm/reports/metric_info.py").exists(), reason="reports know three metrics only"
-)
 def test_a_metric_is_in_the_tables_of_compare(runs, environment):
     run = runs("metrics")
     done = environment.run(run, "flmrcm", "compare", str(run), "--output", "compared")
