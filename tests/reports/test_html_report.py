@@ -1,18 +1,20 @@
 """One page that holds the whole comparison, and nothing that isn't its own."""
 
+import html
 import re
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
-from kits.runs_on_disk import write_run
+from kits.runs_on_disk import add_metric, write_run
 
 from flmrcm.reports.collected.comparable_runs import collect_comparable
 from flmrcm.reports.collected.comparison import compare_runs
 from flmrcm.reports.figures.figure_writer import DrawnFigure, FigureOutcome, MissingFigure
 from flmrcm.reports.html_report import Report, render_report, write_report
 from flmrcm.reports.numbers.summary import summarise_sections
+from flmrcm.reports.tables.documents import format_latex_document, format_markdown_document
 
 
 def report(folder: Path, figures: tuple[FigureOutcome, ...] = (), metric: str = "psnr") -> Report:
@@ -55,6 +57,18 @@ def test_the_best_and_the_second_of_each_site_are_marked(pair: Path) -> None:
 def test_statistics_of_the_metric_asked_for_stand_open(pair: Path) -> None:
     text = render_report(report(pair, metric="ssim"))
     assert text.index("SSIM against") < text.index("<details>") < text.index("PSNR (dB) against")
+
+
+def test_a_metric_without_tests_says_why_beside_those_with_tests(pair: Path) -> None:
+    for name in ("two_1", "two_2"):
+        add_metric(pair / name, "hfen", {"title": "HFEN"})
+    content = report(pair)
+    note = "FL-MRCM: not tested: HFEN isn't among the scores of both."
+    page = html.unescape(render_report(content))
+    assert note in page
+    assert "<summary>HFEN against FL-MR</summary>" in page
+    assert note in format_markdown_document(content.summaries)
+    assert f"% HFEN against FL-MR: sim_b FL-MRCM, sim_h {note}" in format_latex_document(content.summaries)
 
 
 def test_whatever_a_run_is_called_is_text(tmp_path: Path) -> None:

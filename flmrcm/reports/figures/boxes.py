@@ -18,7 +18,7 @@ from flmrcm.reports.figures.style import (
     leave_empty,
     wrap_name,
 )
-from flmrcm.reports.numbers.score_matrix import average_per_volume
+from flmrcm.reports.numbers.score_cells import average_per_volume
 
 _TITLE = "Scores of single volumes"
 _CAPTION = (

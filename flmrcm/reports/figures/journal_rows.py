@@ -7,7 +7,7 @@ import pandas as pd
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
-from flmrcm.reports.numbers.score_matrix import is_zero_filled, sort_methods
+from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
 
 JOURNAL_COLUMNS = (
     "method",

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.figures.row_filter import list_distinct
-from flmrcm.reports.numbers.score_matrix import is_zero_filled, sort_methods
+from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
 
 COLOURS = (
     "#0072B2", "#D55E00", "#117733", "#E69F00", "#33BBEE",

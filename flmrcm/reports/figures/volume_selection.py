@@ -11,7 +11,7 @@ from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.figures.saved_volumes import find_saved_volumes
-from flmrcm.reports.numbers.score_matrix import sort_methods
+from flmrcm.reports.numbers.score_cells import sort_methods
 
 
 @dataclass(frozen=True)

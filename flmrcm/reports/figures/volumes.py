@@ -14,7 +14,7 @@ from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
 from flmrcm.reports.figures.volume_selection import VolumeSelection, select_volumes
 from flmrcm.reports.metric_info import metric_info
-from flmrcm.reports.numbers.score_matrix import sort_methods
+from flmrcm.reports.numbers.score_cells import sort_methods
 
 MAX_BESIDE = 3
 """With more methods the overview has error maps below the images, not beside them."""

@@ -9,7 +9,7 @@ from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import find_differing_keys, list_settings, shorten_value
 from flmrcm.reports.metric_info import metric_info
-from flmrcm.reports.numbers.score_matrix import average_groups
+from flmrcm.reports.numbers.score_cells import average_groups
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 _SCORE_KEYS = ["method", "site", "metric", "convention"]

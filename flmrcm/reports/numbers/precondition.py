@@ -8,7 +8,7 @@ import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.numbers.score_matrix import average_groups, is_zero_filled
+from flmrcm.reports.numbers.score_cells import average_groups, is_zero_filled
 
 _IMAGE_KEYS = ["run", "site", "volume"]
 

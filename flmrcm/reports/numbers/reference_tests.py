@@ -11,7 +11,7 @@ from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.pairing import Pairing, ScoreConditions, check_pairing, read_conditions
-from flmrcm.reports.numbers.score_matrix import average_per_volume, is_zero_filled, sort_methods
+from flmrcm.reports.numbers.score_cells import average_per_volume, is_zero_filled, sort_methods
 from flmrcm.reports.numbers.statistics import LEAST_VOLUMES, PairedTest, holm, run_paired_test
 
 DEFAULT_REFERENCE = "FL-MR"

@@ -17,12 +17,11 @@ from flmrcm.reports.numbers.reference_tests import (
     pair_methods,
     run_reference_tests,
 )
+from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
 from flmrcm.reports.numbers.score_matrix import (
     ScoreMatrix,
     build_score_matrix,
     explain_missing_matrix,
-    is_zero_filled,
-    sort_methods,
 )
 
 

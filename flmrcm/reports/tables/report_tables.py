@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.reference_tests import ReferenceTests
-from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreMatrix
+from flmrcm.reports.numbers.score_cells import ALL_SITES
+from flmrcm.reports.numbers.score_matrix import ScoreMatrix
 
 MISSING_CELL = "–"
 

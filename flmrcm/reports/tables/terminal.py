@@ -13,7 +13,12 @@ from rich.text import Text
 
 from flmrcm.reports.collected.score_file import parse_scores
 from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
-from flmrcm.reports.numbers.score_matrix import ScoreCell, compute_cells, rank_cells, sort_methods
+from flmrcm.reports.numbers.score_cells import (
+    ScoreCell,
+    compute_cells,
+    rank_cells,
+    sort_methods,
+)
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
     MISSING_CELL,

@@ -100,3 +100,8 @@ def test_zero_filled_images_do_not_stretch_the_scale_of_methods():
 def test_a_black_target_is_drawn():
     black = np.zeros((8, 8), np.float32)
     draw_image_grid(ImageGrid([Row("", black, {"a": black})], ["a"], "below"))
+
+
+def test_images_that_are_not_finite_leave_the_scale_to_the_others():
+    assert choose_error_share([row(a=float("nan"), b=1.92)]) == 0.05
+    assert choose_error_share([row(a=float("nan"))]) == ERROR_SHARES[-1]

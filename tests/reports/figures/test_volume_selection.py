@@ -46,6 +46,13 @@ def test_a_volume_whose_score_is_not_finite_is_the_worst_and_not_missing(runs):
     assert not result.note
 
 
+def test_a_volume_on_which_one_of_two_methods_failed_is_the_worst(runs):
+    comparison = runs(*({"volumes": 3, "saved": 3, "method": method} for method in "AB"))
+    rows = comparison.results
+    rows.loc[(rows["name"] == "B") & (rows["volume"] == "east/v2"), "value"] = float("nan")
+    assert shown(comparison).examples == {"median": "v0", "best": "v1", "worst": "v2"}
+
+
 def test_a_method_without_finite_scores_leaves_the_order_to_the_others(runs):
     broken = {"method": "B", "psnr": float("nan")}
     comparison = runs(*({"volumes": 3, "saved": 3, **more} for more in ({}, broken)))

@@ -4,7 +4,8 @@ import pytest
 from kits.reports import comparison_below, write_run
 
 from flmrcm.reports.metric_info import metric_info
-from flmrcm.reports.numbers.score_matrix import ALL_SITES, ScoreCell, ScoreMatrix
+from flmrcm.reports.numbers.score_cells import ALL_SITES, ScoreCell
+from flmrcm.reports.numbers.score_matrix import ScoreMatrix
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables import report_tables
 from flmrcm.reports.tables.report_tables import MISSING_CELL, build_matrix_table, describe_matrices

@@ -8,7 +8,7 @@ from kits.reports import comparison_below, score_rows, write_run
 from rich.console import Console
 
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.numbers.score_matrix import ALL_SITES
+from flmrcm.reports.numbers.score_cells import ALL_SITES
 from flmrcm.reports.numbers.summary import summarise_sections
 from flmrcm.reports.tables.report_tables import ReportCell, ReportTable
 from flmrcm.reports.tables.terminal import (
