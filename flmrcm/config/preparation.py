@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
@@ -92,7 +93,13 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
         raise ConfigErrors(
             [f"source: give source=NAME, one of {', '.join(list_options('source'))}."]
         )
-    return compose_config("prepare", [_quote(word) for word in words])
+    # Hydra would look for a file in conf/size, which is about models
+    sizes = [word for word in words if word.startswith("size=")]
+    others = [word for word in words if word not in sizes]
+    cfg = compose_config("prepare", [_quote(word) for word in others])
+    for word in sizes:
+        cfg.size = OmegaConf.create({"size": yaml.safe_load(word.split("=", 1)[1])}).size
+    return cfg
 
 
 def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:

@@ -61,7 +61,7 @@ def test_a_missing_and_an_empty_folder_are_told_apart(hospitals, capsys):
         path.unlink()
     assert "holds no .h5 files" in failing(capsys, *SMALL)[1]
     (hospitals / "IXI" / "T1" / "train").rmdir()
-    assert "isn't there" in failing(capsys, *SMALL)[1]
+    assert "doesn't exist" in failing(capsys, *SMALL)[1]
 
 
 @pytest.mark.parametrize(
