@@ -68,14 +68,9 @@ def test_a_metric_without_tests_says_why_beside_those_with_tests(pair: Path) -> 
     assert note in page
     assert "<summary>HFEN against FL-MR</summary>" in page
     assert note in format_markdown_document(content.summaries)
-<<<<<<< HEAD
     assert f"% HFEN against FL-MR: sim_b FL-MRCM, sim_h {note}" in format_latex_document(
         content.summaries
     )
-=======
-    comment = f"% HFEN against FL-MR: sim_b FL-MRCM, sim_h {note}"
-    assert comment in format_latex_document(content.summaries)
->>>>>>> words_reports
 
 
 def test_whatever_a_run_is_called_is_text(tmp_path: Path) -> None:
