@@ -97,7 +97,7 @@ def test_a_try_out_stays_on_loopback(address, listens_on):
     [
         ({"port": 0}, "port: 1 to 65535"),
         ({"node_port": 65536}, "node_port: 1 to 65535"),
-        ({"days": 0}, "days: at least 1; got 0"),
+        ({"days": 0}, "days: 1 to 3650; got 0"),
         ({"address": " "}, "address: a name or an IP address"),
         ({"sites": {}}, "sites: name at least one"),
     ],
