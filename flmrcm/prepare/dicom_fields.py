@@ -25,6 +25,11 @@ _FUNCTIONAL_GROUPS = {
     "FlipAngle": "MRTimingAndRelatedParametersSequence",
     "InversionTimes": "MRModifierSequence",
     "TemporalPositionIndex": "FrameContentSequence",
+    "FrameType": "MRImageFrameTypeSequence",
+    "ComplexImageComponent": "MRImageFrameTypeSequence",
+    "AcquisitionContrast": "MRImageFrameTypeSequence",
+    "RealWorldValueSlope": "RealWorldValueMappingSequence",
+    "RealWorldValueIntercept": "RealWorldValueMappingSequence",
 }
 """Field → group in which enhanced multi-frame files store it, per frame or for all frames."""
 
@@ -110,9 +115,9 @@ def get_text(dataset: pydicom.Dataset, keyword: str) -> str:
     return " ".join(str(get_field(dataset, keyword) or "").split())
 
 
-def get_words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
+def get_words(dataset: pydicom.Dataset, keyword: str, frame: int = 0) -> tuple[str, ...]:
     """Return a field of several words in capitals, such as `("ORIGINAL", "PRIMARY")`."""
-    value = get_field(dataset, keyword) or ()
+    value = get_field(dataset, keyword, frame) or ()
     # pydicom returns a single word as text, several words as a list
     return tuple(str(word).upper() for word in ([value] if isinstance(value, str) else value))
 
@@ -139,7 +144,8 @@ def read_acquisition(dataset: pydicom.Dataset) -> str:
 def _get_functional_groups(
     dataset: pydicom.Dataset, name: str, frame: int
 ) -> list[pydicom.Dataset]:
-    """Return the functional groups of a name: first the frame's own, then the shared ones."""
-    own = list(dataset.get("PerFrameFunctionalGroupsSequence", []))[frame : frame + 1]
-    shared = list(dataset.get("SharedFunctionalGroupsSequence", []))
-    return [item for outer in own + shared for item in outer.get(name) or []]
+    """Return the groups of a name: first the frame's own, then shared ones, then the file's."""
+    # no copy of the list: a file may hold thousands of frames
+    own = dataset.get("PerFrameFunctionalGroupsSequence", [])[frame : frame + 1]
+    shared = dataset.get("SharedFunctionalGroupsSequence", [])
+    return [item for outer in [*own, *shared, dataset] for item in outer.get(name) or []]

@@ -1,6 +1,7 @@
 """The position of each slice of a DICOM file in the patient: classic, enhanced, Siemens mosaic."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ _TIME_FIELDS = (
     "EchoTime", "EffectiveEchoTime", "TemporalPositionIdentifier", "TemporalPositionIndex",
     "AcquisitionNumber", "InstanceNumber",
 )  # fmt: skip
+
+_NOT_MAGNITUDE = {"P", "PHASE", "R", "REAL", "I", "IMAGINARY", "VELOCITY"}
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,41 @@ class Frame:
         return float(self.position @ np.cross(self.along_columns, self.along_rows))
 
 
-def list_frames(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
+def list_frames(path: Path, dataset: pydicom.Dataset, keep_derived: bool = False) -> list[Frame]:
     """Return the slices of one file: one of a classic file, many of an enhanced file or a mosaic.
 
+    Of an enhanced file, whose frames may be of several kinds, original magnitudes are returned: a
+    phase or a field map beside them is no further echo.
+
+    Args:
+        path: the file.
+        dataset: its header.
+        keep_derived: whether derived frames stay.
+
     Raises:
-        UnusableVolume: a position is missing, or the number of slices in a mosaic.
+        UnusableVolume: a position is missing, or the number of slices in a mosaic; no frame is an
+            original magnitude.
     """
     if is_mosaic(dataset):
         return _make_mosaic_frames(path, dataset)
     count = int(get_number(dataset, "NumberOfFrames") or 1)
-    return [_make_frame(path, dataset, index) for index in range(count)]
+    wanted = [n for n in range(count) if _is_magnitude(dataset, n, keep_derived)]
+    if not wanted:
+        raise UnusableVolume("none of its frames is an original magnitude")
+    return [_make_frame(path, dataset, index) for index in wanted]
+
+
+def _is_magnitude(dataset: pydicom.Dataset, index: int, keep_derived: bool) -> bool:
+    """Return what a frame's own type says; classic files have none, their ImageType was read."""
+    words = get_words(dataset, "FrameType", index)
+    component = get_words(dataset, "ComplexImageComponent", index)
+    is_derived = words[:1] == ("DERIVED",)
+    return (keep_derived or not is_derived) and is_magnitude((*words[2:], *component))
+
+
+def is_magnitude(words: Iterable[str]) -> bool:
+    """Return whether none of the words of an ImageType or FrameType names phases or maps."""
+    return not any(word in _NOT_MAGNITUDE or "MAP" in word for word in words)
 
 
 def is_mosaic(dataset: pydicom.Dataset) -> bool:

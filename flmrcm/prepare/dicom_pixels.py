@@ -20,22 +20,30 @@ INSTALL_HINT = "pip install 'flmrcm[dicom]'"
 _READ_ERRORS = (OSError, EOFError, ValueError, AttributeError, RuntimeError, NotImplementedError)
 
 
-def read_pixels(volume: Sequence[Frame]) -> NDArray[np.float32]:
+VALUES = {
+    "rescaled": ("RescaleSlope", "RescaleIntercept"),
+    "real_world": ("RealWorldValueSlope", "RealWorldValueIntercept"),
+}
+"""Name → fields of slope and intercept. Philips gives both: the first are those of the display."""
+
+
+def read_pixels(volume: Sequence[Frame], values: str = "rescaled") -> NDArray[np.float32]:
     """Return the values of a volume, float32, (slices, rows, columns), after slope and intercept.
 
     If the smallest value means white (MONOCHROME1), values are inverted: the darkest voxel is 0.
 
     Args:
         volume: frames in the order of the slices.
+        values: rescaled | real_world.
 
     Raises:
         UnusableVolume: a file that is truncated, in colour, or compressed in a way that no
-            installed decoder can read; the message names it.
+            installed decoder can read; the message names it. No real-world values, though asked.
     """
     with silence_pydicom():
         # a file of many frames is opened once, not once per frame
         parts = [
-            _read_file_pixels(path, [frame.index for frame in frames])
+            _read_file_pixels(path, [frame.index for frame in frames], values)
             for path, frames in groupby(volume, key=lambda frame: frame.path)
         ]
     image = np.concatenate([values for values, _ in parts])
@@ -44,7 +52,9 @@ def read_pixels(volume: Sequence[Frame]) -> NDArray[np.float32]:
     return image
 
 
-def _read_file_pixels(path: Path, indices: list[int]) -> tuple[NDArray[np.float32], bool]:
+def _read_file_pixels(
+    path: Path, indices: list[int], kind: str
+) -> tuple[NDArray[np.float32], bool]:
     """Return some frames of a file, (slices, rows, columns), and whether they are inverted."""
     try:
         dataset = pydicom.dcmread(path)
@@ -52,7 +62,7 @@ def _read_file_pixels(path: Path, indices: list[int]) -> tuple[NDArray[np.float3
         if is_mosaic(dataset):
             values = np.moveaxis(wrap_mosaic(dataset).get_data(), -1, 0)[indices]
         else:
-            values = np.stack(list(_rescale_frames(dataset, indices)))
+            values = np.stack(list(_rescale_frames(dataset, indices, kind)))
     except UnusableVolume as problem:
         raise UnusableVolume(f"{path.name}: {problem}") from None
     except (InvalidDicomError, *_READ_ERRORS) as error:
@@ -63,12 +73,14 @@ def _read_file_pixels(path: Path, indices: list[int]) -> tuple[NDArray[np.float3
     return values.astype(np.float32), inverted
 
 
-def _rescale_frames(dataset: pydicom.Dataset, indices: list[int]) -> Iterator[NDArray[np.float64]]:
+def _rescale_frames(
+    dataset: pydicom.Dataset, indices: list[int], kind: str
+) -> Iterator[NDArray[np.float64]]:
     for index in indices:
         raw = pixel_array(dataset, index=index)
-        slope, intercept = (
-            get_number(dataset, keyword, index) for keyword in ("RescaleSlope", "RescaleIntercept")
-        )
+        slope, intercept = (get_number(dataset, keyword, index) for keyword in VALUES[kind])
+        if slope is None and kind == "real_world":
+            raise UnusableVolume("holds no slope of real-world values; use values=rescaled")
         yield raw * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
