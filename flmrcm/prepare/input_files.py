@@ -33,7 +33,8 @@ def list_files(input_: str, endings: tuple[str, ...]) -> tuple[Path, list[Path]]
     )  # fmt: skip
     if not files:
         verb = "matches" if is_pattern else "holds"
-        raise DataLayoutError(f"input={input_}: {verb} no {' or '.join(endings)} file.")
+        named = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
+        raise DataLayoutError(f"input={input_}: {verb} no {named} file.")
     return (root if root.is_dir() else root.parent), files
 
 

@@ -1,4 +1,4 @@
-"""One NIfTI file: scale factors, frames, affine."""
+"""One NIfTI, FreeSurfer or Analyze file: scale factors, frames, affine."""
 
 import gzip
 from math import prod
@@ -7,13 +7,19 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.analyze import AnalyzeImage
 from nibabel.fileholders import FileHolder
-from nibabel.nifti1 import Nifti1Image
+from nibabel.freesurfer.mghformat import MGHImage
+from nibabel.nifti1 import Nifti1Pair
 from nibabel.orientations import axcodes2ornt
+from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 
 from flmrcm.prepare.orientation import reorient
 from flmrcm.prepare.scan import Scan, UnusableVolume
+
+ENDINGS = (".nii", ".nii.gz", ".mgz", ".mgh", ".hdr")
+"""Files that are read: NIfTI, FreeSurfer, and NIfTI or Analyze in two files, `.hdr` and `.img`."""
 
 _MAX_GZIP_RATIO = 1032
 """Largest number of bytes that gzip can store in one byte."""
@@ -25,7 +31,7 @@ def read_nifti(
     """Return the volume of a file after its scale factors; other damage raises nibabel's errors.
 
     Args:
-        path: a file `.nii` or `.nii.gz`.
+        path: a file with one of `ENDINGS`.
         plane: axial | coronal | sagittal: plane of the slices.
         frame: number of the frame to use of a 4-D file, from 0.
         orientation: directions of the axes, such as `LAS`, for files without them.
@@ -33,15 +39,15 @@ def read_nifti(
     Raises:
         UnusableVolume: truncated, not three axes, colours, no orientation, or a singular affine.
     """
-    kind = type(nibabel.load(path))
-    if not issubclass(kind, Nifti1Image):
-        raise UnusableVolume(f"is {kind.__name__}, not NIfTI")
-    compressed = path.suffix.lower() == ".gz"
+    pixels = _find_pixels(path)
+    kind = _find_kind(path)
+    compressed = path.suffix.lower() in (".gz", ".mgz")
     # nibabel gets an open stream, which is then read to its end: only there gzip has its checksum
-    with gzip.open(path) if compressed else path.open("rb") as stream:
+    with gzip.open(pixels) if compressed else pixels.open("rb") as stream:
         holder = FileHolder(fileobj=stream)
-        image = kind.from_file_map({"header": holder, "image": holder}, mmap=False)
-        _check_size(image, path.stat().st_size * (_MAX_GZIP_RATIO if compressed else 1))
+        header = holder if pixels == path else FileHolder(str(path))
+        image = kind.from_file_map({"header": header, "image": holder}, mmap=False)
+        _check_size(image, pixels.stat().st_size * (_MAX_GZIP_RATIO if compressed else 1))
         array = _read_values(image, frame)
         while stream.read(1 << 20):
             pass
@@ -56,7 +62,34 @@ def read_nifti(
     )
 
 
-def _check_size(image: Nifti1Image, most: int) -> None:
+def strip_ending(name: str) -> str:
+    """Return a file's name without one of `ENDINGS`."""
+    ending = max((e for e in ENDINGS if name.lower().endswith(e)), key=len, default="")
+    return name[: len(name) - len(ending)]
+
+
+def _find_kind(path: Path) -> type[Any]:
+    """Return nibabel's class of a file that can be read here."""
+    if path.suffix.lower() in (".mgz", ".mgh"):
+        return MGHImage
+    kind = type(nibabel.load(path))
+    if not issubclass(kind, AnalyzeImage):
+        raise UnusableVolume(f"is {kind.__name__}, not NIfTI")
+    # SPM's Analyze is read as any: its directions are in a third file, or nowhere
+    return kind if issubclass(kind, Nifti1Pair) else AnalyzeImage
+
+
+def _find_pixels(path: Path) -> Path:
+    """Return the file of the values: the `.img` beside a `.hdr`, else the file itself."""
+    if path.suffix.lower() != ".hdr":
+        return path
+    pixels = path.with_suffix(".IMG" if path.suffix == ".HDR" else ".img")
+    if not pixels.exists():
+        raise UnusableVolume(f"is a header only: the values belong into {pixels.name} beside it")
+    return pixels
+
+
+def _check_size(image: SpatialImage, most: int) -> None:
     """A damaged header may declare more voxels than fit into memory."""
     declared = prod(image.shape) * np.dtype(image.get_data_dtype()).itemsize
     if min(image.shape) < 1 or declared > most:
@@ -65,7 +98,7 @@ def _check_size(image: Nifti1Image, most: int) -> None:
         )
 
 
-def _read_values(image: Nifti1Image, frame: int | None) -> NDArray[Any]:
+def _read_values(image: SpatialImage, frame: int | None) -> NDArray[Any]:
     """Return one frame with three axes in the order of the file, float32 or complex64."""
     stored: np.dtype[Any] = np.dtype(image.get_data_dtype())
     if stored.fields:
@@ -84,10 +117,12 @@ def _read_values(image: Nifti1Image, frame: int | None) -> NDArray[Any]:
     return np.asarray(image.dataobj[(..., *index)], dtype=dtype)
 
 
-def _read_affine(image: Nifti1Image, orientation: str | None) -> NDArray[np.float64]:
+def _read_affine(image: SpatialImage, orientation: str | None) -> NDArray[np.float64]:
     """Return the matrix, (4, 4), from indices to mm in RAS+ coordinates."""
-    header = image.header
-    if int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0:
+    header: Any = image.header
+    codes = [key for key in ("sform_code", "qform_code", "goodRASFlag") if key in header]
+    # Analyze, the oldest format, has none of them: nibabel's affine is a guess
+    if any(int(header[key]) > 0 for key in codes):
         return np.asarray(image.affine, np.float64)
     if orientation is None:
         raise UnusableVolume(

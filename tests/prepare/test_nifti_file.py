@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from kits.prepare import head, write_nifti
 
-from flmrcm.prepare.nifti_file import read_nifti
+from flmrcm.prepare.nifti_file import read_nifti, strip_ending
 from flmrcm.prepare.scan import UnusableVolume
 
 
@@ -111,3 +111,47 @@ def test_a_singular_affine_is_skipped(tmp_path):
     path.write_bytes(raw)
     with pytest.raises(UnusableVolume, match="can't be inverted"):
         read_nifti(path)
+
+
+def save_as(kind, path, affine):
+    nib.save(kind(head(), affine), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(nib.MGHImage, "a.mgz"), (nib.MGHImage, "a.mgh"), (nib.Nifti1Pair, "a.hdr")],
+)
+def test_freesurfers_files_and_files_in_two_parts_are_read(tmp_path, kind, name):
+    scan = read_nifti(save_as(kind, tmp_path / name, np.diag([2.0, 1, 1, 1])))
+    np.testing.assert_array_equal(scan.image, as_slices(head()))
+    assert (scan.voxel_mm, scan.native_orientation) == ((1.0, 1.0, 2.0), "RAS")
+
+
+def test_analyze_holds_no_directions(tmp_path):
+    path = save_as(nib.AnalyzeImage, tmp_path / "a.hdr", np.diag([2.0, 1, 1, 1]))
+    with pytest.raises(UnusableVolume, match="holds no directions of the axes"):
+        read_nifti(path)
+    np.testing.assert_array_equal(read_nifti(path, orientation="RAS").image, as_slices(head()))
+
+
+def test_a_header_without_its_values_is_named(tmp_path):
+    path = save_as(nib.Nifti1Pair, tmp_path / "a.hdr", np.eye(4))
+    path.with_suffix(".img").unlink()
+    with pytest.raises(UnusableVolume, match=r"values belong into a\.img beside it"):
+        read_nifti(path)
+
+
+def test_a_truncated_mgz_is_refused(tmp_path):
+    path = save_as(nib.MGHImage, tmp_path / "a.mgz", np.eye(4))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises((EOFError, OSError)):
+        read_nifti(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("a.nii", "a"), ("b.v2.nii.gz", "b.v2"), ("T1.MGZ", "T1"), ("c.hdr", "c"), ("d.txt", "d.txt")],
+)
+def test_the_ending_of_a_name_is_taken_off(name, stem):
+    assert strip_ending(name) == stem
