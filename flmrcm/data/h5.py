@@ -59,7 +59,7 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
         path: an HDF5 file.
         site: name of the institution that the file belongs to.
         coils: single | multi | auto: the number of axes that the k-space must have, and the target
-            that is read.
+            that is read; a coil axis of 1 is either.
 
     Raises:
         DataLayoutError: the file can't be read or is truncated; there is no `kspace`; its type or
@@ -76,13 +76,14 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
             )
         _check_declared_shape(path, kspace)
         kind = "multi" if kspace.ndim == 4 else "single"
-        if coils not in (kind, "auto"):
+        # an axis of one coil is either
+        if coils not in (kind, "auto") and (kind == "single" or kspace.shape[1] > 1):
             raise DataLayoutError(
                 f"{path}: 'kspace' is {kind}-coil, but the config says coils={coils}; "
                 f"set coils={kind} or coils=auto."
             )
         shape = kspace.shape if kind == "multi" else (kspace.shape[0], 1, *kspace.shape[1:])
-        key = _find_target_key(file, kind if coils == "auto" else coils)
+        key = _find_target_key(file, kspace.shape, kind if coils == "auto" else coils)
         target_shape = (
             _check_target_shape(path, get_dataset(file, path, key), shape) if key else None
         )
@@ -217,16 +218,18 @@ def _check_declared_shape(path: Path, kspace: h5py.Dataset) -> None:
         )
 
 
-def _find_target_key(file: h5py.File, kind: str) -> str | None:
-    key = TARGET_KEYS[kind]
-    return key if key in file else None
+def _find_target_key(file: h5py.File, shape: tuple[int, ...], kind: str) -> str | None:
+    """Return the target's key for a k-space's shape; a coil axis of 1 goes with either."""
+    is_one_coil = len(shape) == 4 and shape[1] == 1
+    keys = [TARGET_KEYS[kind], *(TARGET_KEYS.values() if is_one_coil else ())]
+    return next((key for key in keys if key in file), None)
 
 
 def _check_target_shape(
     path: Path, target: h5py.Dataset, shape: tuple[int, ...]
 ) -> tuple[int, int]:
     slices, _, rows, columns = shape
-    real = np.issubdtype(target.dtype, np.floating)
+    real = target.dtype.kind in "fui"
     if not real or target.ndim != 3 or target.shape[0] != slices or 0 in target.shape[1:]:
         raise DataLayoutError(
             f"{path}: the target is {target.dtype} {target.shape}; it must be real, "

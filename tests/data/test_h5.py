@@ -93,6 +93,10 @@ BROKEN = {
         "kspace": KSPACE,
         "reconstruction_esc": IMAGE[:2],
     },
+    "target is bool (3, 16, 12); it must be real": {
+        "kspace": KSPACE,
+        "reconstruction_esc": IMAGE > 0,
+    },
     "target is float32 (16, 12); it must be": {"kspace": KSPACE, "reconstruction_esc": IMAGE[0]},
     "target is 16×12, larger than its k-space 16×10": {
         "kspace": KSPACE[..., :10],
@@ -145,6 +149,35 @@ def test_the_wrong_number_of_coils_is_named(tmp_path: Path, coils: int, other: s
     own = "single" if coils == 1 else "multi"
     assert f"'kspace' is {own}-coil, but the config says coils={other}" in error_line(path, other)
     assert read_header(path, "here", own).shape[1] == coils
+
+
+@pytest.mark.parametrize("coils", ["auto", "single", "multi"])
+@pytest.mark.parametrize("key", ["reconstruction_esc", "reconstruction_rss"])
+def test_a_coil_axis_of_one_goes_with_either_target(tmp_path: Path, coils: str, key: str) -> None:
+    path = write_plain(tmp_path / "v.h5", kspace=KSPACE[:, None], **{key: IMAGE})
+    header = read_header(path, "here", coils)
+    assert (header.shape, header.target_key) == ((3, 1, 16, 12), key)
+    kspace, target = read_slice(header, 1)
+    assert_array_equal(kspace, KSPACE[1][None])
+    assert_array_equal(target, IMAGE[1])
+
+
+def test_the_target_of_other_coils_is_no_target(tmp_path: Path) -> None:
+    path = write_plain(tmp_path / "v.h5", kspace=KSPACE, reconstruction_rss=IMAGE)
+    assert read_header(path, "here").target_key is None
+    two = np.stack([KSPACE, KSPACE], 1)
+    path = write_plain(tmp_path / "w.h5", kspace=two, reconstruction_esc=IMAGE)
+    assert read_header(path, "here").target_key is None
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32", "float16", "float64"])
+def test_targets_of_every_real_type_are_read(tmp_path: Path, dtype: str) -> None:
+    image = np.round(IMAGE / IMAGE.max() * 100).astype(dtype)
+    path = write_plain(tmp_path / "v.h5", kspace=KSPACE, reconstruction_esc=image)
+    _, target = read_slice(read_header(path, "here"), 0)
+    assert target is not None
+    assert target.dtype == np.float32
+    assert_array_equal(target, image[0])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
