@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config
-from flmrcm.config.conf_files import list_options
+from flmrcm.config.conf_files import list_options, list_options_with_key
 from flmrcm.config.site_files import find_name_problems
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, require, suggest_nearest
@@ -28,6 +28,8 @@ PATHS = ("input", "output", "contrasts")
 """Keys that may differ between two calls into one folder, beside the manner."""
 
 _TEXT = ("input", "output", "salt", "site_config")
+_TABLES = ("contrast_patterns", "acquisitions", "suffixes")
+"""Keys of a source that hold contrasts; a user adds contrasts of his own without Hydra's `+`."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
         )
     # Hydra would look for a file in conf/size, which is about models
     sizes = [word for word in words if word.startswith("size=")]
-    others = [word for word in words if word not in sizes]
+    others = [_open_table(word, words) for word in words if word not in sizes]
     cfg = compose_config("prepare", [_quote(word) for word in others])
     for word in sizes:
         cfg.size = OmegaConf.create({"size": yaml.safe_load(word.split("=", 1)[1])}).size
@@ -177,10 +179,17 @@ def _read_subjects(value: Any) -> list[str]:
     )
 
 
+def _open_table(word: str, words: Sequence[str]) -> str:
+    """Return a word that may add a contrast to a table, if the chosen source has that table."""
+    table = word.partition("=")[0].partition(".")[0]
+    has_it = table in _TABLES and set(words) & set(list_options_with_key(f"source.{table}"))
+    return f"++{word}" if has_it else word
+
+
 def _quote(word: str) -> str:
     """Keep Hydra from reading brackets, commas and the like in paths and patterns."""
     key, equals, value = word.partition("=")
-    is_text = key in _TEXT or key.endswith("_pattern")
+    is_text = key in _TEXT or key.endswith("_pattern") or "contrast_patterns." in key
     if not (equals and is_text) or value in ("", "null") or value[0] in "'\"":
         return word
     escaped = value.replace("'", "\\'")

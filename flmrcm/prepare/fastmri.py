@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 SPLIT_BY = ("none", "scanner")
 _NAME = re.compile(r"file_brain_(?P<acquisition>AX[A-Z0-9]+)_(?P<scanner>\d+)_(?P<patient_id>\d+)")
-_AXIAL = "S??"
-"""Slices go upwards; the files hold no directions of rows and columns."""
+_AXIAL, _CORONAL = "S??", "???"
+"""Axial slices go upwards; nothing else about directions is in the files."""
 
 
 def keep_coils(images: Tensor) -> Tensor:
@@ -111,14 +111,16 @@ class FastmriSource:
         (path,) = volume.paths
         raw = open_raw(path, self.voxel_mm)
         combine, origin = COIL_MODES[self.coils]
+        acquisition = _read_labels(path)["acquisition"]
+        orientation = _CORONAL if acquisition.startswith("COR") else _AXIAL
         return Scan(
             _fill_volume((combine(coils[None])[0] for coils in raw.reconstruct()), raw.shape[0]),
             raw.geometry.voxel_mm,
-            native_orientation=_AXIAL,
+            native_orientation=orientation,
             native_shape=raw.shape,
             kspace_origin=origin,
-            orientation=_AXIAL,
-            acquisition=_read_labels(path)["acquisition"],
+            orientation=orientation,
+            acquisition=acquisition,
             attributes=raw.attributes,
         )
 
