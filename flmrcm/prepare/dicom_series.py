@@ -13,6 +13,7 @@ from pydicom.uid import (
 )
 
 from flmrcm.prepare.dicom_fields import get_text, get_words, read_fields, silence_pydicom
+from flmrcm.prepare.dicom_frames import is_magnitude
 from flmrcm.prepare.scan import UnusableVolume
 
 _LISTING_FIELDS = (
@@ -27,7 +28,6 @@ _LOCALISER = re.compile(
     r"(?<![a-z])(loc|locali[sz]ers?|scout|survey|pilot|smartbrain|3.?plane)(?![a-z])"
 )
 _MOST_SHOWN = 5
-_NOT_MAGNITUDE = {"P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY"}
 
 
 class SkippedSeries(UnusableVolume):
@@ -47,7 +47,7 @@ class DicomHeader(NamedTuple):
         modality: Modality, `MR` for magnetic resonance.
         kind: SOPClassUID.
         image_type: the words of ImageType.
-        name: SeriesDescription and ProtocolName.
+        names: SeriesDescription and ProtocolName.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class DicomHeader(NamedTuple):
     modality: str
     kind: str
     image_type: tuple[str, ...]
-    name: str
+    names: tuple[str, str]
 
 
 DicomSeries = tuple[DicomHeader, ...]
@@ -109,24 +109,6 @@ def drop_unwanted_images(series: DicomSeries, keep_derived: bool) -> DicomSeries
     return tuple(header for header, reason in zip(series, reasons, strict=True) if not reason)
 
 
-def match_contrast(series: DicomSeries, patterns: Mapping[str, str]) -> str:
-    """Return the first contrast whose pattern matches the description or protocol name.
-
-    Args:
-        series: the files.
-        patterns: contrast → regular expression; case is ignored.
-
-    Raises:
-        SkippedSeries: no pattern matches.
-    """
-    name = series[0].name
-    for contrast, pattern in patterns.items():
-        if re.search(pattern, name, re.IGNORECASE):
-            return contrast
-    # without the description: it may hold the name of a patient
-    raise SkippedSeries("no pattern of contrast_patterns matches the description")
-
-
 def merge_skipped(unused: Mapping[UnusableVolume, DicomSeries]) -> Iterator[UnusableVolume]:
     """Yield one error for all series with the same reason; an export may hold thousands."""
     groups: dict[tuple[type[UnusableVolume], str], list[DicomSeries]] = {}
@@ -143,7 +125,6 @@ def merge_skipped(unused: Mapping[UnusableVolume, DicomSeries]) -> Iterator[Unus
 
 def _read_listing(path: Path) -> DicomHeader:
     dataset = read_fields(path, _LISTING_FIELDS)
-    name = f"{get_text(dataset, 'SeriesDescription')} {get_text(dataset, 'ProtocolName')}"
     return DicomHeader(
         path,
         series=get_text(dataset, "SeriesInstanceUID"),
@@ -154,7 +135,7 @@ def _read_listing(path: Path) -> DicomHeader:
         modality=get_text(dataset, "Modality"),
         kind=get_text(dataset, "SOPClassUID"),
         image_type=get_words(dataset, "ImageType"),
-        name=name.strip(),
+        names=(get_text(dataset, "SeriesDescription"), get_text(dataset, "ProtocolName")),
     )
 
 
@@ -162,10 +143,12 @@ def _explain_drop(header: DicomHeader, keep_derived: bool) -> str:
     """Return the reason why a file isn't an original magnitude image; empty if it is one."""
     if header.modality != "MR" or header.kind not in _MR_CLASSES:
         return "no MR images"
-    if "LOCALIZER" in header.image_type or _LOCALISER.search(header.name.lower()):
+    if "LOCALIZER" in header.image_type or _LOCALISER.search(" ".join(header.names).lower()):
         return "localisers"
+    if "VFRAME" in header.image_type:
+        return "UIH's mosaics (VFRAME), which aren't separated; export one file for each slice"
     if header.image_type[:1] == ("DERIVED",) and not keep_derived:
         return "derived images; keep_derived=true uses them"
-    if _NOT_MAGNITUDE.intersection(header.image_type[2:]):
-        return "phase, real or imaginary images, not magnitude"
+    if not is_magnitude(header.image_type[2:]):
+        return "phase, real or imaginary images or maps, not magnitudes"
     return ""

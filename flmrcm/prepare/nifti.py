@@ -1,19 +1,18 @@
 """Any folder of NIfTI files, for example with BIDS names."""
 
-import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
+from flmrcm.prepare.bids import classify_bids, is_copy, log_unused, parse_entities
+from flmrcm.prepare.contrast import ContrastRule, Verdict, classify_names, find_pattern_problems
 from flmrcm.prepare.input_files import find_contrast_problems, list_files
-from flmrcm.prepare.nifti_file import read_nifti
+from flmrcm.prepare.nifti_file import ENDINGS, read_nifti, strip_ending
 from flmrcm.prepare.orientation import PLANES
 from flmrcm.prepare.scan import FoundVolume, Scan, UnusableVolume
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,9 @@ class NiftiSource:
         input: a folder, a file, or a pattern with `*` and `**`.
         subject_pattern: regular expression that is searched in the path below `input`, from the
             first wildcard on; its first group, or else the whole match, is the subject.
-        contrast_patterns: contrast → regular expression that is searched in the file's name; the
-            first match gives the contrast, and files without match aren't used.
+        contrast_patterns: contrast → regular expression that is searched in the file's name,
+            ignoring case, before `contrast.classify_names` reads it; see `ContrastRule`. Of a BIDS
+            name, the suffix decides.
         contrasts: the contrasts to use; None uses all.
         scan_pattern: regular expression whose matches name a scan, if a subject has several scans
             of one contrast.
@@ -39,7 +39,7 @@ class NiftiSource:
 
     input: str
     subject_pattern: str
-    contrast_patterns: Mapping[str, str]
+    contrast_patterns: Mapping[str, str] = field(default_factory=dict[str, str])
     contrasts: Sequence[str] | None = None
     scan_pattern: str | None = None
     plane: str = "axial"
@@ -48,15 +48,9 @@ class NiftiSource:
 
     def __post_init__(self) -> None:
         problems = check_choice("plane", self.plane, tuple(PLANES))
-        patterns = {f"contrast_patterns.{name}": p for name, p in self.contrast_patterns.items()}
-        patterns["subject_pattern"] = self.subject_pattern
-        patterns["scan_pattern"] = self.scan_pattern or ""
-        for key, pattern in patterns.items():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                problems.append(f"{key}={pattern}: not a regular expression ({error}).")
-        problems += find_contrast_problems(self.contrasts, self.contrast_patterns)
+        own = {"subject_pattern": self.subject_pattern, "scan_pattern": self.scan_pattern or ""}
+        problems += find_pattern_problems(own) + self._rule.find_problems()
+        problems += find_contrast_problems(self.contrasts, self._rule.contrasts)
         letters = sorted(self.orientation or "RAS")
         if [sum(letter in pair for letter in letters) for pair in ("RL", "AP", "SI")] != [1, 1, 1]:
             problems.append(
@@ -71,20 +65,17 @@ class NiftiSource:
         Raises:
             DataLayoutError: no such folder, no NIfTI file, or none of a wanted contrast.
         """
-        root, files = list_files(self.input, (".nii", ".nii.gz"))
-        wanted = [
-            (file, c) for file in files if (c := self._match_contrast(file)) in self._contrasts
-        ]
+        root, files = list_files(self.input, ENDINGS)
+        verdicts = {file: self._classify(file, root) for file in files}
+        log_unused(Counter(v.reason for v in verdicts.values() if not v.contrast))
+        wanted = {file: verdict.contrast for file, verdict in verdicts.items() if verdict.contrast}
         if not wanted:
             raise DataLayoutError(
-                f"input={self.input}: none of {len(files)} NIfTI files has a name that matches "
-                f"{', '.join(self._contrasts)}; one name is '{files[0].name}'. Give "
-                "contrast_patterns={T1: 'REGEX'}."
+                f"input={self.input}: none of {len(files)} NIfTI files has a name that tells one "
+                f"of {', '.join(self.contrasts or self._rule.contrasts)}; one name is "
+                f"'{files[0].name}'. Give contrast_patterns={{T1: 'REGEX'}}."
             )
-        if len(wanted) < len(files):
-            log.info("not used: %d of %d NIfTI files are of no wanted contrast",
-                     len(files) - len(wanted), len(files))  # fmt: skip
-        for file, contrast in wanted:
+        for file, contrast in wanted.items():
             yield self._find_volume(file, file.relative_to(root).as_posix(), contrast)
 
     def read(self, volume: FoundVolume) -> Scan:
@@ -102,11 +93,17 @@ class NiftiSource:
         scan = "_".join(dict.fromkeys(match[0] for match in scans))
         return FoundVolume(subject[1 if subject.re.groups else 0], contrast, (file,), scan=scan)
 
-    @cached_property
-    def _contrasts(self) -> Sequence[str]:
-        return list(self.contrast_patterns) if self.contrasts is None else self.contrasts
+    @property
+    def _rule(self) -> ContrastRule:
+        return ContrastRule(self.contrast_patterns)
 
-    def _match_contrast(self, file: Path) -> str:
-        """Return the first contrast whose pattern matches, or an empty text."""
-        matches = (name for name, p in self.contrast_patterns.items() if re.search(p, file.name))
-        return next(matches, "")
+    def _classify(self, file: Path, root: Path) -> Verdict:
+        """Return the contrast of a file, or why it isn't used."""
+        if is_copy(file, root):
+            return Verdict("", "copies in derivatives or sourcedata")
+        name = strip_ending(file.name)
+        usual = classify_bids if parse_entities(name) else classify_names
+        verdict = self._rule.classify(name, usual=usual)
+        if verdict.contrast and verdict.contrast not in (self.contrasts or [verdict.contrast]):
+            return Verdict("", "another contrast than those in contrasts")
+        return verdict

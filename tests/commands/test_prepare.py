@@ -58,6 +58,7 @@ def slices(folder):
         ["source=fastmri", "input=/dl/multicoil_train", "coils=combine"],
         ["source=nifti", "input=/mine/**/*_T1w.nii.gz", r"subject_pattern=sub-(\w+)_"],
         ["source=dicom", "input=/pacs/export"],
+        ["source=bids", "input=/data/bids"],
         ["source=nifti", "input=/a, b (c)/{d}'s/*.nii", "limit=5", "dry_run=true", "workers=2"],
         ["source=nifti", "input=/mine", "split={train: [a], val: [b, c], test: []}", "size=null"],
     ],
@@ -69,6 +70,27 @@ def test_the_commands_of_the_manual_build_as_typed(words):
     assert build_preparation(cfg, print).preparation.source
     if "subject_pattern" in words[-1]:
         assert cfg.subject_pattern == r"sub-(\w+)_"
+
+
+@pytest.mark.parametrize(
+    ("source", "word", "value"),
+    [
+        ("dicom", "contrast_patterns.PD=^(pd|PD)_[a-z]+$", "^(pd|PD)_[a-z]+$"),
+        ("nifti", "contrast_patterns={PD: pd}", "pd"),
+        ("fastmri", "acquisitions.MRA=[AXTOF]", ["AXTOF"]),
+        ("bids", "suffixes.T2starw=T2star", "T2star"),
+    ],
+)
+def test_a_contrast_of_ones_own_needs_no_plus(source, word, value):
+    words = [f"source={source}", "input=x", "output=y"]
+    table = word.partition("=")[0].partition(".")[0]
+    before = compose_preparation(words)[table]
+    after = compose_preparation([*words, word])[table]
+    assert {**before} == {key: after[key] for key in before}  # the others stay
+    (added,) = after.keys() - before.keys()
+    assert after[added] == value
+    with pytest.raises(ConfigErrors, match="there is no such key"):
+        compose_preparation(["source=brats", *words[1:], word])
 
 
 @pytest.mark.parametrize("name", list_options("source"))
@@ -172,7 +194,7 @@ def test_a_crop_through_the_head_is_said(heads, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["input=empty"], "holds no .nii or .nii.gz file"),
+        (["input=empty"], "holds no .nii, .nii.gz, .mgz, .mgh or .hdr file"),
         (["input=nowhere"], "doesn't exist"),
         (["input=in", "split={train: ['0'], val: [], test: ['0']}"], "'0' is in train and in test"),
         (["input=in", "split={train: 1}"], "add up to 1"),
@@ -208,7 +230,7 @@ def test_all_problems_come_together():
 def test_what_is_missing_is_asked_for(capsys):
     with pytest.raises(SystemExit):
         main(["prepare", "input=in"])
-    assert "source: give source=NAME, one of brats" in capsys.readouterr().err
+    assert "source: give source=NAME, one of bids, brats" in capsys.readouterr().err
     _, said = ending(capsys)
     assert "input: give input=FOLDER." in said
     assert "output: give output=FOLDER." in said

@@ -95,7 +95,11 @@ UNUSED = {
     "derived images": {"ImageType": ["DERIVED", "SECONDARY", "M"]},
     "phase, real or imaginary": {"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]},
     "no MR images": {"Modality": "CT"},
-    "no pattern of contrast_patterns": {"SeriesDescription": "dwi of Jane Doe"},
+    "diffusion images": {"SeriesDescription": "dwi of Jane Doe"},
+    "its name tells no known contrast": {"SeriesDescription": "Jane Doe"},
+    "no pattern of contrast_patterns": {"SeriesDescription": "mprage of Jane Doe"},
+    "echo-planar images": {"ScanningSequence": ["SE", "EP"]},
+    "named T1, but its echo time is 90 ms": {"EchoTime": 90.0},
 }
 
 

@@ -9,34 +9,18 @@ from flmrcm.prepare.dicom_series import (
     SkippedSeries,
     drop_unwanted_images,
     group_by_series,
-    match_contrast,
     merge_skipped,
 )
 from flmrcm.prepare.scan import UnusableVolume
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 PLAIN = DicomHeader(
-    Path("a"), "1.1", "1.1.1", "3", "1", "P1", "MR", MR, ("ORIGINAL", "PRIMARY", "M"), "t1 tra"
+    Path("a"), "1.1", "1.1.1", "3", "1", "P1", "MR", MR, ("ORIGINAL", "PRIMARY", "M"), ("t1", "")
 )
-PATTERNS = {"T1": "t1", "FLAIR": "flair", "T2": "t2"}
 
 
 def with_name(name: str) -> tuple[DicomHeader, ...]:
-    return (PLAIN._replace(name=name),)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("AX T1 SE", "T1"), ("t2_flair", "FLAIR"), ("T1 FLAIR", "T1"), ("t2 tse", "T2")],
-)
-def test_the_first_pattern_that_fits_is_the_contrast(name: str, expected: str) -> None:
-    assert match_contrast(with_name(name), PATTERNS) == expected
-
-
-def test_the_description_of_a_series_without_match_is_not_quoted() -> None:
-    with pytest.raises(SkippedSeries) as caught:
-        match_contrast(with_name("dwi Jane Doe"), PATTERNS)
-    assert "Jane" not in str(caught.value)
+    return (PLAIN._replace(names=(name, "")),)
 
 
 @pytest.mark.parametrize("name", ["Localizer", "3-plane loc", "AAHead_Scout", "survey", "loc_t1"])
@@ -48,6 +32,18 @@ def test_localisers_have_many_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["T1 local shim", "t1 velocity", "t2 blocked"])
 def test_words_that_only_contain_loc_are_no_localisers(name: str) -> None:
     assert drop_unwanted_images(with_name(name), keep_derived=False) == with_name(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("ORIGINAL", "PRIMARY", "M", "VFRAME"), "UIH's mosaics .* one file for each slice"),
+        (("ORIGINAL", "PRIMARY", "B0 MAP"), "maps, not magnitudes"),
+    ],
+)
+def test_images_that_are_none_are_told_by_their_type(words: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(SkippedSeries, match=reason):
+        drop_unwanted_images((PLAIN._replace(image_type=words),), keep_derived=True)
 
 
 def test_only_the_unwanted_files_of_a_series_are_dropped() -> None:

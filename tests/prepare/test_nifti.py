@@ -66,7 +66,8 @@ def test_contrasts_can_be_chosen_and_the_other_files_are_counted(tmp_path, caplo
     caplog.set_level(logging.INFO)
     files = source(tmp_path, "sub-1_T1w.nii", "sub-1_T2w.nii", "sub-1_mask.nii", contrasts=["T2"])
     assert find(files) == [("1", "T2", "")]
-    assert "not used: 2 of 3 NIfTI files are of no wanted contrast" in caplog.text
+    assert "not used: 1 file: another contrast than those in contrasts" in caplog.text
+    assert "not used: 1 file: masks or segmentations" in caplog.text
 
 
 def test_the_name_of_a_folder_can_be_the_subject(tmp_path):
