@@ -18,6 +18,7 @@ from flmrcm.config.site_files import (
     write_configs,
 )
 from flmrcm.data.source import SPLITS
+from flmrcm.data.targets import MOST_INSIDE_CUT
 from flmrcm.errors import DataLayoutError
 from flmrcm.inspection.site_overview import write_overview
 from flmrcm.inspection.volume_sheet import write_volume_sheet
@@ -121,6 +122,7 @@ def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[
     rows = folder.read_journal()
     console.print(build_prepared_table(plan.tasks, rows))
     _warn_of_crops(rows)
+    _warn_of_lost_slices(rows)
     _warn_of_empty_splits(plan, rows)
     if not rows:
         raise DataLayoutError(f"output={folder.path}: no volume could be prepared.")
@@ -142,6 +144,17 @@ def _warn_of_crops(rows: Mapping[str, Mapping[str, Any]]) -> None:
         log.warning(
             "the crop cut off more than 1 %% of the foreground of %d volumes, such as %s; a larger "
             "size keeps it",
+            len(volumes), volumes[0],
+        )  # fmt: skip
+
+
+def _warn_of_lost_slices(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    # rows of older calls don't have it
+    volumes = [name for name, row in rows.items() if row.get("inside_cut", 0) > MOST_INSIDE_CUT]
+    if volumes:
+        log.warning(
+            "more than a third of the slices inside the patient were left out of %d volumes, such "
+            "as %s, since a part is far brighter than the rest; look at it, or lower foreground",
             len(volumes), volumes[0],
         )  # fmt: skip
 

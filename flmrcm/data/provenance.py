@@ -29,6 +29,7 @@ class Provenance:
         voxel_mm: spacing of slices, rows and columns in mm.
         maximum: largest value of the target.
         norm: Euclidean norm of the target, √Σ x².
+        inside_cut: share of the slices inside the patient that the preparation left out, in [0, 1].
     """
 
     contrast: str = ""
@@ -38,6 +39,7 @@ class Provenance:
     voxel_mm: tuple[float, float, float] | None = None
     maximum: float | None = None
     norm: float | None = None
+    inside_cut: float | None = None
 
     @property
     def edges(self) -> dict[str, str]:
@@ -68,6 +70,7 @@ def read_provenance(path: Path) -> Provenance:
         voxel_mm=_read_spacing(attributes),
         maximum=_read_number(attributes, "max"),
         norm=_read_number(attributes, "norm"),
+        inside_cut=_read_number(attributes, "inside_cut"),
     )
 
 

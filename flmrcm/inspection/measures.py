@@ -67,6 +67,7 @@ class VolumeMeasures(NamedTuple):
         maximum: largest finite pixel.
         mean: mean of the finite pixels.
         bright: 99th percentile of a sample of the pixels.
+        brightest: 99.9th percentile of the sample.
         n_top: number of pixels that are equal to the maximum.
         top_share: their fraction of all pixels, in [0, 1].
         agreement: difference between target and k-space; None if there is no target or it is black.
@@ -79,6 +80,7 @@ class VolumeMeasures(NamedTuple):
     maximum: float
     mean: float
     bright: float
+    brightest: float
     n_top: int
     top_share: float
     agreement: Agreement | None
@@ -132,13 +134,15 @@ def combine_measures(slices: Sequence[SliceMeasures]) -> VolumeMeasures:
     level = maximum - _TOP * abs(maximum)
     n_top = sum(one.n_top for one in slices if one.maximum >= level)
     energies = np.sum([one.energies for one in slices], 0)
+    bright, brightest = np.percentile(np.concatenate([one.sample for one in slices]), [99, 99.9])
     return VolumeMeasures(
         n_slices=len(slices),
         n_broken=sum(one.n_broken for one in slices),
         minimum=min(one.minimum for one in slices),
         maximum=maximum,
         mean=sum(one.total for one in slices) / n_pixels,
-        bright=float(np.percentile(np.concatenate([one.sample for one in slices]), 99)),
+        bright=float(bright),
+        brightest=float(brightest),
         n_top=n_top,
         top_share=n_top / n_pixels,
         agreement=_compute_agreement(*energies),

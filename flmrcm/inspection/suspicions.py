@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from flmrcm.data.targets import MOST_INSIDE_CUT
 from flmrcm.inspection.comparisons import COMPARISONS
 from flmrcm.inspection.measures import VolumeMeasures
 from flmrcm.inspection.volume_facts import VolumeFacts
@@ -10,6 +13,8 @@ from flmrcm.inspection.volume_facts import VolumeFacts
 CLIPPED_SHARE, CLIPPED_PIXELS = 1e-3, 10
 """A volume is clipped if more than this fraction and at least this number of its pixels are equal
 to its maximum."""
+HOT_RATIO = 3
+"""A maximum this many times the 99.9th percentile comes from a few hot pixels, not from tissue."""
 AGREEMENT_TOLERANCE = 1e-2
 """‖target − image of its k-space‖ / ‖target‖ up to which the two count as equal."""
 
@@ -41,6 +46,9 @@ def _check_alone(facts: VolumeFacts) -> list[Suspicion]:
         suspicions.append(Suspicion("unreadable", facts.problem))
     if facts.header and not facts.header.target_key:
         suspicions.append(Suspicion("no target", "no target beside the k-space"))
+    if (cut := facts.provenance.inside_cut or 0.0) > MOST_INSIDE_CUT:
+        text = f"the preparation left out {cut:.0%} of the slices inside the patient"
+        suspicions.append(Suspicion("slices left out", text))
     if measures := facts.measures:
         texts = {kind: rule(measures) for kind, rule in MEASURE_RULES.items()}
         suspicions += [Suspicion(kind, text) for kind, text in texts.items() if text]
@@ -72,6 +80,14 @@ def check_clipped(measures: VolumeMeasures) -> str:
     return f"{share:.1%} of the pixels are the maximum, {measures.maximum:.3g}"
 
 
+def check_hot(measures: VolumeMeasures) -> str:
+    """Return a text if a few pixels are far brighter than all others: PSNR follows them alone."""
+    if measures.is_blank or measures.maximum <= HOT_RATIO * measures.brightest:
+        return ""
+    times = measures.maximum / measures.brightest if measures.brightest > 0 else np.inf
+    return f"the maximum is {times:.1f} times the 99.9th percentile: a few hot pixels"
+
+
 def check_target(measures: VolumeMeasures) -> str:
     """Return a text if the target isn't the central part of its k-space's image, units included."""
     agreement = measures.agreement
@@ -87,6 +103,7 @@ MEASURE_RULES: Mapping[str, Callable[[VolumeMeasures], str]] = {
     "empty": check_empty,
     "constant": check_constant,
     "clipped": check_clipped,
+    "hot pixels": check_hot,
     "other target": check_target,
 }
 """Kind of suspicion → rule: takes the measures of a volume and returns a text, empty if good."""

@@ -24,6 +24,7 @@ class PreparedVolume:
         n_native: number of the original slices.
         negative_voxels: number of magnitudes below 0 that were set to 0.
         foreground_cut: fraction of the foreground that was cropped, in [0, 1].
+        inside_cut: fraction of the slices inside the patient that aren't written, in [0, 1].
     """
 
     encoded: EncodedVolume
@@ -32,6 +33,7 @@ class PreparedVolume:
     n_native: int
     negative_voxels: int
     foreground_cut: float
+    inside_cut: float
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ class PreparationRecipe:
         """
         n_native = len(scan.image)
         scan, negative = clean_values(scan)
-        scan, slices = trim_empty_ends(scan, self.foreground)
+        scan, slices, inside_cut = trim_empty_ends(scan, self.foreground)
         scan = resample_to_square(scan, self.pixel_mm)
         scan, cut = fit_matrix(scan, None if self.size is None else (self.size[0], self.size[1]))
         scan = PHASES[self.phase](scan, seed_for(self.seed, *address))
         encoded = encode_volume(scan.image)
         scan = scan.with_image(encoded.target)
-        return PreparedVolume(encoded, scan, slices, n_native, negative, cut)
+        return PreparedVolume(encoded, scan, slices, n_native, negative, cut, inside_cut)
 
     def list_arguments(self) -> dict[str, Any]:
         """Return the arguments that must be equal in every call that adds to a folder."""

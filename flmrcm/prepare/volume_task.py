@@ -158,6 +158,7 @@ class Preparer:
             "native_orientation": scan.native_orientation,
             "native_shape": np.array(scan.native_shape),
             "native_slices": np.array([prepared.slices.start, prepared.slices.stop]),
+            "inside_cut": prepared.inside_cut,
             "kspace_origin": scan.kspace_origin,
             "source": self.source_name,
             "prepare_version": __version__,
@@ -177,6 +178,7 @@ def _make_row(task: VolumeTask, path: Path, prepared: PreparedVolume) -> dict[st
         "native_orientation": scan.native_orientation,
         "voxel_mm": [round(mm, 6) for mm in scan.voxel_mm],
         "foreground_cut": round(prepared.foreground_cut, 6),
+        "inside_cut": round(prepared.inside_cut, 6),
         "negative_voxels": prepared.negative_voxels,
     }
 

@@ -15,6 +15,9 @@ from flmrcm.app import main
 from flmrcm.config.conf_files import list_options
 from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.errors import ConfigErrors
+from flmrcm.inspection.suspicions import find_suspicions
+from flmrcm.inspection.volume_facts import examine
+from flmrcm.inspection.volume_places import find_volume_places
 
 COLIN27 = sorted(Path("/usr/share/mricron").rglob("ch2.nii.gz"))
 LISTS = "split={train: ['01'], val: ['02'], test: ['03']}"
@@ -166,6 +169,20 @@ def test_what_cannot_be_used_is_listed_and_the_status_says_so(heads, capsys):
     manifest = json.loads(Path("out/manifest.json").read_text())
     assert (len(manifest["volumes"]), len(manifest["skipped"])) == (3, 2)
     assert manifest["unused_files"] == 1
+
+
+def test_slices_that_are_lost_inside_a_patient_are_said_and_flagged(capsys):
+    image = head((20, 20, 18))
+    image[..., 9] *= 100  # one slice a hundred times as bright
+    write_nifti(Path("in/sub-1_T1w.nii"), image)
+    prepare("input=in", "output=out", "size=16")
+    lost = "more than a third of the slices inside the patient were left out of 1 volumes"
+    assert lost in " ".join(capsys.readouterr().err.split())
+    (path,) = Path("out").rglob("*.h5")
+    with h5py.File(path) as file:
+        assert file.attrs["inside_cut"] > 0.9
+    (suspicions,) = find_suspicions([examine(place) for place in find_volume_places(Path("out"))])
+    assert "slices left out" in [suspicion.kind for suspicion in suspicions]
 
 
 def test_strict_stops_at_the_first_that_cannot_be_used(heads, capsys):

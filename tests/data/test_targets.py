@@ -9,14 +9,41 @@ import pytest
 from kits.factories import make_site, write_scan, write_site
 
 from flmrcm.data.h5 import Volume
-from flmrcm.data.targets import check_targets, compute_foreground_shares
+from flmrcm.data.targets import (
+    check_targets,
+    compute_brightness,
+    compute_foreground_shares,
+    find_foreground,
+)
 from flmrcm.errors import DataLayoutError
 
 
-def test_foreground_is_above_a_tenth_of_the_volumes_maximum() -> None:
+def test_foreground_is_above_a_tenth_of_the_volumes_brightness() -> None:
     image = np.zeros((4, 8, 8), np.float32)
     image[1], image[2, :4], image[3] = 100, 11, 9
     assert compute_foreground_shares(image).tolist() == [0, 1, 0.5, 0]
+
+
+def test_a_few_hot_pixels_change_no_foreground() -> None:
+    image = np.random.default_rng(0).uniform(1, 2, (10, 40, 40)).astype(np.float32)
+    image[:, :20] = 0
+    before = find_foreground(image)
+    spikes = image.copy()
+    spikes[0, 20:28, 20] = 1e6  # 8 of 16,000 pixels
+    assert np.array_equal(find_foreground(spikes), before)
+    assert before.mean() == 0.5
+
+
+def test_the_brightness_of_a_clean_volume_is_nearly_its_maximum() -> None:
+    image = np.random.default_rng(0).uniform(1, 2, (10, 40, 40))
+    assert 1.99 < compute_brightness(image) <= image.max()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float64"])
+def test_the_stored_type_of_a_target_makes_no_difference(dtype: str) -> None:
+    image = np.random.default_rng(0).integers(0, 200, (4, 16, 16))
+    expected = compute_foreground_shares(image.astype(np.float32))
+    assert np.array_equal(compute_foreground_shares(image.astype(dtype)), expected)
 
 
 def change_target(volume: Volume, place: Any, value: float) -> Volume:

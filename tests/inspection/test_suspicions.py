@@ -6,12 +6,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from kits.factories import scanned, write_plain, write_site
 
 from flmrcm.data.h5 import write_volume
 from flmrcm.inspection.suspicions import find_suspicions
 from flmrcm.inspection.volume_facts import examine
 from flmrcm.inspection.volume_places import find_volume_places
+from flmrcm.mri.fourier import fft2c, ifft2c
 
 
 @pytest.fixture
@@ -94,6 +96,25 @@ def test_a_clipped_volume(site: Path) -> None:
 
     edit(volume(site), clip)
     assert "% of the pixels are the maximum" in inspect(site)["train_0"]["clipped"]
+
+
+def test_a_volume_with_a_hot_pixel(tmp_path: Path) -> None:
+    # large enough that the 99.9th percentile isn't the maximum
+    site = write_site(tmp_path / "site", {"train": (8,) * 3}, size=(48, 48))
+    assert inspect(site) == {}
+    kspace, image = scanned(8, (48, 48), seed=9)
+    hot = ifft2c(torch.from_numpy(kspace)).numpy()
+    hot[4, 10, 10] = 10 * image.max()
+    write_volume(volume(site), fft2c(torch.from_numpy(hot)).numpy(), np.abs(hot), {})
+    assert "times the 99.9th percentile: a few hot pixels" in inspect(site)["train_0"]["hot pixels"]
+
+
+def test_a_volume_of_which_the_preparation_left_out_much(site: Path) -> None:
+    edit(volume(site), lambda file: file.attrs.update(inside_cut=1 / 3))
+    assert inspect(site) == {}
+    edit(volume(site), lambda file: file.attrs.update(inside_cut=0.9))
+    text = the_text(site, "slices left out")
+    assert text == "the preparation left out 90% of the slices inside the patient"
 
 
 def test_a_target_that_is_not_the_image_of_its_kspace(site: Path) -> None:

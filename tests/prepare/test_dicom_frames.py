@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from kits.dicom_files import common
+from kits.dicom_files import common, volume, write_enhanced
 from numpy.testing import assert_allclose, assert_array_equal
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
@@ -101,3 +101,35 @@ def test_a_mosaic_without_its_private_header_is_refused() -> None:
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
     with pytest.raises(UnusableVolume, match="Siemens' private header"):
         list_frames(Path("x"), dataset)
+
+
+def retype(path: Path, kinds: list[tuple[str, str, str]]) -> Dataset:
+    """Give frames a FrameType, by its first and last word, and a ComplexImageComponent."""
+    dataset = dcmread(path)
+    for frame, (origin, word, component) in zip(
+        dataset.PerFrameFunctionalGroupsSequence, kinds, strict=True
+    ):
+        kind = Dataset()
+        kind.FrameType = [origin, "PRIMARY", "T1", word]
+        kind.ComplexImageComponent = component
+        frame.MRImageFrameTypeSequence = [kind]
+    return dataset
+
+
+def test_frames_of_an_enhanced_file_are_told_apart_by_their_own_type(tmp_path: Path) -> None:
+    path = write_enhanced(tmp_path, volume(), order=range(6))
+    kinds = [
+        ("ORIGINAL", "M", "MAGNITUDE"), ("ORIGINAL", "FIELD_MAP", "REAL"),
+        ("ORIGINAL", "NONE", "PHASE"), ("DERIVED", "M", "MAGNITUDE"),
+        ("ORIGINAL", "NONE", "MAGNITUDE"), ("ORIGINAL", "P", "MAGNITUDE"),
+    ]  # fmt: skip
+    dataset = retype(path, kinds)
+    assert [frame.index for frame in list_frames(path, dataset)] == [0, 4]
+    assert [frame.index for frame in list_frames(path, dataset, keep_derived=True)] == [0, 3, 4]
+
+
+def test_a_file_of_phases_holds_no_magnitude(tmp_path: Path) -> None:
+    path = write_enhanced(tmp_path, volume(), order=range(6))
+    dataset = retype(path, [("ORIGINAL", "NONE", "PHASE")] * 6)
+    with pytest.raises(UnusableVolume, match="none of its frames is an original magnitude"):
+        list_frames(path, dataset)

@@ -118,3 +118,21 @@ def test_a_compression_without_decoder_is_named_with_what_to_install(
     line = error_line(example("MR_small_jp2klossless.dcm"))
     assert "compressed as JPEG 2000 Image Compression (Lossless Only)" in line
     assert "pip install 'flmrcm[dicom]'" in line
+
+
+def test_real_world_values_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    def add_mapping(dataset: Dataset, index: int) -> None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = 2, 1
+        dataset.RealWorldValueMappingSequence = [Dataset()]
+        mapping = dataset.RealWorldValueMappingSequence[0]
+        mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 0.5, -3.0
+
+    paths = write_series(tmp_path, volume(), edit=add_mapping)
+    assert_array_equal(read_pixels(frames(*paths)), volume() * 2.0 + 1)
+    assert_array_equal(read_pixels(frames(*paths), "real_world"), volume() * 0.5 - 3)
+
+
+def test_real_world_values_that_are_missing_are_named(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, volume())
+    with pytest.raises(UnusableVolume, match="no slope of real-world values; use values=rescaled"):
+        read_pixels(frames(*paths), "real_world")
