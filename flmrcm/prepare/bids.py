@@ -1,8 +1,8 @@
 """A BIDS data set: `sub-01/ses-pre/anat/sub-01_ses-pre_run-1_T1w.nii.gz`; its suffix decides.
 
-Names are read here, in a few lines, and not by a library: bids2table brings pyarrow, 170 MB, and
-pybids eleven packages; both refuse or misread a tree without `dataset_description.json`, and what
-is an image to train on would have to be decided here all the same.
+Names are read here, in a few lines, and not by a library: pybids 0.22 brings eleven packages more
+and wants a `dataset_description.json`, bids2table 2.3 brings pyarrow, 170 MB. What is an image to
+train on would have to be decided here all the same.
 """
 
 import logging
@@ -25,9 +25,6 @@ SUFFIXES = {"T1w": "T1", "T2w": "T2", "FLAIR": "FLAIR", "PDw": "PD"}
 
 _NOT_RAW = ("derivatives", "sourcedata")
 """Folders below a data set that hold copies of its images, changed or not."""
-
-_NO_IMAGE = ("label", "hemi", "from", "to")
-"""Entities of masks, surfaces and transforms."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +122,6 @@ def classify_bids(name: str, suffixes: Mapping[str, str] = SUFFIXES) -> Verdict:
         return verdict
     if entities.get("part", "mag") != "mag":
         return Verdict("", "phase, real or imaginary images")
-    if any(key in entities for key in _NO_IMAGE):
-        return Verdict("", "masks or segmentations")
     if "ce" not in entities or verdict.agent:
         return verdict
     return add_agent(verdict.contrast, "", "after")

@@ -1,4 +1,4 @@
-"""The contrast of a series, from its names and its header; what isn't certain is left out.
+"""The contrast of an image, from its names; what isn't certain is left out.
 
 A name is read as words: runs of letters and of digits. So "REST1" or "Subject1" hold no T1, and
 the order of the words is free: "POST T1" and "T1 post" are the same. `tests/prepare/names.csv`
@@ -48,19 +48,19 @@ _NO_IMAGES = {
     "functional images": r"fmri|bold|rest|resting|task|sbref|inplane",
     "diffusion images": r"dwi|dti|dmri|diff|diffusion|e?adc|(col)?fa|tracew?|tensor|dki|noddi",
     "diffusion images or field maps": "bvalue",
-    "echo-planar images": "ep|epi",
+    "echo-planar images": "(mb)?epi?",
     "perfusion images": r"p?c?asl|perf|perfusion|dsc|dce|r?cb[fv]|mtt|ttp|tmax|pwi|ktrans"
     r"|dyn|dynamic|twist|tricks",
     "susceptibility images": r"swip?|e?swan|venobold|ha?emo?|hemi|ha?emorrhage|qsm|susceptibility",
     "maps of a quantity": r"maps?|mapit|mapping|molli|shmolli|rho|relax\w*|quantitative|uni|afi|mpm"
-    r"|magic|symri|synthetic|fieldmap|fmap",
+    r"|mrf|magic|symri|synthetic|fieldmap|fmap",
     "angiography or flow": r"tof|mr[av]|mrcp|angio\w*|venogra\w*|q?flow|cine|inhance|cemra",
     "spectroscopy": r"svs|csi|mrsi?|spectro\w*|press",
     "phase, real or imaginary images": r"pha|phases?|phasediff|real|imag|imaginary",
     "masks or segmentations": r"masks?|brainmask|defacemask|[ad]?seg|aparc|labels?|probseg|pve|roi"
     r"|xfm",
     "derived images": r"subtract\w*|subtr|m(in)?ips?|ratio",
-    "magnetisation transfer": r"mt[cr]?|mtsat|mton|mtoff",
+    "magnetisation transfer": r"mt[cr]?|mtsat|mton|mtoff|cest",
     "navigators or localisers": r"setter|loc|locali[sz]ers?|scout|survey|aahead",
     "another sequence": r"p?stir|psir|dir|ciss|fiesta|trufi|truefisp|b?ssfp|bffe|ute|zte|petra",
 }
@@ -69,12 +69,15 @@ _NO_IMAGES = {
 _GRADIENT_ECHO = r"gre|ffe|fl|flash|medic|merge|m?fgre|me"
 """With these, a T2 is a T2*; "me" is several echoes."""
 
+_INVERSION = "tirm?|ir"
+"""With these, a T2 may be a FLAIR or a STIR."""
+
 _FAT_SUPPRESSED = "fs|spair|spir"
 _DIXON, _WATER = "m?dixon|ideal", "w|water|in|inphase|ip"
 
 _AGENT = (
-    r"gd(d?tpa|bopta|dota)?|gad\w*|km|[ck]ontrast\w*|ce|mdc|pdc|civ|inj|inject\w*|enhanced"
-    r"|dotarem|magnevist|omniscan|multihance|prohance|clariscan|eovist|primovist"
+    r"gd(d?tpa|bopta|dota)?|gad\w*|km|[ck]ontr?(ast\w*)?|con|ce|mdc|pdc|civ|inj|inject\w*|enhanced"
+    r"|dotarem|magnevist|omniscan|multihance|prohance|clariscan|eovist|primovist|after|nach"
     r"|post(con\w*|gd|gad\w*|km|ce|inj)?"
 )
 _BEFORE = (
@@ -197,6 +200,8 @@ def _find_weighting(words: Sequence[str]) -> Verdict | None:
         return Verdict("", "its name tells several contrasts")
     if found == {"T2"} and _holds(words, _GRADIENT_ECHO):
         return Verdict("", "gradient echoes: a T2*, not a T2")
+    if found == {"T2"} and _holds(words, _INVERSION):
+        return Verdict("", "an inversion recovery: a FLAIR or a STIR")
     if found == {"PD"} and _holds(words, _FAT_SUPPRESSED):
         return Verdict("PDFS")
     return Verdict(found.pop()) if found else None

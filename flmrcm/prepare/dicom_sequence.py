@@ -54,9 +54,9 @@ _ECHO_PLANAR = re.compile(r"\*?epi?(fid|se|ir|h|[23]d|\d|_|$)", re.IGNORECASE)
 # fluid is dark after 1.5 s (0.06 T) to 2.8 s (7 T). Shorter echoes than 40 ms show no T2.
 _LIMITS = {
     "T1": _Limits((0, 35), (0, 4000), (0, 1400)),
-    "T2": _Limits((40, 1e4), (800, 1e5)),
+    "T2": _Limits((40, 1e4), (800, 1e5), (0, 0)),
     "FLAIR": _Limits((50, 1e4), (3000, 1e5), (1200, 3500)),
-    "PD": _Limits((0, 60), (800, 1e5)),
+    "PD": _Limits((0, 60), (800, 1e5), (0, 0)),
 }
 
 _OTHER_WEIGHTINGS = {

@@ -69,6 +69,7 @@ def test_a_name_before_and_a_header_after_the_agent_is_left_out() -> None:
         ("T1", {"RepetitionTime": 9000}, "repetition time is 9000 ms"),
         ("T2", {"EchoTime": 10}, "echo time is 10 ms"),
         ("T2", {"EchoTime": 90, "RepetitionTime": 500}, "repetition time is 500 ms"),
+        ("T2", {"InversionTime": 1800}, "inversion time is 1800 ms"),
         ("FLAIR", {"InversionTime": 900}, "inversion time is 900 ms"),
         ("PD", {"EchoTime": 100}, "echo time is 100 ms"),
         ("PDFS", {"EchoTime": 100}, "echo time is 100 ms"),
