@@ -10,6 +10,7 @@ from kits.factories import write_plain
 from kits.raw_files import head, header, raw_kspace, write_raw
 from numpy.testing import assert_allclose
 
+from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.errors import ConfigErrors
 from flmrcm.prepare.fastmri import FastmriSource
 from flmrcm.prepare.scan import FoundVolume, Scan, UnusableVolume
@@ -121,3 +122,13 @@ def test_all_config_problems_are_reported_together() -> None:
     assert "Did you mean 'scanner'?" in text
     assert "contrasts=T3" in text
     assert "voxel_mm=[1, 0, 1]" in text
+
+
+def test_knees_are_pd_and_pdfs_and_their_slices_have_no_known_direction(tmp_path: Path) -> None:
+    for index, acquisition in enumerate(("CORPD_FBK", "CORPDFS_FBK")):
+        write_raw(tmp_path, f"file100000{index}", acquisition=acquisition)
+    words = ["source=fastmri", f"input={tmp_path}", "output=x", "contrasts=[PD,PDFS]"]
+    knees = build_preparation(compose_preparation(words), print).preparation.source
+    found = [item for item in knees.find() if isinstance(item, FoundVolume)]
+    assert [v.contrast for v in found] == ["PD", "PDFS"]
+    assert knees.read(found[0]).orientation == "???"
