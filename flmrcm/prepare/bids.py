@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
-from flmrcm.prepare.contrast import Verdict, add_agent, classify_names
+from flmrcm.prepare.contrast import Verdict, add_agent, classify_names, keep_wanted
 from flmrcm.prepare.input_files import find_contrast_problems, list_files
 from flmrcm.prepare.nifti_file import read_nifti, strip_ending
 from flmrcm.prepare.orientation import PLANES
@@ -65,34 +65,27 @@ class BidsSource:
             DataLayoutError: no such folder, or no file of a wanted contrast in it.
         """
         root, files = list_files(self.input, (".nii", ".nii.gz"))
-        unused: Counter[str] = Counter()
-        wanted: list[FoundVolume] = []
-        for file in files:
-            name = strip_ending(file.name)
-            verdict = classify_bids(name, self.suffixes)
-            if is_copy(file, root):
-                verdict = Verdict("", "copies in derivatives or sourcedata")
-            elif verdict.contrast and verdict.contrast not in (
-                self.contrasts or [verdict.contrast]
-            ):
-                verdict = Verdict("", "another contrast than those in contrasts")
-            if verdict.contrast:
-                subject, scan = split_subject(name)
-                wanted.append(FoundVolume(subject, verdict.contrast, (file,), scan=scan))
-            else:
-                unused[verdict.reason] += 1
-        log_unused(unused)
+        verdicts = {file: self._classify(file, root) for file in files}
+        log_unused(Counter(v.reason for v in verdicts.values() if not v.contrast))
+        wanted = {file: verdict.contrast for file, verdict in verdicts.items() if verdict.contrast}
         if not wanted:
             raise DataLayoutError(
                 f"input={self.input}: none of {len(files)} NIfTI files is a raw image of a wanted "
                 f"contrast; one name is '{files[0].name}'. source=nifti reads names that aren't "
                 "BIDS; derivatives are read where they are the input itself."
             )
-        yield from wanted
+        for file, contrast in wanted.items():
+            subject, scan = split_subject(strip_ending(file.name))
+            yield FoundVolume(subject, contrast, (file,), scan=scan)
 
     def read(self, volume: FoundVolume) -> Scan:
         """See `VolumeSource`."""
         return read_nifti(volume.paths[0], self.plane, self.frame)
+
+    def _classify(self, file: Path, root: Path) -> Verdict:
+        if is_copy(file, root):
+            return Verdict("", "copies in derivatives or sourcedata")
+        return keep_wanted(classify_bids(strip_ending(file.name), self.suffixes), self.contrasts)
 
 
 def parse_entities(name: str) -> dict[str, str] | None:

@@ -178,6 +178,13 @@ def add_agent(contrast: str, reason: str, agent: str) -> Verdict:
     return Verdict(contrast, reason, agent)
 
 
+def keep_wanted(verdict: Verdict, contrasts: Sequence[str] | None) -> Verdict:
+    """Return the verdict if its contrast is one of those to use; None uses all."""
+    if contrasts is None or not verdict.contrast or verdict.contrast in contrasts:
+        return verdict
+    return Verdict("", "another contrast than those in contrasts")
+
+
 def _split_words(name: str) -> list[str]:
     for spelling, other in _REWRITES.items():
         name = re.sub(spelling, other, name, flags=re.IGNORECASE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from flmrcm.errors import ConfigErrors, check_choice
-from flmrcm.prepare.contrast import ContrastRule
+from flmrcm.prepare.contrast import ContrastRule, keep_wanted
 from flmrcm.prepare.dicom_fields import (
     read_acquisition,
     read_allowed_attributes,
@@ -141,8 +141,6 @@ class DicomSource:
         if not subject:
             other = next(field for field in SUBJECT_FIELDS if field != self.subject_field)
             raise UnusableVolume(f"no {self.subject_field}; try subject_field={other}")
-        if self.contrasts is not None and contrast not in self.contrasts:
-            raise SkippedSeries("another contrast than those in contrasts")
         paths = tuple(header.path for header in images)
         return FoundVolume(subject, contrast, paths, scan=first.series)
 
@@ -157,6 +155,7 @@ class DicomSource:
             # the listing holds no functional groups, in which enhanced files store echo times
             with silence_pydicom():
                 verdict = check_sequence(verdict, read_sequence(read_fields(first.path)))
+        verdict = keep_wanted(verdict, self.contrasts)
         if not verdict.contrast:
             raise SkippedSeries(verdict.reason)
         return verdict.contrast

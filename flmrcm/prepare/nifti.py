@@ -8,7 +8,13 @@ from pathlib import Path
 
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
 from flmrcm.prepare.bids import classify_bids, is_copy, log_unused, parse_entities
-from flmrcm.prepare.contrast import ContrastRule, Verdict, classify_names, find_pattern_problems
+from flmrcm.prepare.contrast import (
+    ContrastRule,
+    Verdict,
+    classify_names,
+    find_pattern_problems,
+    keep_wanted,
+)
 from flmrcm.prepare.input_files import find_contrast_problems, list_files
 from flmrcm.prepare.nifti_file import ENDINGS, read_nifti, strip_ending
 from flmrcm.prepare.orientation import PLANES
@@ -103,7 +109,4 @@ class NiftiSource:
             return Verdict("", "copies in derivatives or sourcedata")
         name = strip_ending(file.name)
         usual = classify_bids if parse_entities(name) else classify_names
-        verdict = self._rule.classify(name, usual=usual)
-        if verdict.contrast and verdict.contrast not in (self.contrasts or [verdict.contrast]):
-            return Verdict("", "another contrast than those in contrasts")
-        return verdict
+        return keep_wanted(self._rule.classify(name, usual=usual), self.contrasts)

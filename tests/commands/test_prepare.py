@@ -75,27 +75,6 @@ def test_the_commands_of_the_manual_build_as_typed(words):
         assert cfg.subject_pattern == r"sub-(\w+)_"
 
 
-@pytest.mark.parametrize(
-    ("source", "word", "value"),
-    [
-        ("dicom", "contrast_patterns.PD=^(pd|PD)_[a-z]+$", "^(pd|PD)_[a-z]+$"),
-        ("nifti", "contrast_patterns={PD: pd}", "pd"),
-        ("fastmri", "acquisitions.MRA=[AXTOF]", ["AXTOF"]),
-        ("bids", "suffixes.T2starw=T2star", "T2star"),
-    ],
-)
-def test_a_contrast_of_ones_own_needs_no_plus(source, word, value):
-    words = [f"source={source}", "input=x", "output=y"]
-    table = word.partition("=")[0].partition(".")[0]
-    before = compose_preparation(words)[table]
-    after = compose_preparation([*words, word])[table]
-    assert {**before} == {key: after[key] for key in before}  # the others stay
-    (added,) = after.keys() - before.keys()
-    assert after[added] == value
-    with pytest.raises(ConfigErrors, match="there is no such key"):
-        compose_preparation(["source=brats", *words[1:], word])
-
-
 @pytest.mark.parametrize("name", list_options("source"))
 def test_every_source_composes_with_its_defaults(name):
     cfg = compose_preparation([f"source={name}", "input=x", "output=y"])
