@@ -37,7 +37,16 @@ class SiteFailed(FlmrcmError):
 
 
 class SiteRefuses(FlmrcmError):
-    """A site's own policy forbids a call or a reply."""
+    """A site does not answer a call, or does not let a reply out.
+
+    Args:
+        text: why, in words for the people at the site.
+        kind: what a coordinator elsewhere is told; one of the kinds of `remote/site_errors.py`.
+    """
+
+    def __init__(self, text: str, kind: str = "policy") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 def describe_os_error(error: OSError) -> str:

@@ -96,6 +96,7 @@ class Reply:
         extras: other tensors that the strategy returns, by kind.
         metrics: scalar measurements by name.
         error: one line where the site failed; then nothing else counts.
+        error_kind: the word by which a site elsewhere said so; None where no word of it arrived.
     """
 
     site: str
@@ -104,6 +105,7 @@ class Reply:
     extras: Mapping[str, Weights] = field(default_factory=dict[str, Weights])
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     error: str | None = None
+    error_kind: str | None = None
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,11 @@ class AllowList:
 
     Args:
         extra: dotted names that are allowed beside those of the installed config groups.
+        groups: the groups whose classes are allowed; None allows those of every group.
     """
 
     extra: Sequence[str] = field(default_factory=tuple[str, ...])
+    groups: tuple[str, ...] | None = None
 
     def find_problems(self, key: str, node: Any) -> list[str]:
         """Return a line for everything in a node that may not be built, without its values.
@@ -46,7 +48,7 @@ class AllowList:
         """Return whether a target may be built."""
         if not isinstance(target, str):
             return False
-        known = target in _list_installed()[0] or target in self.extra
+        known = target in _list_installed(self.groups)[0] or target in self.extra
         return known or _OPTIMIZER.fullmatch(target) is not None
 
     def _look_at(self, key: str, node: Any, parent: Nesting | None) -> Iterator[str]:
@@ -78,11 +80,13 @@ class AllowList:
         if parent[0] in self.extra:
             return True
         optimizer = _OPTIMIZER.fullmatch(target) is not None and parent[1].endswith("optimizer")
-        return parent in _list_installed()[1] or optimizer
+        return parent in _list_installed(self.groups)[1] or optimizer
 
 
 @cache
-def _list_installed() -> tuple[frozenset[str], frozenset[Nesting]]:
+def _list_installed(
+    groups: tuple[str, ...] | None,
+) -> tuple[frozenset[str], frozenset[Nesting]]:
     """Return the targets that the installed config groups name, and where they nest."""
     targets: set[str] = set()
     nestings: set[Nesting] = set()
@@ -100,6 +104,8 @@ def _list_installed() -> tuple[frozenset[str], frozenset[Nesting]]:
             for item in node:
                 collect(item, None)
 
-    for path in find_conf_dir().rglob("*.yaml"):
-        collect(yaml.safe_load(path.read_text()), None)
+    conf = find_conf_dir()
+    for folder in [conf] if groups is None else [conf / group for group in groups]:
+        for path in folder.rglob("*.yaml"):
+            collect(yaml.safe_load(path.read_text()), None)
     return frozenset(targets), frozenset(nestings)

@@ -10,11 +10,16 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.learner import build_learner
 from flmrcm.config.middleware import build_members
 from flmrcm.config.model_fit import find_model_problems
-from flmrcm.config.policies import build_policies, find_crossing_problems
+from flmrcm.config.policies import build_gates, find_crossing_problems
 from flmrcm.config.setup import Setup
 from flmrcm.config.sites import choose_participants, choose_target
 from flmrcm.config.sources import build_sources
-from flmrcm.config.travelling import find_split_problems, has_remote_sites, remove_data_paths
+from flmrcm.config.travelling import (
+    find_site_words,
+    find_split_problems,
+    has_remote_sites,
+    remove_data_paths,
+)
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import check_choice
 from flmrcm.federation.clients import Clients
@@ -40,7 +45,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     """
     found = Builder(allowed)
     if has_remote_sites(cfg):
-        found.problems += find_split_problems(cfg)
+        found.problems += find_split_problems(cfg) + find_site_words(cfg)
         cfg = remove_data_paths(cfg)
     compute, module, local = build_learner(cfg, found)
     sites = build_sites(cfg, found, module)
@@ -55,15 +60,15 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     if isinstance(strategy, Strategy) and module is not None:
         found.problems += find_model_problems(strategy, module, cfg)
-    policies, members = build_policies(cfg, found), build_members(cfg, found)
+    gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and isinstance(strategy, Strategy):
-        found.problems += find_crossing_problems(cfg, strategy, plan, policies)
+        found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()
     config = {**to_plain(cfg), "participants": participants, "target": target}
     pool = _pool_sites(sites, participants) if cfg.pooled else None
     parts: Any = (
-        config, sites, strategy, local, plan, compute, module, pool, policies, members,
+        config, sites, strategy, local, plan, compute, module, pool, gates, members,
     )  # fmt: skip
     return Setup(*parts)  # whatever is missing was a problem
 

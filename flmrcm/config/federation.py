@@ -21,14 +21,22 @@ from flmrcm.errors import ConfigErrors, SiteFailed
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.client import Client
 from flmrcm.federation.clients import Clients
-from flmrcm.federation.engine import Engine, OnProgress
+from flmrcm.federation.engine import JOIN, Engine, Joined, OnProgress
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Rounds, TrainingPlan
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import divide_workload
 from flmrcm.learning.metrics import SSIM_WINDOW
-from flmrcm.middleware.ledger import CONFIG, FACTS, FROM_SITE, TO_SITE, Ledger, list_values
+from flmrcm.middleware.ledger import (
+    CONFIG,
+    FACTS,
+    FROM_SITE,
+    TO_SITE,
+    Ledger,
+    list_error,
+    list_values,
+)
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +102,10 @@ def join_sites(setup: Setup, engine: Engine, ledger: Ledger) -> dict[str, SiteFa
         SiteFailed: a site that is needed did not join; every reason is in the message.
         ConfigErrors: the model, its scores or the cache do not fit the data.
     """
-    facts, reasons = engine.join({n: setup.list_needed_splits(n) for n in engine.sites()})
+    joined = engine.join({n: setup.list_needed_splits(n) for n in engine.sites()})
+    facts, reasons = joined.facts, joined.reasons
     if not engine.data_is_local:
-        _record_joining(setup, facts, ledger)
+        _record_joining(setup, joined, ledger)
     _require_sites(setup, facts, reasons)
     check_facts(setup, facts)
     if setup.config["data"]["cache"] == "ram" and engine.data_is_local:
@@ -145,12 +154,14 @@ def drop_unvalidated(setup: Setup, facts: Mapping[str, SiteFacts]) -> TrainingPl
     return replace(setup.plan, validation_sites=sites)
 
 
-def _record_joining(setup: Setup, facts: Mapping[str, SiteFacts], ledger: Ledger) -> None:
+def _record_joining(setup: Setup, joined: Joined, ledger: Ledger) -> None:
     config = select_travelling_config(setup.config)
     for name in setup.sites:
         ledger.write(list_values(name, TO_SITE, CONFIG, config))
-        if name in facts:
-            ledger.write(list_values(name, FROM_SITE, FACTS, asdict(facts[name])))
+        if name in joined.facts:
+            ledger.write(list_values(name, FROM_SITE, FACTS, asdict(joined.facts[name])))
+        if name in joined.kinds:
+            ledger.write([list_error(0, name, JOIN, joined.kinds[name])])
 
 
 def _require_sites(

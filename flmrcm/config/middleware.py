@@ -42,7 +42,7 @@ def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
         site: its name.
         folder: the run's; what the site notes lies below it.
     """
-    own = {"ledger": LedgerWriter(), "policy": PolicyGate(setup.policies.get(site))}
+    own = {"ledger": LedgerWriter(), "policy": setup.gates.get(site, PolicyGate())}
     members: Mapping[str, Middleware] = {**setup.middleware, **own}
     side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site)
     return [member.build_site_half(side) for member in sort_members(members)]

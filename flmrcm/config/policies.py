@@ -1,6 +1,6 @@
 """Each site's own policy, and whether policies, engine and plan suit the strategy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hydra.utils import get_object
@@ -9,22 +9,27 @@ from omegaconf import DictConfig
 from flmrcm.config.build import Builder
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.config.sites import list_site_nodes
-from flmrcm.federation.engine import Engine
+from flmrcm.federation.engine import JOIN, Engine
 from flmrcm.federation.rounds import TrainingPlan
-from flmrcm.middleware.policy import SitePolicy
+from flmrcm.middleware.policy import PolicyGate, SitePolicy
 from flmrcm.strategies.base import Strategy
 
 
-def build_policies(cfg: DictConfig, builder: Builder) -> dict[str, SitePolicy]:
-    """Return the policy of each site that has a `policy` file, by name."""
-    policies: dict[str, SitePolicy] = {}
+def build_gates(cfg: DictConfig, builder: Builder) -> dict[str, PolicyGate]:
+    """Return the gate of each site that has a `policy` file, by name."""
+    gates: dict[str, PolicyGate] = {}
     for name, node in sorted(list_site_nodes(cfg).items()):
         if node.get("policy"):
             path = Path(node.policy).expanduser()
             policy = builder.attempt(f"sites.{name}.policy", lambda path=path: read_policy(path))
             if policy is not None:
-                policies[name] = policy
-    return policies
+                gates[name] = PolicyGate(policy, locate_book(path))
+    return gates
+
+
+def locate_book(policy: Path) -> Path:
+    """Return the file beside a policy's in which calls are counted."""
+    return policy.with_suffix(".calls.csv")
 
 
 def read_policy(path: Path) -> SitePolicy:
@@ -37,12 +42,16 @@ def read_policy(path: Path) -> SitePolicy:
 
 
 def find_crossing_problems(
-    cfg: DictConfig, strategy: Strategy, plan: TrainingPlan, policies: Mapping[str, SitePolicy]
+    cfg: DictConfig, strategy: Strategy, plan: TrainingPlan, gates: Mapping[str, PolicyGate]
 ) -> list[str]:
     """Return a line for each way in which engine, policies or quorum exclude the strategy."""
     engine: type[Engine] = get_object(cfg.engine["_target_"])
     return [
-        *_find_image_problems(cfg, strategy, engine, policies),
+        f"sites.{site}.policy: {JOIN} isn't among its operations, so it takes part in no run."
+        for site, gate in gates.items()
+        if gate.policy is not None and JOIN not in gate.policy.operations
+    ] + [
+        *_find_image_problems(cfg, strategy, engine, list(gates)),
         *_find_reply_problems(strategy, plan, engine),
     ]
 
@@ -51,17 +60,20 @@ def _find_image_problems(
     cfg: DictConfig,
     strategy: Strategy,
     engine: type[Engine],
-    policies: Mapping[str, SitePolicy],
+    with_policy: Sequence[str],
 ) -> list[str]:
     """Return problems of strategies that show images: images are read in place or not at all."""
     shown = [strategy.target] * strategy.needs_target_images
     reason = f"{strategy.name} shows the target's images to others; use strategy=fl_mrcm_latent"
     if cfg.pooled is True:
-        shown, reason = list(policies), "pooled=true puts sites' images together; use pooled=false"
+        shown, reason = (
+            list(with_policy),
+            "pooled=true puts sites' images together; use pooled=false",
+        )
     problems = [
         f"sites.{site}.policy: images never leave it, but {reason}."
         for site in shown
-        if site in policies
+        if site in with_policy
     ]
     if not engine.on_one_machine and (shown or cfg.pooled is True):
         separate = f"engine: {engine.__name__} keeps sites apart"

@@ -11,7 +11,7 @@ from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.federation.workload import POOLED
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
-from flmrcm.middleware.policy import SitePolicy
+from flmrcm.middleware.policy import PolicyGate
 from flmrcm.strategies.base import Strategy
 
 
@@ -28,7 +28,7 @@ class Setup:
         compute: device and arithmetic.
         module: the network and its training step, with the run's initial weights.
         pooled: a site that holds the data of all participants; None unless they are pooled.
-        policies: of sites, by name; a site without one allows everything.
+        gates: of sites with a policy of their own, by name; a site without one allows everything.
         middleware: members of the chain, by name.
     """
 
@@ -40,7 +40,7 @@ class Setup:
     compute: Compute
     module: ReconModule
     pooled: Site | None = None
-    policies: Mapping[str, SitePolicy] = field(default_factory=dict[str, SitePolicy])
+    gates: Mapping[str, PolicyGate] = field(default_factory=dict[str, PolicyGate])
     middleware: Mapping[str, Middleware] = field(default_factory=dict[str, Middleware])
 
     @property

@@ -1,6 +1,11 @@
-"""A run's config as it travels to sites: all that changes the numbers, and no path."""
+"""A run's config as it travels to sites: all that changes the numbers, no path, and no code.
+
+The coordinator sends only the keys below; a site takes only them, looks at every class that they
+name, and adds what is its own: where its data lie, which of them it gives, and its device.
+"""
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
@@ -8,19 +13,37 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import to_plain
 from flmrcm.config.identity import hash_config
+from flmrcm.config.sites import list_site_nodes
+from flmrcm.errors import SiteRefuses
 
 AT_THE_SITE = "at the site"
 """Takes the place of a folder in the config of a run whose data lie elsewhere."""
 
-_LEFT_OUT = {"root": AT_THE_SITE, "generator": None, "policy": None, "folder": None}
+SITE_NAME = re.compile(r"\w[\w.-]{0,63}")
+"""What a site may be called: its name becomes that of folders, keys and certificates."""
+
+TRAVELLING_GROUPS = (
+    "mask", "model", "model_size", "strategy", "local", "loss", "metrics", "middleware",
+)  # fmt: skip
+"""The config groups whose classes a travelling config may name."""
+
+_CONTRAST = re.compile(r"\w[\w+-]{0,31}")
+_OF_A_SITE = ("contrast", "coils", "mask")
+"""All that a run says about the data of a site elsewhere."""
+
+_ITS_OWN: Mapping[str, Any] = {"slices": None, "foreground": None, "sample_rate": 1.0}
+"""Which of its data a site gives is its own decision; a run may only leave these as they are."""
+
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
-    "validate_every", "contrast", "coils", "val_sample_rate", "sites", "mask", "model",
-    "strategy", "local", "loss", "metrics", "middleware",
+    "validate_every", "contrast", "coils", "mask", "model", "strategy", "local", "loss", "metrics",
+    "middleware",
 )  # fmt: skip
-_DATA = ("seed", "resolution", "clamp_target", "skip_broken")
+_DATA = ("seed", "resolution", "clamp_target")
+TRAVELLING_KEYS = (*_TRAVELS, "sites", "data", "engine", "test", "compute")
 
 
 def has_remote_sites(cfg: DictConfig) -> bool:
@@ -36,23 +59,79 @@ def find_split_problems(cfg: DictConfig) -> list[str]:
     ] * bool(of)
 
 
+def find_site_words(cfg: DictConfig) -> list[str]:
+    """Return a problem line for each word about data that is a remote site's own to say."""
+    typed = {
+        f"sites.{name}.{key}": (node.get(key, default), default)
+        for name, node in list_site_nodes(cfg).items()
+        for key, default in _ITS_OWN.items()
+    }
+    typed["val_sample_rate"] = cfg.val_sample_rate, 1.0
+    typed["data.skip_broken"] = cfg.data.skip_broken, False
+    return [
+        f"{key}={value}: a site elsewhere says so itself, in its site.yaml (data:); leave it out."
+        for key, (value, default) in typed.items()
+        if value != default
+    ]
+
+
 def remove_data_paths(cfg: DictConfig) -> DictConfig:
-    """Return a config without the folders of its sites' data."""
+    """Return a config that says of its sites' data only what sites elsewhere are told."""
     config = to_plain(cfg)
-    sites = {name: {**node, **_LEFT_OUT} for name, node in config["sites"].items()}
-    return OmegaConf.create({**config, "sites": sites, "data_dir": None})
+    return OmegaConf.create({**config, "sites": _select_sites(config), "data_dir": None})
 
 
 def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved config that is sent to sites; it holds no path."""
     part = {key: config[key] for key in _TRAVELS if key in config}
     return part | {
-        "sites": {name: {**node, **_LEFT_OUT} for name, node in config["sites"].items()},
+        "sites": _select_sites(config),
         "data": {key: config["data"][key] for key in _DATA},
         "engine": {},
         "test": {"saved_volumes": config["test"]["saved_volumes"]},
         "compute": {"precision": config["compute"]["precision"]},
     }
+
+
+def _select_sites(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"root": AT_THE_SITE, **{key: node[key] for key in _OF_A_SITE if key in node}}
+        for name, node in config["sites"].items()
+    }
+
+
+def accept_travelling_config(
+    config: Mapping[str, Any], site: str, allowed: AllowList
+) -> dict[str, Any]:
+    """Return what a site takes of a config that arrived; nothing of it has been built.
+
+    Args:
+        config: as it arrived.
+        site: the site's own name.
+        allowed: the classes that may be built.
+
+    Raises:
+        SiteRefuses: it names a class that is not allowed, holds a key that doesn't travel, a name
+            that is none, or an interpolation; or the run has no site of that name.
+    """
+    problems = allowed.find_problems("config", config) or [
+        f"{key}: isn't among what travels." for key in config if key not in TRAVELLING_KEYS
+    ]
+    if problems:
+        raise SiteRefuses("\n".join(problems), "config")
+    sites = config.get("sites")
+    if not isinstance(sites, Mapping) or not all(SITE_NAME.fullmatch(name) for name in sites):
+        raise SiteRefuses("sites: names of letters, digits, _, - and .", "config")
+    if site not in sites:
+        known = ", ".join(sorted(sites))
+        raise SiteRefuses(f"the run has no site {site}, but {known}.", "unknown_site")
+    node = {key: sites[site][key] for key in _OF_A_SITE if key in sites[site]}
+    for contrast in (config.get("contrast"), node.get("contrast")):
+        if contrast is not None and not _CONTRAST.fullmatch(str(contrast)):
+            raise SiteRefuses("contrast: a word such as T1.", "config")
+    # a site needs no more of the others than their names
+    others = {name: {"root": AT_THE_SITE, "contrast": "T1", "coils": "auto"} for name in sites}
+    return {**config, "sites": {**others, site: node}}
 
 
 def dump_config(travels: Mapping[str, Any]) -> str:

@@ -8,9 +8,10 @@ import torch
 
 from flmrcm.engines.local_sites import LocalSites
 from flmrcm.errors import require
-from flmrcm.federation.client import Client, call_site
+from flmrcm.federation.client import Client
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.site_call import call_site
 from flmrcm.types import Broadcast, Reply
 
 

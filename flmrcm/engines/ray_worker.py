@@ -5,10 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flmrcm.federation.client import call_site
 from flmrcm.federation.clients import ClientFactory
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.site_call import call_site
 from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 

@@ -9,6 +9,7 @@ import torch
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.data.slices import RawBatch
+from flmrcm.federation.middleware import CallWork
 from flmrcm.federation.workload import Workload
 from flmrcm.types import Batch
 
@@ -25,6 +26,14 @@ class SiteBatches:
 
     def __init__(self, site: Site, device: torch.device, workload: Workload, round_: int) -> None:
         self.site, self.device, self.workload, self.round = site, device, workload, round_
+
+    def count_work(self, learning_rate: float) -> CallWork:
+        """Return what the round's training will rest on; no slice is read."""
+        steps = self.workload.epochs * self.site.n_batches
+        if self.workload.steps is not None:
+            steps = min(steps, self.workload.steps)
+        slices = min(self.site.n_examples, steps * self.site.loading.batch_size)
+        return CallWork(slices, steps, learning_rate)
 
     def train(self) -> Iterator[Batch]:
         """Return the round's batches."""

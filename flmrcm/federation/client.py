@@ -9,12 +9,10 @@ from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
-from flmrcm.errors import FlmrcmError
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.engine import OnProgress, Operation, Progress
 from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
-from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.middleware import SiteHalf
+from flmrcm.federation.middleware import CallWork, SiteHalf
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import Workload
 from flmrcm.learning.metrics import average_scores
@@ -121,6 +119,8 @@ class Client:
         module, local, strategy = self.runtime.module, self.runtime.local, self.runtime.strategy
         self._load(message.weights, memory.tensors.get(PRIVATE))
         optimizer = self._build_optimizer(message.round, memory)
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self._check_work("train", batches.count_work(max(rates)))
         target = None
         if self.target is not None and self.target.name != self.site.name:
             target = batches.accompany(self.target, strategy.target_sampling)
@@ -151,12 +151,14 @@ class Client:
 
     def _validate(self) -> Reply:
         """Score the loaded weights on the validation split; return means over volumes."""
+        self._check_work("validate", CallWork(volumes=self._count_volumes("val")))
         scores = self.runtime.evaluator.validate(self.runtime.module, self.site)
         metrics = {f"{m}/{convention}": v for (m, convention), v in average_scores(scores).items()}
         return Reply(self.site.name, self.site.n_examples, metrics=metrics)
 
     def _test(self) -> Reply:
         """Score the loaded weights on the test split; return every volume's scores, by number."""
+        self._check_work("test", CallWork(volumes=self._count_volumes("test")))
         evaluator, module, most = (
             self.runtime.evaluator, self.runtime.module, self.runtime.saved_volumes,
         )  # fmt: skip
@@ -165,6 +167,13 @@ class Client:
             predictions = evaluator.predict(module, self.site)
             save_volumes(predictions, self.volumes, SAVED_BY_RUNS, most)
         return Reply(self.site.name, self.site.n_examples, metrics=number_scores(*scores))
+
+    def _check_work(self, op: Operation, work: CallWork) -> None:
+        for half in self.chain:
+            half.check_work(op, work)
+
+    def _count_volumes(self, split: str) -> int:
+        return len({(v.site, v.name) for v, _ in self.site.slices(split).examples})
 
     def _load(self, shared: Mapping[str, torch.Tensor], private: Weights | None = None) -> None:
         """Load weights; private ones win over shared ones, and the initial ones complete them."""
@@ -205,38 +214,6 @@ class Client:
 
     def _report(self, done: int, total: int, loss: float) -> None:
         self.runtime.on_progress(Progress("train", self.site.name, done, total, loss))
-
-
-def call_site(
-    client: Client,
-    op: Operation,
-    message: Broadcast,
-    store: MemoryStore,
-    workload: Workload | None = None,
-    threads: int | None = None,
-) -> Reply:
-    """Return a site's reply, or a reply with one line of error where it fails.
-
-    Args:
-        client: the site's.
-        op: what the site is to do.
-        message: as it travels; nobody else may hold on to it.
-        store: where the site's memory lies; written after training only.
-        workload: what it trains in a round.
-        threads: torch threads, set anew at every call so that no call depends on the one before;
-            None leaves them.
-    """
-    if threads:
-        torch.set_num_threads(threads)
-    site = client.site.name
-    memory = store.load(site)
-    try:
-        reply = client.call(op, message, memory, workload)
-    except FlmrcmError as error:
-        return Reply(site, error=f"site {site}, round {message.round}: {error}")
-    if op == "train":  # a survey or a validation leaves no trace, however often it is repeated
-        store.save(site, memory, message.round)
-    return reply
 
 
 def _read_base_rate(optimizer: Optimizer) -> float:

@@ -11,6 +11,8 @@ Operation = Literal["survey", "train", "validate", "test"]
 """What a site does at a call, once it has joined."""
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+JOIN = "join"
+"""What a site does before the first round: it sends facts about its data."""
 
 
 class Progress(NamedTuple):
@@ -40,10 +42,12 @@ class Joined(NamedTuple):
     Attributes:
         facts: of each site that joined.
         reasons: for each site that did not, one line.
+        kinds: for each of these that said so itself, the word by which it did.
     """
 
     facts: Mapping[str, SiteFacts]
     reasons: Mapping[str, str]
+    kinds: Mapping[str, str] = {}
 
 
 class Engine(Protocol):

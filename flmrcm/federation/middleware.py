@@ -32,6 +32,22 @@ class Stage(IntEnum):
     VALIDATION = 6
 
 
+class CallWork(NamedTuple):
+    """What a reply will rest on; known before anything is computed.
+
+    Attributes:
+        slices: different training slices that training goes through.
+        steps: optimizer steps of training.
+        learning_rate: of the model's optimizer in this round.
+        volumes: that validation or a test scores.
+    """
+
+    slices: int = 0
+    steps: int = 0
+    learning_rate: float = 0.0
+    volumes: int = 0
+
+
 class SiteHalf:
     """A member's half at one site; this default changes nothing.
 
@@ -45,6 +61,13 @@ class SiteHalf:
             SiteRefuses: the site does not answer this call.
         """
         return message
+
+    def check_work(self, op: Operation, work: CallWork) -> None:
+        """Look at what a reply would rest on, before a model is trained or scored.
+
+        Raises:
+            SiteRefuses: the site does not compute it.
+        """
 
     def after(self, op: Operation, round_: int, reply: Reply, memory: Memory) -> Reply:
         """Return the reply as the next member outwards, or the transport, carries it.

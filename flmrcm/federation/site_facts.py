@@ -1,8 +1,7 @@
 """Facts about a site's data that the coordinator may know: sizes and counts, no names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
@@ -59,13 +58,3 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
         n_bytes=sum(map(site.n_bytes, splits)),
         fingerprint=site.fingerprint(),
     )
-
-
-def parse_facts(values: Mapping[str, Any]) -> SiteFacts:
-    """Return the facts that plain values describe, as a remote site sends them."""
-    # JSON makes lists of pairs
-    sizes = {
-        split: [(int(height), int(width)) for height, width in pairs]
-        for split, pairs in values["sizes"].items()
-    }
-    return replace(SiteFacts(**values), sizes=sizes)

@@ -21,7 +21,7 @@ from flmrcm.types import Broadcast, Memory, Reply, Weights
 
 LEDGER = "ledger.csv"
 TO_SITE, FROM_SITE = "to_site", "from_site"
-METRICS, CONFIG, FACTS = "metrics", "config", "facts"
+METRICS, CONFIG, FACTS, ERRORS = "metrics", "config", "facts", "errors"
 _NUMBER_BYTES = 8
 
 
@@ -34,7 +34,8 @@ class LedgerEntry(NamedTuple):
         op: join | survey | train | validate | test.
         way: to_site | from_site; the direction.
         kind: `weights`, `metrics`, or the strategy's own word (`latents`, `control`); where a site
-            joins, the `config` that it is sent and the `facts` that it sends.
+            joins, the `config` that it is sent and the `facts` that it sends; `errors` where a site
+            elsewhere failed, the name being the word that it sent.
         name: within its kind.
         shape: `64x32x3x3`; empty for a single number.
         dtype: as in torch; `json` for a plain value.
@@ -52,15 +53,17 @@ class LedgerEntry(NamedTuple):
     bytes: int
 
 
-def list_sent(op: Operation, site: str, message: Broadcast) -> Iterator[LedgerEntry]:
+def list_sent(op: str, site: str, message: Broadcast) -> Iterator[LedgerEntry]:
     """Return an entry for each object of a message as it travels."""
     where = message.round, site, op, TO_SITE
     return (LedgerEntry(*where, *what) for what in _list_tensors(message.weights, message.extras))
 
 
 def list_received(op: Operation, round_: int, reply: Reply) -> Iterator[LedgerEntry]:
-    """Return an entry for each object of a reply as it travels; none where the site failed."""
+    """Return an entry for each object of a reply as it travels; of a failure, for its word."""
     where = round_, reply.site, op, FROM_SITE
+    if reply.error_kind is not None:
+        yield list_error(round_, reply.site, op, reply.error_kind)
     if reply.error is not None:
         return
     for what in _list_tensors(reply.weights, reply.extras):
@@ -75,6 +78,11 @@ def list_values(site: str, way: str, kind: str, values: Mapping[str, Any]) -> It
     for name, value in values.items():
         text = json.dumps(value, ensure_ascii=False)
         yield LedgerEntry(0, site, "join", way, kind, name, "", "json", len(text.encode()))
+
+
+def list_error(round_: int, site: str, op: str, kind: str) -> LedgerEntry:
+    """Return the entry for the word by which a site elsewhere says that it failed."""
+    return LedgerEntry(round_, site, op, FROM_SITE, ERRORS, kind, "", "json", len(kind))
 
 
 class Ledger:

@@ -1,26 +1,19 @@
 """A site's policy: what it allows, whatever a run wants; written and read at the site."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, NoReturn
 
 from flmrcm.errors import ConfigErrors, SiteRefuses, require, suggest_nearest
-from flmrcm.federation.engine import OPERATIONS, Operation
-from flmrcm.federation.middleware import Middleware, SiteHalf, SiteSide, Stage
-from flmrcm.middleware.ledger import (
-    LEDGER,
-    METRICS,
-    TO_SITE,
-    Ledger,
-    LedgerEntry,
-    list_received,
-    list_sent,
-)
-from flmrcm.strategies.base import Strategy
+from flmrcm.federation.engine import JOIN, OPERATIONS, Operation
+from flmrcm.federation.middleware import CallWork, Middleware, SiteHalf, SiteSide, Stage
+from flmrcm.middleware.admission import Admission
+from flmrcm.middleware.ledger import METRICS, LedgerEntry, list_received, list_sent
 from flmrcm.types import Broadcast, Memory, Reply
 
-IMAGES = "images"
+IMAGES, LATENTS = "images", "latents"
+ALL_OPERATIONS = (JOIN, *OPERATIONS)
 _MIB = 2**20
 
 _OLD_NAMES = {"evaluate": "validate", "judge": "test"}
@@ -32,78 +25,120 @@ class SitePolicy:
     """What a site allows, whatever a run wants; written and read at the site.
 
     Images cannot be allowed: no message carries them, and a site with a policy is never the target
-    of a strategy that shows its images to others.
+    of a strategy that shows its images to others. The limits from `fewest_slices` on exist because
+    an update can be solved for what it was computed from: one optimizer step on one slice *is* that
+    slice's gradient (Zhu et al., Deep Leakage from Gradients, NeurIPS 2019).
 
     Args:
-        operations: some of survey, train, validate, test; a site tests where the coordinator's
-            machine cannot read its test volumes.
+        operations: some of join, survey, train, validate, test; a site tests where the
+            coordinator's machine cannot read its test volumes.
         payloads: kinds of objects that may leave the site: `weights`, `metrics`, `latents`, … .
         strategies: classes of algorithms it takes part in (`FedAvg`, `FLMRCM`); None allows any.
             The class counts, since a run may give its strategy any name.
         largest_message: MiB of tensors and numbers in one message or reply; None allows any.
-        most_calls: operation → calls in all, over every restart; others have no limit.
+        most_calls: operation → calls in all, over every run and restart; others have no limit.
+        fewest_slices: training slices that a round's training has to go through, at least.
+        fewest_steps: optimizer steps that it has to take, at least.
+        largest_learning_rate: of the model's optimizer; None allows any.
+        widest_latent: numbers for one slice in the latents that leave; None allows any.
+        fewest_volumes: volumes that validation or a test has to rest on, at least.
 
     Raises:
         ConfigErrors: an unknown operation, images among the payloads, or a limit out of range.
     """
 
-    operations: Sequence[str] = OPERATIONS
+    operations: Sequence[str] = ALL_OPERATIONS
     payloads: Sequence[str] = ("weights", METRICS)
     strategies: Sequence[str] | None = None
     largest_message: float | None = None
     most_calls: Mapping[str, int] = field(default_factory=dict[str, int])
+    fewest_slices: int = 16
+    fewest_steps: int = 4
+    largest_learning_rate: float | None = 0.1
+    widest_latent: int | None = 4096
+    fewest_volumes: int = 2
 
     def __post_init__(self) -> None:
         problems = [
             f"{key}: {op} is no operation; {_suggest(op)}"
             for key, ops in (("operations", self.operations), ("most_calls", self.most_calls))
             for op in ops
-            if op not in OPERATIONS
+            if op not in ALL_OPERATIONS
         ]
         if IMAGES in self.payloads:
             problems.append("payloads: images never leave a site; take them out.")
         if problems:
             raise ConfigErrors(problems)
-        largest, calls = self.largest_message, self.most_calls
+        calls = self.most_calls
         counts = all(type(n) is int and n >= 0 for n in calls.values())
-        require(
-            {
-                "largest_message": (
-                    largest is None or largest > 0,
-                    f"above 0, or null; got {largest}.",
-                ),
-                "most_calls": (counts, f"whole numbers, at least 0; got {dict(calls)}."),
-            }
-        )
+        rules = {"most_calls": (counts, f"whole numbers, at least 0; got {dict(calls)}.")}
+        for key in ("largest_message", "largest_learning_rate", "widest_latent"):
+            most = getattr(self, key)
+            rules[key] = (most is None or most > 0, f"above 0, or null; got {most}.")
+        for key in ("fewest_slices", "fewest_steps", "fewest_volumes"):
+            rules[key] = (getattr(self, key) >= 1, f"at least 1; got {getattr(self, key)}.")
+        require(rules)
 
-    def find_refusal(self, op: Operation, strategy: Strategy, calls: int) -> str | None:
-        """Return why a call is refused, in one sentence; None where it is allowed.
+    def refuse_call(self, op: str, strategy: str, calls: int) -> None:
+        """Raise an error for a call that is not allowed; nothing has been built for it yet.
 
         Args:
-            op: the operation.
-            strategy: the run's.
+            op: `join` or an operation.
+            strategy: the class of the run's algorithm.
             calls: earlier calls of this operation.
+
+        Raises:
+            SiteRefuses: one of operations, strategies, most_calls excludes it.
         """
-        kind, most = type(strategy).__name__, self.most_calls.get(op, calls + 1)
+        most = self.most_calls.get(op, calls + 1)
         if op not in self.operations:
-            return f"{op} isn't among its operations ({', '.join(self.operations)})."
-        if self.strategies is not None and kind not in self.strategies:
-            return f"{kind} isn't among its strategies ({', '.join(self.strategies)})."
-        return f"{op} was called {calls} times, {most} are allowed." if calls >= most else None
+            _refuse("operation", f"{op} isn't among its operations ({', '.join(self.operations)}).")
+        if self.strategies is not None and strategy not in self.strategies:
+            allowed = ", ".join(self.strategies)
+            _refuse("strategy", f"{strategy} isn't among its strategies ({allowed}).")
+        if calls >= most:
+            _refuse("calls", f"{op} was called {calls} times, {most} are allowed.")
 
-    def find_size_refusal(self, entries: Sequence[LedgerEntry]) -> str | None:
-        """Return why a message or reply is refused as too large; None where it is not."""
+    def refuse_work(self, op: Operation, work: CallWork) -> None:
+        """Raise an error where a reply would rest on too little data, or move too far in a step.
+
+        Raises:
+            SiteRefuses: a limit is not kept; nothing has been computed yet.
+        """
+        largest = self.largest_learning_rate
+        if op == "train":
+            _refuse_below("slices", work.slices, "fewest_slices", self.fewest_slices)
+            _refuse_below("steps", work.steps, "fewest_steps", self.fewest_steps)
+            if largest is not None and not work.learning_rate <= largest:
+                text = f"{work.learning_rate:g} is above {largest:g} (largest_learning_rate)."
+                _refuse("learning_rate", text)
+        elif op in ("validate", "test"):
+            _refuse_below("volumes", work.volumes, "fewest_volumes", self.fewest_volumes)
+
+    def refuse_size(self, entries: Sequence[LedgerEntry]) -> None:
+        """Raise an error for a message or reply that is too large.
+
+        Raises:
+            SiteRefuses: it is.
+        """
         held, largest = sum(entry.bytes for entry in entries) / _MIB, self.largest_message
-        if largest is None or held <= largest:
-            return None
-        return f"{held:.1f} MiB are more than {largest:g} (largest_message)."
+        if largest is not None and held > largest:
+            _refuse("size", f"{held:.1f} MiB are more than {largest:g} (largest_message).")
 
-    def find_payload_refusal(self, entries: Sequence[LedgerEntry]) -> str | None:
-        """Return why a reply may not leave the site; None where it may."""
-        forbidden = sorted({entry.kind for entry in entries} - set(self.payloads))
-        if not forbidden:
-            return self.find_size_refusal(entries)
-        return f"{', '.join(forbidden)} isn't among its payloads ({', '.join(self.payloads)})."
+    def refuse_payload(self, entries: Sequence[LedgerEntry], reply: Reply) -> None:
+        """Raise an error for a reply that may not leave the site.
+
+        Raises:
+            SiteRefuses: its kind, size or the width of its latents is not allowed.
+        """
+        if forbidden := sorted({entry.kind for entry in entries} - set(self.payloads)):
+            named, allowed = ", ".join(forbidden), ", ".join(self.payloads)
+            _refuse("payload", f"{named} isn't among its payloads ({allowed}).")
+        self.refuse_size(entries)
+        for latents in reply.extras.get(LATENTS, {}).values():
+            width, widest = latents[:1].numel(), self.widest_latent
+            if widest is not None and width > widest:
+                _refuse("latent", f"{width} numbers are more than {widest} (widest_latent).")
 
 
 @dataclass(frozen=True)
@@ -115,65 +150,55 @@ class PolicyGate(Middleware):
 
     Args:
         policy: None allows everything.
+        book: a file beside the policy's in which calls are counted; None counts those of this
+            process.
+        asked: whether the policy was asked about the call before this chain was built, as a site
+            on another machine does.
     """
 
     stage: ClassVar[Stage] = Stage.POLICY
 
     policy: SitePolicy | None = None
+    book: Path | None = None
+    asked: bool = False
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
         """Return the half that applies the policy."""
         if self.policy is None:
             return SiteHalf()
-        ledger = Ledger(side.folder / LEDGER if side.folder else None)
-        return _Gate(self.policy, side, ledger)
+        return _Gate(self.policy, side, None if self.asked else Admission(self.policy, self.book))
 
 
+@dataclass(frozen=True)
 class _Gate(SiteHalf):
-    def __init__(self, policy: SitePolicy, side: SiteSide, ledger: Ledger) -> None:
-        self.policy, self.side, self.ledger = policy, side, ledger
-        self._calls: Counter[str] = Counter()
+    policy: SitePolicy
+    side: SiteSide
+    admission: Admission | None
 
     def before(self, op: Operation, message: Broadcast, memory: Memory) -> Broadcast:
-        calls = self._count_earlier(op)
-        self._calls[op] += 1  # refused calls count, too: a limit is not to be tried out
-        entries = list(list_sent(op, self.side.site, message))
-        _refuse(
-            self.policy.find_refusal(op, self.side.strategy, calls)
-            or self.policy.find_size_refusal(entries)
-        )
+        if self.admission is not None:
+            self.admission.ask(op, type(self.side.strategy).__name__, message.round)
+        self.policy.refuse_size(list(list_sent(op, self.side.site, message)))
         return message
 
+    def check_work(self, op: Operation, work: CallWork) -> None:
+        self.policy.refuse_work(op, work)
+
     def after(self, op: Operation, round_: int, reply: Reply, memory: Memory) -> Reply:
-        _refuse(self.policy.find_payload_refusal(list(list_received(op, round_, reply))))
+        self.policy.refuse_payload(list(list_received(op, round_, reply)), reply)
         return reply
 
-    def _count_earlier(self, op: Operation) -> int:
-        """Return the earlier calls of an operation; the ledger already has this one.
 
-        The ledger is counted where there is a limit: other processes answer for this site, too.
-        """
-        if op not in self.policy.most_calls:
-            return 0
-        # the larger one: without a folder there is no ledger
-        return max(self._calls[op], _count_calls(self.ledger.read())[op] - 1)
+def _refuse_below(kind: str, count: int, key: str, fewest: int) -> None:
+    if count < fewest:
+        _refuse(kind, f"{count} {kind} are fewer than {fewest} ({key}).")
 
 
-def _refuse(reason: str | None) -> None:
-    if reason is not None:
-        raise SiteRefuses(f"refused by its site policy: {reason}")
-
-
-def _count_calls(entries: Sequence[LedgerEntry]) -> Counter[str]:
-    """Return the calls of each operation: so many as the most frequent object it brought."""
-    arrivals = Counter((e.op, e.kind, e.name) for e in entries if e.way == TO_SITE)
-    calls: Counter[str] = Counter()
-    for (op, _, _), times in arrivals.items():
-        calls[op] = max(calls[op], times)
-    return calls
+def _refuse(kind: str, text: str) -> NoReturn:
+    raise SiteRefuses(f"refused by its site policy: {text}", kind)
 
 
 def _suggest(op: str) -> str:
     if op in _OLD_NAMES:
         return f"it is called {_OLD_NAMES[op]} now."
-    return f"use some of {', '.join(OPERATIONS)}.{suggest_nearest(op, OPERATIONS)}"
+    return f"use some of {', '.join(ALL_OPERATIONS)}.{suggest_nearest(op, ALL_OPERATIONS)}"

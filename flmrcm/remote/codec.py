@@ -1,15 +1,30 @@
 """Calls and responses as any transport carries them: a line of text, and tensors by kind."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
+import torch
+
 from flmrcm import __version__
+from flmrcm.errors import SiteRefuses
+from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.remote.connection import CallHeader, Response
+from flmrcm.remote.heads import CallHead, EnvelopeError, ResponseHead, VersionHead, parse_head
+from flmrcm.remote.site_errors import describe_kind
 from flmrcm.types import Broadcast, Reply, Weights
 
 _WEIGHTS, _EXTRAS = "weights", "extras/"
+_KIND = re.compile(r"weights|extras/[a-z][a-z0-9_]{0,63}")
+_NAME = re.compile(r"[\w.-]{1,300}")
+_DTYPES = frozenset(
+    {
+        torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint8, torch.int8,
+        torch.int16, torch.int32, torch.int64, torch.bool,
+    }
+)  # fmt: skip
 
 
 class Envelope(NamedTuple):
@@ -24,6 +39,19 @@ class Envelope(NamedTuple):
     tensors: Mapping[str, Weights]
 
 
+def read_envelope(parts: Any) -> Envelope:
+    """Return the envelope of which a transport carried both parts.
+
+    Raises:
+        EnvelopeError: these are no such parts.
+    """
+    if isinstance(parts, list | tuple) and len(parts) == len(Envelope._fields):
+        head, tensors = parts
+        if isinstance(head, str) and isinstance(tensors, Mapping):
+            return Envelope(head, tensors)
+    raise EnvelopeError("it has other parts than a head and tensors.")
+
+
 def encode_call(call: CallHeader, message: Broadcast) -> Envelope:
     """Return a call and its message as they travel."""
     return _pack({**asdict(call), "round": message.round}, message.weights, message.extras)
@@ -33,47 +61,55 @@ def decode_call(envelope: Envelope) -> tuple[CallHeader, Broadcast]:
     """Return the call and the message that an envelope holds.
 
     Raises:
-        KeyError, TypeError, ValueError: not a call of this package.
+        SiteRefuses: of another version of this package.
+        EnvelopeError: not a call of this package.
     """
-    head, weights, extras = _unpack(envelope)
-    # a newer version may say more; versions are compared later, so reading must not fail before
-    known = {field.name for field in fields(CallHeader)}
-    call = CallHeader(**{name: value for name, value in head.items() if name in known})
-    return call, Broadcast(head["round"], weights, extras)
+    # before the rest: another version may say more, or less
+    if (version := parse_head(VersionHead, envelope.head).version) != __version__:
+        raise SiteRefuses(f"flmrcm {__version__} here, {version} there.", "version")
+    head = parse_head(CallHead, envelope.head)
+    weights, extras = _unpack(envelope)
+    call = CallHeader(**{field.name: getattr(head, field.name) for field in fields(CallHeader)})
+    return call, Broadcast(head.round, weights, extras)
 
 
 def encode_response(response: Response) -> Envelope:
-    """Return a site's response as it travels; the site's name is not in it."""
+    """Return a site's response as it travels; neither its name nor an error's text is in it."""
     reply = response.reply
     head = {
         "version": __version__,
         "n_examples": reply.n_examples,
         "metrics": {name: float(value) for name, value in reply.metrics.items()},
-        "error": reply.error,
+        "error": reply.error and (reply.error_kind or "failed"),
         "memory_round": response.memory_round,
-        "facts": response.facts,
+        "facts": None if response.facts is None else asdict(response.facts),
     }
     return _pack(head, reply.weights, reply.extras)
 
 
-def decode_response(site: str, envelope: Envelope) -> Response:
+def decode_response(site: str, round_: int, envelope: Envelope) -> Response:
     """Return a site's response.
 
     Args:
         site: who responds, as the transport knows; an envelope could name anybody.
+        round_: of the call.
         envelope: as it arrived.
 
     Raises:
-        KeyError, TypeError, ValueError: not a response of this package.
+        EnvelopeError: not a response of this package.
     """
-    head, weights, extras = _unpack(envelope)
-    if head["version"] != __version__:
-        why = f"it has flmrcm {head['version']}, the coordinator {__version__}; install the same."
-        return Response(Reply(site, error=f"site {site}: {why}"))
-    metrics = {str(name): float(value) for name, value in head["metrics"].items()}
-    error = None if head["error"] is None else str(head["error"])
-    reply = Reply(site, int(head["n_examples"]), weights, extras, metrics, error)
-    return Response(reply, head["memory_round"], head["facts"])
+    if (version := parse_head(VersionHead, envelope.head).version) != __version__:
+        why = f"it has flmrcm {version}, the coordinator {__version__}; install the same."
+        return Response(Reply(site, error=f"site {site}, round {round_}: {why}"))
+    head = parse_head(ResponseHead, envelope.head)
+    if head.error is not None:
+        error = describe_kind(site, round_, head.error)
+        return Response(Reply(site, error=error, error_kind=head.error))
+    weights, extras = _unpack(envelope)
+    facts = None if head.facts is None else SiteFacts(**dict(head.facts))
+    return Response(
+        Reply(site, head.n_examples, weights, extras, head.metrics), head.memory_round, facts
+    )
 
 
 def _pack(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weights]) -> Envelope:
@@ -81,8 +117,27 @@ def _pack(head: Mapping[str, Any], weights: Weights, extras: Mapping[str, Weight
     return Envelope(json.dumps(head), kinds)
 
 
-def _unpack(envelope: Envelope) -> tuple[dict[str, Any], Weights, dict[str, Weights]]:
-    kinds = dict(envelope.tensors)
-    weights = kinds.pop(_WEIGHTS)
-    extras = {kind.removeprefix(_EXTRAS): tensors for kind, tensors in kinds.items()}
-    return json.loads(envelope.head), weights, extras
+def _unpack(envelope: Envelope) -> tuple[Weights, dict[str, Weights]]:
+    """Return the weights and the other tensors by kind.
+
+    Raises:
+        EnvelopeError: something else than plain tensors, by names of this package's form.
+    """
+    kinds = {kind: _check_tensors(kind, tensors) for kind, tensors in envelope.tensors.items()}
+    weights = kinds.pop(_WEIGHTS, {})
+    return weights, {kind.removeprefix(_EXTRAS): tensors for kind, tensors in kinds.items()}
+
+
+def _check_tensors(kind: Any, tensors: Any) -> Weights:
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind) or not isinstance(tensors, Mapping):
+        raise EnvelopeError("it holds a kind of object that there isn't.")
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or not _is_plain(tensor):
+            raise EnvelopeError("it holds what is no tensor, or one of an unknown form.")
+    return dict(tensors)
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Return whether an object is a dense tensor of a type that the package computes with."""
+    plain = type(tensor) is torch.Tensor and tensor.layout is torch.strided
+    return plain and tensor.device.type == "cpu" and tensor.dtype in _DTYPES

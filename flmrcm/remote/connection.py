@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from flmrcm.federation.engine import Operation
+from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.types import Broadcast, Reply
 
 
@@ -46,7 +47,7 @@ class Response(NamedTuple):
 
     reply: Reply
     memory_round: int | None = None
-    facts: Mapping[str, Any] | None = None
+    facts: SiteFacts | None = None
 
 
 class Transport(Protocol):

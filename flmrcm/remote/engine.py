@@ -12,7 +12,7 @@ from flmrcm.errors import ConfigErrors, SiteFailed, require
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.engine import Joined, Operation
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.site_facts import SiteFacts, parse_facts
+from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import Workload
 from flmrcm.remote.connection import CallHeader, Connection, Response
 from flmrcm.types import Broadcast, Reply
@@ -83,13 +83,15 @@ class RemoteEngine:
         headers = {name: self._build_header("join", name, tuple(s)) for name, s in splits.items()}
         facts: dict[str, SiteFacts] = {}
         reasons: dict[str, str] = {}
+        kinds: dict[str, str] = {}
         for response in self._send(headers, dict.fromkeys(splits, Broadcast(0, {})), inf):
             site = response.reply.site
             if response.reply.error is None and response.facts is not None:
-                facts[site] = parse_facts(response.facts)
+                facts[site] = response.facts
             else:
                 reasons[site] = response.reply.error or f"site {site}: it sent no facts."
-        return Joined(facts, reasons)
+                kinds |= {site: response.reply.error_kind} if response.reply.error_kind else {}
+        return Joined(facts, reasons, kinds)
 
     def call(
         self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None

@@ -1,7 +1,6 @@
 """A site's own YAML file, and the client that it builds from a config that travelled."""
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,22 @@ from flmrcm.config.clients import build_clients
 from flmrcm.config.federation import IN_PROCESS
 from flmrcm.config.policies import read_policy
 from flmrcm.config.settings_file import build_from_file, read_settings
+from flmrcm.config.travelling import SITE_NAME
+from flmrcm.data.source import LAYOUT
 from flmrcm.errors import ConfigErrors, SiteRefuses, require
 from flmrcm.federation.client import Client
-from flmrcm.middleware.policy import SitePolicy
-
-log = logging.getLogger(__name__)
+from flmrcm.middleware.policy import PolicyGate, SitePolicy
 
 _START_SCRIPT_KEYS = ("via", "coordinator", "port", "restart_after")
 """Keys of the same file that are only for the site's start script."""
 
 _COMPUTE = {
     "_target_": "flmrcm.learning.compute.Compute", "accelerator": "auto", "device": 0, "workers": 0,
+}  # fmt: skip
+
+
+_DEFAULT_DATA = {
+    "label": None, "files": LAYOUT, "slices": None, "foreground": None, "sample_rate": 1.0,
 }  # fmt: skip
 
 
@@ -34,14 +38,20 @@ class SiteSettings:
     Args:
         folder: of its file; relative paths start there.
         site: its name.
-        data: replaces keys of the site in the travelling config: `root` or `generator`, `files`, ….
+        data: which data it gives, and where they lie: `root` or `generator`, and some of `files`,
+            `slices`, `foreground`, `sample_rate`, `contrast`, `coils`. A run says nothing of these
+            but contrast and coils, and those here go before its own.
         policy: its policy file; None allows everything.
         memory: folder of its private state.
         compute: device and loader processes.
         threads: torch threads during a call; None leaves torch's choice.
+        allowed_targets: dotted names of classes that a run may name, beside those of flmrcm's own
+            config groups and `torch.optim`: a package of the site's own choice.
+        val_sample_rate: fraction of its validation volumes to use.
+        skip_broken: leave broken volumes out instead of stopping.
 
     Raises:
-        ConfigErrors: it does not say where its data lie.
+        ConfigErrors: it does not say where its data lie, or has a name that is none.
     """
 
     folder: Path
@@ -51,10 +61,19 @@ class SiteSettings:
     memory: str = "memory"
     compute: Mapping[str, Any] = field(default_factory=dict[str, Any])
     threads: int | None = None
+    allowed_targets: Sequence[str] = ()
+    val_sample_rate: float = 1.0
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         known = bool(self.data.get("root") or self.data.get("generator"))
-        require({"data": (known, "give it `root: FOLDER`, where the site's data lie.")})
+        named = SITE_NAME.fullmatch(self.site) is not None
+        require(
+            {
+                "data": (known, "give it `root: FOLDER`, where the site's data lie."),
+                "site": (named, f"letters, digits, _, - and ., at most 64; got {self.site}."),
+            }
+        )
 
     def resolve_path(self, name: str) -> Path:
         """Return a path of the file as seen from its folder."""
@@ -64,43 +83,47 @@ class SiteSettings:
         """Return the folder of the site's ledger of a run."""
         return self.resolve_path("runs") / run_id / "sites" / self.site
 
-    def build_client(self, config: Mapping[str, Any], run_id: str) -> Client:
+    def read_policy(self) -> SitePolicy | None:
+        """Return its policy, read anew; None where it has none.
+
+        Raises:
+            SiteRefuses: there is a file, and it cannot be read: nothing is allowed then.
+        """
+        if self.policy is None:
+            return None
+        try:
+            return read_policy(self.resolve_path(self.policy))
+        except ConfigErrors as error:
+            raise SiteRefuses(str(error), "policy_file") from None
+
+    def build_client(
+        self, config: Mapping[str, Any], run_id: str, policy: SitePolicy | None
+    ) -> Client:
         """Return the client of a run.
 
         Args:
-            config: as it travelled.
+            config: as it travelled, accepted.
             run_id: under which the site keeps its ledger, memory and reconstructions of the run.
+            policy: the site's; it was asked already whether the call may be answered.
 
         Raises:
-            ConfigErrors: the run does not have the site, or the file has a wrong value.
-            SiteRefuses: its policy cannot be read.
+            ConfigErrors: a wrong value in the config, or in the site's file.
         """
-        if self.site not in config["sites"]:
-            known = ", ".join(sorted(config["sites"]))
-            raise ConfigErrors([f"site {self.site}: the run has none of that name, but {known}."])
         setup = check_config(OmegaConf.create(self._complete_config(config)))
-        policies = {self.site: self._read_policy()} if self.policy else {}
+        gates = {self.site: PolicyGate(policy, asked=True)}
         folder = self.resolve_path("runs") / run_id
-        return build_clients(replace(setup, policies=policies), folder, lambda _: None)[self.site]
-
-    def _read_policy(self) -> SitePolicy:
-        try:
-            return read_policy(self.resolve_path(self.policy or ""))
-        except ConfigErrors as error:
-            log.error("%s", error)
-            why = "its site policy can't be read; its own log says why."
-            raise SiteRefuses(why) from None  # the error names a path
+        return build_clients(replace(setup, gates=gates), folder, lambda _: None)[self.site]
 
     def _complete_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        node = {**config["sites"][self.site], **self._locate_data()}
-        compute = {**_COMPUTE, **self.compute, **config["compute"]}
+        node = {**_DEFAULT_DATA, **config["sites"][self.site], **self._locate_data()}
         return {
             **config,
             "sites": {**config["sites"], self.site: node},
             "budget": "epochs",  # each call says how much is trained
             "engine": {"_target_": IN_PROCESS},  # the site calls its client itself
-            "compute": compute,
-            "data": {**config["data"], "cache": "off"},
+            "compute": {**_COMPUTE, **config["compute"], **self.compute},
+            "val_sample_rate": self.val_sample_rate,
+            "data": {**config["data"], "cache": "off", "skip_broken": self.skip_broken},
             "data_dir": None,
             "scenario": None,
             "test": {**config["test"], "checkpoint": "last"},

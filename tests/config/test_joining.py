@@ -10,6 +10,7 @@ from flmrcm.config.compose import compose_config
 from flmrcm.config.federation import join_sites
 from flmrcm.config.travelling import select_travelling_config
 from flmrcm.errors import ConfigErrors, SiteFailed
+from flmrcm.federation.engine import Joined
 from flmrcm.federation.site_facts import collect_facts
 from flmrcm.federation.workload import Workload
 from flmrcm.middleware.ledger import Ledger
@@ -24,8 +25,9 @@ class Remote:
 
     data_is_local = False
 
-    def __init__(self, sites, absent=()):
-        self.all, self.absent, self.workloads = sites, absent, {}
+    def __init__(self, sites, absent=(), refusing=()):
+        self.all, self.absent, self.workloads = sites, {*absent, *refusing}, {}
+        self.refusing = refusing
 
     def sites(self):
         return sorted(self.all)
@@ -33,7 +35,8 @@ class Remote:
     def join(self, splits):
         present = {name: needed for name, needed in splits.items() if name not in self.absent}
         reasons = {name: f"site {name}, round 0: isn't connected." for name in self.absent}
-        return {name: collect_facts(self.all[name], s) for name, s in present.items()}, reasons
+        facts = {name: collect_facts(self.all[name], s) for name, s in present.items()}
+        return Joined(facts, reasons, dict.fromkeys(self.refusing, "failed"))
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +51,9 @@ def root(tmp_path_factory):
 def join(root, tmp_path):
     """Return a function that joins a run's sites, except absent ones, and writes a ledger."""
 
-    def joining(*words, absent=()):
+    def joining(*words, absent=(), refusing=()):
         setup = check_config(compose_config("train", [*WORDS, f"data_dir={root}", *words]))
-        engine = Remote(setup.sites, absent)
+        engine = Remote(setup.sites, absent, refusing)
         join_sites(setup, engine, Ledger(tmp_path / "ledger.csv"))
         return setup, engine
 
@@ -75,6 +78,12 @@ def test_the_ledger_holds_the_config_to_all_sites_and_the_facts_of_those_that_jo
     facts = asdict(collect_facts(setup.sites["brats"], ["train"]))
     assert sent == {(site, key) for site in SITES for key in select_travelling_config(setup.config)}
     assert received == {(site, fact) for site in ("brats", "fastmri", "hpks") for fact in facts}
+
+
+def test_a_site_that_refuses_to_join_is_in_the_ledger_by_its_word(join, tmp_path):
+    join("robust.quorum=3", refusing=("ixi",))
+    (entry,) = (e for e in Ledger(tmp_path / "ledger.csv").read() if e.kind == "errors")
+    assert (entry.site, entry.op, entry.way, entry.name) == ("ixi", "join", "from_site", "failed")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def policy(tmp_path):
     """Return a function that writes a policy and returns the word that names it."""
     path = tmp_path / "policy.yaml"
 
-    def written(text="operations: [train]", site="sim_b"):
+    def written(text="operations: [join, train]", site="sim_b"):
         path.write_text(text)
         return f"sites.{site}.policy={path}"
 
@@ -106,10 +106,18 @@ def test_a_site_with_a_policy_never_shows_its_images(policy):
 
 
 def test_policies_are_read_by_site(policy):
-    setup = check_config(compose([FL_MR, policy("operations: [train]\nmost_calls: {train: 3}")]))
-    assert list(setup.policies) == ["sim_b"]
-    assert list(setup.policies["sim_b"].operations) == ["train"]
-    assert setup.policies["sim_b"].most_calls == {"train": 3}
+    setup = check_config(
+        compose([FL_MR, policy("operations: [join, train]\nmost_calls: {train: 3}")])
+    )
+    assert list(setup.gates) == ["sim_b"]
+    policy = setup.gates["sim_b"].policy
+    assert list(policy.operations) == ["join", "train"]
+    assert policy.most_calls == {"train": 3}
+
+
+def test_a_site_that_may_not_join_is_told_before_the_run(policy):
+    (problem,) = problems_of(FL_MR, policy("operations: [train]"))
+    assert "sites.sim_b.policy: join isn't among its operations" in problem
 
 
 @pytest.mark.parametrize(

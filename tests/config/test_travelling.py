@@ -4,15 +4,20 @@ import json
 
 import pytest
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import to_plain
-from flmrcm.config.compose import compose_config
+from flmrcm.config.compose import compose_config, list_options
 from flmrcm.config.travelling import (
+    TRAVELLING_GROUPS,
+    accept_travelling_config,
     build_run_id,
     dump_config,
+    find_site_words,
     hash_travelling_config,
     remove_data_paths,
     select_travelling_config,
 )
+from flmrcm.errors import SiteRefuses
 
 
 def travels(*words):
@@ -33,7 +38,7 @@ def test_generators_do_not_travel():
     text = dump_config(
         select_travelling_config({**to_plain(cfg), "participants": ["sim_b"], "target": "sim_h"})
     )
-    assert "generator" in text
+    assert "sim_b" in text
     assert "SimulatedSite" not in text
 
 
@@ -59,3 +64,69 @@ def test_paths_are_dropped_from_a_coordinators_config():
     cfg = remove_data_paths(compose_config("train", ["sites=simulated", "data_dir=/secret"]))
     assert {node.root for node in cfg.sites.values()} == {"at the site"}
     assert cfg.data_dir is None
+
+
+LIST = AllowList(groups=TRAVELLING_GROUPS)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [f"{group}={name}" for group in TRAVELLING_GROUPS[:2] for name in list_options(group)]
+    + [f"strategy={name}" for name in list_options("strategy")]
+    + ["local.optimizer._target_=torch.optim.AdamW", "+mask@sites.ixi.mask=equispaced"],
+)
+def test_a_site_takes_whatever_the_installed_groups_describe(word):
+    received = json.loads(dump_config(travels(word)))
+    accepted = accept_travelling_config(received, "ixi", LIST)
+    assert accepted["model"] == received["model"]
+    assert accepted["sites"]["ixi"].get("mask") == received["sites"]["ixi"].get("mask")
+
+
+def test_of_other_sites_only_names_are_taken():
+    received = travels("+mask@sites.brats.mask=equispaced", "sites.brats.contrast=T2")
+    accepted = accept_travelling_config(received, "ixi", LIST)
+    assert accepted["sites"].keys() == received["sites"].keys()
+    assert "mask" not in accepted["sites"]["brats"]
+
+
+def test_where_data_lie_and_which_are_given_does_not_travel():
+    words = ["sites.ixi.files=../{split}/*.h5", "sites.ixi.slices=[0,1]", "val_sample_rate=0.5"]
+    assert {*travels(*words)["sites"]["ixi"]} <= {"root", "contrast", "coils", "mask"}
+    assert "val_sample_rate" not in travels(*words)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["sites.ixi.slices=[0,1]", "sites.ixi.foreground=0.1", "sites.ixi.sample_rate=0.5",
+     "val_sample_rate=0.5", "data.skip_broken=true"],
+)  # fmt: skip
+def test_a_coordinators_words_for_what_a_site_gives_are_a_line_each(word):
+    cfg = compose_config("train", ["sites=bfhi", "data_dir=/x", word])
+    (line,) = find_site_words(cfg)
+    assert line.startswith(word.split("=")[0])
+    assert "site.yaml" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"hydra": {}}, "config"),
+        ({"init_from": "/etc/passwd"}, "config"),
+        ({"target": "${oc.env:SECRET}"}, "config"),
+        ({"contrast": "../other"}, "config"),
+        ({"sites": {"ixi": {"root": "x", "contrast": "../../x"}}}, "config"),
+        ({"sites": {"ixi": {}, "../../x": {}}}, "config"),
+        ({"sites": {"ixi": {"mask": {"_target_": "shutil.copyfile"}}}}, "config"),
+        ({"sites": {"brats": {"mask": {"_target_": "shutil.copyfile"}}}}, "config"),
+        ({"sites": ["ixi"]}, "config"),
+        ({"sites": {}}, "unknown_site"),
+        ({"model": {"_target_": "flmrcm.simulation.mni152.Mni152", "cache": "/x"}}, "config"),
+        ({"engine": {"_target_": "subprocess.run"}}, "config"),
+        ({"compute": {"_target_": "os.system"}}, "config"),
+    ],
+    ids=str,
+)
+def test_a_config_with_anything_else_is_refused_before_it_is_built(change, kind):
+    with pytest.raises(SiteRefuses) as caught:
+        accept_travelling_config({**travels(), **change}, "ixi", LIST)
+    assert caught.value.kind == kind

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, ClassVar
 
-from flmrcm.federation.client import call_site
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.site_call import call_site
 from flmrcm.federation.workload import Workload
 from flmrcm.remote.codec import (
     Envelope,
@@ -57,7 +57,7 @@ class Delivery:
     ) -> Iterator[Response]:
         for site in sorted(messages):
             envelope = encode_call(calls[site], messages[site])
-            yield decode_response(site, self.desk.answer(site, envelope))
+            yield decode_response(site, messages[site].round, self.desk.answer(site, envelope))
 
 
 class EnvelopeEngine(RemoteEngine):
@@ -76,4 +76,4 @@ def by_envelopes(clients: Clients, store: MemoryStore, **options: Any) -> Envelo
 
 def connected(transport: Transport) -> Connection:
     """Return a connection to sites that compare no versions."""
-    return Connection(transport, "hash", "run")
+    return Connection(transport, "0" * 12, "e" * 16)

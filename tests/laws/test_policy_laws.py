@@ -13,6 +13,7 @@ from flmrcm.middleware.policy import SitePolicy
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
 
+SMALL = {"fewest_slices": 1, "fewest_steps": 1, "fewest_volumes": 1}  # as these sites are
 TWO = {"tolerance": Tolerance(quorum=2)}
 
 
@@ -56,7 +57,7 @@ def test_the_ledger_of_a_resumed_run_keeps_what_crossed_before(setting):
 
 
 def with_policy(federation, site, **policy):
-    halves = site_chain(site, federation.strategy, policy=SitePolicy(**policy))
+    halves = site_chain(site, federation.strategy, policy=SitePolicy(**(SMALL | policy)))
     federation.engine.clients[site].chain = halves
     return federation
 

@@ -8,7 +8,7 @@ from kits.laws import TARGET, equal, fl_mrcm
 from flmrcm.engines import in_process
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.checkpoint import read_checkpoint
-from flmrcm.federation.client import call_site
+from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
 

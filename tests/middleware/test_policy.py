@@ -1,10 +1,14 @@
 """What a site's policy forbids is refused; what it allows is recorded."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from kits.laws import site_chain
 
 from flmrcm.errors import ConfigErrors, SiteRefuses
+from flmrcm.federation.middleware import CallWork
+from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import LEDGER, Ledger, list_received, list_sent
 from flmrcm.middleware.policy import SitePolicy
 from flmrcm.strategies.fedavg import FedAvg
@@ -77,23 +81,66 @@ def test_allowed_calls_and_replies_are_recorded(tmp_path, policy):
     assert read_ledger(tmp_path) == expected
 
 
-@pytest.mark.parametrize("folder", [True, False], ids=["ledger", "no ledger"])
-def test_calls_are_counted(tmp_path, folder):
-    halves = chain(tmp_path if folder else None, SitePolicy(most_calls={"train": 2}))
+def test_calls_are_counted(tmp_path):
+    halves = chain(tmp_path, SitePolicy(most_calls={"train": 2}))
     for _ in range(2):
         call(halves)
     with pytest.raises(SiteRefuses, match="train was called 2 times, 2 are allowed"):
         call(halves)
 
 
-def test_a_restart_gives_no_new_count(tmp_path):
-    policy = SitePolicy(most_calls={"train": 2})
+def test_neither_a_restart_nor_another_run_gives_a_new_count(tmp_path):
+    policy, book = SitePolicy(most_calls={"train": 2}), tmp_path / "calls.csv"
     for _ in range(2):
-        call(chain(tmp_path, policy))
-    again = chain(tmp_path, policy)
-    call(again, "validate")
+        Admission(policy, book).ask("train", "FedAvg", 0)
+    again = Admission(policy, book)
+    again.ask("validate", "FedAvg", 0)
     with pytest.raises(SiteRefuses, match="train was called 2 times, 2 are allowed"):
-        call(again)
+        again.ask("train", "FedAvg", 0)
+
+
+def test_a_call_that_was_refused_counts(tmp_path):
+    policy = SitePolicy(most_calls={"train": 2}, strategies=["FedAvg"])
+    admission = Admission(policy, tmp_path / "calls.csv")
+    for _ in range(2):
+        with pytest.raises(SiteRefuses, match="FedProx isn't among"):
+            admission.ask("train", "FedProx", 0)
+    with pytest.raises(SiteRefuses, match="train was called 2 times"):
+        admission.ask("train", "FedAvg", 0)
+
+
+@pytest.mark.parametrize(
+    ("op", "work", "line"),
+    [
+        ("train", CallWork(3, 9, 1e-4), "3 slices are fewer than 16 (fewest_slices)"),
+        ("train", CallWork(99, 1, 1e-4), "1 steps are fewer than 4 (fewest_steps)"),
+        ("train", CallWork(99, 9, 1.0), "1 is above 0.1 (largest_learning_rate)"),
+        ("train", CallWork(99, 9, float("nan")), "nan is above 0.1 (largest_learning_rate)"),
+        ("validate", CallWork(volumes=1), "1 volumes are fewer than 2 (fewest_volumes)"),
+        ("test", CallWork(volumes=1), "1 volumes are fewer than 2 (fewest_volumes)"),
+    ],
+)
+def test_a_reply_may_not_rest_on_a_few_slices_or_one_large_step(op, work, line):
+    with pytest.raises(SiteRefuses) as caught:
+        SitePolicy().refuse_work(op, work)
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("op", "work"),
+    [("train", CallWork(16, 4, 0.1)), ("validate", CallWork(volumes=2)), ("survey", CallWork())],
+)
+def test_a_reply_that_rests_on_enough_is_allowed(op, work):
+    SitePolicy().refuse_work(op, work)
+
+
+def test_wide_latents_stay_at_the_site(tmp_path):
+    policy = SitePolicy(payloads=["latents", "metrics"], widest_latent=3)
+    reply = Reply("north", 5, {}, {"latents": {"z": torch.ones(7, 4)}})
+    with pytest.raises(SiteRefuses, match="4 numbers are more than 3"):
+        reply_to(chain(tmp_path, policy), reply)
+    fits = replace(reply, extras={"latents": {"z": torch.ones(7, 3)}})
+    reply_to(chain(tmp_path, policy), fits)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +154,11 @@ def test_a_restart_gives_no_new_count(tmp_path):
         ({"most_calls": {"survey": True}}, "most_calls: whole numbers"),
         ({"payloads": ["weights", "images"]}, "images never leave a site"),
         ({"largest_message": 0.0}, "largest_message: above 0"),
+        ({"largest_learning_rate": -1.0}, "largest_learning_rate: above 0"),
+        ({"widest_latent": 0}, "widest_latent: above 0"),
+        ({"fewest_slices": 0}, "fewest_slices: at least 1"),
+        ({"fewest_steps": -3}, "fewest_steps: at least 1"),
+        ({"fewest_volumes": 0}, "fewest_volumes: at least 1"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(values, line):

@@ -18,6 +18,7 @@ from flmrcm.remote.connection import (
     report_failure,
     report_late,
 )
+from flmrcm.remote.heads import EnvelopeError
 from flmrcm.types import Broadcast, Weights
 
 log = logging.getLogger(__name__)
@@ -41,15 +42,18 @@ def decode_record(record: RecordDict) -> Envelope:
     """Return the envelope that a record holds.
 
     Raises:
-        KeyError, TypeError, ValueError: it holds none.
+        EnvelopeError: it holds none.
     """
-    head = record.config_records[_HEAD]
-    halves = json.loads(str(head[_BFLOAT16]))
-    kinds = {
-        kind: _restore_types(dict(arrays.to_torch_state_dict()), halves.get(kind, ()))
-        for kind, arrays in record.array_records.items()
-    }
-    return Envelope(str(head[_JSON]), kinds)
+    try:
+        head = record.config_records[_HEAD]
+        halves = json.loads(str(head[_BFLOAT16]))
+        kinds = {
+            kind: _restore_types(dict(arrays.to_torch_state_dict()), halves.get(kind, ()))
+            for kind, arrays in record.array_records.items()
+        }
+        return Envelope(str(head[_JSON]), kinds)
+    except Exception as error:  # Flower's and NumPy's readers fail in ways of their own
+        raise EnvelopeError(f"its record is of another form ({type(error).__name__}).") from None
 
 
 @dataclass(frozen=True)
@@ -131,9 +135,9 @@ def _read_message(site: str, received: Message, message: Broadcast) -> Response:
         reason = " ".join(str(received.error.reason).split())[:200]
         return report_failure(site, message, f"{reason} (Flower's code {received.error.code})")
     try:
-        return decode_response(site, decode_record(received.content))
-    except (KeyError, TypeError, ValueError) as error:
-        return report_failure(site, message, f"its answer can't be read ({type(error).__name__}).")
+        return decode_response(site, message.round, decode_record(received.content))
+    except EnvelopeError as error:
+        return report_failure(site, message, f"its answer can't be read: {error}")
 
 
 def _to_numpy_types(tensors: Weights) -> Any:

@@ -11,7 +11,7 @@ from nvflare.collab import CollabCallError
 from nvflare.collab.api.exceptions import RunAborted
 
 from flmrcm.errors import SiteFailed
-from flmrcm.remote.codec import Envelope, decode_response, encode_call
+from flmrcm.remote.codec import decode_response, encode_call, read_envelope
 from flmrcm.remote.connection import (
     CallHeader,
     Response,
@@ -19,6 +19,7 @@ from flmrcm.remote.connection import (
     report_failure,
     report_late,
 )
+from flmrcm.remote.heads import EnvelopeError
 from flmrcm.types import Broadcast
 
 _LONGEST = 1e7
@@ -89,7 +90,8 @@ class NVFlareTransport:
         proxy = self.clients[site](timeout=min(timeout, _LONGEST))
         began = time.monotonic()
         try:
-            return decode_response(site, Envelope(*proxy.answer(head=head, tensors=dict(tensors))))
+            answer = proxy.answer(head=head, tensors=dict(tensors))
+            return decode_response(site, message.round, read_envelope(answer))
         except CollabCallError as error:
             timed_out = isinstance(error.cause, TimeoutError)
             # it may also mean a lost process, then long before the time-out
@@ -99,7 +101,5 @@ class NVFlareTransport:
             return report_failure(site, message, _GONE if timed_out else f"{why} (from NVFlare)")
         except RunAborted:  # no failure of this site: a quorum must not tolerate it
             raise SiteFailed(_STOPPED) from None
-        except (KeyError, TypeError, ValueError) as error:
-            return report_failure(
-                site, message, f"its answer can't be read ({type(error).__name__})."
-            )
+        except EnvelopeError as error:
+            return report_failure(site, message, f"its answer can't be read: {error}")

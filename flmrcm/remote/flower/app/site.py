@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
@@ -33,19 +33,23 @@ app = ClientApp()
 @app.query("survey")
 @app.query("join")
 def answer(message: Message, context: Context) -> Message:
-    """Return the site's answer; this process lives for one message."""
-    site_file = Path(str(context.node_config[SITE_FILE]))
-    config = json.loads(str(context.run_config["config"]))
-    return Message(answer_message(site_file, message.content, config), reply_to=message)
+    """Return the site's answer; this process lives for one message, and its errors stay here."""
+    try:
+        site_file = Path(str(context.node_config[SITE_FILE]))
+        content = answer_message(site_file, message.content, str(context.run_config["config"]))
+    except Exception:  # Flower would send an error's own text to the coordinator
+        log.exception("a call failed")
+        content = _report_failure()
+    return Message(content, reply_to=message)
 
 
-def answer_message(site_file: Path, record: RecordDict, config: Mapping[str, Any]) -> RecordDict:
+def answer_message(site_file: Path, record: RecordDict, config: str) -> RecordDict:
     """Return the site's answer: the daemon's, or one that is computed here.
 
     Args:
         site_file: the site's YAML file.
         record: the call.
-        config: as it travelled.
+        config: JSON, as it travelled.
     """
     try:
         place = json.loads((site_file.parent / DAEMON).read_text())
@@ -56,23 +60,35 @@ def answer_message(site_file: Path, record: RecordDict, config: Mapping[str, Any
         return build_handler(site_file)(record, config)
 
 
-def build_handler(site_file: Path) -> Any:
+def build_handler(site_file: Path) -> Callable[[RecordDict, str], RecordDict]:
     """Return the function that answers for a site; it loads PyTorch."""
     # imported here: a process that only hands its message to the daemon must start fast
     from flmrcm.logs import log_to_terminal
-    from flmrcm.remote.codec import decode_call, encode_response
     from flmrcm.remote.flower.connection import decode_record, encode_record
+    from flmrcm.remote.heads import EnvelopeError
     from flmrcm.remote.site_server import SiteServer
     from flmrcm.remote.site_settings import read_site_settings
 
     log_to_terminal()
     server = SiteServer(read_site_settings(site_file))
 
-    def handle(record: RecordDict, config: Mapping[str, Any]) -> RecordDict:
-        response = server.handle(*decode_call(decode_record(record)), config)
-        return encode_record(encode_response(response))
+    def handle(record: RecordDict, config: str) -> RecordDict:
+        try:
+            envelope = decode_record(record)
+        except EnvelopeError as error:
+            return encode_record(server.fail(error))
+        return encode_record(server.answer(envelope, config))
 
     return handle
+
+
+def _report_failure() -> RecordDict:
+    from flmrcm.remote.codec import encode_response
+    from flmrcm.remote.connection import Response
+    from flmrcm.remote.flower.connection import encode_record
+    from flmrcm.types import Reply
+
+    return encode_record(encode_response(Response(Reply("", error="failed"))))
 
 
 def serve_forever(site_file: Path) -> None:

@@ -1,6 +1,5 @@
 """At a site: every call goes to the installed package, with the site's own file."""
 
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from threading import Lock
 from nvflare.collab import collab
 
 from flmrcm.logs import log_to_terminal
-from flmrcm.remote.codec import Envelope, decode_call, encode_response
+from flmrcm.remote.codec import Envelope, encode_response
 from flmrcm.remote.connection import Response
 from flmrcm.remote.nvflare.session import SITE_FILE
 from flmrcm.remote.site_server import SiteServer
@@ -31,7 +30,7 @@ class SiteEndpoint:
     """
 
     def __init__(self, config: str) -> None:
-        self._config = json.loads(config)
+        self._config = config
         self._lock = Lock()
         self._server: SiteServer | None = None
         log_to_terminal()
@@ -52,12 +51,11 @@ class SiteEndpoint:
                 raise PermissionError(caller)
             with self._lock:  # a call that came too late may still be at work
                 self._server = self._server or _build_server(name)
-                response = self._server.handle(*decode_call(Envelope(head, tensors)), self._config)
-        except Exception as error:
+                answer = self._server.answer(Envelope(head, tensors), self._config)
+        except Exception:
             log.exception("site %s: a call from %s", name, caller)
-            why = f"site {name}: {type(error).__name__}; its own log says more."
-            response = Response(Reply(name, error=why))
-        return tuple(encode_response(response))
+            answer = encode_response(Response(Reply(name, error="failed")))
+        return tuple(answer)
 
 
 def _build_server(site: str) -> SiteServer:

@@ -1,0 +1,69 @@
+"""Whether a call may be answered at all: asked before anything is built or computed for it."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from flmrcm.csv_rows import read_rows
+
+_COLUMNS = ("time", "op", "round")
+
+
+class CallRules(Protocol):
+    """What a site's policy says of calls."""
+
+    @property
+    def most_calls(self) -> Mapping[str, int]:
+        """Operation → calls in all."""
+        ...
+
+    def refuse_call(self, op: str, strategy: str, calls: int) -> None:
+        """Raise an error for a call that is not allowed."""
+        ...
+
+
+class Admission:
+    """Counts calls and asks a policy about each.
+
+    Args:
+        rules: the site's policy.
+        book: a file beside the policy in which calls are counted, over every run and restart;
+            None counts those of this process.
+    """
+
+    def __init__(self, rules: CallRules, book: Path | None = None) -> None:
+        self.rules, self.book = rules, book
+        self._calls: Counter[str] = Counter()
+
+    def ask(self, op: str, strategy: str, round_: int) -> None:
+        """Count a call, then raise an error where it is not allowed.
+
+        Args:
+            op: `join` or an operation.
+            strategy: the class of the run's algorithm.
+            round_: counted from 0.
+
+        Raises:
+            SiteRefuses: the policy forbids it.
+            DataLayoutError, OSError: the file cannot be read or written.
+        """
+        earlier = self._count(op)
+        self._calls[op] += 1  # refused calls count, too: a limit is not to be tried out
+        if self.book is not None and self.rules.most_calls:
+            _add_line(self.book, op, round_)
+        self.rules.refuse_call(op, strategy, earlier)
+
+    def _count(self, op: str) -> int:
+        if self.book is None or not self.book.exists():
+            return self._calls[op]
+        # read anew: other processes answer for this site, too
+        return read_rows(self.book, _COLUMNS, lambda fields: fields[1]).count(op)
+
+
+def _add_line(book: Path, op: str, round_: int) -> None:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with book.open("a") as file:
+        head = "" if file.tell() else ",".join(_COLUMNS) + "\n"
+        file.write(f"{head}{now},{op},{round_}\n")  # one write: lines of two processes stay whole
