@@ -1,17 +1,19 @@
 """Testing a checkpoint, of ours or of others, under typed conditions."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.check import build_sites
 from flmrcm.config.compose import compose_config, gather_problems
 from flmrcm.config.learner import build_learner, load_weights
+from flmrcm.config.migration import migrate_config
 from flmrcm.config.overlay import overlay_words
 from flmrcm.config.run_config import complete_config
 from flmrcm.config.sites import choose_sites
@@ -110,6 +112,8 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     path = Path(asked.checkpoint).expanduser()
     content = read_torch_file(path)
     trained = _find_config(content)
+    if trained is not None and not asked.trust:
+        _check_trust(path, trained)
     try:
         base = compose_config("train", []) if trained is None else complete_config(trained)
     except FlmrcmError as error:
@@ -132,6 +136,19 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     method = path.stem if trained is None else cfg.get("method") or cfg.strategy.name
     chosen = {name: sites[name] for name in names or ()}
     return Evaluation(cfg, asked, str(method), compute, module, chosen)
+
+
+def _check_trust(path: Path, trained: Mapping[str, Any]) -> None:
+    """Raise an error where a checkpoint's config names what is not flmrcm's own to build.
+
+    Raises:
+        CheckpointError: it does; what it names could be any program of this machine.
+    """
+    if problems := AllowList().find_problems("config", migrate_config(trained)):
+        lines = " ".join(problems)
+        raise CheckpointError(
+            f"{path}: {lines} Whoever wrote the file chose that; trust=true builds it all the same."
+        )
 
 
 def _list_kinds(asked: DictConfig) -> list[str]:

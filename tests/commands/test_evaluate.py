@@ -47,6 +47,48 @@ def test_judging_again_gives_the_scores_of_the_run(trained):
     pd.testing.assert_frame_equal(scores("again"), scores(trained))
 
 
+def change_config(run, **changes):
+    """Write a checkpoint like the run's last one, but for some nodes of its config."""
+    content = torch.load(run / "checkpoints" / "last.pt", weights_only=True)
+    content["config"] |= changes
+    torch.save(content, "foreign.pt")
+
+
+TOUCH = {"_target_": "pathlib.Path.touch", "self": {"_target_": "pathlib.Path", "_args_": ["hit"]}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": TOUCH},
+        {"compute": TOUCH},
+        {"local": {**TOUCH, "batch_size": 1}},
+        {"metrics": {"psnr": TOUCH}},
+        {"mask": {"_target_": "flmrcm.mri.masks.Random", "seed": TOUCH}},
+        {"sites": {"ixi": {"root": "data", "contrast": "T1", "generator": TOUCH}}},
+        {"name": "${oc.env:HOME}"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_checkpoint_never_runs_code(trained, capsys, changes):
+    change_config(trained, **changes)
+    code, said = refused(capsys, "checkpoint=foreign.pt")
+    assert code == 1
+    assert "foreign.pt: config." in said
+    assert "trust=true builds it all the same" in said
+    assert not Path("hit").exists()
+    assert str(Path.home()) not in said
+
+
+def test_trust_is_a_users_own_word(trained, capsys):
+    nothing = {"_target_": "builtins.dict"}  # a class of another package; harmless, and no model
+    change_config(trained, model=nothing)
+    assert "trust=true" in refused(capsys, "checkpoint=foreign.pt")[1]
+    code, said = refused(capsys, "checkpoint=foreign.pt", "trust=true")
+    assert code == 1
+    assert "trust" not in said
+
+
 def test_shared_weights_are_completed_from_the_initial_ones(capsys):
     words = ["strategy=fedper", "rounds=1", "logger=csv", "participants=BF", "target=null"]
     main(["train", *HERE, *MODEL, *words])

@@ -176,7 +176,7 @@ def test_a_mask_of_rows_and_columns_measures_exactly_what_it_says(runs):
 def test_evaluate_finds_the_configs_where_the_run_found_them(runs, environment):
     run = runs("loss")
     words = [f"checkpoint={run}/checkpoints/last.pt", "mask=plane", "mask.accelerations=[2]"]
-    done = environment.run(run, "flmrcm", "evaluate", *words, "output=scored")
+    done = environment.run(run, "flmrcm", "evaluate", *words, "trust=true", "output=scored")
     assert done.returncode == 0, done.stderr
     assert "mymri.plane_mask.PlaneMask" in (run / "scored/config.yaml").read_text()
     assert len(pd.read_csv(run / "scored/scores.csv"))

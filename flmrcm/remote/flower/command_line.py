@@ -22,6 +22,8 @@ CONNECTION = "hospitals"
 DAEMON = "daemon.json"
 """The file, beside a site's own, with the address of its daemon."""
 
+_CLIENT_PROCESS = "flmrcm.remote.flower.app.client_process"
+
 SITE_FILE = "site_file"
 """The key of a node's config that names the site's own file."""
 
@@ -79,6 +81,22 @@ def find_program(name: str) -> str:
             "constraints-deployment.txt, in an environment of its own."
         )
     return str(path)
+
+
+def write_client_program(folder: Path) -> Path:
+    """Write what a site's SuperNode starts for a message, and return the folder it lies in.
+
+    It has the name of Flower's own program, which would run code that the coordinator sent.
+
+    Args:
+        folder: the site's.
+    """
+    programs = folder / "flwr" / "bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    program = programs / "flwr-clientapp"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m {_CLIENT_PROCESS} "$@"\n')
+    program.chmod(0o755)
+    return programs
 
 
 def build_environment(folder: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from flmrcm.remote.flower.command_line import (
     SITE_FILE,
     build_environment,
     find_program,
+    write_client_program,
     write_connection,
 )
 from flmrcm.remote.flower.node_registry import NODES, register_keys
@@ -120,9 +121,10 @@ def serve_site(folder: Path) -> None:
         "--auth-supernode-private-key", folder / "node.key", "--port", own.port,
         "--node-config", f'{SITE_FILE}="{folder / "site.yaml"}"',
     ]  # fmt: skip
+    environment, programs = build_environment(folder), write_client_program(folder)
     while True:
         wait_for_coordinator(own.coordinator, folder / "ca.crt")
-        with _run_daemon(folder), ChildProcess(words, folder, build_environment(folder)) as child:
+        with _run_daemon(folder), ChildProcess(words, folder, environment, programs) as child:
             log.info("site %s: calls %s", own.site, own.coordinator)
             child.wait()
         if child.stopped:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from flmrcm.errors import FlmrcmError
 
@@ -61,6 +62,7 @@ def make_certificates(addresses: list[str], days: int) -> CoordinatorIdentity:
     root = (
         _start_certificate(issuer, issuer, authority.public_key(), days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_allow_use(key_cert_sign=True, crl_sign=True), critical=True)
         .sign(authority, hashes.SHA384())
     )
     # clients compare these names; the common name is only for people
@@ -69,6 +71,12 @@ def make_certificates(addresses: list[str], days: int) -> CoordinatorIdentity:
         _start_certificate(subject, issuer, server.public_key(), days)
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_allow_use(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),
+            critical=False,
+        )
         .sign(authority, hashes.SHA384())
     )
     pem = Encoding.PEM
@@ -142,7 +150,18 @@ def _start_certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(_now() - _EARLY)
         .not_valid_after(_now() + timedelta(days=days))
+        # which key is whose: the strict checks that Python 3.13 has on by default ask for it
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
+
+
+def _allow_use(**uses: bool) -> x509.KeyUsage:
+    """Return what a key may do: the uses named, and no other."""
+    every = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+        "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**{use: uses.get(use, False) for use in every})
 
 
 def _build_name(address: str) -> x509.GeneralName:

@@ -1,5 +1,6 @@
 """Whether a coordinator answers at an address, and whether it can be trusted."""
 
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -88,6 +89,11 @@ def _explain(error: ssl.SSLCertVerificationError, authority: Path) -> str:
         return "its certificate has expired; the coordinator needs a new one (flmrcm deploy)."
     if "match" in error.verify_message:
         return f"its certificate is for another address ({error.verify_message})."
+    if re.search("missing|key usage|identifier", error.verify_message, re.IGNORECASE):
+        return (
+            f"its certificate lacks a part that this Python asks for ({error.verify_message}); "
+            "make new ones with `flmrcm deploy`, and give every site the new ca.crt."
+        )
     return (
         f"its certificate isn't signed by {authority}: a foreign coordinator, or a ca.crt "
         "of another deployment."

@@ -28,16 +28,22 @@ class ChildProcess:
         words: of its command line.
         folder: of the file `log.txt`.
         environment: its own variables; this Python's programs come first in its path.
+        programs: a folder of programs that come even before these.
 
     Attributes:
         stopped: whether a signal has stopped it.
     """
 
     def __init__(
-        self, words: Sequence[object], folder: Path, environment: Mapping[str, str]
+        self,
+        words: Sequence[object],
+        folder: Path,
+        environment: Mapping[str, str],
+        programs: Path | None = None,
     ) -> None:
         self.stopped = False
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        first = [*([programs] if programs else []), Path(sys.executable).parent]
+        path = os.pathsep.join([*map(str, first), os.environ.get("PATH", "")])
         self._log = folder / "log.txt"
         with self._log.open("ab") as out:
             self._start = out.tell()

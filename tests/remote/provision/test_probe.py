@@ -1,9 +1,11 @@
 """Checks before a start: whether the coordinator answers, can be trusted, and the port is free."""
 
 import socket
+import ssl
 from threading import Thread
 
 import pytest
+from cryptography import x509
 from kits.tls import answering, written
 
 from flmrcm.errors import FlmrcmError
@@ -26,6 +28,37 @@ def test_a_foreign_coordinator_is_refused(own, tmp_path):
     other = written(tmp_path / "other", make_certificates(["127.0.0.1"], 30))
     with answering(other) as port, pytest.raises(FlmrcmError, match=r"isn't signed by .*authority"):
         probe_coordinator(f"127.0.0.1:{port}", own / "authority")
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """Check certificates as Python 3.13 does, whatever this Python's defaults are."""
+    relaxed = ssl.create_default_context
+
+    def create(**options):
+        context = relaxed(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", create)
+
+
+def test_strict_checks_accept_a_deployments_certificates(own, strict):
+    with answering(own) as port:
+        probe_coordinator(f"127.0.0.1:{port}", own / "authority")
+
+
+def test_a_certificate_without_what_strict_checks_ask_for_is_named(tmp_path, strict, monkeypatch):
+    plain = x509.CertificateBuilder.add_extension
+
+    def without_uses(builder, extension, critical):
+        kept = isinstance(extension, x509.BasicConstraints | x509.SubjectAlternativeName)
+        return plain(builder, extension, critical) if kept else builder
+
+    monkeypatch.setattr(x509.CertificateBuilder, "add_extension", without_uses)
+    old = written(tmp_path / "old", make_certificates(["127.0.0.1"], 30))
+    with answering(old) as port, pytest.raises(FlmrcmError, match="lacks a part that this Python"):
+        probe_coordinator(f"127.0.0.1:{port}", old / "authority")
 
 
 def test_an_expired_coordinator_is_refused(own, tmp_path, monkeypatch):

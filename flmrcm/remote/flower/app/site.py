@@ -7,6 +7,7 @@ where no daemon runs, it does the work itself, from the same files, with the sam
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from multiprocessing import AuthenticationError
@@ -124,6 +125,8 @@ def _write_address(path: Path, content: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    # an exception, so that the socket's folder is deleted
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         serve_forever(Path(sys.argv[1]))
     except FlmrcmError as error:
