@@ -119,19 +119,21 @@ def accept_travelling_config(
     ]
     if problems:
         raise SiteRefuses("\n".join(problems), "config")
-    sites = config.get("sites")
-    if not isinstance(sites, Mapping) or not all(SITE_NAME.fullmatch(name) for name in sites):
+    try:
+        taken = select_travelling_config(config)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise SiteRefuses(f"no travelling config: {error!r}.", "config") from None
+    sites, node = taken["sites"], taken["sites"].get(site)
+    if not all(SITE_NAME.fullmatch(name) for name in sites):
         raise SiteRefuses("sites: names of letters, digits, _, - and .", "config")
-    if site not in sites:
-        known = ", ".join(sorted(sites))
-        raise SiteRefuses(f"the run has no site {site}, but {known}.", "unknown_site")
-    node = {key: sites[site][key] for key in _OF_A_SITE if key in sites[site]}
-    for contrast in (config.get("contrast"), node.get("contrast")):
+    if node is None:
+        raise SiteRefuses(f"the run has no site {site}, but {', '.join(sites)}.", "unknown_site")
+    for contrast in (taken.get("contrast"), node.get("contrast")):
         if contrast is not None and not _CONTRAST.fullmatch(str(contrast)):
             raise SiteRefuses("contrast: a word such as T1.", "config")
     # a site needs no more of the others than their names
     others = {name: {"root": AT_THE_SITE, "contrast": "T1", "coils": "auto"} for name in sites}
-    return {**config, "sites": {**others, site: node}}
+    return {**taken, "sites": {**others, site: node}}
 
 
 def dump_config(travels: Mapping[str, Any]) -> str:

@@ -1,10 +1,13 @@
 """Test scores as they travel: every volume by a number, none by its name."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
 
 RECONSTRUCTED = "reconstruction"
+
+_SCORE_NAME = re.compile(rf"({RECONSTRUCTED}|{ZERO_FILLED})/\d{{4,6}}/\d{{1,6}}/[^/]+/[^/]+")
 
 
 def number_scores(
@@ -22,6 +25,12 @@ def number_scores(
         for method, kind in scores.items()
         for s in kind
     }
+
+
+def find_score_problem(metrics: Mapping[str, float]) -> str | None:
+    """Return what is wrong with the metrics of a test's reply, in a few words; None for scores."""
+    odd = sum(_SCORE_NAME.fullmatch(name) is None for name in metrics)
+    return f"{odd} of its scores aren't named as scores are" if odd else None
 
 
 def name_scores(

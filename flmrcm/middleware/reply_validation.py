@@ -12,6 +12,7 @@ from torch import Tensor
 from flmrcm.errors import require
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.middleware import Middleware, ServerHalf, ServerSide, Stage
+from flmrcm.federation.volume_scores import find_score_problem
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Reply, Weights
 
@@ -103,6 +104,8 @@ def validate_reply(
         return f"it counts {reply.n_examples} training slices"
     if op == "train" and (difference := _find_difference(sent.weights, reply.weights)):
         return difference
+    if op == "test" and (odd := find_score_problem(reply.metrics)):
+        return odd
     # last, since it reads every value
     for name, tensor in _list_tensors(reply):
         if not torch.isfinite(tensor).all():

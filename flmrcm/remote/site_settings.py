@@ -121,7 +121,7 @@ class SiteSettings:
             "sites": {**config["sites"], self.site: node},
             "budget": "epochs",  # each call says how much is trained
             "engine": {"_target_": IN_PROCESS},  # the site calls its client itself
-            "compute": {**_COMPUTE, **config["compute"], **self.compute},
+            "compute": {**_COMPUTE, **self.compute, **config["compute"]},
             "val_sample_rate": self.val_sample_rate,
             "data": {**config["data"], "cache": "off", "skip_broken": self.skip_broken},
             "data_dir": None,

@@ -1,6 +1,7 @@
 """A real federation on loopback: its processes, its training runs, and faults."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -52,6 +53,9 @@ class RealFederation:
             main(["deploy", *words])
             for site_file in self.folder.glob("sites/*/site.yaml"):
                 site_file.write_text(site_file.read_text().replace("threads: null", "threads: 1"))
+                policy = site_file.with_name("policy.yaml")
+                # these sites have a few slices each
+                policy.write_text(re.sub(r"(fewest_\w+): \d+", r"\1: 1", policy.read_text()))
             main(["up", *words])
             try:
                 yield self

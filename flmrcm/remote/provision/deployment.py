@@ -22,8 +22,11 @@ _SETTINGS_HEAD = """\
 _POLICY = """\
 # What this site allows, whatever a run wants; docs/site-policy.yaml shows every key.
 # FL-MRCM with exchanged latents also needs `latents` among the payloads of its target.
-operations: [survey, train, validate, test]
+operations: [join, survey, train, validate, test]
 payloads: [weights, metrics, latents, control_change]
+fewest_slices: 16    # an update must rest on so many training slices,
+fewest_steps: 4      # and on so many optimizer steps;
+fewest_volumes: 2    # a score on so many volumes
 """
 _START = """\
 #!/usr/bin/env bash
