@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-TRANSPORTS := tests/engines/test_contract.py tests/remote tests/commands/test_over_nvflare.py
+TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
 .PHONY: help demo scenarios test test-transports test-deployment check format bench wheel clean
 help:            ## what there is

@@ -57,13 +57,13 @@ def site_file(tmp_path, monkeypatch):
     yield path
     (tmp_path / DAEMON).write_text(place)
     with pytest.raises(SystemExit):
-        answer_message(path, build_record("end"), {})
+        answer_message(path, build_record("end"), "{}")
     thread.join(10)
     assert not thread.is_alive()
 
 
 def call(site_file, text):
-    return read_text(answer_message(site_file, build_record(text), {}))
+    return read_text(answer_message(site_file, build_record(text), "{}"))
 
 
 def change_address(site_file, **values):
@@ -95,7 +95,7 @@ def test_a_caller_without_the_key_is_refused_and_answers_itself(site_file):
 
 def test_after_a_caller_that_disconnects_the_next_is_answered(site_file):
     place = json.loads((site_file.parent / DAEMON).read_text())
-    for words in ([], [(build_record("a"), {})]):  # before its call, and before the answer
+    for words in ([], [(build_record("a"), "{}")]):  # before its call, and before the answer
         with Client(place["address"], "AF_UNIX", bytes.fromhex(place["key"])) as caller:
             for word in words:
                 caller.send(word)

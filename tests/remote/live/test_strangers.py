@@ -58,7 +58,7 @@ def test_no_key_a_foreign_certificate_an_old_one_and_another_version(
     with federation.restarted("ixi", FLMRCM_PRETENDED="0.0.7"):
         run = federation.train("strategy=fl_mr", "rounds=1", "robust.quorum=3")
         assert run.ends()[0] == 0
-    why = f"site ixi: it has flmrcm 0.0.7, the coordinator {__version__}; install the same"
+    why = f"site ixi, round 0: it has flmrcm 0.0.7, the coordinator {__version__}; install the same"
     assert f"{why}. The run begins without it." in run.output
     assert run.absences() == {(0, "ixi", "failed")}
     assert f"site unknown_key: {REFUSED} 60 s" in federation.read_output("unknown_key")
