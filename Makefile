@@ -1,11 +1,12 @@
 # Everything sets itself up: only Python 3.11 (or newer) and make are needed.
 PYTHON ?= python3
+PYTHON313 ?= python3.13
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
-.PHONY: help demo scenarios test test-transports test-deployment check format bench wheel clean
+.PHONY: help demo scenarios test test-transports test-deployment test-certificates check format bench wheel clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -34,6 +35,12 @@ test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages 
 test-deployment: $(VENV)-deployment/ready ## Flower and NVFlare, real processes on loopback and what befalls them; long
 	$(VENV)-deployment/bin/pytest $(TRANSPORTS)
 
+test-certificates: ## certificates under the strict checks of Python 3.13, which needs no PyTorch for them
+	$(PYTHON313) -m venv $(VENV)-313
+	$(VENV)-313/bin/pip install --quiet --disable-pip-version-check cryptography pytest pytest-timeout
+	$(VENV)-313/bin/pip install --quiet --disable-pip-version-check --no-deps .
+	PYTHONPATH=tests $(VENV)-313/bin/python -m pytest --noconftest tests/remote/provision/test_certificates.py tests/remote/provision/test_probe.py
+
 $(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
 	$(PYTHON) -m venv $(VENV)-deployment
 	$(VENV)-deployment/bin/pip install --quiet --disable-pip-version-check --constraint constraints-deployment.txt --editable '.[flower,nvflare]' pytest pytest-timeout hypothesis
@@ -53,4 +60,4 @@ bench: $(READY)  ## ratios, each pair measured in turn; writes outputs/benchmark
 	$(BIN)/python scripts/benchmark.py
 
 clean:           ## remove the environment and caches; outputs/ stays
-	rm -rf $(VENV) $(VENV)-deployment .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-deployment $(VENV)-313 .pytest_cache .ruff_cache .hypothesis

@@ -34,12 +34,15 @@ class Builder:
         self.allowed = allowed
         self.problems: list[str] = []
 
-    def build(self, key: str, node: DictConfig | Mapping[str, Any], **more: Any) -> Any:
+    def build(
+        self, key: str, node: DictConfig | Mapping[str, Any], kind: Any = object, /, **more: Any
+    ) -> Any:
         """Return the object a node's `_target_` describes, or None when it has a problem.
 
         Args:
             key: where the node stands in the config, for messages.
             node: with `_target_`.
+            kind: the class it has to be of.
             more: arguments that no config can hold.
         """
 
@@ -52,12 +55,15 @@ class Builder:
             # Hydra would take what no config can hold for config, so it's given afterwards.
             make = instantiate({**values, "_convert_": "all", "_partial_": True})
             try:
-                return make(**more)
+                built = make(**more)
             except (FlmrcmError, OSError):
                 raise
             except Exception as error:  # a class may refuse in its own way
                 log.debug("%s", key, exc_info=True)
                 raise ConfigErrors([f"{key}: can't be built: {_first_line(error)}."]) from None
+            if not isinstance(built, kind):
+                raise ConfigErrors([f"{key}: {values['_target_']} is no {kind.__name__}."])
+            return built
 
         return self.attempt(key, made)
 

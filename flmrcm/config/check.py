@@ -51,17 +51,17 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     sites = build_sites(cfg, found, module)
     participants = found.attempt("participants", lambda: choose_participants(cfg)) or []
     target = found.attempt("target", lambda: choose_target(cfg.target, cfg))
-    strategy = found.build("strategy", cfg.strategy, target=target)
+    strategy = found.build("strategy", cfg.strategy, Strategy, target=target)
     plan = _build_plan(cfg, found, participants, target)
     found.problems += _find_word_problems(cfg)
     if POOLED in sites:
         found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
-    if isinstance(strategy, Strategy) and strategy.needs_target and cfg.target is None:
+    if strategy and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
-    if isinstance(strategy, Strategy) and module is not None:
+    if strategy and module:
         found.problems += find_model_problems(strategy, module, cfg)
     gates, members = build_gates(cfg, found), build_members(cfg, found)
-    if plan and isinstance(strategy, Strategy):
+    if plan and strategy:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()

@@ -28,40 +28,30 @@ def build_learner(
     cfg: DictConfig, found: Builder
 ) -> tuple[Compute | None, ReconModule | None, LocalTraining | None]:
     """Return compute, the learner with its initial weights, and the local training."""
-    compute = found.build("compute", cfg.compute)
-    local = found.build("local", cfg.local)
+    compute = found.build("compute", cfg.compute, Compute)
+    local = found.build("local", cfg.local, LocalTraining)
     found.problems += find_optimizer_problems(cfg)
     if problems := find_model_problems(cfg):
         found.problems += problems
         return compute, None, local
     with seeded(cfg.seed, "model"):
-        model = found.build("model", cfg.model)
-    if not isinstance(model, Reconstructor) or local is None:
+        model = found.build("model", cfg.model, Reconstructor)
+    if model is None or local is None:
         return compute, None, local
     if cfg.get("init_from"):
         found.attempt("init_from", lambda: load_weights(model, Path(cfg.init_from).expanduser()))
-    loss, metrics = _build_loss(cfg, found), build_metrics(cfg, found)
+    loss = found.build("loss", cfg.loss, Loss) if cfg.get("loss") else None
+    metrics = build_metrics(cfg, found)
     return compute, ReconModule(model, local.optimizer, loss, metrics), local
 
 
 def build_metrics(cfg: DictConfig, found: Builder) -> dict[str, Metric]:
     """Return the metrics a config names; those of a run from before there was such a key."""
     nodes = to_plain(cfg.get("metrics")) or {}
-    built = {name: found.build(f"metrics.{name}", node) for name, node in nodes.items()}
-    for name, metric in built.items():
-        if metric is not None and not isinstance(metric, Metric):
-            found.problems.append(f"metrics.{name}: {nodes[name]['_target_']} is no Metric.")
+    built = {name: found.build(f"metrics.{name}", node, Metric) for name, node in nodes.items()}
     if built and CHOOSING not in built:
         found.problems.append(f"metrics: keep {CHOOSING} among them; best.pt is chosen by it.")
-    return {name: m for name, m in built.items() if isinstance(m, Metric)} or {**DEFAULT_METRICS}
-
-
-def _build_loss(cfg: DictConfig, found: Builder) -> Loss | None:
-    loss = found.build("loss", cfg.loss) if cfg.get("loss") else None
-    if loss is not None and not isinstance(loss, Loss):
-        found.problems.append(f"loss: {cfg.loss['_target_']} is no Loss.")
-        return None
-    return loss
+    return {name: m for name, m in built.items() if m is not None} or {**DEFAULT_METRICS}
 
 
 def load_weights(

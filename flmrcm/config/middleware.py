@@ -26,11 +26,9 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
     members: dict[str, Middleware] = {"wire": Wire(), "reply_validation": ReplyValidation()}
     nodes = to_plain(cfg.get("middleware")) or {}
     for name, node in nodes.items():
-        member = builder.build(f"middleware.{name}", node)
-        if isinstance(member, Middleware):
+        member = builder.build(f"middleware.{name}", node, Middleware)
+        if member is not None:
             members[name] = member
-        elif member is not None:
-            builder.problems.append(f"middleware.{name}: {node['_target_']} is no Middleware.")
     return members
 
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.sites import MOST_SPLIT_SITES, list_site_nodes, list_split_sites
 from flmrcm.data.source import Source
+from flmrcm.mri.masks import Mask
 
 _ELSEWHERE = ("mask", "generator", "letter", "policy")
 """Keys of a site that are not its source's."""
@@ -15,7 +16,7 @@ _ELSEWHERE = ("mask", "generator", "letter", "policy")
 
 def build_sources(cfg: DictConfig, builder: Builder) -> dict[str, Source]:
     """Return each site's source by name, sorted; a site with a problem is left out."""
-    run_mask = builder.build("mask", cfg.mask)
+    run_mask = builder.build("mask", cfg.mask, Mask)
     split_sites = list_split_sites(cfg)
     if (split := cfg.get("split")) and not split_sites:
         builder.problems.append(
@@ -30,7 +31,7 @@ def build_sources(cfg: DictConfig, builder: Builder) -> dict[str, Source]:
     for name, node in sorted(list_site_nodes(cfg).items()):
         institution, share = split_sites.get(name, (name, None))
         key = f"sites.{institution}"
-        mask = builder.build(f"{key}.mask", node.mask) if node.get("mask") else run_mask
+        mask = builder.build(f"{key}.mask", node.mask, Mask) if node.get("mask") else run_mask
         making = node.get("generator")
         generator = builder.build(f"{key}.generator", making) if making else None
         source = builder.call(

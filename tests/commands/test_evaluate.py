@@ -85,8 +85,8 @@ def test_trust_is_a_users_own_word(trained, capsys):
     change_config(trained, model=nothing)
     assert "trust=true" in refused(capsys, "checkpoint=foreign.pt")[1]
     code, said = refused(capsys, "checkpoint=foreign.pt", "trust=true")
-    assert code == 1
-    assert "trust" not in said
+    assert code == 2
+    assert "model: builtins.dict is no Reconstructor." in said
 
 
 def test_shared_weights_are_completed_from_the_initial_ones(capsys):

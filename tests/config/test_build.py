@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from flmrcm.config.build import Builder, describe_hint, find_argument_problems, fits_hint
+from flmrcm.config.check import check_config
+from flmrcm.config.compose import compose_config
 from flmrcm.errors import ConfigErrors, require
 
 
@@ -55,3 +57,14 @@ def test_objects_that_no_config_can_hold_are_passed_beside_it():
     node = {"_target_": "flmrcm.engines.in_process.InProcess", "threads": 1}
     engine = Builder().build("engine", node, clients=clients, store=None)
     assert engine.clients["here"] is clients["here"]
+
+
+@pytest.mark.parametrize("key", ["model", "mask", "loss"])
+def test_a_node_of_another_kind_is_a_line_and_no_traceback(key):
+    cfg = compose_config("train", ["model.channels=2"])
+    cfg[key] = {"_target_": "fractions.Fraction", "numerator": 1}
+    with pytest.raises(ConfigErrors) as caught:
+        check_config(cfg)
+    assert any(
+        line.startswith(f"{key}: fractions.Fraction is no ") for line in caught.value.problems
+    )
