@@ -77,7 +77,8 @@ def test_a_failing_site_is_a_reply_with_one_line_and_the_others_go_on(engine):
     sent = messages()
     sent["north"] = broken(sent["north"])
     replies = {reply.site: reply for reply in engine.call("train", sent)}
-    assert replies["north"].error.startswith("site north, round 0: step 1: the loss isn't finite.")
+    assert replies["north"].error.startswith("site north, round 0: ")
+    assert "loss isn't finite" in replies["north"].error
     assert "\n" not in replies["north"].error
     assert [site for site, reply in replies.items() if reply.error is None] == [
         "east", "south", "west"

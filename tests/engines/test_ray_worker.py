@@ -64,11 +64,12 @@ def test_a_site_computes_in_float32_whatever_the_wire(clinics, tmp_path, message
 def limited(root, folder):
     built = clients(root, SCAFFOLD, folder)
     payloads = ["weights", "metrics", "control_change"]
-    add_ledgers(built, folder, SitePolicy(payloads=payloads, most_calls={"train": 2}))
+    few = {"fewest_slices": 1, "fewest_steps": 1}
+    add_ledgers(built, folder, SitePolicy(payloads=payloads, most_calls={"train": 2}, **few))
     return built
 
 
-def test_a_site_counts_calls_by_its_ledger_whichever_worker_answered(clinics, tmp_path, message):
+def test_a_site_counts_calls_beside_its_policy_whoever_answered(clinics, tmp_path, message):
     one, other = (RayWorker(partial(limited, clinics, tmp_path), tmp_path, 1) for _ in range(2))
     called = [(one, 0), (other, 1), (one, 2), (other, 3)]
     replies = [w.answer("train", "east", message(round_), None, None)[0] for w, round_ in called]

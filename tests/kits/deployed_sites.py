@@ -10,7 +10,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from kits.factories import write_site
 
 from flmrcm.config.compose import compose_config
-from flmrcm.config.travelling import select_travelling_config
+from flmrcm.config.travelling import dump_config, select_travelling_config
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.remote.connection import Connection
 from flmrcm.remote.flower.app.site import build_handler
@@ -86,7 +86,7 @@ class OneProcessGrid:
         handle = self._handlers.get(name) or build_handler(self.site_files[name])
         if self.daemon:
             self._handlers[name] = handle
-        config = select_travelling_config(self.config)
+        config = dump_config(select_travelling_config(self.config))
         return Message(handle(message.content, config), reply_to=message)
 
     broken: frozenset[str] = frozenset()

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, ClassVar
 
+from flmrcm.errors import FlmrcmError
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.site_call import call_site
+from flmrcm.federation.site_call import answer_call
 from flmrcm.federation.workload import Workload
 from flmrcm.remote.codec import (
     Envelope,
@@ -17,7 +18,8 @@ from flmrcm.remote.codec import (
 )
 from flmrcm.remote.connection import CallHeader, Connection, Response, Transport
 from flmrcm.remote.engine import RemoteEngine
-from flmrcm.types import Broadcast
+from flmrcm.remote.site_errors import find_kind
+from flmrcm.types import Broadcast, Reply
 
 
 class Desk:
@@ -42,7 +44,11 @@ class Desk:
             if call.memory_round is not None:
                 store.restore({site: call.memory_round})
             workload = Workload(call.epochs, call.steps)
-            reply = call_site(self._clients[site], call.op, message, store, workload, threads=1)
+            client = self._clients[site]
+            try:
+                reply = answer_call(client, call.op, message, store, workload, threads=1)
+            except FlmrcmError as error:
+                reply = Reply(site, error=str(error), error_kind=find_kind(error))
         return encode_response(Response(reply, store.snapshot().get(site)))
 
 

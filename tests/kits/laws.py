@@ -98,8 +98,9 @@ def site_chain(
     policy: SitePolicy | None = None,
     wire: str = "fp32",
 ) -> list[SiteHalf]:
-    """Return a site's halves; its ledger lies in a folder."""
-    members = {"ledger": LedgerWriter(), "policy": PolicyGate(policy), "wire": Wire(wire)}
+    """Return a site's halves; its ledger and the count of its calls lie in a folder."""
+    gate = PolicyGate(policy, folder and folder / "policy.calls.csv")
+    members = {"ledger": LedgerWriter(), "policy": gate, "wire": Wire(wire)}
     side = SiteSide(site, strategy, SEED, folder)
     return [member.build_site_half(side) for member in sort_members(members)]
 

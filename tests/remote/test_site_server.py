@@ -9,10 +9,17 @@ import yaml
 from kits.factories import write_site
 
 from flmrcm import __version__
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import build_learner
-from flmrcm.config.travelling import dump_config, hash_travelling_config, select_travelling_config
+from flmrcm.config.travelling import (
+    TRAVELLING_GROUPS,
+    accept_travelling_config,
+    dump_config,
+    hash_travelling_config,
+    select_travelling_config,
+)
 from flmrcm.errors import NonFiniteLossError, SiteRefuses
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.codec import Envelope
@@ -72,6 +79,21 @@ def test_a_joining_site_sends_numbers_and_no_name(server):
     assert tuple(facts.splits) == ("train", "val", "test")
     assert facts.sizes == {"train": [(16, 16)]}
     assert response.reply.error is None
+
+
+def test_device_threads_and_which_data_are_the_sites_own_words(site_file):
+    text = site_file.read_text().replace("root: mri", "root: mri\n  slices: [0, 2]")
+    text = text.replace("accelerator: cpu", "accelerator: cpu\n  workers: 1")
+    site_file.write_text(f"{text}val_sample_rate: 0.5\n")
+    settings = read_site_settings(site_file)
+    node = {**CONFIG["sites"]["ixi"], "slices": [0, 1], "root": "/etc", "files": "../{split}/*.h5"}
+    sent = {**CONFIG, "sites": {**CONFIG["sites"], "ixi": node}}
+    sent["compute"] = {**CONFIG["compute"], "workers": 9, "accelerator": "gpu"}
+    accepted = accept_travelling_config(sent, "ixi", AllowList(groups=TRAVELLING_GROUPS))
+    site = settings.build_client(accepted, "e" * 16, None).site
+    (source,) = site.sources
+    assert (site.loading.workers, source.slices, source.val_sample_rate) == (1, [0, 2], 0.5)
+    assert (source.files, source.root) == ("{contrast}/{split}/*.h5", str(site_file.parent / "mri"))
 
 
 def test_what_crosses_at_joining_is_in_the_sites_own_ledger(server, tmp_path):
