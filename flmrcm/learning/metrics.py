@@ -15,7 +15,7 @@ NMSE is per volume in all of them. A metric is one class here or elsewhere and o
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -134,7 +134,7 @@ DEFAULT_METRICS: Mapping[str, Metric] = {"psnr": PSNR(), "ssim": SSIM(), "nmse":
 METRICS = tuple(DEFAULT_METRICS)
 
 
-def describe_metrics(metrics: Mapping[str, Metric]) -> dict[str, dict[str, str | int | bool]]:
+def describe_metrics(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
     """Return what reports have to know of each metric, as plain values."""
     keys = ("title", "unit", "digits", "higher_is_better")
     return {name: {key: getattr(m, key) for key in keys} for name, m in metrics.items()}

@@ -1,6 +1,6 @@
 """What reports know about a metric: its title, unit and digits, and which of two values is better.
 
-The built-in metrics are known here. A run may describe its own in `metrics.json`:
+The built-in metrics describe themselves. A run may describe its own in `metrics.json`:
 
     {"hfen": {"title": "HFEN", "unit": "", "digits": 3, "higher_is_better": false}}
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import DataLayoutError
+from flmrcm.learning.metrics import DEFAULT_METRICS, describe_metrics
 from flmrcm.run_files import METRICS
 
 _MAX_DIGITS = 12
@@ -51,12 +52,7 @@ class MetricInfo:
 
 
 BUILT_IN = {
-    info.name: info
-    for info in (
-        MetricInfo("psnr", "PSNR", "dB", 2, higher_is_better=True),
-        MetricInfo("ssim", "SSIM", "", 4, higher_is_better=True),
-        MetricInfo("nmse", "NMSE", "", 4, higher_is_better=False),
-    )
+    name: MetricInfo(name, **about) for name, about in describe_metrics(DEFAULT_METRICS).items()
 }
 """The metrics that every run has, in the order of tables."""
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from flmrcm.learning.metrics import DEFAULT_METRICS
 from flmrcm.types import Measurement
 
 DEFAULT_CONVENTION = "fastmri"
 """The convention that names leave out, and that summaries and the live view use."""
-
-_BETTER = {"nmse": min, "psnr": max, "ssim": max}
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,8 @@ def compute_headline(
     """
     trained = set(participants) or {row.site for row in rows if row.split == "train"}
     numbers: dict[str, float] = {}
-    for metric, better in _BETTER.items():
+    for metric, about in DEFAULT_METRICS.items():
+        better = max if about.higher_is_better else min
         of_metric = [row for row in rows if row.metric == metric and row.site in trained]
         if validation := _average_rounds(of_metric, "val"):
             numbers[f"last/{metric}"] = validation[-1]

@@ -36,6 +36,15 @@ def smooth_images(n: int, size: Size, seed: int = 0) -> np.ndarray:
     return (np.abs(magnitude) * np.exp(1j * phase)).astype(np.complex64)
 
 
+def make_noisy_volume(
+    n: int = 4, size: Size = (20, 16), seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return something like a target, and the target, float32, (slices, height, width)."""
+    target = np.abs(smooth_images(n, size, seed))
+    noise = np.random.default_rng(seed).normal(0, 0.05 * target.max(), target.shape)
+    return np.abs(target + noise).astype(np.float32), target
+
+
 def scanned(n: int, size: Size, coils: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return k-space and its magnitude image.
 
