@@ -63,9 +63,9 @@ def _name_folder() -> Path:
 
 
 def _print_scores(folder: Path) -> None:
-    from flmrcm.reports.tables.terminal import build_score_table, read_score_file
+    from flmrcm.reports.tables.terminal import build_run_table
 
-    Console().print(build_score_table(read_score_file(folder / "scores.csv")))
+    Console(highlight=False).print(build_run_table(folder))
     _print_line(f"written: {folder}")
 
 

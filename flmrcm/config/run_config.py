@@ -1,14 +1,43 @@
 """A run's own config, whichever version wrote it, as this one reads it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from flmrcm.config.compose import compose_config
 from flmrcm.config.conf_files import read_needed_keys
 from flmrcm.config.migration import ADDED_KEYS, migrate_config
-from flmrcm.errors import FlmrcmError
+from flmrcm.errors import DataLayoutError, FlmrcmError
+from flmrcm.run_files import CONFIG
+
+# libyaml reads six times as fast, but not every installation has it
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the resolved config of the run in a folder, in today's words.
+
+    Raises:
+        DataLayoutError: the folder holds no run, or its config is damaged.
+    """
+    path = folder / CONFIG
+    if not path.exists():
+        raise DataLayoutError(
+            f"{folder}: holds no run (no {CONFIG}); give a folder below outputs/."
+        )
+    try:
+        config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise DataLayoutError(f"{path}{line}: not readable ({problem}).") from None
+    if not isinstance(config, dict) or "strategy" not in config:
+        raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
+    return migrate_config(config)
 
 
 def complete_config(own: Mapping[str, Any]) -> DictConfig:

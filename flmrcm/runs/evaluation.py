@@ -27,7 +27,7 @@ from flmrcm.learning.records import SAVED_KINDS
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.learning.weights import read_torch_file
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.testing import CheckpointTest
+from flmrcm.runs.testing import CheckpointTest, describe_weights
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Evaluation:
         compute: device and arithmetic.
         module: the learner with the checkpoint's weights.
         sites: those to be tested, by name.
+        tested_with: see `testing.describe_weights`.
     """
 
     config: DictConfig
@@ -51,6 +52,7 @@ class Evaluation:
     compute: Compute
     module: ReconModule
     sites: dict[str, Site]
+    tested_with: dict[str, str]
 
     def run(self, path: Path) -> None:
         """Test every site, and keep scores and what was asked to be saved in a folder.
@@ -70,7 +72,8 @@ class Evaluation:
             if method == ZERO_FILLED:
                 log.info("tested: %s", name)
         prints = {name: site.fingerprint() for name, site in self.sites.items()}
-        folder.write_environment(site_fingerprints=prints)
+        more = {"tested_with": self.tested_with} if self.tested_with else {}
+        folder.write_environment(site_fingerprints=prints, **more)
         folder.write_metrics(describe_metrics(self.module.metrics))
         folder.mark_done()
 
@@ -121,21 +124,22 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     private = () if trained is None else tuple(base.strategy.get("private") or ())
     if not private:
         base.init_from = None  # the checkpoint holds every weight
-    cfg, found = overlay_words(base, words), Builder()
-    found.problems += check_choice("split", asked.split, SPLITS)
+    cfg, builder = overlay_words(base, words), Builder()
+    builder.problems += check_choice("split", asked.split, SPLITS)
     for kind in _list_kinds(asked):
-        found.problems += check_choice("save", kind, SAVED_KINDS)
-    compute, module, _ = build_learner(cfg, found)
-    sites = build_sites(cfg, found, module)
-    names = found.attempt("test_sites", lambda: choose_sites("test_sites", asked.test_sites, cfg))
-    found.raise_if_any()
+        builder.problems += check_choice("save", kind, SAVED_KINDS)
+    compute, module, _ = build_learner(cfg, builder)
+    sites = build_sites(cfg, builder, module)
+    names = builder.attempt("test_sites", lambda: choose_sites("test_sites", asked.test_sites, cfg))
+    builder.raise_if_any()
     assert compute is not None and module is not None  # noqa: S101, PT018  # else a problem was
     load_weights(module.model, path, content, private)
     if private:
         log.info("%s holds no private weights; every site is tested with the initial ones.", path)
     method = path.stem if trained is None else cfg.get("method") or cfg.strategy.name
     chosen = {name: sites[name] for name in names or ()}
-    return Evaluation(cfg, asked, str(method), compute, module, chosen)
+    weights = describe_weights(private, chosen)
+    return Evaluation(cfg, asked, str(method), compute, module, chosen, weights)
 
 
 def _check_trust(path: Path, trained: Mapping[str, Any]) -> None:

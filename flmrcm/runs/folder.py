@@ -8,16 +8,17 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf import OmegaConf
 
 from flmrcm.config.conf_files import find_checkout
-from flmrcm.config.migration import migrate_config
 from flmrcm.errors import FlmrcmError
 from flmrcm.files import write_atomically
+from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, METRICS
+
+FAILED = "failed"
+"""A file that says in one line why the run ended early."""
 
 _RECORDED_PACKAGES = (
     "flmrcm", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
@@ -38,51 +39,49 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config_path = path / "config.yaml"
-        self.scores_path = path / "scores.csv"
 
     @property
     def started(self) -> bool:
         """Whether a run was begun here."""
-        return self.config_path.exists()
+        return (self.path / CONFIG).exists()
 
     @property
     def done(self) -> bool:
         """Whether the run ended as it should, test included."""
-        return (self.path / "done").exists()
+        return (self.path / DONE).exists()
 
     @property
     def failure(self) -> str:
         """Why the last try failed, one line; empty where it didn't."""
-        path = self.path / "failed"
+        path = self.path / FAILED
         return path.read_text().strip() if path.exists() else ""
 
     @property
     def ended(self) -> float:
         """When its last try ended, seconds since 1970; 0 where none has."""
-        marks = (self.path / mark for mark in ("done", "failed"))
+        marks = (self.path / mark for mark in (DONE, FAILED))
         return max((mark.stat().st_mtime for mark in marks if mark.exists()), default=0.0)
 
     def clear_marks(self) -> None:
         """Remove the marks of an earlier end."""
-        for mark in ("done", "failed"):
+        for mark in (DONE, FAILED):
             (self.path / mark).unlink(missing_ok=True)
 
     def mark_done(self) -> None:
         """Say that the run ended as it should."""
-        (self.path / "done").touch()
+        (self.path / DONE).touch()
 
     def mark_failed(self, reason: str) -> None:
         """Say why the run ended early."""
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "failed").write_text(f"{reason}\n")
+        (self.path / FAILED).write_text(f"{reason}\n")
 
     @contextmanager
     def lock(self) -> Generator[None]:
         """Keep other processes out while a run writes here; a killed run lets go.
 
         Raises:
-            FolderHeldError: another process holds the folder.
+            FolderLockedError: another process holds the folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:
@@ -97,31 +96,11 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the resolved config."""
-        write_atomically(self.config_path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-
-    def read_config(self) -> DictConfig:
-        """Return the config the run was asked for, in today's words.
-
-        Raises:
-            FlmrcmError: the folder holds no run, or its config is damaged.
-        """
-        path = self.config_path
-        if not self.started:
-            raise FlmrcmError(
-                f"{self.path}: holds no run (no config.yaml); give a folder below outputs/."
-            )
-        try:
-            config = OmegaConf.to_container(OmegaConf.load(path))
-        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())
-            raise FlmrcmError(f"{path}: not the config of a run ({reason}).") from None
-        if not isinstance(config, dict):
-            raise FlmrcmError(f"{path}: not the config of a run (no keys and values).")
-        return OmegaConf.create(migrate_config(cast(dict[str, Any], config)))
+        write_atomically(self.path / CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     def write_metrics(self, metrics: Mapping[str, Mapping[str, Any]]) -> None:
         """Write what reports have to know of each metric: title, unit, digits, direction."""
-        write_atomically(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        self._write_json(METRICS, metrics)
 
     def write_environment(self, **facts: Any) -> None:
         """Write on what the run ran: code, packages, machine, and facts such as its data's."""
@@ -133,7 +112,15 @@ class RunFolder:
             "platform": platform.platform(),
             **facts,
         }
-        (self.path / "environment.json").write_text(json.dumps(content, indent=2) + "\n")
+        self._write_json(ENVIRONMENT, content)
+
+    def add_to_environment(self, **facts: Any) -> None:
+        """Write more facts beside those on what the run ran."""
+        content = json.loads((self.path / ENVIRONMENT).read_text())
+        self._write_json(ENVIRONMENT, {**content, **facts})
+
+    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        write_atomically(self.path / name, json.dumps(content, indent=2) + "\n")
 
 
 def read_git_state() -> dict[str, Any] | None:

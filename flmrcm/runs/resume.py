@@ -8,9 +8,10 @@ from omegaconf import DictConfig
 
 from flmrcm.config.build import to_plain
 from flmrcm.config.overlay import overlay_words
-from flmrcm.config.run_config import complete_config
+from flmrcm.config.run_config import complete_config, read_config
 from flmrcm.config.words import read_value
 from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.reports.collected.labels import list_settings
 from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = (
@@ -32,7 +33,7 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
         FlmrcmError: the folder holds no run.
     """
     folder = RunFolder(Path(str(read_value("resume", words))).expanduser().resolve())
-    begun = to_plain(folder.read_config())
+    begun = read_config(folder.path)
     try:
         own = complete_config(begun)
     except FlmrcmError as error:
@@ -48,7 +49,7 @@ def is_resume(words: Sequence[str]) -> bool:
 
 
 def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
-    before, after = dict(_list_leaves(own)), dict(_list_leaves(changed))
+    before, after = dict(list_settings(own)), dict(list_settings(changed))
     problems = [
         f"{key}: the run was begun with {before.get(key)}, now {after.get(key)} is asked."
         for key in sorted({*before, *after})
@@ -62,9 +63,3 @@ def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
 
 def _may_change(key: str) -> bool:
     return any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
-
-
-def _list_leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(node, Mapping) or not node:
-        return [(prefix.rstrip("."), node)]
-    return [leaf for key, value in node.items() for leaf in _list_leaves(value, f"{prefix}{key}.")]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from flmrcm.config.run_config import read_config
 from flmrcm.errors import FlmrcmError
 from flmrcm.runs.folder import RunFolder
 
@@ -85,7 +86,7 @@ def link_finished_run(folder: RunFolder, method: object, scenario: object) -> Pa
     for mark in sorted(path.parent.parent.glob(f"*/{path.name}/done")):
         twin = RunFolder(mark.parent)
         try:
-            config = twin.read_config()
+            config = read_config(twin.path)
         except FlmrcmError:
             continue  # a damaged run stands for none
         if (config.get("method"), config.get("scenario")) == (method, scenario):

@@ -1,11 +1,10 @@
 """The end of a run and `flmrcm evaluate`: test splits scored, reconstructions kept."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flmrcm.config.clients import RECONSTRUCTIONS
 from flmrcm.config.setup import Setup
 from flmrcm.data.site import Site
 from flmrcm.federation.checkpoint import Checkpoint
@@ -16,11 +15,10 @@ from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore, average_scores
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_BY_RUNS, ScoreTable, save_volumes
 from flmrcm.learning.scoring import Evaluator
+from flmrcm.run_files import RECONSTRUCTIONS, SCORES
 from flmrcm.types import Broadcast, Measurement
 
 log = logging.getLogger(__name__)
-
-SCORES = "scores.csv"
 
 Scored = tuple[str, str, list[VolumeScore]]
 """Method, site, scores of its volumes."""
@@ -94,16 +92,19 @@ def score_sites(
                 yield method, reply.site, scores[own]
 
 
-def describe_weights(setup: Setup, checkpoint: Checkpoint) -> dict[str, str]:
-    """Return, for each site, with which weights it is tested, where not all of them are shared."""
-    if not setup.strategy.private:
-        return {}
-    return {
-        name: "its private weights over the shared ones"
-        if name in checkpoint.memory
-        else "the shared weights, completed from the run's initial ones: it has no private weights"
-        for name in setup.sites
-    }
+def describe_weights(
+    patterns: Sequence[str], sites: Iterable[str], trained: Container[str] = ()
+) -> dict[str, str]:
+    """Return with which weights each site is tested; nothing where all weights are shared.
+
+    Args:
+        patterns: of the private weights.
+        sites: that are tested.
+        trained: the sites that have private weights of their own.
+    """
+    own = "its private weights over the shared ones"
+    none = "the shared weights, completed from the run's initial ones: it has no private weights"
+    return {site: own if site in trained else none for site in sites if patterns}
 
 
 def build_measurements(

@@ -12,12 +12,11 @@ from rich.console import Console
 
 from flmrcm.config.build import Builder
 from flmrcm.config.check import check_config
-from flmrcm.config.clients import RECONSTRUCTIONS
 from flmrcm.config.federation import build_engine, build_remote_engine, build_rounds, join_sites
 from flmrcm.config.setup import Setup
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.errors import FlmrcmError
-from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.rounds import BEST_BY, Rounds
 from flmrcm.federation.site_facts import SiteFacts
@@ -27,7 +26,8 @@ from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.connection import Connection
 from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
-from flmrcm.reports.tables.terminal import build_score_table, read_score_file
+from flmrcm.reports.tables.terminal import build_run_table
+from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import build_measurements, describe_weights, score_sites
 from flmrcm.tracking.live import LiveView
@@ -67,12 +67,9 @@ def run_training(
         pool = " (pooled)" if parts.pooled else ""
         sites, target = ", ".join(parts.plan.selection_sites) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
-        weights = _train_and_test(parts, folder, connect)
+        _train_and_test(parts, folder, connect)
         folder.mark_done()
-    console = Console()
-    console.print(build_score_table(read_score_file(folder.scores_path)))
-    for site, what in weights.items():
-        console.print(f"{site}: tested with {what}", markup=False, highlight=False)
+    Console(highlight=False).print(build_run_table(folder.path))
 
 
 def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
@@ -96,8 +93,7 @@ def train_at_coordinator(
 
 def _train_and_test(
     setup: Setup, folder: RunFolder, connect: Callable[[Setup], Connection] | None
-) -> dict[str, str]:
-    """Run every round and the test; return what of `describe_weights` tables have to say."""
+) -> None:
     path = folder.path
     live = LiveView(setup.plan.rounds, list(setup.plan.validation_sites))
     if connect:
@@ -116,17 +112,17 @@ def _train_and_test(
         )
         folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
-        weights = _test(setup, rounds, facts, path)
+        checkpoint = _test(setup, rounds, facts, path)
+        private = setup.strategy.private
+        if weights := describe_weights(private, setup.sites, checkpoint.memory):
+            folder.add_to_environment(tested_with=weights)
         panels, rows = _draw_panels(setup.strategy.name, path), rounds.journal.read()
         for tracker in trackers:
             tracker.close(rows, panels)
-    return weights
 
 
-def _test(
-    setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path
-) -> dict[str, str]:
-    """Test the chosen checkpoint on every site's test split; return with which weights."""
+def _test(setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path) -> Checkpoint:
+    """Test the chosen checkpoint on every site's test split, and return it."""
     name = setup.config["test"]["checkpoint"]
     checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.pt")
     for method, site, scores in score_sites(setup, rounds, facts, checkpoint, folder):
@@ -134,7 +130,7 @@ def _test(
         rounds.journal.write(rows)
         for tracker in rounds.trackers:
             tracker.log(rows)
-    return describe_weights(setup, checkpoint)
+    return checkpoint
 
 
 def _draw_panels(method: str, folder: Path) -> dict[str, Path]:
@@ -164,7 +160,7 @@ def read_validation_score(folder: RunFolder) -> float:
 
     NaN where the run has none. Searches maximise it; test volumes never enter.
     """
-    rows = Journal(folder.path / "journal.csv").read()
+    rows = Journal(folder.path / JOURNAL).read()
     found = [r for r in rows if (r.split, r.metric, r.convention) == ("val", *BEST_BY.split("/"))]
     last = [row.value for row in found if row.round == found[-1].round]
     return fmean(last) if last else float("nan")

@@ -13,6 +13,7 @@ from kits.laws import equal
 from kits.wandb_offline import read_offline_run
 
 from flmrcm.app import main
+from flmrcm.config.run_config import read_config
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.runs.folder import RunFolder
@@ -106,7 +107,7 @@ def test_a_resumed_run_goes_on_from_its_own_config(hospitals):
     main(["train", f"resume={folder}", "rounds=2"])
     rounds = {row.round for row in Journal(folder / "journal.csv").read() if row.split == "val"}
     assert rounds == {0, 1}
-    assert RunFolder(folder).read_config().rounds == 2
+    assert read_config(folder)["rounds"] == 2
 
 
 def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hospitals, capsys):

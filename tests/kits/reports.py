@@ -52,7 +52,7 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     steps, convention = more.pop("steps", 100), more.pop("convention", "fastmri")
     prints = more.pop("prints", {site: f"{site}-print" for site in values})
     aligned_with, described = more.pop("aligned_with", None), more.pop("described", None)
-    metrics = more.pop("metrics", BUILT_IN)
+    metrics, weights = more.pop("metrics", BUILT_IN), more.pop("tested_with", None)
     folder.mkdir(parents=True)
     config = {
         "strategy": {"name": name}, "seed": 1, "rounds": 1, "participants": sorted(values),
@@ -66,6 +66,7 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     pd.concat(tables).to_csv(folder / "scores.csv", index=False)
     environment = {"site_fingerprints": prints, "aligned_with": aligned_with}
+    environment |= {"tested_with": weights} if weights else {}
     (folder / "environment.json").write_text(json.dumps(environment))
     if described:
         (folder / "metrics.json").write_text(json.dumps(described))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from flmrcm.config.run_config import read_config
 from flmrcm.errors import FlmrcmError
 from flmrcm.runs.folder import RunFolder
 
@@ -21,14 +22,15 @@ def test_one_writer_at_a_time(tmp_path):
 def test_a_config_comes_back_as_it_was(tmp_path):
     folder = RunFolder(tmp_path / "run")
     assert not folder.started
-    folder.write_config({"a": {"b": [1, None, "x"]}})
+    config = {"strategy": {"name": "x", "1e-3": [1e-05, None, "1e-3", "yes", "1:30"]}}
+    folder.write_config(config)
     assert folder.started
-    assert folder.read_config() == {"a": {"b": [1, None, "x"]}}
+    assert read_config(folder.path) == config
 
 
 def test_a_folder_that_holds_no_run_says_so(tmp_path):
     with pytest.raises(FlmrcmError, match="holds no run"):
-        RunFolder(tmp_path).read_config()
+        read_config(tmp_path)
 
 
 def test_the_environment_says_on_what_it_ran(tmp_path):
@@ -37,3 +39,6 @@ def test_the_environment_says_on_what_it_ran(tmp_path):
     assert content["packages"]["torch"].startswith("2.")
     assert content["site_fingerprints"] == {"here": "abc"}
     assert set(content["git"]) == {"commit", "changed"}
+    RunFolder(tmp_path).add_to_environment(tested_with={"here": "x"})
+    more = json.loads((tmp_path / "environment.json").read_text())
+    assert more == {**content, "tested_with": {"here": "x"}}

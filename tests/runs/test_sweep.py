@@ -8,7 +8,7 @@ from flmrcm.runs.sweep import Sweep, link_finished_run
 
 def made(path: Path, **config) -> RunFolder:
     folder = RunFolder(path)
-    folder.write_config({"method": None, "scenario": None} | config)
+    folder.write_config({"method": None, "scenario": None, "strategy": {}} | config)
     folder.mark_done()
     return folder
 

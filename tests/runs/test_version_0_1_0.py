@@ -12,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from flmrcm.app import main
+from flmrcm.config.run_config import read_config
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
-from flmrcm.runs.folder import RunFolder
 
 OLD = Path(__file__).parents[1] / "data_files" / "run_0_1_0"
 
@@ -37,7 +38,7 @@ def test_it_goes_on_at_its_last_round(old):
     rows = Journal(old / "journal.csv").read()
     assert {row.round for row in rows if row.split == "val"} == {0, 1, 2}
     assert [row for row in rows if row.round < 1] == [row for row in before if row.round < 1]
-    config = RunFolder(old).read_config()
+    config = OmegaConf.create(read_config(old))
     assert (config.robust.suspend_after, "bench_after" in config.robust) == (2, False)
     assert config.middleware.reply_validation.norm_factor == 100
     assert config.mask["_target_"] == "flmrcm.mri.masks.Random"

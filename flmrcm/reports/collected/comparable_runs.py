@@ -85,7 +85,7 @@ def _describe_damage(run: Run) -> str:
     """Return which file of a run is damaged; an empty string where none is."""
     try:
         _ = run.name, run.seed, run.participants, run.accelerations, run.aligned_with
-        _ = run.journal, run.described_metrics
+        _ = run.journal, run.described_metrics, run.tested_with.items()
     except FlmrcmError as error:
         return f"{error} {LEFT_OUT}"
     except KeyError as error:

@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from flmrcm.config.migration import migrate_config
+from flmrcm.config.run_config import read_config
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.reports.collected.score_file import read_scores
 from flmrcm.reports.metric_info import MetricInfo, read_metric_infos
 from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, JOURNAL, SCORES
 from flmrcm.types import Measurement
-
-# libyaml reads six times as fast, but not every installation has it
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 LEFT_OUT = "The run is left out."
 """The end of the line about a damaged run."""
@@ -68,18 +64,19 @@ class Run:
         return self.environment.get("aligned_with")
 
     @property
+    def tested_with(self) -> dict[str, str]:
+        """With which weights each site was tested; empty where all weights were shared."""
+        return self.environment.get("tested_with", {})
+
+    @property
     def accelerations(self) -> str:
         """The accelerations of its mask: `4x`, or `4x+8x`."""
         return "+".join(f"{rate:g}x" for rate in self.config["mask"]["accelerations"])
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What `environment.json` holds; empty where there's no such file.
-
-        Raises:
-            DataLayoutError: the file is damaged.
-        """
-        return _read_environment(self.folder / ENVIRONMENT)
+        """See `read_environment`."""
+        return read_environment(self.folder)
 
     @cached_property
     def journal(self) -> pd.DataFrame:
@@ -155,26 +152,13 @@ def read_run(folder: Path) -> Run:
     return Run(folder, read_config(folder), read_scores(folder / SCORES))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return a run's resolved config.
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Return what a run's `environment.json` holds; nothing where there's no such file.
 
     Raises:
-        DataLayoutError: the file is damaged or isn't the config of a run.
+        DataLayoutError: the file is damaged.
     """
-    path = folder / CONFIG
-    try:
-        config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise DataLayoutError(f"{path}{line}: not readable ({problem}).") from None
-    if not isinstance(config, dict) or "strategy" not in config:
-        raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
-    return migrate_config(config)
-
-
-def _read_environment(path: Path) -> dict[str, Any]:
+    path = folder / ENVIRONMENT
     if not path.exists():
         return {}
     try:

@@ -1,6 +1,6 @@
 """Labels of runs in one table: the method's name, and the settings in which the runs differ."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 RunKey = TypeVar("RunKey", bound=Hashable)
@@ -72,3 +72,12 @@ def list_settings(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def shorten_value(value: Any) -> str:
     """Return a value as labels show it; of a dotted path that is the last part."""
     return str(value).rsplit(".", 1)[-1] if isinstance(value, str) else str(value)
+
+
+def merge_notes(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield each text once, after the names of all sites or methods that it is about."""
+    names: dict[str, dict[str, None]] = {}
+    for name, text in lines:
+        names.setdefault(text, {})[name] = None
+    for text, of_text in names.items():
+        yield f"{', '.join(of_text)}: {text}"

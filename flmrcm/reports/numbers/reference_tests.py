@@ -1,6 +1,6 @@
 """Every method against a reference, site by site: a test, or the reason why there is none."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.pairing import Pairing, ScoreConditions, check_pairing, read_conditions
 from flmrcm.reports.numbers.score_cells import average_per_volume, is_zero_filled, sort_methods
@@ -93,7 +94,7 @@ def run_reference_tests(
     corrected = holm([test.p for test in tests.values()])
     family = dict(zip(tests, map(float, corrected), strict=True))
     notes = [*_describe_tests(tests), *_describe_pairings(pairings, reference)]
-    notes += _merge_notes(
+    notes += merge_notes(
         (f"{site} {method}", f"not tested: {why}.") for (site, method), why in untested.items()
     )
     notes += [_SCOPE_NOTE] if tests else []
@@ -183,7 +184,7 @@ def _describe_tests(tests: Mapping[tuple[str, str], PairedTest]) -> Iterator[str
     if few:
         where = ", ".join(f"{site} ({n})" for site, n in few.items())
         yield f"fewer than {LEAST_VOLUMES} volumes, so no p can be below 0.05: {where}."
-    yield from _merge_notes(
+    yield from merge_notes(
         (f"{site} {method}", f"p: {t.way}.")
         for (site, method), t in tests.items()
         if t.way != "exact"
@@ -191,23 +192,14 @@ def _describe_tests(tests: Mapping[tuple[str, str], PairedTest]) -> Iterator[str
 
 
 def _describe_pairings(pairings: Pairings, reference: str) -> Iterator[str]:
-    yield from _merge_notes(
+    yield from merge_notes(
         (site, f"not paired: {pairing.refusal}.")
         for (site, _), pairing in pairings.items()
         if pairing.refusal
     )
-    yield from _merge_notes(
+    yield from merge_notes(
         (method, f"{', '.join(pairing.unchecked)} couldn't be compared with {reference}'s "
                  "(older runs don't record them).")
         for (_, method), pairing in pairings.items()
         if pairing.unchecked and not pairing.refusal
     )  # fmt: skip
-
-
-def _merge_notes(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield each text once, after the names of all sites or methods that it is about."""
-    names: dict[str, dict[str, None]] = {}
-    for name, text in lines:
-        names.setdefault(text, {})[name] = None
-    for text, of_text in names.items():
-        yield f"{', '.join(of_text)}: {text}"

@@ -7,6 +7,7 @@ from typing import cast
 import pandas as pd
 
 from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.score_cells import (
     ALL_SITES,
@@ -29,7 +30,8 @@ class ScoreMatrix:
         sites: in the order of the table, `ALL_SITES` last where there are several.
         methods: in the order of the table, zero-filled first.
         cells: by method and site; a method has no cell at sites where it wasn't tested.
-        notes: one line each: why sites aren't ranked, and which scores aren't finite.
+        notes: one line each: why sites aren't ranked, which scores aren't finite, and which
+            weights gave them where some are private.
     """
 
     section: str
@@ -70,7 +72,7 @@ def build_score_matrix(
     rows = comparison.select_scores(section, metric.name)
     sites = comparison.sort_sites(rows["site"])
     cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
-    notes += _describe_unfinite(rows)
+    notes += [*_describe_unfinite(rows), *_describe_weights(comparison, rows)]
     if not unranked:
         unlike = dict(_find_incomparable(rows))
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
@@ -101,6 +103,17 @@ def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
             f"{method}: scores that aren't finite at {where}, so it has neither a mean nor a rank "
             f"there; see {wrong['run'].iloc[0]}."
         )
+
+
+def _describe_weights(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield, for each method with private weights, with which ones its sites were tested."""
+    trained = rows.loc[~rows["method"].map(is_zero_filled), ["method", "run", "site"]]
+    lines = [
+        (f"{method} at {site}", f"tested with {weights}.")
+        for method, run, site in trained.drop_duplicates().itertuples(index=False)
+        if (weights := comparison.runs[run].tested_with.get(site))
+    ]
+    yield from merge_notes(lines)
 
 
 def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flmrcm.reports.collected.finished_runs import read_environment
+from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.collected.score_file import parse_scores
 from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
 from flmrcm.reports.numbers.score_cells import (
@@ -80,19 +82,19 @@ def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
         title = f"{table.title} (continued)"
 
 
-def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Table:
-    """Return the scores in a run's folder as one table; the run needn't have finished.
+def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group:
+    """Return the scores in a run's folder as one table, and which weights gave them below it.
+
+    Nothing is said of weights where all of them were shared. The run needn't have finished.
 
     Raises:
         DataLayoutError: the scores, or what the run says about its metrics, are damaged.
     """
-    scores = read_score_file(folder / SCORES)
-    return build_score_table(scores, convention, read_metric_infos(folder))
-
-
-def read_score_file(path: Path) -> pd.DataFrame:
-    """Return the scores of one run; it needn't have finished. See `parse_scores`."""
-    return parse_scores(path)
+    scores = parse_scores(folder / SCORES)
+    table = build_score_table(scores, convention, read_metric_infos(folder))
+    weights = read_environment(folder).get("tested_with", {})
+    lines = merge_notes((site, f"tested with {what}") for site, what in weights.items())
+    return Group(table, *map(Text, lines))
 
 
 def build_score_table(

@@ -13,7 +13,7 @@ from flmrcm.errors import SiteFailed
 from flmrcm.federation.journal import Journal
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.site_errors import SENTENCES
-from flmrcm.reports.tables.terminal import read_score_file
+from flmrcm.reports.collected.score_file import parse_scores
 
 pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
 
@@ -51,7 +51,7 @@ def test_steps_are_divided_by_the_facts_of_the_sites(root, site_files, tmp_path)
 
 
 def scores(folder):
-    table = read_score_file(folder.scores_path)
+    table = parse_scores(folder.path / "scores.csv")
     return sorted(zip(table["method"], table["site"], table["metric"], table["value"], strict=True))
 
 
@@ -60,7 +60,7 @@ def test_sites_test_themselves_and_name_no_volume(root, site_files, tmp_path):
     remote = run_remote(tmp_path / "remote", OneProcessGrid(site_files), *words)
     here = run_local(tmp_path / "here", root, *words)
     assert scores(remote) == scores(here)
-    assert set(read_score_file(remote.scores_path)["volume"]) == {
+    assert set(parse_scores(remote.path / "scores.csv")["volume"]) == {
         f"{site}/{number}" for site in site_files for number in ("0000", "0001")
     }
     assert not (remote.path / "reconstructions").exists()
@@ -114,7 +114,7 @@ def test_with_a_quorum_the_run_goes_on_without_it(site_files, tmp_path):
     run = run_remote(tmp_path / "run", grid, *words)
     rows = Journal(run.path / "journal.csv").read()
     assert {row.site for row in rows if row.split == "participation"} == {"ixi"}
-    assert set(read_score_file(run.scores_path)["site"]) == {"brats", "fastmri", "hpks"}
+    assert set(parse_scores(run.path / "scores.csv")["site"]) == {"brats", "fastmri", "hpks"}
 
 
 def test_a_site_without_reply_fails_after_the_time_out(site_files, tmp_path, monkeypatch):
@@ -166,4 +166,4 @@ def test_a_site_that_forbids_tests_is_left_out_of_the_table(site_files, tmp_path
     site_file.write_text(f"{site_files['ixi'].read_text()}\npolicy: policy.yaml\n")
     grid = OneProcessGrid({**site_files, "ixi": site_file})
     run = run_remote(tmp_path / "run", grid, "strategy=fl_mr", "rounds=1")
-    assert set(read_score_file(run.scores_path)["site"]) == {"brats", "fastmri", "hpks"}
+    assert set(parse_scores(run.path / "scores.csv")["site"]) == {"brats", "fastmri", "hpks"}

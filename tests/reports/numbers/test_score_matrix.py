@@ -39,3 +39,13 @@ def test_a_frame_has_a_row_per_cell(tmp_path):
     ).build_frame()
     assert len(frame) == 2 * 3
     assert frame.loc[(frame.method == "FL-MR") & (frame.site == "north"), "mean"].item() == 21
+
+
+def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp_path):
+    weights = {"north": "its own", "south": "the shared ones"}
+    write_run(tmp_path / "a", "FedPer", TWO, tested_with=weights)
+    write_run(tmp_path / "b", "FL-MR", TWO)
+    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    assert result.notes == [
+        "FedPer at north: tested with its own.", "FedPer at south: tested with the shared ones.",
+    ]  # fmt: skip

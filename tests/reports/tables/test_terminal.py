@@ -138,6 +138,12 @@ def test_a_run_shows_its_own_metrics_as_it_says(tmp_path):
     assert "\x1b[1m" not in odd
 
 
+def test_a_run_says_which_weights_gave_its_scores(tmp_path):
+    weights = dict.fromkeys(("north", "south"), "its own")
+    folder = write_run(tmp_path / "a", values={"north": [1.0], "south": [2.0]}, tested_with=weights)
+    assert printed(build_run_table(folder)).endswith("north, south: tested with its own\n")
+
+
 def test_one_run_says_which_scores_are_not_finite():
     scores = single()
     scores.loc[(scores["method"] == "FL") & (scores["volume"] == "south/0"), "value"] = float("nan")
