@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ class Comparison:
 
         Methods are compared with each other within a section only.
         """
-        return self.results["section"].unique().tolist()
+        return list_distinct(self.results, "section")
 
     @cached_property
     def described_metrics(self) -> dict[str, MetricInfo]:
@@ -67,8 +68,8 @@ class Comparison:
         These are the metrics under the comparison's convention, or all metrics of the section
         where it has no scores under that convention.
         """
-        rows = self.results.loc[self.results["section"] == section]
-        in_convention = rows.loc[rows["convention"] == self.convention]
+        rows = select_rows(self.results, section=section)
+        in_convention = select_rows(rows, convention=self.convention)
         names = sort_metrics((rows if in_convention.empty else in_convention)["metric"])
         return [metric_info(name, self.described_metrics) for name in names]
 
@@ -77,11 +78,14 @@ class Comparison:
         trained = {site for run in self.collection.runs for site in run.participants}
         return sorted(set(sites), key=lambda site: (site not in trained, site))
 
+    def list_sites(self, section: str) -> list[str]:
+        """Return a section's sites, in the order of tables."""
+        return self.sort_sites(select_rows(self.results, section=section)["site"])
+
     def select_scores(self, section: str, metric: str | None = None) -> pd.DataFrame:
         """Return a section's rows under the comparison's convention, of one metric or of all."""
-        rows = self.results
-        wanted = (rows["section"] == section) & (rows["convention"] == self.convention)
-        return rows.loc[wanted if metric is None else wanted & (rows["metric"] == metric)]
+        rows = select_rows(self.results, section=section, convention=self.convention)
+        return rows if metric is None else select_rows(rows, metric=metric)
 
 
 def compare_runs(collection: RunCollection, convention: str = DEFAULT_CONVENTION) -> Comparison:
@@ -107,6 +111,19 @@ def compare_runs(collection: RunCollection, convention: str = DEFAULT_CONVENTION
             title = ", ".join(filter(None, titles)) or "all runs"
             frames += [frame.assign(section=title) for frame in _label_scores(runs, scenario)]
     return Comparison(collection, convention, pd.concat(frames, ignore_index=True))
+
+
+def select_rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """Return the rows with these values, as in `select_rows(table, metric="psnr", site="ixi")`."""
+    wanted = pd.Series(data=True, index=table.index)
+    for column, value in values.items():
+        wanted &= table[column] == value
+    return cast(pd.DataFrame, table[wanted])
+
+
+def list_distinct(table: pd.DataFrame, column: str) -> list[Any]:
+    """Return each value of a column once, in the order of the rows."""
+    return table[column].unique().tolist()
 
 
 def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:

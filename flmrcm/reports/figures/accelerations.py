@@ -8,10 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison, list_distinct, select_rows
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter
-from flmrcm.reports.figures.journal_rows import SEED_MAX, SEED_MEAN, SEED_MIN, compute_spread
-from flmrcm.reports.figures.row_filter import list_distinct, select_rows
+from flmrcm.reports.figures.journal_rows import compute_spread
 from flmrcm.reports.figures.style import (
     Look,
     add_legend,
@@ -41,10 +40,10 @@ def draw_accelerations(comparison: Comparison, folder: Path) -> list[FigureOutco
         if len(set(select_rows(rows, section=scenario)["rate"])) > 1
     ]
     if not scenarios:
-        return [FigureWriter(comparison, "", folder).explain_missing(_TITLE, _MISSING_REASON)]
+        return [FigureWriter(comparison, "", folder, _TITLE).explain_missing(_MISSING_REASON)]
     return [
-        FigureWriter(comparison, scenario, folder).attempt(
-            _TITLE, partial(_draw_figure, rows=select_rows(rows, section=scenario))
+        FigureWriter(comparison, scenario, folder, _TITLE).attempt(
+            partial(_draw_figure, rows=select_rows(rows, section=scenario))
         )
         for scenario in scenarios
     ]
@@ -80,7 +79,7 @@ def _draw_figure(writer: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:
     name_columns(axes, sites, "acceleration")
     add_legend(figure, looks)
     caption = _CAPTION.format(convention=writer.comparison.convention)
-    return writer.write_figure(figure, "accelerations", _TITLE, caption)
+    return writer.write_figure(figure, "accelerations", caption)
 
 
 def _draw_rate_lines(axis: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
@@ -90,10 +89,10 @@ def _draw_rate_lines(axis: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) 
     lines = compute_spread(rows, "rate")
     for method, look in looks.items():
         line = select_rows(lines, method=method)
-        ends = [line[SEED_MEAN] - line[SEED_MIN], line[SEED_MAX] - line[SEED_MEAN]]
+        ends = [line["mean"] - line["min"], line["max"] - line["mean"]]
         axis.errorbar(
             line["rate"],
-            line[SEED_MEAN],
+            line["mean"],
             ends,
             color=look.colour,
             linestyle=look.line,

@@ -1,16 +1,13 @@
 """Box plots of the test scores over volumes."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
-from flmrcm.reports.figures.journal_rows import list_sites
-from flmrcm.reports.figures.row_filter import list_distinct, select_rows
+from flmrcm.reports.collected.comparison import Comparison, list_distinct, select_rows
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, for_each_section
 from flmrcm.reports.figures.style import (
     Look,
     assign_looks,
@@ -20,7 +17,6 @@ from flmrcm.reports.figures.style import (
 )
 from flmrcm.reports.numbers.score_cells import average_per_volume
 
-_TITLE = "Scores of single volumes"
 _CAPTION = (
     "A point per volume, averaged over a method's seeds; convention {convention}. Boxes: "
     "quartiles and median; whiskers: to the farthest volume within 1.5 interquartile ranges."
@@ -29,22 +25,19 @@ _BOX_HEIGHT = 0.55
 """Of a box, as a share of the distance between methods."""
 
 
-def draw_boxes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draw one column per site and one row per metric; in each, a box for every method."""
-    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
-
-
 def list_volume_scores(comparison: Comparison, section: str, metric: str) -> pd.DataFrame:
     """Return the points of a figure: method, site, volume, value averaged over seeds."""
     return average_per_volume(comparison.select_scores(section, metric)).reset_index(name="value")
 
 
-def _draw_figure(writer: FigureWriter) -> FigureOutcome:
+@for_each_section("Scores of single volumes")
+def draw_boxes(writer: FigureWriter) -> FigureOutcome:
+    """Draw one column per site and one row per metric; in each, a box for every method."""
     comparison, section = writer.comparison, writer.section
     scores = comparison.select_scores(section)
     if scores.empty:
-        return writer.explain_missing(_TITLE, f"There are no scores under {comparison.convention}.")
-    sites, metrics = list_sites(comparison, section), comparison.list_metrics(section)
+        return writer.explain_missing(f"There are no scores under {comparison.convention}.")
+    sites, metrics = comparison.list_sites(section), comparison.list_metrics(section)
     looks = assign_looks(comparison, scores["method"])
     names = [wrap_name(method) for method in looks]
     row = max(0.27, *(0.125 * (name.count("\n") + 1) for name in names))
@@ -61,7 +54,7 @@ def _draw_figure(writer: FigureWriter) -> FigureOutcome:
     caption = _CAPTION.format(convention=comparison.convention)
     if np.isnan(scores["value"]).any():
         caption += " Scores that aren't finite aren't shown."
-    return writer.write_figure(figure, "boxes", _TITLE, caption)
+    return writer.write_figure(figure, "boxes", caption)
 
 
 def _draw_site_boxes(axis: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:

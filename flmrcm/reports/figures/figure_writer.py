@@ -1,8 +1,9 @@
 """How figures are written: a PNG for screens, a PDF for papers, a title and a caption."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -54,25 +55,26 @@ FigureOutcome = DrawnFigure | MissingFigure
 
 @dataclass(frozen=True)
 class FigureWriter:
-    """Writes the figures of one section.
+    """Writes a figure of one section.
 
     Args:
         comparison: of runs.
         section: of the comparison; or a part of its title, where a figure shows several sections.
         folder: for the files; made with its parents.
+        what: the first part of the title; the section is the second.
     """
 
     comparison: Comparison
     section: str
     folder: Path
+    what: str
 
-    def write_figure(self, figure: Figure, kind: str, what: str, caption: str) -> DrawnFigure:
+    def write_figure(self, figure: Figure, kind: str, caption: str) -> DrawnFigure:
         """Write a figure.
 
         Args:
             figure: to write; its layout is fixed afterwards.
             kind: the first part of the files' names; the section is the second.
-            what: the first part of the title; the section is the second.
             caption: what is shown and how it was computed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,28 +85,24 @@ class FigureWriter:
             for image in axis.images:
                 image.set_interpolation("none")  # so that readers can zoom to single pixels
         figure.savefig(paths[1], dpi=DOTS_PER_INCH, metadata={"CreationDate": None})
-        return DrawnFigure(self.title(what), caption, *paths)
+        return DrawnFigure(self.title, caption, *paths)
 
-    def attempt(self, what: str, draw: "SectionDrawing") -> FigureOutcome:
-        """Return the figure that a function draws; an error costs this figure and no other.
-
-        Args:
-            what: the first part of the title; the section is the second.
-            draw: draws the figure; called in the style of all figures.
-        """
+    def attempt(self, draw: "SectionDrawing") -> FigureOutcome:
+        """Return what a function draws in the style of all figures; an error costs this figure."""
 
         def explain(error: str) -> FigureOutcome:
-            return FailedFigure(self.title(what), f"It couldn't be drawn: {error}.")
+            return FailedFigure(self.title, f"It couldn't be drawn: {error}.")
 
         return attempt(lambda: apply_style(draw)(self), explain)
 
-    def explain_missing(self, what: str, reason: str) -> MissingFigure:
+    def explain_missing(self, reason: str) -> MissingFigure:
         """Return the reason why there's no figure."""
-        return MissingFigure(self.title(what), reason)
+        return MissingFigure(self.title, reason)
 
-    def title(self, what: str) -> str:
-        """Return `what`, with the name of the section where there are several."""
-        return f"{what}: {name}" if (name := self._section_name) else what
+    @property
+    def title(self) -> str:
+        """What is shown, with the name of the section where there are several."""
+        return ": ".join(filter(None, [self.what, self._section_name]))
 
     @property
     def _section_name(self) -> str:
@@ -123,21 +121,23 @@ class FigureWriter:
 SectionDrawing = Callable[[FigureWriter], FigureOutcome]
 """Draws the figure of one section."""
 
+Drawing = Callable[[Comparison, Path], list[FigureOutcome]]
+"""Draws one kind of figure into a folder; returns what was drawn, or why it wasn't."""
 
-def draw_each_section(
-    what: str, draw: SectionDrawing, comparison: Comparison, folder: Path
-) -> list[FigureOutcome]:
-    """Return one figure for each section of a comparison.
+
+def for_each_section(what: str) -> Callable[[SectionDrawing], Drawing]:
+    """Return a decorator: what draws the figure of one section then draws those of all.
 
     Args:
         what: the first part of the title; the section is the second.
-        draw: draws the figure of one section.
-        comparison: of runs.
-        folder: for the files.
     """
-    return [writer.attempt(what, draw) for writer in list_writers(comparison, folder)]
 
+    def decorate(draw: SectionDrawing) -> Drawing:
+        @wraps(draw)
+        def draw_all(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
+            sections = comparison.sections
+            return [FigureWriter(comparison, each, folder, what).attempt(draw) for each in sections]
 
-def list_writers(comparison: Comparison, folder: Path) -> Sequence[FigureWriter]:
-    """Return a writer for each section."""
-    return [FigureWriter(comparison, section, folder) for section in comparison.sections]
+        return draw_all
+
+    return decorate

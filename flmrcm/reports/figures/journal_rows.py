@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison, list_distinct, select_rows
 from flmrcm.reports.collected.finished_runs import Run
-from flmrcm.reports.figures.row_filter import list_distinct, select_rows
 from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
 
 JOURNAL_COLUMNS = (
@@ -20,7 +19,6 @@ JOURNAL_COLUMNS = (
     "convention",
     "value",
 )
-SEED_MEAN, SEED_MIN, SEED_MAX = "mean", "min", "max"
 
 
 def group_runs(comparison: Comparison, section: str) -> dict[str, list[Run]]:
@@ -33,11 +31,6 @@ def group_runs(comparison: Comparison, section: str) -> dict[str, list[Run]]:
         if not is_zero_filled(method)
     }
     return {m: sorted(own, key=lambda run: (run.seed, run.folder)) for m, own in groups.items()}
-
-
-def list_sites(comparison: Comparison, section: str) -> list[str]:
-    """Return a section's sites, in the order of tables."""
-    return comparison.sort_sites(select_rows(comparison.results, section=section)["site"])
 
 
 def read_journals(
@@ -79,5 +72,5 @@ def compute_spread(rows: pd.DataFrame, by: str) -> pd.DataFrame:
         method, `by`, and `mean`, `min`, `max` over seeds; ascending in `by`.
     """
     per_seed = rows.pivot_table("value", ["method", by], "seed")
-    spread = per_seed.agg([SEED_MEAN, SEED_MIN, SEED_MAX], axis="columns").reset_index()
+    spread = per_seed.agg(["mean", "min", "max"], axis="columns").reset_index()
     return spread.sort_values(by, kind="stable")

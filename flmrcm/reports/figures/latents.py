@@ -1,17 +1,18 @@
 """Latents of all sites by each method, and the distances between the sites."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.preprocessing import StandardScaler
 
-from flmrcm.reports.collected.comparison import Comparison
 from flmrcm.reports.collected.finished_runs import Run
-from flmrcm.reports.figures.embedding import COMPONENTS, embed_latents
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, for_each_section
 from flmrcm.reports.figures.journal_rows import group_runs
 from flmrcm.reports.figures.saved_volumes import SavedLatents, read_latents
 from flmrcm.reports.figures.style import (
@@ -25,7 +26,11 @@ from flmrcm.reports.numbers.latent_distance import compute_domain_accuracy, comp
 MAX_POINTS = 400
 """Slices per method; t-SNE takes most of the time of a comparison."""
 
-_TITLE = "Latents of all sites"
+COMPONENTS = 50
+"""Number of principal components that t-SNE starts from."""
+
+_PERPLEXITY, _ITERATIONS = 30, 500
+
 _CAPTION = (
     "One point per slice, {points} slices of one run per method, equally many of each site if it "
     "has so many. PCA of standardised latents, and t-SNE of its first {components} components. "
@@ -40,9 +45,19 @@ _MISSING_REASON = (
 )
 
 
-def draw_latents(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draw one row per method: PCA, t-SNE, and the distances between sites."""
-    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
+@dataclass(frozen=True)
+class Embedding:
+    """The same points in two dimensions by two methods.
+
+    Attributes:
+        pca: the first two principal components, (point, 2).
+        shares: the share of the variance in each of the two, in [0, 1].
+        tsne: the t-SNE, (point, 2).
+    """
+
+    pca: NDArray[np.float32]
+    shares: Sequence[float]
+    tsne: NDArray[np.float32]
 
 
 def choose_latents(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run, SavedLatents]]:
@@ -61,10 +76,12 @@ def choose_latents(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run,
     return dict(sorted(choice.items(), key=lambda item: bool(item[1][0].aligned_with)))
 
 
-def _draw_figure(writer: FigureWriter) -> FigureOutcome:
+@for_each_section("Latents of all sites")
+def draw_latents(writer: FigureWriter) -> FigureOutcome:
+    """Draw one row per method: PCA, t-SNE, and the distances between sites."""
     choice = choose_latents(group_runs(writer.comparison, writer.section))
     if not choice:
-        return writer.explain_missing(_TITLE, _MISSING_REASON)
+        return writer.explain_missing(_MISSING_REASON)
     sites = sorted({site for _, points in choice.values() for site in points.sites})
     figure, axes = create_axes(len(choice), 3, 2.2, 2.1)
     distances = {
@@ -82,7 +99,27 @@ def _draw_figure(writer: FigureWriter) -> FigureOutcome:
     add_legend(figure, assign_site_looks(sites), joined="")
     counts = sorted({len(points.sites) for _, points in choice.values()})
     caption = _CAPTION.format(points=" or ".join(map(str, counts)), components=COMPONENTS)
-    return writer.write_figure(figure, "latents", _TITLE, caption)
+    return writer.write_figure(figure, "latents", caption)
+
+
+def embed_latents(latents: NDArray[np.float32]) -> Embedding:
+    """Return the PCA and the t-SNE of standardised latents.
+
+    The same latents always give the same points (van der Maaten & Hinton, JMLR 9, 2008).
+
+    Args:
+        latents: (point, latent_size), at least 4 points.
+    """
+    scaled = StandardScaler().fit_transform(latents)
+    if not scaled.any():  # equal latents have no principal direction
+        flat = np.zeros((len(latents), 2), np.float32)
+        return Embedding(flat, (0.0, 0.0), flat)
+    pca = PCA(min(COMPONENTS, *scaled.shape), random_state=0)
+    points = pca.fit_transform(scaled)
+    perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
+    tsne = TSNE(perplexity=perplexity, max_iter=_ITERATIONS, init="pca", random_state=0)
+    shares = pca.explained_variance_ratio_[:2].tolist()
+    return Embedding(points[:, :2], shares, tsne.fit_transform(points))
 
 
 def _draw_points(axes: Sequence[Axes], points: SavedLatents, sites: Sequence[str]) -> None:

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.row_filter import list_distinct
+from flmrcm.reports.collected.comparison import Comparison, list_distinct
 from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
 
 COLOURS = (

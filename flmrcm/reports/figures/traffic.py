@@ -1,7 +1,6 @@
 """Bytes that each method moves in a round."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
@@ -9,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Patch
 
-from flmrcm.reports.collected.comparison import Comparison
-from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, draw_each_section
+from flmrcm.reports.collected.comparison import Comparison, select_rows
+from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, for_each_section
 from flmrcm.reports.figures.journal_rows import read_journals
-from flmrcm.reports.figures.row_filter import select_rows
 from flmrcm.reports.figures.style import (
     assign_looks,
     assign_site_looks,
@@ -23,7 +21,6 @@ from flmrcm.reports.figures.style import (
 
 SENT, RECEIVED, SEEN = "bytes_sent/", "bytes_received/", "bytes_seen/"
 
-_TITLE = "Bytes moved"
 _CAPTION = (
     "Bytes per round, all sites together, mean over rounds and a method's runs; beside the bar: "
     "the sum of a whole run. Hatched: other sites' images that training read. They aren't part of "
@@ -34,11 +31,6 @@ _WAY_WORDS = {SENT: "to the sites", RECEIVED: "from the sites", SEEN: "read in p
 _KIND_WORDS = {"control": "control variates", "control_change": "changes of control variates"}
 _UNITS = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "bytes": 1.0}
 _SEEN_COLOUR = "#444444"
-
-
-def draw_traffic(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-    """Draw one bar per method, the bytes to the sites and from the sites one after the other."""
-    return draw_each_section(_TITLE, _draw_figure, comparison, folder)
 
 
 def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
@@ -60,10 +52,12 @@ def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
     return cast(pd.DataFrame, table[table["whole"] > 0])
 
 
-def _draw_figure(writer: FigureWriter) -> FigureOutcome:
+@for_each_section("Bytes moved")
+def draw_traffic(writer: FigureWriter) -> FigureOutcome:
+    """Draw one bar per method, the bytes to the sites and from the sites one after the other."""
     rows = count_bytes(writer.comparison, writer.section)
     if rows.empty:
-        return writer.explain_missing(_TITLE, "No run's journal.csv counts bytes.")
+        return writer.explain_missing("No run's journal.csv counts bytes.")
     methods = list(assign_looks(writer.comparison, rows["method"]))
     colours = _assign_colours(rows)
     figure, axes = create_axes(1, 1, 6.5, 0.4 + 0.4 * len(methods))
@@ -79,7 +73,7 @@ def _draw_figure(writer: FigureWriter) -> FigureOutcome:
     place_legend(figure, patches, [_describe_metric(metric) for metric in colours])
     pooled = any(run.config.get("pooled") for run in writer.comparison.runs.values())
     return writer.write_figure(
-        figure, "traffic", _TITLE, f"{_CAPTION} {_POOLED_NOTE}" if pooled else _CAPTION
+        figure, "traffic", f"{_CAPTION} {_POOLED_NOTE}" if pooled else _CAPTION
     )
 
 

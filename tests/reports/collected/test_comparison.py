@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from kits.reports import comparison_below, comparison_of, write_run
 
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.collected.comparison import list_distinct, select_rows
 
 THREE = {"east": (1.0,), "north": (2.0,), "south": (3.0,)}
 UNSEEN, TAKING_PART = "unseen target", "participating target"
@@ -104,3 +106,16 @@ def test_a_section_is_read_by_metric_and_convention(tmp_path):
     assert set(result.select_scores("all runs")["metric"]) == {"psnr", "ssim", "nmse"}
     assert len(replace(result, convention="published").select_scores("all runs")) == 0
     assert list(result.runs) == [str(folder)]
+
+
+TABLE = pd.DataFrame({"site": ["b", "a", "b"], "metric": ["psnr", "psnr", "ssim"]})
+
+
+def test_every_value_has_to_fit():
+    assert list(select_rows(TABLE, site="b", metric="psnr").index) == [0]
+    assert len(select_rows(TABLE)) == 3
+    assert select_rows(TABLE, site="c").empty
+
+
+def test_values_come_once_in_order_of_appearance():
+    assert list_distinct(TABLE, "site") == ["b", "a"]

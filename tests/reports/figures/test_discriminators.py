@@ -1,6 +1,6 @@
 """Discriminators' accuracy."""
 
-from flmrcm.reports.figures.discriminators import draw_discriminators
+from flmrcm.reports.figures.curves import draw_discriminators
 from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
 
 THREE = ("east", "north", "west")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flmrcm.reports.figures.embedding import embed_latents
+from flmrcm.reports.figures.latents import embed_latents
 
 
 @pytest.fixture(scope="module")

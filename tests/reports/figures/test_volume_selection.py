@@ -2,7 +2,7 @@
 
 import pytest
 
-from flmrcm.reports.figures.volume_selection import select_volumes
+from flmrcm.reports.figures.volumes import select_volumes
 
 
 def shown(comparison, site="east"):
