@@ -91,8 +91,7 @@ def _parse_words(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _check_metric(comparison: Comparison, name: str) -> None:
-    sections = comparison.sections
-    known = {metric.name for section in sections for metric in comparison.list_metrics(section)}
+    known = {info.name for section in comparison.sections for info in section.list_metrics()}
     if problems := check_choice("--metric", name, sort_metrics(known)):
         raise ConfigErrors(problems)
 

@@ -50,41 +50,56 @@ class Comparison:
         return {str(run.folder): run for run in self.collection.runs}
 
     @property
-    def sections(self) -> list[str]:
-        """The titles of the sections: one for each scenario and each acceleration.
-
-        Methods are compared with each other within a section only.
-        """
-        return list_distinct(self.results, "section")
+    def sections(self) -> list["Section"]:
+        """The sections: one for each scenario and each acceleration."""
+        return [Section(self, title) for title in list_distinct(self.results, "section")]
 
     @cached_property
     def described_metrics(self) -> dict[str, MetricInfo]:
         """What the runs say about their metrics, by name."""
         return merge_infos(run.described_metrics for run in self.collection.runs)
 
-    def list_metrics(self, section: str) -> list[MetricInfo]:
-        """Return the metrics of a section's scores, in the order of tables.
-
-        These are the metrics under the comparison's convention, or all metrics of the section
-        where it has no scores under that convention.
-        """
-        rows = select_rows(self.results, section=section)
-        in_convention = select_rows(rows, convention=self.convention)
-        names = sort_metrics((rows if in_convention.empty else in_convention)["metric"])
-        return [metric_info(name, self.described_metrics) for name in names]
-
     def sort_sites(self, sites: Iterable[str]) -> list[str]:
         """Return each site once, in the order of tables: those that trained, then the others."""
         trained = {site for run in self.collection.runs for site in run.participants}
         return sorted(set(sites), key=lambda site: (site not in trained, site))
 
-    def list_sites(self, section: str) -> list[str]:
-        """Return a section's sites, in the order of tables."""
-        return self.sort_sites(select_rows(self.results, section=section)["site"])
 
-    def select_scores(self, section: str, metric: str | None = None) -> pd.DataFrame:
-        """Return a section's rows under the comparison's convention, of one metric or of all."""
-        rows = select_rows(self.results, section=section, convention=self.convention)
+@dataclass(frozen=True)
+class Section:
+    """A part of a comparison: methods are compared with each other within a section only.
+
+    Attributes:
+        comparison: that it's a part of.
+        title: as in the column `section` of its results.
+    """
+
+    comparison: Comparison
+    title: str
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Its rows of the comparison's results."""
+        return select_rows(self.comparison.results, section=self.title)
+
+    def list_metrics(self) -> list[MetricInfo]:
+        """Return the metrics of its scores, in the order of tables.
+
+        These are the metrics under the comparison's convention, or all of its metrics where it has
+        no scores under that convention.
+        """
+        rows = self.rows
+        in_convention = select_rows(rows, convention=self.comparison.convention)
+        names = sort_metrics((rows if in_convention.empty else in_convention)["metric"])
+        return [metric_info(name, self.comparison.described_metrics) for name in names]
+
+    def list_sites(self) -> list[str]:
+        """Return its sites, in the order of tables."""
+        return self.comparison.sort_sites(self.rows["site"])
+
+    def select_scores(self, metric: str | None = None) -> pd.DataFrame:
+        """Return its rows under the comparison's convention, of one metric or of all."""
+        rows = select_rows(self.rows, convention=self.comparison.convention)
         return rows if metric is None else select_rows(rows, metric=metric)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from flmrcm.reports.collected.comparison import Comparison, list_distinct, select_rows
+from flmrcm.reports.collected.comparison import Comparison, Section, list_distinct, select_rows
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter
 from flmrcm.reports.figures.journal_rows import compute_spread
 from flmrcm.reports.figures.style import (
@@ -40,9 +40,10 @@ def draw_accelerations(comparison: Comparison, folder: Path) -> list[FigureOutco
         if len(set(select_rows(rows, section=scenario)["rate"])) > 1
     ]
     if not scenarios:
-        return [FigureWriter(comparison, "", folder, _TITLE).explain_missing(_MISSING_REASON)]
+        writer = FigureWriter(Section(comparison, ""), folder, _TITLE)
+        return [writer.explain_missing(_MISSING_REASON)]
     return [
-        FigureWriter(comparison, scenario, folder, _TITLE).attempt(
+        FigureWriter(Section(comparison, scenario), folder, _TITLE).attempt(
             partial(_draw_figure, rows=select_rows(rows, section=scenario))
         )
         for scenario in scenarios

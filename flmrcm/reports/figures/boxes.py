@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from flmrcm.reports.collected.comparison import Comparison, list_distinct, select_rows
+from flmrcm.reports.collected.comparison import Section, list_distinct, select_rows
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, for_each_section
 from flmrcm.reports.figures.style import (
     Look,
@@ -25,25 +25,25 @@ _BOX_HEIGHT = 0.55
 """Of a box, as a share of the distance between methods."""
 
 
-def list_volume_scores(comparison: Comparison, section: str, metric: str) -> pd.DataFrame:
+def list_volume_scores(section: Section, metric: str) -> pd.DataFrame:
     """Return the points of a figure: method, site, volume, value averaged over seeds."""
-    return average_per_volume(comparison.select_scores(section, metric)).reset_index(name="value")
+    return average_per_volume(section.select_scores(metric)).reset_index(name="value")
 
 
 @for_each_section("Scores of single volumes")
 def draw_boxes(writer: FigureWriter) -> FigureOutcome:
     """Draw one column per site and one row per metric; in each, a box for every method."""
     comparison, section = writer.comparison, writer.section
-    scores = comparison.select_scores(section)
+    scores = section.select_scores()
     if scores.empty:
         return writer.explain_missing(f"There are no scores under {comparison.convention}.")
-    sites, metrics = comparison.list_sites(section), comparison.list_metrics(section)
+    sites, metrics = section.list_sites(), section.list_metrics()
     looks = assign_looks(comparison, scores["method"])
     names = [wrap_name(method) for method in looks]
     row = max(0.27, *(0.125 * (name.count("\n") + 1) for name in names))
     figure, axes = create_axes(len(metrics), len(sites), 2.1, 0.5 + row * len(looks))
     for axes_row, metric in zip(axes, metrics, strict=True):
-        table = list_volume_scores(comparison, section, metric.name)
+        table = list_volume_scores(section, metric.name)
         for axis, site in zip(axes_row, sites, strict=True):
             _draw_site_boxes(axis, select_rows(table, site=site), looks)
             axis.set_xlabel(metric.label)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from flmrcm.reports.collected.comparison import Comparison, select_rows
+from flmrcm.reports.collected.comparison import Section, select_rows
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, for_each_section
 from flmrcm.reports.figures.journal_rows import compute_spread, read_journals
 from flmrcm.reports.figures.style import (
@@ -43,35 +43,33 @@ _ACCURACY_CAPTION = (
 _NO_DISCRIMINATOR = "No run trained discriminators; only the forms of FL-MRCM do."
 
 
-def collect_curves(comparison: Comparison, section: str) -> pd.DataFrame:
+def collect_curves(section: Section) -> pd.DataFrame:
     """Return the points of the curves, with the columns of `read_journals`.
 
     A run's validation counts at the sites where its test scores count. Its loss counts at all sites
     of the section where it trained.
     """
-    counting = select_rows(comparison.results, section=section)[["run", "site"]].drop_duplicates()
-    names = [metric.name for metric in comparison.list_metrics(section)]
-    scores = read_journals(comparison, section, "val", names)
-    scores = select_rows(scores, convention=comparison.convention).merge(counting)
-    losses = read_journals(comparison, section, "train", [LOSS])
-    losses = losses[losses["site"].isin(comparison.list_sites(section))]
+    counting = section.rows[["run", "site"]].drop_duplicates()
+    names = [metric.name for metric in section.list_metrics()]
+    scores = read_journals(section, "val", names)
+    scores = select_rows(scores, convention=section.comparison.convention).merge(counting)
+    losses = read_journals(section, "train", [LOSS])
+    losses = losses[losses["site"].isin(section.list_sites())]
     parts = [cast(pd.DataFrame, part) for part in (scores, losses) if len(part)]
-    return (
-        pd.concat(parts, ignore_index=True) if parts else read_journals(comparison, section, "", [])
-    )
+    return pd.concat(parts, ignore_index=True) if parts else read_journals(section, "", [])
 
 
 @for_each_section("Scores over rounds")
 def draw_curves(writer: FigureWriter) -> FigureOutcome:
     """Draw one column per site, one row per metric and one for the loss."""
-    rows = collect_curves(writer.comparison, writer.section)
+    rows = collect_curves(writer.section)
     if rows.empty:
         return writer.explain_missing("No run's journal.csv holds rounds.")
-    sites = writer.comparison.list_sites(writer.section)
+    sites = writer.section.list_sites()
     looks = assign_looks(writer.comparison, rows["method"])
     heads = {
         metric.name: f"validation {metric.label}"
-        for metric in writer.comparison.list_metrics(writer.section)
+        for metric in writer.section.list_metrics()
         if metric.name in set(rows["metric"])
     }
     heads[LOSS] = "training loss"
@@ -93,7 +91,7 @@ def draw_curves(writer: FigureWriter) -> FigureOutcome:
 @for_each_section("Accuracy of discriminators")
 def draw_discriminators(writer: FigureWriter) -> FigureOutcome:
     """Draw one column per source site, one row per target."""
-    rows = read_journals(writer.comparison, writer.section, "train", [ACCURACY])
+    rows = read_journals(writer.section, "train", [ACCURACY])
     if rows.empty:
         return writer.explain_missing(_NO_DISCRIMINATOR)
     sources, targets = sorted(set(rows["site"])), sorted(set(rows["target"]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from flmrcm.reports.attempt import attempt
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison, Section
 from flmrcm.reports.figures.style import apply_style
 
 DOTS_PER_INCH = 130
@@ -58,16 +58,19 @@ class FigureWriter:
     """Writes a figure of one section.
 
     Args:
-        comparison: of runs.
-        section: of the comparison; or a part of its title, where a figure shows several sections.
+        section: of a comparison; with a part of its title, where a figure shows several sections.
         folder: for the files; made with its parents.
         what: the first part of the title; the section is the second.
     """
 
-    comparison: Comparison
-    section: str
+    section: Section
     folder: Path
     what: str
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison that its section is a part of."""
+        return self.section.comparison
 
     def write_figure(self, figure: Figure, kind: str, caption: str) -> DrawnFigure:
         """Write a figure.
@@ -111,7 +114,7 @@ class FigureWriter:
         `unseen target, 4x` for `unseen target: the tested site took no part in training, 4x`.
         """
         several = len(self.comparison.sections) > 1
-        return re.sub(r":[^,]*", "", self.section) if several else ""
+        return re.sub(r":[^,]*", "", self.section.title) if several else ""
 
     def _format_stem(self, kind: str) -> str:
         words = [kind, re.sub(r"\W+", "_", self._section_name)]
@@ -135,8 +138,7 @@ def for_each_section(what: str) -> Callable[[SectionDrawing], Drawing]:
     def decorate(draw: SectionDrawing) -> Drawing:
         @wraps(draw)
         def draw_all(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
-            sections = comparison.sections
-            return [FigureWriter(comparison, each, folder, what).attempt(draw) for each in sections]
+            return [FigureWriter(s, folder, what).attempt(draw) for s in comparison.sections]
 
         return draw_all
 

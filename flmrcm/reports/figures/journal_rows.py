@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from flmrcm.reports.collected.comparison import Comparison, list_distinct, select_rows
+from flmrcm.reports.collected.comparison import Section, list_distinct, select_rows
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
 
@@ -21,10 +21,9 @@ JOURNAL_COLUMNS = (
 )
 
 
-def group_runs(comparison: Comparison, section: str) -> dict[str, list[Run]]:
+def group_runs(section: Section) -> dict[str, list[Run]]:
     """Return a section's runs by method, sorted by seed; zero-filled images have none."""
-    rows = comparison.results.drop_duplicates(["section", "method", "run"])
-    rows, runs = select_rows(rows, section=section), comparison.runs
+    rows, runs = section.rows.drop_duplicates(["method", "run"]), section.comparison.runs
     groups = {
         method: [runs[folder] for folder in list_distinct(select_rows(rows, method=method), "run")]
         for method in sort_methods(list_distinct(rows, "method"))
@@ -33,14 +32,11 @@ def group_runs(comparison: Comparison, section: str) -> dict[str, list[Run]]:
     return {m: sorted(own, key=lambda run: (run.seed, run.folder)) for m, own in groups.items()}
 
 
-def read_journals(
-    comparison: Comparison, section: str, split: str, metrics: Sequence[str]
-) -> pd.DataFrame:
+def read_journals(section: Section, split: str, metrics: Sequence[str]) -> pd.DataFrame:
     """Return rows of the journals of a section's runs.
 
     Args:
-        comparison: the runs.
-        section: of the comparison.
+        section: of a comparison.
         split: train | val | wire.
         metrics: names, or beginnings of names such as `bytes_sent/`.
 
@@ -49,7 +45,7 @@ def read_journals(
         config, else an empty string.
     """
     frames: list[pd.DataFrame] = []
-    for method, runs in group_runs(comparison, section).items():
+    for method, runs in group_runs(section).items():
         for run in runs:
             rows = select_rows(run.journal, split=split)
             rows = rows[rows["metric"].str.startswith(tuple(metrics))]

@@ -79,7 +79,7 @@ def choose_latents(methods: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run,
 @for_each_section("Latents of all sites")
 def draw_latents(writer: FigureWriter) -> FigureOutcome:
     """Draw one row per method: PCA, t-SNE, and the distances between sites."""
-    choice = choose_latents(group_runs(writer.comparison, writer.section))
+    choice = choose_latents(group_runs(writer.section))
     if not choice:
         return writer.explain_missing(_MISSING_REASON)
     sites = sorted({site for _, points in choice.values() for site in points.sites})

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Patch
 
-from flmrcm.reports.collected.comparison import Comparison, select_rows
+from flmrcm.reports.collected.comparison import Section, select_rows
 from flmrcm.reports.figures.figure_writer import FigureOutcome, FigureWriter, for_each_section
 from flmrcm.reports.figures.journal_rows import read_journals
 from flmrcm.reports.figures.style import (
@@ -33,14 +33,14 @@ _UNITS = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "bytes": 1.0}
 _SEEN_COLOUR = "#444444"
 
 
-def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
+def count_bytes(section: Section) -> pd.DataFrame:
     """Return method, metric, value (bytes per round) and whole (bytes in a whole run).
 
     Means over a method's runs. `metric` is that of the journal: `bytes_sent/weights` goes to the
     sites, `bytes_received/weights` comes back, `bytes_seen/target_images` is read in place.
     """
-    parts = [read_journals(comparison, section, "wire", [SENT, RECEIVED])]
-    parts.append(read_journals(comparison, section, "train", [SEEN]))
+    parts = [read_journals(section, "wire", [SENT, RECEIVED])]
+    parts.append(read_journals(section, "train", [SEEN]))
     rows = pd.concat([part for part in parts if len(part)] or parts[:1])
     if rows.empty:
         return pd.DataFrame(columns=["method", "metric", "value", "whole"])
@@ -55,7 +55,7 @@ def count_bytes(comparison: Comparison, section: str) -> pd.DataFrame:
 @for_each_section("Bytes moved")
 def draw_traffic(writer: FigureWriter) -> FigureOutcome:
     """Draw one bar per method, the bytes to the sites and from the sites one after the other."""
-    rows = count_bytes(writer.comparison, writer.section)
+    rows = count_bytes(writer.section)
     if rows.empty:
         return writer.explain_missing("No run's journal.csv counts bytes.")
     methods = list(assign_looks(writer.comparison, rows["method"]))

@@ -90,9 +90,9 @@ def draw_volumes(comparison: Comparison, folder: Path) -> list[FigureOutcome]:
     """Draw the median volume of every site, and for each site the median, best and worst."""
     outcomes: list[FigureOutcome] = []
     for section in comparison.sections:
-        writer = FigureWriter(comparison, section, folder, "Reconstructions")
+        writer = FigureWriter(section, folder, "Reconstructions")
         outcomes.append(writer.attempt(_draw_overview))
-        for site in comparison.list_sites(section):
+        for site in section.list_sites():
             of_site = replace(writer, what=f"{writer.what} at {site}")
             outcomes.append(of_site.attempt(partial(_draw_site, site=site)))
     return outcomes
@@ -138,14 +138,12 @@ def rank_volumes(psnr: pd.DataFrame, among: Collection[str]) -> list[str]:
 
 
 def _select_volumes(writer: FigureWriter, site: str) -> VolumeSelection:
-    rows = writer.comparison.select_scores(writer.section, "psnr")
+    rows = writer.section.select_scores("psnr")
     return select_volumes(select_rows(rows, site=site), writer.comparison.runs, site)
 
 
 def _draw_overview(writer: FigureWriter) -> FigureOutcome:
-    of_sites = [
-        _select_volumes(writer, site) for site in writer.comparison.list_sites(writer.section)
-    ]
+    of_sites = [_select_volumes(writer, site) for site in writer.section.list_sites()]
     selections = [selection for selection in of_sites if selection.volumes]
     if not selections:
         return writer.explain_missing(_MISSING_REASON)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Section
 from flmrcm.reports.numbers.score_cells import average_groups, is_zero_filled
 
 _IMAGE_KEYS = ["run", "site", "volume"]
@@ -29,9 +29,7 @@ def compute_gains(rows: pd.DataFrame) -> pd.Series:
     return average_groups(gains)
 
 
-def explain_shortfall(
-    comparison: Comparison, section: str, reference: str, least_gain: float | None
-) -> str:
+def explain_shortfall(section: Section, reference: str, least_gain: float | None) -> str:
     """Return a line that says why nothing is ranked in a section; empty where all is well.
 
     The reference must gain at least `least_gain` in PSNR over zero-filled images, at every site
@@ -39,8 +37,7 @@ def explain_shortfall(
     that is a result.
 
     Args:
-        comparison: of runs.
-        section: one of its sections.
+        section: of a comparison.
         reference: a method of the section; empty where there is none.
         least_gain: in dB; None sets no condition.
     """
@@ -48,7 +45,7 @@ def explain_shortfall(
         return ""
     weak = [
         f"{site} ({_format_gain(gain)})"
-        for site, gain in _compute_participant_gains(comparison, section, reference)
+        for site, gain in _compute_participant_gains(section, reference)
         if gain is None or not gain >= least_gain
     ]
     if not weak:
@@ -65,11 +62,9 @@ def _format_gain(gain: float | None) -> str:
     return "not finite" if isnan(gain) else f"{gain:.2f} dB"
 
 
-def _compute_participant_gains(
-    comparison: Comparison, section: str, method: str
-) -> Iterator[tuple[str, float | None]]:
+def _compute_participant_gains(section: Section, method: str) -> Iterator[tuple[str, float | None]]:
     """Yield each participating site and its gain in dB; None where it wasn't tested."""
-    rows = comparison.select_scores(section, "psnr")
+    comparison, rows = section.comparison, section.select_scores("psnr")
     runs = [comparison.runs[folder] for folder in sorted({*rows["run"][rows["method"] == method]})]
     if not runs:
         return

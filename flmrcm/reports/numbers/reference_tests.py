@@ -1,14 +1,14 @@
 """Every method against a reference, site by site: a test, or the reason why there is none."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Section
 from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.pairing import Pairing, ScoreConditions, check_pairing, read_conditions
@@ -23,8 +23,10 @@ _SCOPE_NOTE = (
     "spread over seeds, too."
 )
 
-Pairings = Mapping[tuple[str, str], Pairing]
-"""By site and method."""
+Pair = tuple[str, str]
+"""Site and method."""
+
+Pairings = Mapping[Pair, Pairing]
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,10 @@ class ReferenceTests:
     section: str
     metric: MetricInfo
     convention: str
-    reference: str
-    tests: Mapping[tuple[str, str], PairedTest]
-    corrected: Mapping[tuple[str, str], float]
-    notes: Sequence[str]
+    reference: str = ""
+    tests: Mapping[Pair, PairedTest] = field(default_factory=dict[Pair, PairedTest])
+    corrected: Mapping[Pair, float] = field(default_factory=dict[Pair, float])
+    notes: Sequence[str] = ()
 
     def build_frame(self) -> pd.DataFrame:
         """Return a row per test: section, metric, …, the fields of the test, and `p_holm`."""
@@ -69,18 +71,17 @@ class ReferenceTests:
 
 
 def run_reference_tests(
-    comparison: Comparison, section: str, metric: MetricInfo, reference: str, pairings: Pairings
+    section: Section, metric: MetricInfo, reference: str, pairings: Pairings
 ) -> ReferenceTests:
     """Test every method of a section against the reference.
 
     Args:
-        comparison: of runs.
-        section: one of its sections.
+        section: of a comparison.
         metric: one of the section's.
         reference: a method of the section.
         pairings: see `pair_methods`.
     """
-    values = dict(_group_values(comparison.select_scores(section, metric.name)))
+    values = dict(_group_values(section.select_scores(metric.name)))
     tests: dict[tuple[str, str], PairedTest] = {}
     untested: dict[tuple[str, str], str] = {}
     for site, method in (pair for pair, pairing in pairings.items() if not pairing.refusal):
@@ -98,7 +99,8 @@ def run_reference_tests(
         (f"{site} {method}", f"not tested: {why}.") for (site, method), why in untested.items()
     )
     notes += [_SCOPE_NOTE] if tests else []
-    return ReferenceTests(section, metric, comparison.convention, reference, tests, family, notes)
+    convention = section.comparison.convention
+    return ReferenceTests(section.title, metric, convention, reference, tests, family, notes)
 
 
 def _group_values(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[float]]]:
@@ -107,24 +109,17 @@ def _group_values(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[fl
         yield cast(tuple[str, str], key), values.tolist()
 
 
-def explain_missing_tests(
-    comparison: Comparison, section: str, metric: MetricInfo, why: str
-) -> ReferenceTests:
-    """Return no tests, with the reason."""
-    return ReferenceTests(section, metric, comparison.convention, "", {}, {}, [why])
-
-
-def pair_methods(reference: str, comparison: Comparison, section: str) -> Pairings:
+def pair_methods(reference: str, section: Section) -> Pairings:
     """Return whether each other method may be paired with the reference, site by site.
 
     Zero-filled images aren't paired unless they are the reference.
 
     Args:
         reference: a method of the section.
-        comparison: of runs.
-        section: one of its sections.
+        section: of a comparison.
     """
-    rows, runs = comparison.select_scores(section), comparison.runs
+    comparison, rows = section.comparison, section.select_scores()
+    runs = comparison.runs
     of_method: dict[tuple[str, str], list[ScoreConditions]] = {}
     of_run: dict[tuple[str, str], ScoreConditions] = {}
     distinct = rows.loc[:, ["site", "method", "run"]].drop_duplicates()
@@ -144,12 +139,11 @@ def pair_methods(reference: str, comparison: Comparison, section: str) -> Pairin
     }  # fmt: skip
 
 
-def choose_reference(comparison: Comparison, section: str, name: str | None) -> str:
+def choose_reference(section: Section, name: str | None) -> str:
     """Return the method of a section that the others are compared with.
 
     Args:
-        comparison: of runs.
-        section: one of its sections.
+        section: of a comparison.
         name: of a method, with or without the settings in brackets; None means FL-MR where there
             is one, else the first method.
 
@@ -159,12 +153,12 @@ def choose_reference(comparison: Comparison, section: str, name: str | None) -> 
     Raises:
         ConfigErrors: no section has a method of that name.
     """
-    rows, wanted = comparison.results, name or DEFAULT_REFERENCE
+    rows, wanted = section.comparison.results, name or DEFAULT_REFERENCE
     methods = rows.loc[:, ["section", "method", "name"]].drop_duplicates()
     known = {*methods["method"], *methods["name"]}
     if name and name not in known:
         raise ConfigErrors(check_choice("--reference", name, sort_methods(known)))
-    own = methods.loc[methods["section"] == section]
+    own = methods.loc[methods["section"] == section.title]
     if wanted in set(own["method"]):
         return wanted
     same_name = sort_methods(own.loc[own["name"] == wanted, "method"])
@@ -173,7 +167,7 @@ def choose_reference(comparison: Comparison, section: str, name: str | None) -> 
     return next((m for m in sort_methods(own["method"]) if not is_zero_filled(m)), "")
 
 
-def _describe_tests(tests: Mapping[tuple[str, str], PairedTest]) -> Iterator[str]:
+def _describe_tests(tests: Mapping[Pair, PairedTest]) -> Iterator[str]:
     if not tests:
         return
     lowest = min(1.0, min(test.attainable for test in tests.values()) * len(tests))

@@ -1,6 +1,6 @@
 """The cells of the site × method matrix: means, spreads and ranks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import isnan
 from typing import Any, NamedTuple, cast
 
@@ -39,6 +39,10 @@ class ScoreCell(NamedTuple):
     rank: int = 0
 
 
+ScoreCells = dict[tuple[str, str], ScoreCell]
+"""By method and site."""
+
+
 def average_per_volume(rows: pd.DataFrame) -> pd.Series:
     """Return the values of volumes, averaged over seeds, by method, site and volume.
 
@@ -58,7 +62,7 @@ def average_groups(groups: Any) -> Any:
     return groups.mean().where(groups.count() == groups.size())
 
 
-def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, str], ScoreCell]:
+def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> ScoreCells:
     """Return the unranked cells by method and site.
 
     A method that was tested at every site has a cell of `ALL_SITES`, too.
@@ -69,7 +73,7 @@ def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> dict[tuple[str, s
     """
     by_seed = _average_by(_average_per_seed(rows), ["method", "site", "seed"]).unstack("seed")
     n_seeds: Any = rows.groupby(["method", "site"])["seed"].nunique()
-    cells: dict[tuple[str, str], ScoreCell] = {}
+    cells: ScoreCells = {}
     for key, values in average_per_volume(rows).groupby(["method", "site"]):
         method, site = cast(tuple[str, str], key)
         mean, sd = float(values.mean()), float(cast(float, values.std()))
@@ -99,8 +103,8 @@ def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame)
 
 
 def rank_cells(
-    cells: Mapping[tuple[str, str], ScoreCell], sites: Iterable[str], higher_is_better: bool | None
-) -> dict[tuple[str, str], ScoreCell]:
+    cells: ScoreCells, sites: Iterable[str], higher_is_better: bool | None
+) -> ScoreCells:
     """Return the cells with the rank of the best and of the second of each site.
 
     Methods with equal means share a rank; a site with one method has no ranks.

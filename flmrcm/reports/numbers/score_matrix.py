@@ -1,17 +1,18 @@
 """The site × method matrix: mean scores, and their spread over volumes and over seeds."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import pandas as pd
 
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison, Section
 from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.score_cells import (
     ALL_SITES,
     ScoreCell,
+    ScoreCells,
     compute_cells,
     is_zero_filled,
     rank_cells,
@@ -37,9 +38,9 @@ class ScoreMatrix:
     section: str
     metric: MetricInfo
     convention: str
-    sites: Sequence[str]
-    methods: Sequence[str]
-    cells: Mapping[tuple[str, str], ScoreCell]
+    sites: Sequence[str] = ()
+    methods: Sequence[str] = ()
+    cells: ScoreCells = field(default_factory=dict[tuple[str, str], ScoreCell])
     notes: Sequence[str] = ()
 
     def build_frame(self) -> pd.DataFrame:
@@ -58,18 +59,15 @@ class ScoreMatrix:
         return pd.DataFrame(rows)
 
 
-def build_score_matrix(
-    comparison: Comparison, section: str, metric: MetricInfo, unranked: str = ""
-) -> ScoreMatrix:
-    """Return the matrix of one metric and section of a comparison.
+def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "") -> ScoreMatrix:
+    """Return the matrix of one metric of a section.
 
     Args:
-        comparison: of runs.
-        section: one of its sections.
+        section: of a comparison.
         metric: one of the section's.
         unranked: why nothing is ranked; empty where the methods are ranked.
     """
-    rows = comparison.select_scores(section, metric.name)
+    comparison, rows = section.comparison, section.select_scores(metric.name)
     sites = comparison.sort_sites(rows["site"])
     cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
     notes += [*_describe_unfinite(rows), *_describe_weights(comparison, rows)]
@@ -82,14 +80,7 @@ def build_score_matrix(
         cells = rank_cells(cells, rankable, metric.higher_is_better)
     columns = [*sites, ALL_SITES] if len(sites) > 1 else sites
     methods = sort_methods(method for method, _ in cells)
-    return ScoreMatrix(section, metric, comparison.convention, columns, methods, cells, notes)
-
-
-def explain_missing_matrix(
-    comparison: Comparison, section: str, metric: MetricInfo, why: str
-) -> ScoreMatrix:
-    """Return a matrix without cells, with the reason."""
-    return ScoreMatrix(section, metric, comparison.convention, [], [], {}, [why])
+    return ScoreMatrix(section.title, metric, comparison.convention, columns, methods, cells, notes)
 
 
 def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:

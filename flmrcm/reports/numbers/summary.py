@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from flmrcm.reports.attempt import attempt
-from flmrcm.reports.collected.comparison import Comparison
+from flmrcm.reports.collected.comparison import Comparison, Section
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.precondition import explain_shortfall
 from flmrcm.reports.numbers.reference_tests import (
@@ -13,16 +14,13 @@ from flmrcm.reports.numbers.reference_tests import (
     Pairings,
     ReferenceTests,
     choose_reference,
-    explain_missing_tests,
     pair_methods,
     run_reference_tests,
 )
 from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
-from flmrcm.reports.numbers.score_matrix import (
-    ScoreMatrix,
-    build_score_matrix,
-    explain_missing_matrix,
-)
+from flmrcm.reports.numbers.score_matrix import ScoreMatrix, build_score_matrix
+
+Numbers = TypeVar("Numbers", ScoreMatrix, ReferenceTests)
 
 
 @dataclass(frozen=True)
@@ -54,73 +52,70 @@ def summarise_sections(
     Raises:
         ConfigErrors: no section has a method of that name.
     """
-    return [
-        _summarise_section(comparison, name, reference, least_gain) for name in comparison.sections
-    ]
+    return [_summarise_section(section, reference, least_gain) for section in comparison.sections]
 
 
 def _summarise_section(
-    comparison: Comparison, section: str, name: str | None, least_gain: float | None
+    section: Section, name: str | None, least_gain: float | None
 ) -> SectionSummary:
-    reference = choose_reference(comparison, section, name)
+    reference = choose_reference(section, name)
     unranked = attempt(
-        partial(explain_shortfall, comparison, section, reference, least_gain),
+        partial(explain_shortfall, section, reference, least_gain),
         lambda error: f"no ranking and no statistics: the gain couldn't be computed: {error}.",
     )
-    metrics = comparison.list_metrics(section)
-    matrices = [_build_matrix(comparison, section, metric, unranked) for metric in metrics]
-    tests: list[ReferenceTests]
-    if why := unranked or _explain_no_tests(comparison, section, reference, name):
-        tests = [explain_missing_tests(comparison, section, metric, why) for metric in metrics]
+    metrics = section.list_metrics()
+    matrices = [_build_matrix(section, metric, unranked) for metric in metrics]
+    if why := unranked or _explain_no_tests(section, reference, name):
+        tests = [_explain_missing(ReferenceTests, section, why, metric) for metric in metrics]
     else:
-        tests = _run_tests(comparison, section, reference)
-    return SectionSummary(section, matrices, tests)
+        tests = _run_tests(section, reference)
+    return SectionSummary(section.title, matrices, tests)
 
 
-def _build_matrix(
-    comparison: Comparison, section: str, metric: MetricInfo, unranked: str
-) -> ScoreMatrix:
-    return attempt(
-        partial(build_score_matrix, comparison, section, metric, unranked),
-        lambda error: explain_missing_matrix(
-            comparison,
-            section,
-            metric,
-            f"no table of {metric.title}, it couldn't be computed: {error}.",
-        ),
-    )
+def _build_matrix(section: Section, metric: MetricInfo, unranked: str) -> ScoreMatrix:
+    def explain(error: str) -> ScoreMatrix:
+        why = f"no table of {metric.title}, it couldn't be computed: {error}."
+        return _explain_missing(ScoreMatrix, section, why, metric)
+
+    return attempt(partial(build_score_matrix, section, metric, unranked), explain)
 
 
-def _run_tests(comparison: Comparison, section: str, reference: str) -> list[ReferenceTests]:
-    metrics = comparison.list_metrics(section)
+def _run_tests(section: Section, reference: str) -> list[ReferenceTests]:
+    metrics = section.list_metrics()
 
     def explain(metric: MetricInfo, error: str) -> ReferenceTests:
         why = f"no statistics of {metric.title}, they couldn't be computed: {error}."
-        return explain_missing_tests(comparison, section, metric, why)
+        return _explain_missing(ReferenceTests, section, why, metric)
 
     def run(pairings: Pairings) -> list[ReferenceTests]:
         return [
             attempt(
-                partial(run_reference_tests, comparison, section, metric, reference, pairings),
+                partial(run_reference_tests, section, metric, reference, pairings),
                 partial(explain, metric),
             )
             for metric in metrics
         ]
 
     return attempt(
-        lambda: run(pair_methods(reference, comparison, section)),
+        lambda: run(pair_methods(reference, section)),
         lambda error: [explain(metric, error) for metric in metrics],
     )
 
 
-def _explain_no_tests(
-    comparison: Comparison, section: str, reference: str, name: str | None
-) -> str:
+def _explain_missing(
+    kind: type[Numbers], section: Section, why: str, metric: MetricInfo
+) -> Numbers:
+    """Return a matrix without cells, or no tests, with the reason."""
+    return kind(section.title, metric, section.comparison.convention, notes=[why])
+
+
+def _explain_no_tests(section: Section, reference: str, name: str | None) -> str:
     """Return why nothing is tested in a section; an empty string where something is."""
-    known = comparison.select_scores(section)["method"]
+    known = section.select_scores()["method"]
     methods = [method for method in sort_methods(known) if not is_zero_filled(method)]
     if not methods:
-        return f"no statistics: no method has scores in convention {comparison.convention} here."
+        convention = section.comparison.convention
+        return f"no statistics: no method has scores in convention {convention} here."
     if len(methods) == 1 and not is_zero_filled(reference):
         return f"no statistics: {methods[0]} is the only method here."
     if not reference:

@@ -16,7 +16,7 @@ from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.collected.score_file import parse_scores
 from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
 from flmrcm.reports.numbers.score_cells import (
-    ScoreCell,
+    ScoreCells,
     compute_cells,
     rank_cells,
     sort_methods,
@@ -126,7 +126,7 @@ def build_score_table(
 def _add_metric(
     table: Table,
     metric: MetricInfo,
-    cells: Mapping[tuple[str, str], ScoreCell],
+    cells: ScoreCells,
     sites: Sequence[str],
 ) -> None:
     ranked = rank_cells(cells, sites, metric.higher_is_better)

@@ -54,7 +54,8 @@ def test_zero_filled_is_told_apart_only_by_how_it_was_tested(tmp_path):
 def test_without_a_scenario_all_runs_and_sites_stand_together(tmp_path):
     write(tmp_path / "a")
     result = comparison_below(tmp_path)
-    assert (result.sections, shown(result)) == (["all runs"], {"FL-MR": set(THREE)})
+    assert [section.title for section in result.sections] == ["all runs"]
+    assert shown(result) == {"FL-MR": set(THREE)}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_scenarios_and_accelerations_have_sections_of_their_own(tmp_path):
         for scenario in ("unseen", "participating"):
             mask = {"accelerations": [rate]}
             write(tmp_path / f"{rate}{scenario}", scenario=scenario, mask=mask)
-    sections = comparison_below(tmp_path).sections
+    sections = [each.title for each in comparison_below(tmp_path).sections]
     assert [title.split(":")[0] for title in sections] == [UNSEEN] * 2 + [TAKING_PART] * 2
     assert [title[-2:] for title in sections] == ["4x", "8x"] * 2
 
@@ -102,9 +103,9 @@ def test_scenarios_and_accelerations_have_sections_of_their_own(tmp_path):
 def test_a_section_is_read_by_metric_and_convention(tmp_path):
     folder = write_run(tmp_path / "a")
     result = comparison_of(folder)
-    assert set(result.select_scores("all runs", "ssim")["metric"]) == {"ssim"}
-    assert set(result.select_scores("all runs")["metric"]) == {"psnr", "ssim", "nmse"}
-    assert len(replace(result, convention="published").select_scores("all runs")) == 0
+    assert set(result.sections[0].select_scores("ssim")["metric"]) == {"ssim"}
+    assert set(result.sections[0].select_scores()["metric"]) == {"psnr", "ssim", "nmse"}
+    assert len(replace(result, convention="published").sections[0].select_scores()) == 0
     assert list(result.runs) == [str(folder)]
 
 

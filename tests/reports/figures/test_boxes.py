@@ -9,7 +9,7 @@ from flmrcm.reports.figures.style import assign_looks
 
 def test_a_volume_counts_once_however_many_seeds_saw_it(runs):
     rows = list_volume_scores(
-        runs({"seed": 1, "psnr": 30.0}, {"seed": 2, "psnr": 34.0}), "all runs", "psnr"
+        runs({"seed": 1, "psnr": 30.0}, {"seed": 2, "psnr": 34.0}).sections[0], "psnr"
     )
     own = rows[(rows["method"] == "FL-MR") & (rows["site"] == "east")]
     assert own["value"].tolist() == [32, 33, 34]

@@ -55,13 +55,13 @@ def test_colours_are_the_methods(runs, tmp_path, plots):
 
 
 def test_only_the_convention_asked_for_is_drawn(runs):
-    assert set(collect_curves(runs({}), "all runs")["convention"]) == {"fastmri", ""}
+    assert set(collect_curves(runs({}).sections[0])["convention"]) == {"fastmri", ""}
 
 
 def test_a_run_counts_where_its_scores_count_but_its_loss_wherever_it_trained(runs):
     comparison = runs({"settings": {"scenario": "participating"}, "aligned_with": "east"},
                       {"settings": {"scenario": "participating"}, "method": "B"})  # fmt: skip
-    rows = collect_curves(comparison, comparison.sections[0])
+    rows = collect_curves(comparison.sections[0])
     own = rows[rows["method"] == "FL-MR"]
     assert set(own[own["metric"] == "psnr"]["site"]) == {"east"}
     assert set(own[own["metric"] == "loss"]["site"]) == {"east", "west"}

@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
+from flmrcm.reports.collected.comparison import Section
 from flmrcm.reports.figures.figure_writer import FigureWriter
 
 
@@ -13,7 +14,7 @@ def figure():
 
 
 def writers(comparison, folder, what="Boxes"):
-    return [FigureWriter(comparison, section, folder, what) for section in comparison.sections]
+    return [FigureWriter(section, folder, what) for section in comparison.sections]
 
 
 def test_a_figure_is_written_as_png_and_as_pdf(runs, tmp_path):
@@ -43,7 +44,7 @@ def test_sections_have_files_and_titles_of_their_own(runs, tmp_path):
 def test_a_long_section_is_named_in_short(runs, tmp_path):
     comparison = runs({"rate": 4}, {"rate": 8})
     section = "unseen target: the tested site took no part in training, 4x"
-    page = FigureWriter(comparison, section, tmp_path, "Boxes")
+    page = FigureWriter(Section(comparison, section), tmp_path, "Boxes")
     assert page.title == "Boxes: unseen target, 4x"
     assert page.write_figure(figure(), "boxes", "").png.name == "boxes_unseen_target_4x.png"
 

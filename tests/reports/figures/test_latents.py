@@ -60,7 +60,7 @@ def test_the_first_target_and_the_lowest_seed_stand_for_a_method(runs):
     ]
     settings = {"settings": {"scenario": "participating"}}
     comparison = runs(*({**fake, **settings} for fake in fakes))
-    ((run, _),) = choose_latents(group_runs(comparison, comparison.sections[0])).values()
+    ((run, _),) = choose_latents(group_runs(comparison.sections[0])).values()
     assert (run.aligned_with, run.seed) == ("east", 1)
 
 

@@ -22,7 +22,7 @@ def bars(figure):
 
 
 def test_bytes_are_summed_over_sites_and_averaged_over_rounds(runs):
-    rows = count_bytes(runs({"traffic": MOVED, "rounds": 4}), "all runs").set_index("metric")
+    rows = count_bytes(runs({"traffic": MOVED, "rounds": 4}).sections[0]).set_index("metric")
     assert rows.loc["bytes_sent/weights", "value"] == 2 * 3e6, "two sites"
     assert rows.loc["bytes_sent/weights", "whole"] == 4 * 2 * 3e6
 
@@ -30,7 +30,7 @@ def test_bytes_are_summed_over_sites_and_averaged_over_rounds(runs):
 def test_seeds_are_averaged_also_where_one_moved_nothing_of_a_kind(runs):
     less = {"bytes_sent/weights": 1e6}
     comparison = runs({"seed": 1, "traffic": MOVED}, {"seed": 2, "traffic": less})
-    rows = count_bytes(comparison, "all runs").set_index("metric")
+    rows = count_bytes(comparison.sections[0]).set_index("metric")
     assert rows.loc["bytes_sent/weights", "value"] == 2 * 2e6
     assert rows.loc["bytes_sent/latents", "value"] == 2 * 0.5e6
 

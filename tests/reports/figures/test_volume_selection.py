@@ -6,7 +6,7 @@ from flmrcm.reports.figures.volumes import select_volumes
 
 
 def shown(comparison, site="east"):
-    rows = comparison.select_scores(comparison.sections[0], "psnr")
+    rows = comparison.sections[0].select_scores("psnr")
     return select_volumes(rows[rows["site"] == site], comparison.runs, site)
 
 

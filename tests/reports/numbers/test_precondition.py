@@ -22,7 +22,7 @@ def test_gain_is_taken_on_each_runs_own_images():
 @pytest.mark.parametrize(("least", "meets"), [(None, True), (2.0, True), (2.1, False)])
 def test_every_participating_site_counts(tmp_path, least, meets):
     write_run(tmp_path / "a", values=GOOD)
-    said = explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", least)
+    said = explain_shortfall(comparison_below(tmp_path).sections[0], "FL-MR", least)
     assert (said == "") is meets
     assert meets or said.endswith("gains less at south (2.00 dB).")
 
@@ -30,30 +30,30 @@ def test_every_participating_site_counts(tmp_path, least, meets):
 def test_sites_that_did_not_train_do_not_count(tmp_path):
     values = {**GOOD, "unseen": (START,)}
     write_run(tmp_path / "a", values=values, participants=["north", "south"])
-    assert explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0) == ""
+    assert explain_shortfall(comparison_below(tmp_path).sections[0], "FL-MR", 1.0) == ""
 
 
 def test_participants_count_where_only_the_unseen_site_is_shown(tmp_path):
     values = {"north": (START,), "south": (START,), "unseen": (START + 9,)}
     write_run(tmp_path / "a", values=values, participants=["north", "south"], scenario="unseen")
     comparison = comparison_below(tmp_path)
-    said = explain_shortfall(comparison, comparison.sections[0], "FL-MR", 1.0)
+    said = explain_shortfall(comparison.sections[0], "FL-MR", 1.0)
     assert "north (0.00 dB), south (0.00 dB)" in said
 
 
 def test_the_other_methods_may_gain_less_for_that_is_a_result(tmp_path):
     write_run(tmp_path / "a", values=GOOD)
     write_run(tmp_path / "b", "FL-MRCM", values={"north": (START,), "south": (START,)})
-    assert explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0) == ""
+    assert explain_shortfall(comparison_below(tmp_path).sections[0], "FL-MR", 1.0) == ""
 
 
 @pytest.mark.parametrize("reference", ["", ZERO_FILLED])
 def test_without_a_trained_reference_nothing_is_asked(tmp_path, reference):
     write_run(tmp_path / "a", values={"north": (START,), "south": (START,)})
-    assert explain_shortfall(comparison_below(tmp_path), "all runs", reference, 1.0) == ""
+    assert explain_shortfall(comparison_below(tmp_path).sections[0], reference, 1.0) == ""
 
 
 def test_what_was_not_tested_is_not_met(tmp_path):
     write_run(tmp_path / "a", values=GOOD, participants=["east", "north"])
-    said = explain_shortfall(comparison_below(tmp_path), "all runs", "FL-MR", 1.0)
+    said = explain_shortfall(comparison_below(tmp_path).sections[0], "FL-MR", 1.0)
     assert "east (not tested)" in said

@@ -13,16 +13,14 @@ from flmrcm.reports.numbers.reference_tests import (
     run_reference_tests,
 )
 
-SECTION = "all runs"
-
 
 def volumes(shift=0.0, n=8):
     return {site: [20 + shift * (1 + i) + i for i in range(n)] for site in ("north", "south")}
 
 
 def made(comparison, reference="FL-MR"):
-    pairings = pair_methods(reference, comparison, SECTION)
-    return run_reference_tests(comparison, SECTION, metric_info("psnr"), reference, pairings)
+    pairings = pair_methods(reference, comparison.sections[0])
+    return run_reference_tests(comparison.sections[0], metric_info("psnr"), reference, pairings)
 
 
 @pytest.fixture
@@ -108,22 +106,22 @@ def test_zero_filled_is_tested_only_as_the_reference(three):
 
 def test_the_reference_is_fl_mr_where_there_is_one(three):
     comparison = comparison_below(three)
-    assert choose_reference(comparison, SECTION, None) == "FL-MR"
-    assert choose_reference(comparison, SECTION, "worse") == "worse"
-    assert choose_reference(comparison_of(three / "worse"), SECTION, None) == "worse"
+    assert choose_reference(comparison.sections[0], None) == "FL-MR"
+    assert choose_reference(comparison.sections[0], "worse") == "worse"
+    assert choose_reference(comparison_of(three / "worse").sections[0], None) == "worse"
 
 
 def test_a_reference_may_be_named_without_its_brackets_if_only_one_is(tmp_path):
     write_run(tmp_path / "a", "FL-MR", volumes(), rounds=1)
     write_run(tmp_path / "b", "FL-MR", volumes(), rounds=2)
     comparison = comparison_below(tmp_path)
-    assert choose_reference(comparison, SECTION, None) == ""
-    assert choose_reference(comparison, SECTION, "FL-MR (rounds=2)") == "FL-MR (rounds=2)"
+    assert choose_reference(comparison.sections[0], None) == ""
+    assert choose_reference(comparison.sections[0], "FL-MR (rounds=2)") == "FL-MR (rounds=2)"
 
 
 def test_an_unknown_reference_gets_the_nearest_name(three):
     with pytest.raises(ConfigErrors, match=r"--reference=bettre: .* Did you mean 'better'\?"):
-        choose_reference(comparison_below(three), SECTION, "bettre")
+        choose_reference(comparison_below(three).sections[0], "bettre")
 
 
 def test_no_tests_leave_a_table_with_its_columns(tmp_path):

@@ -11,14 +11,14 @@ TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
 
 def test_sites_that_trained_come_first(tmp_path):
     write_run(tmp_path / "a", values={"alps": [1, 2], **TWO}, participants=["north", "south"])
-    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
     assert result.sites == ["north", "south", "alps", ALL_SITES]
 
 
 def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
     write_run(tmp_path / "a", "a", TWO)
     write_run(tmp_path / "b", "b", {**TWO, "north": (20.0, 22.0, 24.0)})
-    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
     ranks = {site: result.cells["b", site].rank for site in result.sites}
     assert ranks == {"north": 0, "south": 1, ALL_SITES: 0}
     assert result.notes == ["north: not ranked: tested on different volumes (2 or 3 of them)."]
@@ -27,7 +27,7 @@ def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
 def test_what_was_tested_under_other_masks_is_not_ranked(tmp_path):
     for folder, seed in (("a", 1), ("b", 2)):
         write_run(tmp_path / folder, folder, mask={"accelerations": [4], "seed": seed})
-    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
     assert {cell.rank for cell in result.cells.values()} == {0}
     assert "zero-filled (mask.seed=1) and zero-filled (mask.seed=2)" in result.notes[0]
 
@@ -35,7 +35,7 @@ def test_what_was_tested_under_other_masks_is_not_ranked(tmp_path):
 def test_a_frame_has_a_row_per_cell(tmp_path):
     write_run(tmp_path / "a", values=TWO)
     frame = build_score_matrix(
-        comparison_below(tmp_path), "all runs", metric_info("ssim")
+        comparison_below(tmp_path).sections[0], metric_info("ssim")
     ).build_frame()
     assert len(frame) == 2 * 3
     assert frame.loc[(frame.method == "FL-MR") & (frame.site == "north"), "mean"].item() == 21
@@ -45,7 +45,7 @@ def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp
     weights = {"north": "its own", "south": "the shared ones"}
     write_run(tmp_path / "a", "FedPer", TWO, tested_with=weights)
     write_run(tmp_path / "b", "FL-MR", TWO)
-    result = build_score_matrix(comparison_below(tmp_path), "all runs", metric_info("psnr"))
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
     assert result.notes == [
         "FedPer at north: tested with its own.", "FedPer at south: tested with the shared ones.",
     ]  # fmt: skip
