@@ -25,8 +25,8 @@ from flmrcm.reports.metric_info import sort_metrics
 from flmrcm.reports.numbers.summary import SectionSummary, summarise_sections
 from flmrcm.reports.tables.documents import format_latex_document, format_markdown_document
 from flmrcm.reports.tables.terminal import DEFAULT_WIDTH, format_section
-from flmrcm.tracking.run_info import DEFAULT_CONVENTION
-from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
+from flmrcm.tracking.run_info import DEFAULT_CONVENTION, RunInfo
+from flmrcm.tracking.wandb import check_mode, log_comparison
 
 
 class _CompareParser(argparse.ArgumentParser):
@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> None:
         report = Report(title, command, options.metric, comparison, summaries, figures)
         write_report(report, output / "report.html")
     if options.wandb:
-        log_comparison(_build_wandb_info(report, output), options.wandb)
+        _log_to_wandb(report, output, options.wandb)
     _print_report(report, output)
 
 
@@ -119,19 +119,20 @@ def _build_frames(summaries: Iterable[SectionSummary]) -> dict[str, pd.DataFrame
     return {"matrix": pd.concat(matrices), "statistics": pd.concat(tests)}
 
 
-def _build_wandb_info(report: Report, output: Path) -> ComparisonInfo:
+def _log_to_wandb(report: Report, output: Path, mode: str) -> None:
     configs = [run.config for run in report.comparison.collection.runs]
     loggers = [(config.get("logger") or {}).get("wandb") or {} for config in configs]
-    return ComparisonInfo(
-        folder=output,
-        project=next((str(each["project"]) for each in loggers if "project" in each), "flmrcm"),
-        group=str(configs[0].get("name", output.parent.name)),
-        tags=[report.metric, report.comparison.convention],
-        config={"command": report.command, "runs": list(report.comparison.runs)},
-        tables=_build_frames(report.summaries),
-        figures={
-            each.png.stem: each.png for each in report.figures if isinstance(each, DrawnFigure)
-        },
+    project = next((str(each["project"]) for each in loggers if "project" in each), "flmrcm")
+    group = str(configs[0].get("name", output.parent.name))
+    tags = [report.metric, report.comparison.convention]
+    config = {"command": report.command, "runs": list(report.comparison.runs)}
+    pictures = [each.png for each in report.figures if isinstance(each, DrawnFigure)]
+    log_comparison(
+        RunInfo(output, f"compare {group}", group, "compare", tags, config),
+        _build_frames(report.summaries),
+        {png.stem: png for png in pictures},
+        project,
+        mode,
     )
 
 

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import track
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice, suggest_nearest
-from flmrcm.inspection.parallel import examine_all
 from flmrcm.inspection.result_picture import draw_inspection
 from flmrcm.inspection.result_tables import (
     InspectedVolume,
@@ -19,7 +18,7 @@ from flmrcm.inspection.result_tables import (
     count_kinds,
 )
 from flmrcm.inspection.suspicions import find_suspicions
-from flmrcm.inspection.volume_facts import VolumeFacts
+from flmrcm.inspection.volume_facts import VolumeFacts, examine_all
 from flmrcm.inspection.volume_places import VolumePlace, find_volume_places
 
 _INSPECT_KEYS = ("path", "output", "quick", "workers")

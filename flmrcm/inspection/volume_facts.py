@@ -1,14 +1,20 @@
-"""Everything that is known about one volume: its place, header, attributes and measures."""
+"""Everything that is known about volumes: place, header, attributes and measures of each."""
 
+import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import repeat
+from multiprocessing import get_context
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from flmrcm.data.h5 import Volume, get_dataset, open_h5, read_header
 from flmrcm.data.provenance import Provenance, read_provenance
-from flmrcm.errors import DataLayoutError
+from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.inspection.measures import VolumeMeasures, combine_measures, measure_slice
 from flmrcm.inspection.volume_places import VolumePlace
 
@@ -75,6 +81,32 @@ def examine(place: VolumePlace, quick: bool = False) -> VolumeFacts:
     return VolumeFacts(place, n_bytes, provenance, header, combine_measures(slices))
 
 
+def examine_all(places: Sequence[VolumePlace], quick: bool, workers: int) -> Iterator[VolumeFacts]:
+    """Yield the facts of every volume, in the order of `places`.
+
+    Args:
+        places: the volumes.
+        quick: whether to read three slices of each instead of all.
+        workers: number of processes; 1 uses this process.
+
+    Raises:
+        FlmrcmError: a worker process was killed.
+    """
+    if workers == 1:
+        yield from (examine(place, quick) for place in places)
+        return
+    # not forked: torch's threads don't survive a fork
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _set_up_worker)
+    try:
+        yield from pool.map(examine, places, repeat(quick), chunksize=4)
+    except BrokenProcessPool:
+        raise FlmrcmError(
+            "a worker process was killed, perhaps because memory ran out; try workers=1."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def _choose_slices(n_slices: int, quick: bool) -> Sequence[int]:
     if not quick:
         return range(n_slices)
@@ -93,3 +125,9 @@ def _read_slices(
         for index in indices:
             kspace = np.asarray(stored[index], np.complex64).reshape(header.shape[1:])
             yield kspace, None if target is None else np.asarray(target[index], np.float32)
+
+
+def _set_up_worker() -> None:
+    """Use one thread per worker, and leave Ctrl-C to the parent process."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

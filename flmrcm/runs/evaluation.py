@@ -14,8 +14,7 @@ from flmrcm.config.check import build_sites
 from flmrcm.config.compose import compose_config, gather_problems
 from flmrcm.config.learner import build_learner, load_weights
 from flmrcm.config.migration import migrate_config
-from flmrcm.config.overlay import overlay_words
-from flmrcm.config.run_config import complete_config
+from flmrcm.config.run_config import complete_config, overlay_words
 from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS

@@ -7,8 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from flmrcm.config.build import to_plain
-from flmrcm.config.overlay import overlay_words
-from flmrcm.config.run_config import complete_config, read_config
+from flmrcm.config.run_config import complete_config, overlay_words, read_config
 from flmrcm.config.words import read_value
 from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.reports.collected.labels import list_settings

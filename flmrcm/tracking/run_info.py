@@ -24,7 +24,7 @@ class RunInfo:
         folder: of the run; trackers write below it (`tensorboard/`, `wandb/`).
         name: of the run, such as `2026-11-23_10-00-00_ab12`.
         group: the experiment it belongs to.
-        job_type: such as `train`.
+        job_type: train | compare.
         tags: strategy, target, acceleration, contrast, seed.
         config: resolved, plain.
         traits: settings in which runs usually differ: strategy, target, seed, ….

@@ -25,7 +25,7 @@ from flmrcm.types import Measurement
 if TYPE_CHECKING:
     import wandb
 
-_MODE_KEY = "logger.wandb.mode"
+_MODE_KEY, _MODE_OPTION = "logger.wandb.mode", "--wandb"
 
 
 class Wandb:
@@ -63,7 +63,7 @@ class Wandb:
         """
         end_open_run()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
-        self._wandb = open_run(_MODE_KEY, **self._describe_run(goes_on=bool(rows)))
+        self._wandb = self._open(goes_on=bool(rows))
         self._wandb.define_metric("round", hidden=True)
         self._wandb.define_metric("*", step_metric="round")
         self._wandb.summary.update({f"run/{name}": v for name, v in self.run.traits.items()})
@@ -106,21 +106,70 @@ class Wandb:
             raise RuntimeError("wandb got a round before `start`.")
         return self._wandb
 
-    def _describe_run(self, goes_on: bool) -> dict[str, Any]:
-        run = self.run
-        identity = f"{run.group}/{run.folder.resolve().name}"
-        return {
-            "project": self.project,
-            "mode": self.mode,
-            "dir": run.folder,
-            "id": sha256(identity.encode()).hexdigest()[:12],
-            "resume": "allow" if goes_on and self.mode == "online" else None,
-            "name": run.name,
-            "group": run.group,
-            "job_type": run.job_type,
-            "tags": list(run.tags),
-            "config": {**run.config, **_read_environment(run.folder)},
-        }
+    def _open(self, goes_on: bool) -> "wandb.Run":
+        identity = f"{self.run.group}/{self.run.folder.resolve().name}"
+        return open_run(
+            _MODE_KEY,
+            project=self.project,
+            mode=self.mode,
+            id=sha256(identity.encode()).hexdigest()[:12],
+            resume="allow" if goes_on and self.mode == "online" else None,
+            **_list_arguments(self.run),
+        )
+
+
+def check_mode(mode: str) -> None:
+    """Check that a mode can work, before anything is computed.
+
+    Raises:
+        ConfigErrors: another mode, or online without being logged in.
+    """
+    if problems := check_choice(_MODE_OPTION, mode, ("offline", "online")):
+        raise ConfigErrors(problems)
+    if mode == "online":
+        require_login(_MODE_OPTION)
+
+
+def log_comparison(
+    run: RunInfo,
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, Path],
+    project: str = "flmrcm",
+    mode: str = "offline",
+) -> None:
+    """Log a comparison's tables and figures as a run of its own, in the group of what it compares.
+
+    Args:
+        run: the comparison; wandb's files are written below `<folder>/wandb`.
+        tables: by name, logged as `tables/<name>`.
+        figures: PNG files by name, logged as `figures/<name>`.
+        project: of wandb.
+        mode: offline (upload it later with `wandb sync`) | online.
+
+    Raises:
+        ConfigErrors: wandb doesn't start, for example because its server isn't reached.
+    """
+    from wandb import Image
+
+    end_open_run()
+    opened = open_run(_MODE_OPTION, project=project, mode=mode, **_list_arguments(run))
+    logged = {f"tables/{name}": build_wandb_table(frame) for name, frame in tables.items()}
+    images = {f"figures/{name}": Image(str(path)) for name, path in figures.items()}
+    with stage_files(run.folder):
+        opened.log({**logged, **images})
+    end_open_run()
+
+
+def _list_arguments(run: RunInfo) -> dict[str, Any]:
+    """Return what wandb is told of a run."""
+    return {
+        "dir": run.folder,
+        "name": run.name,
+        "group": run.group,
+        "job_type": run.job_type,
+        "tags": list(run.tags),
+        "config": {**run.config, **_read_environment(run.folder)},
+    }
 
 
 def _read_environment(folder: Path) -> dict[str, Any]:

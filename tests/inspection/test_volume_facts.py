@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from kits.factories import scanned, write_plain, write_scan
 
-from flmrcm.inspection.parallel import examine_all
-from flmrcm.inspection.volume_facts import VolumeFacts, examine
+from flmrcm.inspection.volume_facts import VolumeFacts, examine, examine_all
 from flmrcm.inspection.volume_places import VolumePlace
 
 

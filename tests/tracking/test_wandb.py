@@ -146,6 +146,6 @@ def test_online_without_a_login_says_how_to_go_on(run, capfd):
 
 
 def test_wandb_is_only_imported_when_it_is_used():
-    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb_compare; "
+    code = "import sys, flmrcm.tracking.wandb, flmrcm.tracking.wandb; "
     code += "sys.exit('wandb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

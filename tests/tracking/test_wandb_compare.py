@@ -1,5 +1,6 @@
 """A comparison in wandb: a run of its own whose tables and figures can be read back."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -7,42 +8,43 @@ import pytest
 from kits.wandb_offline import read_offline_run
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.tracking.wandb_compare import ComparisonInfo, check_mode, log_comparison
+from flmrcm.tracking.run_info import RunInfo
+from flmrcm.tracking.wandb import check_mode, log_comparison
+
+MATRIX = pd.DataFrame({"method": ["FL-MR", "FL-MRCM"], "sim_b": [28.5, float("nan")]})
 
 
 @pytest.fixture
-def info(tmp_path: Path, panels: dict[str, Path]) -> ComparisonInfo:
-    matrix = pd.DataFrame({"method": ["FL-MR", "FL-MRCM"], "sim_b": [28.5, float("nan")]})
-    return ComparisonInfo(
-        folder=tmp_path / "compare",
-        project="flmrcm",
-        group="demo",
-        tags=["psnr", "fastmri"],
-        config={"convention": "fastmri", "folders": ["outputs/demo"]},
-        tables={"matrix": matrix},
-        figures={"boxes": panels["brats"]},
-    )
+def info(tmp_path: Path) -> RunInfo:
+    config = {"convention": "fastmri", "folders": ["outputs/demo"]}
+    tags = ["psnr", "fastmri"]
+    return RunInfo(tmp_path / "compare", "compare demo", "demo", "compare", tags, config)
 
 
-def test_a_comparison_is_read_back_as_a_run_of_its_own(info: ComparisonInfo) -> None:
-    log_comparison(info)
+@pytest.fixture
+def log(info: RunInfo, panels: dict[str, Path]) -> Callable[[], None]:
+    return lambda: log_comparison(info, {"matrix": MATRIX}, {"boxes": panels["brats"]})
+
+
+def test_a_comparison_is_read_back_as_a_run_of_its_own(info, log) -> None:
+    log()
     seen = read_offline_run(info.folder)
     assert (seen.job_type, seen.group, seen.tags) == ("compare", "demo", ["psnr", "fastmri"])
-    assert seen.config == info.config
+    assert (seen.name, seen.config) == ("compare demo", info.config)
     assert seen.summary["figures/boxes"]["_type"] == "image-file"
-    pd.testing.assert_frame_equal(seen.read_table("tables/matrix"), info.tables["matrix"])
+    pd.testing.assert_frame_equal(seen.read_table("tables/matrix"), MATRIX)
 
 
-def test_comparing_again_keeps_the_older_comparison(info: ComparisonInfo) -> None:
-    log_comparison(info)
-    log_comparison(info)
+def test_comparing_again_keeps_the_older_comparison(info, log) -> None:
+    log()
+    log()
     assert len(list(info.folder.rglob("run-*.wandb"))) == 2
 
 
 def test_nothing_is_printed_and_nothing_lies_elsewhere(
-    info: ComparisonInfo, capfd: pytest.CaptureFixture[str], home: Path
+    log, capfd: pytest.CaptureFixture[str], home: Path
 ) -> None:
-    log_comparison(info)
+    log()
     assert capfd.readouterr() == ("", "")
     assert [path for path in home.rglob("*") if "artifacts" in path.parts] == []
 

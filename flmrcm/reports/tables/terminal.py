@@ -11,9 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flmrcm.reports.collected.finished_runs import read_environment
+from flmrcm.reports.collected.finished_runs import parse_scores, read_environment
 from flmrcm.reports.collected.labels import merge_notes
-from flmrcm.reports.collected.score_file import parse_scores
 from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
 from flmrcm.reports.numbers.score_cells import (
     ScoreCells,

@@ -5,7 +5,7 @@ import pytest
 from kits.reports import START, comparison_below, rows_of, write_run
 
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.reports.numbers.precondition import compute_gains, explain_shortfall
+from flmrcm.reports.numbers.summary import compute_gains, explain_shortfall
 
 GOOD = {"north": (START + 3, START + 5), "south": (START + 2, START + 2)}
 
