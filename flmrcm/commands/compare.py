@@ -4,12 +4,12 @@ import argparse
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from flmrcm.commands.flags import FlagParser
 from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
 from flmrcm.learning.metrics import CONVENTIONS
 from flmrcm.reports.collected.comparable_runs import (
@@ -27,11 +27,6 @@ from flmrcm.reports.tables.documents import format_latex_document, format_markdo
 from flmrcm.reports.tables.terminal import DEFAULT_WIDTH, format_section
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION, RunInfo
 from flmrcm.tracking.wandb import check_mode, log_comparison
-
-
-class _CompareParser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigErrors([f"{message}. See flmrcm compare --help."])
 
 
 def main(words: Sequence[str]) -> None:
@@ -73,7 +68,7 @@ def _collect(options: argparse.Namespace, progress: Progress) -> Comparison:
 
 
 def _parse_words(words: Sequence[str]) -> argparse.Namespace:
-    parser = _CompareParser(prog="flmrcm compare", add_help=False, allow_abbrev=False)
+    parser = FlagParser("compare")
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--metric", default="psnr")

@@ -1,11 +1,11 @@
 """`flmrcm ledger`: all objects and bytes that coordinator and sites sent each other."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from flmrcm.commands.flags import FlagParser
 from flmrcm.errors import FlmrcmError
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.reports.ledger_tables import (
@@ -23,7 +23,7 @@ def main(words: Sequence[str]) -> None:
     Raises:
         FlmrcmError: no run has a ledger, or no ledger can be read.
     """
-    parser = argparse.ArgumentParser(prog="flmrcm ledger", add_help=False)
+    parser = FlagParser("ledger")
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--objects", action="store_true")
     options = parser.parse_args(words)

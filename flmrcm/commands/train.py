@@ -2,15 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
 
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from flmrcm.commands.flags import FlagParser
 from flmrcm.config.compose import expand_words
 from flmrcm.config.hydra_app import obey_flags
 from flmrcm.config.jobs import compose_jobs
-from flmrcm.errors import ConfigErrors
 from flmrcm.runs.resume import compose_resumed, is_resume
 
 
@@ -43,13 +42,8 @@ def main(words: list[str]) -> None:
 _INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigErrors([f"{message}. See flmrcm train --help."])
-
-
 def _parse_flags(words: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="flmrcm train", add_help=False, allow_abbrev=False)
+    parser = FlagParser("train")
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("-c", "--cfg", choices=["job", "hydra", "all"])
     parser.add_argument("-p", "--package")

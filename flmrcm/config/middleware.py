@@ -33,13 +33,7 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
 
 
 def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
-    """Return a site's halves, from the transport inwards.
-
-    Args:
-        setup: checked.
-        site: its name.
-        folder: the run's; what the site notes lies below it.
-    """
+    """Return a site's halves, from the transport inwards; notes lie below the run's folder."""
     own = {"ledger": LedgerWriter(), "policy": setup.gates.get(site, PolicyGate())}
     members: Mapping[str, Middleware] = {**setup.middleware, **own}
     side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site)

@@ -11,13 +11,7 @@ from flmrcm.strategies.base import Strategy
 
 
 def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
-    """Return a line for each way in which the strategy does not work with the model.
-
-    Args:
-        strategy: built.
-        module: with the run's model.
-        cfg: the run's.
-    """
+    """Return a line for each way in which the strategy does not work with the run's model."""
     names = list(module.model.state_dict())
     problems = [
         f"strategy.private={pattern}: fits no weight of the model, whose weights are called "

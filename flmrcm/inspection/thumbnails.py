@@ -73,12 +73,7 @@ def find_white_level(images: Pixels, percentile: float = 98.0) -> float:
 
 
 def encode_data_uri(image: Pixels, white: float) -> str:
-    """Return an image, (height, width), as a JPEG inside a `data:` address for HTML.
-
-    Args:
-        image: magnitude.
-        white: brightness from which on pixels are white.
-    """
+    """Return a magnitude image, (height, width), as a JPEG inside a `data:` address for HTML."""
     levels = np.clip(255 * image / white, 0, 255).astype(np.uint8)
     buffer = BytesIO()
     Image.fromarray(levels).save(buffer, "JPEG", quality=80)

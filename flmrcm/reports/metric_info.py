@@ -58,12 +58,7 @@ BUILT_IN = {
 
 
 def metric_info(name: str, described: Mapping[str, MetricInfo] | None = None) -> MetricInfo:
-    """Return what is known about a metric.
-
-    Args:
-        name: in `scores.csv`.
-        described: what runs say about their metrics.
-    """
+    """Return what is known about a metric; what runs say about it comes first."""
     return (described or {}).get(name) or BUILT_IN.get(name) or MetricInfo(name, name)
 
 

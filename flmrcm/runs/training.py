@@ -102,7 +102,8 @@ def _train_and_test(
         engine = build_engine(setup, path, live)
     facts = join_sites(setup, engine, Ledger(path / LEDGER))
     with live, closing(engine):
-        trackers = [live, *build_trackers(setup.config["logger"], describe_run(setup, path))]
+        about = describe_training(path, setup.config)
+        trackers = [live, *build_trackers(setup.config["logger"], about)]
         rounds = build_rounds(setup, engine, facts, path, trackers)
         prints = {name: fact.fingerprint for name, fact in facts.items() if name in setup.sites}
         folder.write_environment(
@@ -144,15 +145,10 @@ def _draw_panels(method: str, folder: Path) -> dict[str, Path]:
 
 def build_trackers(nodes: dict[str, Any], info: RunInfo) -> list[Tracker]:
     """Return the trackers the config's `logger` names."""
-    found = Builder()
-    built = [found.build(f"logger.{name}", node, run=info) for name, node in nodes.items()]
-    found.raise_if_any()
+    builder = Builder()
+    built = [builder.build(f"logger.{name}", node, run=info) for name, node in nodes.items()]
+    builder.raise_if_any()
     return built
-
-
-def describe_run(parts: Setup, folder: Path) -> RunInfo:
-    """Return what trackers say about the run."""
-    return describe_training(folder, parts.config)
 
 
 def read_validation_score(folder: RunFolder) -> float:
@@ -161,6 +157,6 @@ def read_validation_score(folder: RunFolder) -> float:
     NaN where the run has none. Searches maximise it; test volumes never enter.
     """
     rows = Journal(folder.path / JOURNAL).read()
-    found = [r for r in rows if (r.split, r.metric, r.convention) == ("val", *BEST_BY.split("/"))]
-    last = [row.value for row in found if row.round == found[-1].round]
+    builder = [r for r in rows if (r.split, r.metric, r.convention) == ("val", *BEST_BY.split("/"))]
+    last = [row.value for row in builder if row.round == builder[-1].round]
     return fmean(last) if last else float("nan")

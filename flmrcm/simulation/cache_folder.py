@@ -59,12 +59,7 @@ def hash_text(about: str) -> str:
 
 
 def track_progress(items: Collection[Item], about: str) -> Iterable[Item]:
-    """Return the items, with a progress bar if stderr is a terminal, else after one log line.
-
-    Args:
-        items: the volumes to create.
-        about: their description, e.g. `sim_b T1 (simulated)`.
-    """
+    """Return the volumes to make, with a progress bar if stderr is a terminal, else a log line."""
     console = Console(stderr=True)
     if not console.is_terminal:
         log.info("making %s: %d volumes", about, len(items))

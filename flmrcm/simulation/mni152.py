@@ -103,11 +103,7 @@ class Mni152:
 
 
 def _load_axial_slices(count: int) -> tuple[Tensor, float]:
-    """Return images, (slices, 1, FIELD_MM, FIELD_MM), in `SPL` orientation, and their spacing, mm.
-
-    Args:
-        count: number of slices.
-    """
+    """Return `count` images, (slices, 1, FIELD_MM, FIELD_MM), `SPL`, and their spacing, mm."""
     # nilearn takes a second to import, and most runs find their data in the cache
     from nilearn import datasets
 

@@ -30,9 +30,5 @@ _PD = (0.70, 0.82, 1.0, 0.20, 0.35, 0.50, 0.60)
 
 
 def get_relaxation(tesla: float) -> Tissue:
-    """Return T1 and T2 in ms and proton density relative to water, each float32, (tissues,).
-
-    Args:
-        tesla: field strength, one of `FIELD_STRENGTHS`.
-    """
+    """Return T1 and T2 in ms and proton density relative to water, each float32, (tissues,)."""
     return Tissue(torch.tensor(_T1[tesla]), torch.tensor(_T2[tesla]), torch.tensor(_PD))

@@ -40,12 +40,7 @@ class RunInfo:
 
 
 def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
-    """Return the description of a training run; its tags are its traits in words.
-
-    Args:
-        folder: of the run.
-        config: resolved, plain.
-    """
+    """Return the description of a training run; its tags are its traits in words."""
     strategy, target = str(config["strategy"]["name"]), str(config["target"])
     contrast, seed = str(config["contrast"]), int(config["seed"])
     rates = [float(rate) for rate in config["mask"]["accelerations"]]

@@ -51,13 +51,7 @@ class Pairing(NamedTuple):
 
 
 def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
-    """Return the conditions of a run at a site.
-
-    Args:
-        run: a finished one.
-        site: where it was tested.
-        convention: of the metrics.
-    """
+    """Return the conditions of a run's scores under a convention at a site."""
     config, scores = run.config, run.scores
     own = (config.get("sites") or {}).get(site) or {}
     evaluation = config.get("evaluate") or {}
@@ -119,28 +113,22 @@ def _compare_testing(
         {labels[i] for i in range(len(first))},
         {labels[i] for i in range(len(first), len(masks))},
     )
-    yield from _compare_values(
-        "contrast", {c.contrast for c in first}, {c.contrast for c in second}
-    )
-    yield from _compare_values("split", {c.split for c in first}, {c.split for c in second})
+    yield from _compare_field("contrast", first, second)
+    yield from _compare_field("split", first, second)
     if len(set(labels.values())) == 1:  # other masks give other fingerprints of the same volumes
-        yield from _compare_values(
-            "volumes or masks (their fingerprint)",
-            {c.fingerprint for c in first},
-            {c.fingerprint for c in second},
+        yield from _compare_field(
+            "fingerprint", first, second, "volumes or masks (their fingerprint)"
         )
 
 
 def _compare_training(
     first: Collection[ScoreConditions], second: Collection[ScoreConditions]
 ) -> Iterator[str]:
-    yield from _compare_values(
-        "checkpoint", {c.checkpoint for c in first}, {c.checkpoint for c in second}
-    )
+    yield from _compare_field("checkpoint", first, second)
     steps = {c.steps for c in first}, {c.steps for c in second}
     known = [n for n in steps[0] | steps[1] if n is not None]
     if len(known) < len(steps[0] | steps[1]):
-        yield from _compare_values("budget", {c.budget for c in first}, {c.budget for c in second})
+        yield from _compare_field("budget", first, second)
     if known and max(known) > min(known) * (1 + BUDGET_TOLERANCE):
         yield from _compare_values("optimizer steps", *steps)
 
@@ -152,6 +140,16 @@ def _compare_volumes(
     if missing := frozenset[str]().union(*sets) - sets[0].intersection(*sets):
         counts = [_join_values({len(c.volumes) for c in runs}) for runs in (first, second)]
         yield f"scored test volumes: {counts[0]} and {counts[1]} ({min(missing)} isn't in all)"
+
+
+def _compare_field(
+    field: str,
+    first: Collection[ScoreConditions],
+    second: Collection[ScoreConditions],
+    what: str = "",
+) -> Iterator[str]:
+    values = [{getattr(c, field) for c in conditions} for conditions in (first, second)]
+    yield from _compare_values(what or field, *values)
 
 
 def _compare_values(

@@ -73,14 +73,7 @@ class ReferenceTests:
 def run_reference_tests(
     section: Section, metric: MetricInfo, reference: str, pairings: Pairings
 ) -> ReferenceTests:
-    """Test every method of a section against the reference.
-
-    Args:
-        section: of a comparison.
-        metric: one of the section's.
-        reference: a method of the section.
-        pairings: see `pair_methods`.
-    """
+    """Test every method of a section that `pair_methods` pairs with the reference."""
     values = dict(_group_values(section.select_scores(metric.name)))
     tests: dict[tuple[str, str], PairedTest] = {}
     untested: dict[tuple[str, str], str] = {}
@@ -113,10 +106,6 @@ def pair_methods(reference: str, section: Section) -> Pairings:
     """Return whether each other method may be paired with the reference, site by site.
 
     Zero-filled images aren't paired unless they are the reference.
-
-    Args:
-        reference: a method of the section.
-        section: of a comparison.
     """
     comparison, rows = section.comparison, section.select_scores()
     runs = comparison.runs

@@ -60,13 +60,7 @@ class ScoreMatrix:
 
 
 def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "") -> ScoreMatrix:
-    """Return the matrix of one metric of a section.
-
-    Args:
-        section: of a comparison.
-        metric: one of the section's.
-        unranked: why nothing is ranked; empty where the methods are ranked.
-    """
+    """Return the matrix of a section's metric; `unranked` says why nothing is to be ranked."""
     comparison, rows = section.comparison, section.select_scores(metric.name)
     sites = comparison.sort_sites(rows["site"])
     cells, notes = compute_cells(rows, sites), [unranked] if unranked else []

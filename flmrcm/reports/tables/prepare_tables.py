@@ -19,12 +19,7 @@ _MAX_LINES = 20
 
 
 def show_progress(outcomes: Iterable[VolumeOutcome], total: int) -> Iterator[VolumeOutcome]:
-    """Yield the same outcomes and show the progress: a bar in a terminal, else some log lines.
-
-    Args:
-        outcomes: of the volumes, while they are prepared.
-        total: number of volumes.
-    """
+    """Yield the same outcomes and show the progress: a bar in a terminal, else some log lines."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         yield from _log_progress(outcomes, total)

@@ -103,10 +103,7 @@ def build_score_table(
 ) -> Table:
     """Return one run's scores as one table; the best of each site is bold.
 
-    Args:
-        scores: as in `scores.csv`.
-        convention: of the metrics.
-        described: what the run says about its metrics.
+    `described` is what the run says about its metrics.
     """
     rows = scores.loc[scores["convention"] == convention].assign(seed=0)
     sites = list(dict.fromkeys(rows["site"]))
