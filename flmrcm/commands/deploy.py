@@ -53,14 +53,14 @@ def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[P
     ]
     own = {key: read_value(key, words) for key in DEPLOYMENT_KEYS}
     values = {key: _to_number(key, value) for key, value in own.items() if value is not None}
-    folder, found = values.pop("output", output), Builder()
+    folder, builder = values.pop("output", output), Builder()
     if not folder:
-        found.problems.append("output: name a new folder: output=FOLDER.")
+        builder.problems.append("output: name a new folder: output=FOLDER.")
     cfg = compose_config("train", others)
-    deployment = found.call(
+    deployment = builder.call(
         get_object(_DEPLOYMENT_CLASSES[transport]), values, sites=describe_site_data(cfg)
     )
-    found.raise_if_any()
+    builder.raise_if_any()
     return Path(str(folder)).expanduser(), deployment
 
 

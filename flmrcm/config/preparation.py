@@ -114,19 +114,19 @@ def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
     Raises:
         ConfigErrors: every problem of every key.
     """
-    found = Builder()
-    values, node = _read_values(cfg, found)
+    builder = Builder()
+    values, node = _read_values(cfg, builder)
     recipe = (
-        found.call(PreparationRecipe, {key: values[key] for key in RECIPE}) or PreparationRecipe()
+        builder.call(PreparationRecipe, {key: values[key] for key in RECIPE}) or PreparationRecipe()
     )
     manner = (
-        found.call(PreparationOptions, {key: values[key] for key in OPTIONS})
+        builder.call(PreparationOptions, {key: values[key] for key in OPTIONS})
         or PreparationOptions()
     )
-    division = found.attempt("split", lambda: _build_division(to_plain(cfg.split), recipe.seed))
+    division = builder.attempt("split", lambda: _build_division(to_plain(cfg.split), recipe.seed))
     own = {key: value for key, value in node.items() if not key.startswith("_")}
-    made = found.call(get_object(node["_target_"]), own) if node else None
-    found.raise_if_any()
+    made = builder.call(get_object(node["_target_"]), own) if node else None
+    builder.raise_if_any()
     source = cast(VolumeSource, made)
     name = node["_target_"].split(".")[-2]
     shared = {key: value for key, value in own.items() if key not in PATHS}
@@ -146,10 +146,10 @@ def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
     )
 
 
-def _read_values(cfg: DictConfig, found: Builder) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_values(cfg: DictConfig, builder: Builder) -> tuple[dict[str, Any], dict[str, Any]]:
     """The common keys, and the source's node; empty where it can't be resolved."""
     missing = [key for key in ("input", "output") if OmegaConf.is_missing(cfg, key)]
-    found.problems += [f"{key}: give {key}=FOLDER." for key in missing]
+    builder.problems += [f"{key}: give {key}=FOLDER." for key in missing]
     values = {
         str(key): to_plain(cfg[key]) for key in cfg if key not in (*missing, "source", "split")
     }
