@@ -11,11 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from rich.console import Console
-
 from flmrcm import __version__
 from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error, suggest_nearest
-from flmrcm.logs import log_to_terminal
+from flmrcm.logs import log_to_terminal, say
 
 COMMANDS = {
     "train": "run a federation: train, validate, test, keep everything in outputs/",
@@ -71,16 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        _say(HELP)
+        say(HELP.rstrip())
     elif words[0] in ("-V", "--version"):
-        _say(__version__)
+        say(__version__)
     elif words[0] in ("-sc", "--shell-completion"):
         import_module("flmrcm.config.hydra_app").complete_line(words, list(COMMANDS))
     elif words[0] not in COMMANDS:
         nearest = suggest_nearest(words[0], COMMANDS)
         _fail(f"no command '{words[0]}'.{nearest} See flmrcm --help.", 2)
     elif {"-h", "--help"} & set(words[1:]):
-        _say((HELP_TEXTS / f"{words[0]}.txt").read_text())
+        say((HELP_TEXTS / f"{words[0]}.txt").read_text().rstrip())
     else:
         _run_command(words[0], words[1:])
 
@@ -133,10 +131,6 @@ def _signals_raised() -> Generator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _say(text: str) -> None:
-    Console(highlight=False, markup=False, soft_wrap=True).print(text.rstrip())
-
-
 def _fail(text: str, status: int) -> NoReturn:
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)
+    say(text, error=True)
     sys.exit(status)

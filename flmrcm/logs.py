@@ -1,4 +1,4 @@
-"""The package's log lines: on the terminal, and in a file of the run's folder."""
+"""What the package says: plain lines, and log lines on the terminal and in a run's folder."""
 
 import logging
 from collections.abc import Generator
@@ -9,6 +9,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 _ROOT = "flmrcm"
+
+
+def say(text: str, style: str = "", error: bool = False) -> None:
+    """Print lines as they are: names may hold brackets, which would be read as markup."""
+    console = Console(stderr=error, soft_wrap=True, highlight=False, markup=False)
+    console.print(text, style=style)
 
 
 def log_to_terminal() -> None:

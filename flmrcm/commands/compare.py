@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from flmrcm.commands.flags import FlagParser
 from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
 from flmrcm.learning.metrics import CONVENTIONS
+from flmrcm.logs import say
 from flmrcm.reports.collected.comparable_runs import (
     collect_comparable,
     list_not_compared,
@@ -137,14 +138,13 @@ def _print_report(report: Report, output: Path) -> None:
     console = Console(width=width, highlight=False)
     for summary in report.summaries:
         console.print(format_section(summary, width, [report.metric]), "")
-    plain = Console(soft_wrap=True, highlight=False, markup=False)
     for line in list_not_compared(report.comparison.collection):
-        plain.print(f"not compared: {line}", style="yellow")
+        say(f"not compared: {line}", style="yellow")
     for figure in report.figures:
         if isinstance(figure, FailedFigure):
-            plain.print(f"not drawn: {figure.title}: {figure.reason}", style="yellow")
+            say(f"not drawn: {figure.title}: {figure.reason}", style="yellow")
     n_figures = sum(isinstance(figure, DrawnFigure) for figure in report.figures)
-    plain.print(
+    say(
         f"written to {output}: report.html, {n_figures} figures (PNG, PDF), results.csv, "
         "matrix.csv, statistics.csv, tables.md, tables.tex"
     )

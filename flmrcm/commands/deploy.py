@@ -7,13 +7,13 @@ from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig
-from rich.console import Console
 
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config
 from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.words import DEPLOYMENT_KEYS, read_value
 from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.logs import say
 from flmrcm.remote.layout import TRANSPORTS
 
 _DEPLOYMENT_CLASSES = {
@@ -28,9 +28,8 @@ def main(words: list[str]) -> None:
     """Check everything, then write the folders."""
     folder, deployment = build_deployment(words)
     deployment.write(folder)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{folder}: a coordinator and {len(deployment.sites)} sites")
-    console.print(f"next: read {folder / 'README.md'}")
+    say(f"{folder}: a coordinator and {len(deployment.sites)} sites")
+    say(f"next: read {folder / 'README.md'}")
 
 
 def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[Path, Any]:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from flmrcm.commands.up import DEFAULT_OUTPUT
 from flmrcm.errors import FlmrcmError
+from flmrcm.logs import say
 
 
 def main(words: list[str]) -> None:
@@ -20,5 +19,4 @@ def main(words: list[str]) -> None:
     if not (folder / "coordinator").is_dir():
         raise FlmrcmError(f"{folder}: holds no deployment; name its folder: flmrcm down FOLDER.")
     ended = stop_federation(folder)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"ended: {', '.join(ended)}" if ended else f"{folder}: nothing of it runs.")
+    say(f"ended: {', '.join(ended)}" if ended else f"{folder}: nothing of it runs.")

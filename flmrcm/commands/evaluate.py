@@ -13,6 +13,7 @@ from flmrcm.config.conf_files import read_key_tree
 from flmrcm.config.jobs import list_combinations
 from flmrcm.config.words import find_key_problems, parse_word, quote_texts
 from flmrcm.errors import CheckpointError, ConfigErrors
+from flmrcm.logs import say
 
 _MULTIRUN = ("-m", "--multirun")
 
@@ -66,7 +67,7 @@ def _print_scores(folder: Path) -> None:
     from flmrcm.reports.tables.terminal import build_run_table
 
     Console(highlight=False).print(build_run_table(folder))
-    _print_line(f"written: {folder}")
+    say(f"written: {folder}")
 
 
 def _print_conditions(folder: Path) -> None:
@@ -79,8 +80,4 @@ def _print_conditions(folder: Path) -> None:
     means = average_by_condition(collect_runs([folder]).runs)
     means.to_csv(folder / "conditions.csv", index=False)
     Console().print(build_condition_table(means))
-    _print_line(f"written: {folder}/conditions.csv; flmrcm compare {folder} shows more")
-
-
-def _print_line(text: str) -> None:
-    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+    say(f"written: {folder}/conditions.csv; flmrcm compare {folder} shows more")

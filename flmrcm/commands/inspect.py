@@ -20,6 +20,7 @@ from flmrcm.inspection.result_tables import (
 from flmrcm.inspection.suspicions import find_suspicions
 from flmrcm.inspection.volume_facts import VolumeFacts, examine_all
 from flmrcm.inspection.volume_places import VolumePlace, find_volume_places
+from flmrcm.logs import say
 
 _INSPECT_KEYS = ("path", "output", "quick", "workers")
 _VOLUMES_PER_WORKER = 64
@@ -127,5 +128,4 @@ def _print_findings(volumes: Sequence[InspectedVolume], options: InspectOptions)
         console.print(build_suspicion_table(volumes))
     else:
         console.print("Nothing is suspicious.")
-    written = f"written to {options.output}: inspection.csv, inspection.png"
-    console.print(written, soft_wrap=True, markup=False)
+    say(f"written to {options.output}: inspection.csv, inspection.png")

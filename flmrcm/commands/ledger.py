@@ -7,6 +7,7 @@ from rich.console import Console
 
 from flmrcm.commands.flags import FlagParser
 from flmrcm.errors import FlmrcmError
+from flmrcm.logs import say
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.reports.ledger_tables import (
     build_objects_table,
@@ -31,15 +32,14 @@ def main(words: Sequence[str]) -> None:
     if not runs:
         where = ", ".join(map(str, options.folders))
         raise FlmrcmError(f"{where}: no run with a ledger below (none holds {LEDGER}).")
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    damaged = [problem for run in runs if (problem := _show_run(run, options.objects, console))]
+    damaged = [problem for run in runs if (problem := _show_run(run, options.objects))]
     if len(damaged) == len(runs):
         raise FlmrcmError("\n".join(damaged))
     for problem in damaged:
-        console.print(f"not shown: {problem}", style="yellow")
+        say(f"not shown: {problem}", style="yellow")
 
 
-def _show_run(run: Path, objects: bool, console: Console) -> str:
+def _show_run(run: Path, objects: bool) -> str:
     """Print a run's ledger; return why it can't be read, or an empty string."""
     try:
         entries = Ledger(run / LEDGER).read()
@@ -47,7 +47,7 @@ def _show_run(run: Path, objects: bool, console: Console) -> str:
         return str(error)
     build_table = build_objects_table if objects else build_sums_table
     Console().print(build_table(entries, str(run)))
-    console.print(compare_ledgers(run, entries))
+    say(compare_ledgers(run, entries))
     if images := describe_images_read(run):
-        console.print(images)
+        say(images)
     return ""

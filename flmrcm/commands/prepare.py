@@ -22,6 +22,7 @@ from flmrcm.data.targets import MOST_INSIDE_CUT
 from flmrcm.errors import DataLayoutError
 from flmrcm.inspection.site_overview import write_overview
 from flmrcm.inspection.volume_sheet import write_volume_sheet
+from flmrcm.logs import say
 from flmrcm.prepare.manifest import build_manifest, write_manifest
 from flmrcm.prepare.pipeline import PreparationPlan, anonymise_outcomes
 from flmrcm.prepare.scan import UnusableVolume
@@ -49,7 +50,7 @@ def main(words: list[str]) -> None:
     typed = [word for word in words if word not in ("--cfg", "-c", "job")]
     cfg = compose_preparation(typed)
     if typed != words:
-        Console(markup=False, highlight=False, soft_wrap=True).print(OmegaConf.to_yaml(cfg))
+        say(OmegaConf.to_yaml(cfg))
         return
     job = build_preparation(cfg, write_volume_sheet)
     folder = job.preparation.folder
@@ -118,24 +119,22 @@ def _list_roots(job: PreparationJob, plan: PreparationPlan) -> dict[str, Path]:
 
 
 def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[Path, str]) -> None:
-    folder, console = job.preparation.folder, Console(soft_wrap=True, highlight=False)
+    folder = job.preparation.folder
     rows = folder.read_journal()
-    console.print(build_prepared_table(plan.tasks, rows))
+    Console(soft_wrap=True, highlight=False).print(build_prepared_table(plan.tasks, rows))
     _warn_of_crops(rows)
     _warn_of_lost_slices(rows)
     _warn_of_empty_splits(plan, rows)
     if not rows:
         raise DataLayoutError(f"output={folder.path}: no volume could be prepared.")
-    console.print(f"look at it: {folder.path / 'overview.html'}", markup=False)
+    say(f"look at it: {folder.path / 'overview.html'}")
     name = job.options.site_config
     if name:
         write_configs(CONF_FOLDER, configs)
-        console.print(f"train on it: {suggest_training(name, CONF_FOLDER)}", markup=False)
+        say(f"train on it: {suggest_training(name, CONF_FOLDER)}")
         return
     for label, root in _list_roots(job, plan).items():
-        console.print(
-            f"\nconf/site/NAME.yaml, for {label}:\n{format_site(label, root)}", markup=False
-        )
+        say(f"\nconf/site/NAME.yaml, for {label}:\n{format_site(label, root)}")
 
 
 def _warn_of_crops(rows: Mapping[str, Mapping[str, Any]]) -> None:

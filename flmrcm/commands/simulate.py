@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from flmrcm.config.build import Builder
 from flmrcm.config.compose import compose_config, expand_words
 from flmrcm.config.sources import build_sources
 from flmrcm.errors import ConfigErrors
 from flmrcm.inspection.site_sheet import write_site_sheet
+from flmrcm.logs import say
 
 
 def main(words: list[str]) -> None:
@@ -28,8 +27,6 @@ def main(words: list[str]) -> None:
     roots = {source.label or name: source.folder for name, source in simulated.items()}
     sheet = Path(cfg.data.simulated.folder) / f"contact_sheet_{cfg.contrast}.png"
     write_site_sheet(roots, cfg.contrast, sheet)
-    # a folder's name may hold brackets, which would be read as markup
-    console = Console(soft_wrap=True, highlight=False, markup=False)
     for name, source in simulated.items():
-        console.print(f"{name}: {source.folder}")
-    console.print(f"contact sheet: {sheet}")
+        say(f"{name}: {source.folder}")
+    say(f"contact sheet: {sheet}")

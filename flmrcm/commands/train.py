@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Sequence
 
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from flmrcm.commands.flags import FlagParser
 from flmrcm.config.compose import expand_words
 from flmrcm.config.hydra_app import obey_flags
 from flmrcm.config.jobs import compose_jobs
+from flmrcm.logs import say
 from flmrcm.runs.resume import compose_resumed, is_resume
 
 
@@ -31,8 +31,7 @@ def main(words: list[str]) -> None:
         obey_flags(words)
         return
     if asked.cfg:
-        shown = OmegaConf.to_yaml(planned[0].config)
-        Console(markup=False, highlight=False, soft_wrap=True).print(shown)
+        say(OmegaConf.to_yaml(planned[0].config))
         return
     from flmrcm.runs.jobs import run_jobs  # only here: wrong words are told before it loads
 

@@ -1,8 +1,7 @@
 """`flmrcm up`: a try-out of a federation, all of it on this machine's loopback."""
 
-from rich.console import Console
-
 from flmrcm.commands.deploy import build_deployment
+from flmrcm.logs import say
 
 DEFAULT_OUTPUT = "deployment"
 
@@ -17,9 +16,8 @@ def main(words: list[str]) -> None:
     folder = folder.resolve()
     if not (folder / "coordinator").is_dir():
         deployment.write(folder)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"starting the coordinator and its sites below {folder} …")
+    say(f"starting the coordinator and its sites below {folder} …")
     sites = start_federation(folder)
-    console.print(f"up: {', '.join(sites)}")
+    say(f"up: {', '.join(sites)}")
     place = folder / "coordinator"
-    console.print(f"next: flmrcm train engine={words[0]} engine.federation={place} …")
+    say(f"next: flmrcm train engine={words[0]} engine.federation={place} …")

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from flmrcm.config.conf_files import (
-    find_conf_dir,
+    find_primary,
     list_options,
     list_search_folders,
     walk_keys,
@@ -104,7 +104,7 @@ def _compose_what_can_be(name: str, words: Sequence[str]) -> tuple[DictConfig | 
     while True:
         keys = partial(_list_keys, name, words)
         try:
-            with _initialize_hydra():
+            with _initialize_hydra(name):
                 return compose(name, list(words), return_hydra_config=True), problems
         except _NOT_UNDERSTOOD as error:
             problem, culprit = explain_error(error, words, name, keys)
@@ -172,11 +172,11 @@ def drop_hydra(config: DictConfig) -> DictConfig:
 
 
 @contextmanager
-def _initialize_hydra() -> Generator[None]:
+def _initialize_hydra(name: str) -> Generator[None]:
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(find_conf_dir()), version_base="1.3"):
+        with initialize_config_dir(str(find_primary(name).parent), version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
@@ -219,7 +219,7 @@ def _list_keys(name: str, words: Sequence[str]) -> list[str]:
     parts = {word: found for word in words if (found := parse_word(word))}
     groups = [w for w, p in parts.items() if p.value in list_options(p.key, words)]
     try:
-        with _initialize_hydra():
+        with _initialize_hydra(name):
             config = compose(name, [*search, *groups])
     except _NOT_UNDERSTOOD:
         return []

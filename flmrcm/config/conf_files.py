@@ -29,6 +29,15 @@ def find_conf_dir() -> Path:
     return next(path for path in (package / "conf", package.parent / "conf") if path.is_dir())
 
 
+def find_primary(name: str) -> Path:
+    """Return the file of a primary config: `train`, `evaluate`, or `prepare`.
+
+    The last has a folder and groups of its own: one of training's groups is called as a key of it.
+    """
+    own = find_conf_dir() / name
+    return (own if own.is_dir() else own.parent) / f"{name}.yaml"
+
+
 def find_checkout() -> Path | None:
     """Return the checkout the package runs from; None where it's installed."""
     root = Path(__file__).parent.parent.parent
@@ -67,19 +76,15 @@ def list_options(group: str, words: Sequence[str] = ()) -> list[str]:
         group: `strategy`, `site@sites.ours`.
         words: as typed; they may add folders of configs.
     """
-    found: list[str] = []
-    for place in (find_conf_dir(), *list_search_folders(words)):
-        folder = place / group.split("@")[0]
-        for path in sorted(folder.rglob("*.yaml")):
-            if not path.name.startswith("_"):
-                found.append(path.relative_to(folder).with_suffix("").as_posix())
-    return list(dict.fromkeys(found))
+    folders = _find_group(group, words)
+    files = [f.relative_to(place) for place in folders for f in sorted(place.rglob("*.yaml"))]
+    names = (file.with_suffix("").as_posix() for file in files if not file.name.startswith("_"))
+    return list(dict.fromkeys(names))
 
 
 def is_group(key: str, words: Sequence[str] = ()) -> bool:
     """Tell whether an override's key names a config group, `strategy`, rather than a value."""
-    group = key.split("@")[0]
-    return any((p / group).is_dir() for p in (find_conf_dir(), *list_search_folders(words)))
+    return bool(_find_group(key, words))
 
 
 @cache
@@ -88,10 +93,11 @@ def read_key_tree(name: str) -> KeyTree:
 
     Nodes that a group fills are left open: the class they describe knows its own arguments.
     """
-    body = _read_yaml(find_conf_dir() / f"{name}.yaml")
+    path = find_primary(name)
+    body = _read_yaml(path)
     groups = list(_pop_defaults(body))
     tree = _build_tree(body)
-    files = {group: _list_global_files(group) for group in groups}
+    files = {group: _list_global_files(path.parent / group) for group in groups}
     tree |= {group: None for group in groups if not files[group]}
     for path in chain.from_iterable(files.values()):
         _add_global_file(tree, path)
@@ -103,7 +109,7 @@ def read_key_tree(name: str) -> KeyTree:
 @cache
 def read_needed_keys(name: str) -> KeyTree:
     """Return the keys that a primary config can't do without: its own, and its chosen groups."""
-    body, tree = _read_yaml(find_conf_dir() / f"{name}.yaml"), read_key_tree(name)
+    body, tree = _read_yaml(find_primary(name)), read_key_tree(name)
     chosen = [group for group, option in _pop_defaults(body).items() if option is not None]
     return _build_tree(body) | {g: None for g in chosen if g != "hydra" and tree[g] != {}}
 
@@ -114,7 +120,7 @@ def list_known_keys(name: str) -> list[str]:
     tree = read_key_tree(name)
     keys = set(walk_keys(tree))
     for group in tree:
-        for path in (find_conf_dir() / group).rglob("*.yaml"):
+        for path in (find_primary(name).parent / group).rglob("*.yaml"):
             if not _is_global(path):
                 content = _read_yaml(path)
                 content.pop("defaults", None)
@@ -127,8 +133,9 @@ def list_options_with_key(key: str) -> list[str]:
     group, _, inner = key.partition(".")
     return [
         f"{group}={option}"
+        for folder in _find_group(group)
         for option in list_options(group)
-        if inner in walk_keys(_build_tree(_read_yaml(find_conf_dir() / group / f"{option}.yaml")))
+        if inner in walk_keys(_build_tree(_read_yaml(folder / f"{option}.yaml")))
     ]
 
 
@@ -162,8 +169,15 @@ def _is_global(path: Path) -> bool:
     return path.read_text().startswith(_GLOBAL)
 
 
-def _list_global_files(group: str) -> list[Path]:
-    return [path for path in (find_conf_dir() / group).rglob("*.yaml") if _is_global(path)]
+def _find_group(key: str, words: Sequence[str] = ()) -> list[Path]:
+    """Return the folders of a group's files; none where the key names no group."""
+    conf, group = find_conf_dir(), key.split("@")[0]
+    places = (conf, find_primary("prepare").parent, *list_search_folders(words))
+    return [place / group for place in places if (place / group).is_dir()]
+
+
+def _list_global_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.yaml") if _is_global(path)]
 
 
 def _add_global_file(tree: KeyTree, path: Path) -> None:

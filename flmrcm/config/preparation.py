@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
@@ -95,13 +94,8 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
         raise ConfigErrors(
             [f"source: give source=NAME, one of {', '.join(list_options('source'))}."]
         )
-    # Hydra would look for a file in conf/size, which is about models
-    sizes = [word for word in words if word.startswith("size=")]
-    others = [_open_table(word, words) for word in words if word not in sizes]
-    cfg = compose_config("prepare", [_quote(word) for word in others])
-    for word in sizes:
-        cfg.size = OmegaConf.create({"size": yaml.safe_load(word.split("=", 1)[1])}).size
-    return cfg
+    opened = [_quote(_open_table(word, words)) for word in words]
+    return compose_config("prepare", opened)
 
 
 def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:

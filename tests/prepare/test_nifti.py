@@ -5,12 +5,12 @@ import logging
 import pytest
 import yaml
 
-from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.conf_files import find_primary
 from flmrcm.errors import ConfigErrors, DataLayoutError
 from flmrcm.prepare.nifti import NiftiSource
 from flmrcm.prepare.scan import FoundVolume, UnusableVolume
 
-DEFAULTS = yaml.safe_load((find_conf_dir() / "source" / "nifti.yaml").read_text())
+DEFAULTS = yaml.safe_load((find_primary("prepare").parent / "source" / "nifti.yaml").read_text())
 KEYS = ("subject_pattern", "scan_pattern", "contrast_patterns")
 
 
