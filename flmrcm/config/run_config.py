@@ -37,14 +37,14 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder}: holds no run (no {CONFIG}); give a folder below outputs/."
         )
     try:
-        config = yaml.load(path.read_text(), _YAML_LOADER)  # noqa: S506
+        config = yaml.load(path.read_text(), _YAML_LOADER) or {}  # noqa: S506
     except (OSError, ValueError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise DataLayoutError(f"{path}{line}: not readable ({problem}).") from None
-    if not isinstance(config, dict) or "strategy" not in config:
-        raise DataLayoutError(f"{path}: not the config of a run (no strategy in it).")
+    if not isinstance(config, dict):
+        raise DataLayoutError(f"{path}: not the config of a run (no keys and values).")
     return migrate_config(config)
 
 

@@ -130,7 +130,7 @@ def test_a_place_that_takes_no_folder_is_one_line(hospitals, capsys, many):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: [", "not the config of a run (while parsing"),
+        ("a: [", "run/config.yaml, line 2: not readable ("),
         ("- x", "not the config of a run (no keys and values)"),
         ("name: small\nrounds: 3\n", "it isn't a whole config of a run; it lacks method,"),
         ("", "it isn't a whole config of a run; it lacks name,"),

@@ -151,7 +151,10 @@ def read_run(folder: Path) -> Run:
     Raises:
         DataLayoutError: its config or scores are damaged.
     """
-    return Run(folder, read_config(folder), read_scores(folder / SCORES))
+    config = read_config(folder)
+    if "strategy" not in config:
+        raise DataLayoutError(f"{folder / CONFIG}: not the config of a run (no strategy in it).")
+    return Run(folder, config, read_scores(folder / SCORES))
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
