@@ -17,7 +17,7 @@ from yaml import YAMLError
 from flmrcm.config.conf_files import find_checkout
 from flmrcm.config.migration import migrate_config
 from flmrcm.errors import FlmrcmError
-from flmrcm.files import write_atomically
+from flmrcm.files import delete_stale, write_atomically
 
 _RECORDED_PACKAGES = (
     "flmrcm", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
@@ -81,8 +81,10 @@ class RunFolder:
     def lock(self) -> Generator[None]:
         """Keep other processes out while a run writes here; a killed run lets go.
 
+        What killed processes left while they wrote is deleted.
+
         Raises:
-            FolderHeldError: another process holds the folder.
+            FolderLockedError: another process holds the folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:
@@ -93,6 +95,7 @@ class RunFolder:
                     f"{self.path}: another run is writing here; wait for it, or give this one "
                     "another name=…."
                 ) from None
+            delete_stale(self.path)
             yield
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -107,8 +110,11 @@ class RunFolder:
         """
         path = self.config_path
         if not self.started:
+            cut_short = (self.path / ".lock").exists()
             raise FlmrcmError(
-                f"{self.path}: holds no run (no config.yaml); give a folder below outputs/."
+                f"{self.path}: its run was stopped before it began (no config.yaml); start it anew."
+                if cut_short
+                else f"{self.path}: holds no run (no config.yaml); give a folder below outputs/."
             )
         try:
             config = OmegaConf.to_container(OmegaConf.load(path))

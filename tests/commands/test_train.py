@@ -122,6 +122,22 @@ def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hos
     assert line.endswith(f"{folder}/journal.csv, line {count}: 1 fields, not 6. Correct that line.")
     assert "Traceback" not in said
     assert (folder / "journal.csv").read_bytes() == before
+    assert RunFolder(folder).done
+    assert RunFolder(folder).read_config().rounds == 1
+
+
+def test_a_run_whose_journal_lost_lines_goes_on_only_if_that_is_accepted(hospitals, capsys):
+    main(["train", *SMALL])
+    (folder,) = runs("small")
+    journal = folder / "journal.csv"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:3]))
+    status, said = failing(capsys, f"resume={folder}", "rounds=2")
+    (line,) = [line for line in said.splitlines() if "are left" in line]
+    assert (status, "accept_lost_journal=true" in line) == (1, True)
+    assert RunFolder(folder).done
+    main(["train", f"resume={folder}", "rounds=2", "accept_lost_journal=true"])
+    assert {row.round for row in Journal(journal).read()} == {0, 1}
+    assert not RunFolder(folder).read_config().accept_lost_journal
 
 
 def test_a_run_may_lie_in_a_folder_called_anything(hospitals):

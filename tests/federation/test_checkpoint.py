@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,6 +34,17 @@ def test_opening_a_folder_deletes_what_killed_processes_left(tmp_path, dead):
     assert opened.round == 0
     assert list_hidden(tmp_path) == []
     assert {path.name for path in tmp_path.iterdir()} == {"best.pt", "last.pt", "round_0000.pt"}
+
+
+def test_the_runs_tables_are_on_the_device_before_the_checkpoint(tmp_path, monkeypatch):
+    synced = []
+    note = lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name)  # noqa: E731
+    monkeypatch.setattr("os.fsync", note)
+    for name in ("journal.csv", "ledger.csv", "scores.csv"):
+        (tmp_path / name).touch()
+    CheckpointFolder(tmp_path / "checkpoints", 0, {}).save(CHECKPOINT)
+    assert sorted(synced[:3]) == ["journal.csv", "ledger.csv", "scores.csv"]
+    assert synced[3].startswith(".round_0000.pt")
 
 
 def test_what_a_living_process_writes_stays(tmp_path):

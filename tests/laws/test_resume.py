@@ -1,12 +1,14 @@
 """A run that was cut short ends where the uninterrupted run ends, bit for bit."""
 
 import logging
+import shutil
 
 import pytest
+import torch
 from kits.laws import TARGET, equal, fl_mrcm
 
 from flmrcm.engines import in_process
-from flmrcm.errors import CheckpointError
+from flmrcm.errors import CheckpointError, DataLayoutError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.fedavg import FedAvg
@@ -72,6 +74,38 @@ def test_a_crash_between_journal_and_checkpoint_leaves_no_row_twice(setting, mon
     straight.run(strategy)
     crashed.run(strategy)
     assert measured(crashed) == measured(straight)
+
+
+@pytest.mark.parametrize("rounds", [2, 4])
+def test_a_run_whose_journal_lost_lines_is_not_resumed(setting, rounds):
+    here = setting(rounds=2)
+    here.run(FedAvg())
+    here.rounds, path = rounds, here.folder / "journal.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(DataLayoutError, match="are left"):
+        here.run(FedAvg())
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew(setting):
+    here = setting(rounds=2)
+    here.run(FedAvg())
+    before = (here.folder / "journal.csv").read_bytes()
+    shutil.rmtree(here.folder / "checkpoints")
+    with pytest.raises(CheckpointError, match="no checkpoint is left"):
+        here.run(FedAvg())
+    assert (here.folder / "journal.csv").read_bytes() == before
+
+
+def test_a_checkpoint_without_a_seal_resumes_as_it_did(setting):
+    here, straight = setting(rounds=2), setting(rounds=3)
+    here.run(FedAvg())
+    newest = here.folder / "checkpoints" / "round_0001.pt"
+    content = torch.load(newest, weights_only=True)
+    del content["journal"]
+    torch.save(content, newest)
+    here.rounds = 3
+    assert equal(here.run(FedAvg()).weights, straight.run(FedAvg()).weights)
+    assert measured(here) == measured(straight)
 
 
 def test_a_truncated_checkpoint_is_skipped_for_the_one_before(setting, caplog):
