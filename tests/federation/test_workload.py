@@ -21,9 +21,7 @@ def test_participants_share_the_steps_of_all(participants):
     assert sum(steps_of(participants).values()) == 2 * sum(BATCHES.values())
 
 
-@given(
-    st.lists(st.integers(1, 60), min_size=2, max_size=9), st.integers(1, 9), st.integers(1, 4)
-)
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=9), st.integers(1, 9), st.integers(1, 4))
 def test_they_share_them_to_the_step_and_in_proportion(sizes, count, epochs):
     batches = {f"site_{number}": size for number, size in enumerate(sizes)}
     participants = list(batches)[:count]
