@@ -89,6 +89,28 @@ def test_training_masks_follow_run_seed_and_visit(root: Path) -> None:
     assert len(set(first.values())) > 1  # anew for every slice
 
 
+def test_every_slice_of_every_volume_and_site_is_masked_differently(tmp_path: Path) -> None:
+    seen = [
+        mask
+        for name in ("one", "two")  # their volumes have the same names
+        for mask in masks_of(
+            train_batches(make_site(write_site(tmp_path / name), Random((2,))))
+        ).values()
+    ]
+    assert len(seen) == len(set(seen)) == 14
+
+
+def test_the_order_of_training_follows_run_seed_and_site(tmp_path: Path) -> None:
+    def order(name: str, seed: int) -> list[tuple[str, int]]:
+        site = make_site(write_site(tmp_path / name), seed=seed)
+        return [(v.partition("/")[2], i) for v, i in masks_of(train_batches(site))]
+
+    orders = [order("one", 1), order("one", 2), order("two", 1)]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(orders[2])
+    assert orders[0] == order("one", 1)
+    assert len(set(map(tuple, orders))) == 3
+
+
 def test_training_masks_know_no_batch(root: Path) -> None:
     one, three = (masks_of(train_batches(make_site(root, batch_size=n), 4)) for n in (1, 3))
     assert one == three

@@ -56,6 +56,8 @@ def test_a_damaged_line_is_named_with_its_file(tmp_path, line, said):
 def test_later_rounds_and_the_test_are_cut(tmp_path):
     journal = Journal(tmp_path / "journal.csv")
     journal.write(ROWS)
+    journal.cut_after(1)  # the round of the test itself
+    assert journal.read() == ROWS[:3]
     journal.cut_after(0)
     assert journal.read() == ROWS[:2]
     journal.write(ROWS[2:3])

@@ -2,9 +2,11 @@
 
 import logging
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
+from kits.faulty_engine import with_faults
 from kits.laws import TARGET, equal, fl_mrcm
 
 from flmrcm.engines import in_process
@@ -128,21 +130,51 @@ def test_a_folder_of_broken_checkpoints_says_so(setting):
         here.run(FedAvg())
 
 
-def test_only_the_memories_that_checkpoints_need_stay(setting):
-    here = setting(rounds=4)
-    here.run(fl_mrcm())
+UNSEEN = "north"
+SCORES = {"east": (30.0, 33.0, 31.0, 29.0), "south": (31.0, 32.0, 33.0, 30.0),
+          UNSEEN: (50.0, 20.0, 20.0, 60.0)}  # fmt: skip
+"""Validation PSNR, by site and round: of the participants alone, round 1 is the best."""
+
+
+def run_scored(here, rounds=4):
+    """Run with validation scores of our own, the unseen site's among them."""
+
+    def score(value):
+        return lambda reply: replace(reply, metrics={"psnr/fastmri": value})
+
+    faults = {
+        (site, "validate", r): score(v) for site in SCORES for r, v in enumerate(SCORES[site])
+    }
+    here.rounds = rounds
+    federation = with_faults(here.federation(fl_mrcm()), faults)
+    plan = replace(federation.plan, validation_sites=sorted(SCORES))
+    return replace(federation, plan=plan).run(here.module().model.state_dict())
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["straight", "resumed"])
+def test_best_is_chosen_on_participants_and_last_is_the_last(setting, cut):
+    here = setting(participants=("east", "south"))
+    if cut:
+        run_scored(here, rounds=2)
+    state = run_scored(here)
+    last, best = (read_checkpoint(here.folder / f"checkpoints/{n}.pt") for n in ("last", "best"))
+    assert equal(last.weights, state.weights)
+    assert (last.round, best.round, last.best_round, last.best_score) == (3, 1, 1, 32.5)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["straight", "resumed"])
+def test_only_the_memories_that_checkpoints_need_stay(setting, cut):
+    here = setting(participants=("east", "south"))
+    if cut:
+        run_scored(here, rounds=3)
+    run_scored(here)
     kept = {path.stem for path in (here.folder / "checkpoints" / "memory").rglob("*.pt")}
-    best = read_checkpoint(here.folder / "checkpoints" / "best.pt").round
-    assert kept == {f"round_{r:04}" for r in {2, 3, best}}
+    assert kept == {"round_0001", "round_0002", "round_0003"}
 
 
-def test_best_is_chosen_on_participants_and_last_is_the_last(setting):
-    here = setting(rounds=3, participants=("east", "north"))
-    state = here.run(fl_mrcm())
-    folder = here.folder / "checkpoints"
-    assert equal(read_checkpoint(folder / "last.pt").weights, state.weights)
-    psnr = {}
-    for row in here.federation(FedAvg()).journal.read():
-        if (row.split, row.metric, row.convention) == ("val", "psnr", "fastmri"):
-            psnr.setdefault(row.round, []).append(row.value)
-    assert read_checkpoint(folder / "best.pt").round == max(psnr, key=lambda r: sum(psnr[r]))
+def test_of_two_equally_good_rounds_the_earlier_is_the_best(setting, monkeypatch):
+    monkeypatch.setitem(SCORES, "east", (30.0, 30.0))
+    monkeypatch.setitem(SCORES, "south", (30.0, 30.0))
+    here = setting(participants=("east", "south"))
+    run_scored(here, rounds=2)
+    assert read_checkpoint(here.folder / "checkpoints" / "best.pt").round == 0
