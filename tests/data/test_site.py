@@ -209,6 +209,19 @@ def test_companions_are_as_many_as_the_sources_slices(root: Path) -> None:
     assert pairs(0) != pairs(0, "elsewhere")
 
 
+def test_a_companion_that_comes_again_in_a_pass_is_masked_anew(root: Path) -> None:
+    site = make_site(root, Random((2,)))
+    raws = site.target_batches(21, "published", 0, "there")  # three times its 7 slices
+    masks: dict[tuple[str, int], list[tuple[bool, ...]]] = {}
+    for batch in (site.prepare_batch(raw, CPU) for raw in raws):
+        for volume, index, mask in zip(batch.volume, batch.slice, batch.mask, strict=True):
+            masks.setdefault((volume, int(index)), []).append(tuple(mask.flatten().tolist()))
+    assert len(masks) == 7
+    assert all(len(set(drawn)) == len(drawn) == 3 for drawn in masks.values())
+    first = masks_of(train_batches(site))
+    assert all(drawn[0] == first[place] for place, drawn in masks.items())
+
+
 def test_the_fingerprint_changes_with_the_data_used(root: Path) -> None:
     def fingerprint(mask: Any = None, **options: Any) -> str:
         source = replace(make_source(root, mask=mask or Random((4,))), **options)
