@@ -60,17 +60,18 @@ def test_a_crash_between_any_two_calls_costs_no_whole_round(setting, calls_survi
     assert measured(crashed) == measured(straight)
 
 
-def test_a_crash_between_journal_and_checkpoint_leaves_no_row_twice(setting, monkeypatch):
+@pytest.mark.parametrize("whole", [0, 1])
+def test_a_crash_between_journal_and_checkpoint_leaves_no_row_twice(setting, monkeypatch, whole):
     strategy, straight, crashed = FedAvg(target=TARGET), setting(), setting()
     federation = crashed.federation(strategy)
     save = federation.checkpoints.save
 
-    def only_the_first(checkpoint):
-        if checkpoint.round:
+    def only_whole_rounds(checkpoint):
+        if checkpoint.round == whole:
             raise Crash
         return save(checkpoint)
 
-    monkeypatch.setattr(federation.checkpoints, "save", only_the_first)
+    monkeypatch.setattr(federation.checkpoints, "save", only_whole_rounds)
     with pytest.raises(Crash):
         federation.run(crashed.module().model.state_dict())
     straight.run(strategy)
