@@ -32,7 +32,7 @@ def flush_files(paths: Iterable[Path]) -> None:
         OSError: the device refuses.
     """
     for path in paths:
-        with path.open("rb+") as file:
+        with path.open("rb") as file:
             os.fsync(file.fileno())
 
 

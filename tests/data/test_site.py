@@ -5,16 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from kits.factories import make_site, make_source, write_scan, write_site
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
+from flmrcm.data.h5 import write_volume
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, DataLayoutError
 from flmrcm.learning.compute import Compute, silence_lightning
+from flmrcm.mri.fourier import fft2c
 from flmrcm.mri.masks import Equispaced, Random
+from flmrcm.mri.normalisation import CLAMP
 from flmrcm.types import Batch
 
 CPU = torch.device("cpu")
@@ -114,6 +118,19 @@ def test_the_order_of_training_follows_run_seed_and_site(tmp_path: Path) -> None
 def test_training_masks_know_no_batch(root: Path) -> None:
     one, three = (masks_of(train_batches(make_site(root, batch_size=n), 4)) for n in (1, 3))
     assert one == three
+
+
+def test_only_training_ever_sees_a_clamped_target(tmp_path: Path) -> None:
+    bright = np.full((3, 16, 16), 0.1, np.float32)
+    bright[:, 4, 4] = 90  # over 15 standard deviations
+    for split in ("train", "val"):
+        kspace = fft2c(torch.from_numpy(bright.astype(np.complex64))).numpy()
+        write_volume(tmp_path / "T1" / split / "v.h5", kspace, bright, {"site": "here"})
+    for clamps in (False, True):
+        site = make_site(tmp_path, clamp_target=clamps)
+        trained, judged = next(train_batches(site)), next(judged_batches(site))
+        assert (trained.target.max() > CLAMP) == (not clamps)
+        assert judged.target.max() > CLAMP
 
 
 def test_a_pass_visits_every_slice_once_in_its_own_order(root: Path) -> None:
@@ -228,8 +245,9 @@ def test_the_fingerprint_changes_with_the_data_used(root: Path) -> None:
         return Site("here", [source], Loading()).fingerprint()
 
     own = fingerprint()
-    others = [fingerprint(Random((8,))), fingerprint(Equispaced((4,))), fingerprint(slices=(0, 2))]
-    assert len({own, *others}) == 4
+    others = [fingerprint(Random((8,))), fingerprint(Equispaced((4,)))]
+    others += [fingerprint(slices=(0, 2)), fingerprint(slices=(1, 3))]
+    assert len({own, *others}) == 5
     assert own == fingerprint()
     write_scan(root / "T1" / "train" / "new.h5")
     assert fingerprint() != own
