@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
-.PHONY: help demo scenarios test test-transports test-deployment test-certificates check format bench wheel clean
+.PHONY: help demo scenarios test mutants test-transports test-deployment test-certificates check format bench wheel clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -28,6 +28,9 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 
 test: $(READY)   ## the tests
 	$(BIN)/pytest
+
+mutants: $(READY) ## the code broken in 200 known ways, one at a time: do the tests notice? 15 minutes
+	$(BIN)/python tests/mutants/run.py
 
 test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages in one process
 	$(VENV)-deployment/bin/pytest -m "not slow" $(TRANSPORTS)

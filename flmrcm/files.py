@@ -1,6 +1,7 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,17 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush_files(paths: Iterable[Path]) -> None:
+    """Wait until what was written to files is on the device.
+
+    Raises:
+        OSError: the device refuses.
+    """
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def link_atomically(source: Path, path: Path) -> None:

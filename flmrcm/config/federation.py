@@ -143,9 +143,14 @@ def build_rounds(
 ) -> Rounds:
     """Return the federation, ready to run in a folder."""
     checkpoints = CheckpointFolder(folder / "checkpoints", setup.config["keep_every"], setup.config)
-    journal, chain_ = Journal(folder / "journal.csv"), build_server_chain(setup, folder)
+    journal, chain_ = open_journal(setup, folder), build_server_chain(setup, folder)
     plan = drop_unvalidated(setup, facts)
     return Rounds(setup.strategy, engine, plan, checkpoints, journal, trackers, chain_)
+
+
+def open_journal(setup: Setup, folder: Path) -> Journal:
+    """Return the journal of a run's folder; whether it may have lost lines, the config says."""
+    return Journal(folder / "journal.csv", setup.config.get("accept_lost_journal", False))
 
 
 def drop_unvalidated(setup: Setup, facts: Mapping[str, SiteFacts]) -> TrainingPlan:

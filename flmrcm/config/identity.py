@@ -16,7 +16,7 @@ _MOST_LETTERS = 100
 
 UNSCIENTIFIC = (
     "hydra", "name", "method", "scenario", "logger", "compute", "engine", "keep_every", "resume",
-    "searchpath",
+    "searchpath", "accept_lost_journal",
 )  # fmt: skip
 """Keys that may differ between two runs of one experiment without changing its numbers."""
 

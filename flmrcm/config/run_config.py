@@ -33,9 +33,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     if not path.exists():
-        raise DataLayoutError(
-            f"{folder}: holds no run (no {CONFIG}); give a folder below outputs/."
-        )
+        why = f"holds no run (no {CONFIG}); give a folder below outputs/."
+        if (folder / ".lock").exists():
+            why = f"its run was stopped before it began (no {CONFIG}); start it anew."
+        raise DataLayoutError(f"{folder}: {why}")
     try:
         config = yaml.load(path.read_text(), _YAML_LOADER) or {}  # noqa: S506
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -1,5 +1,6 @@
 """One institution as Lightning sees it: loaders, and the one function that makes batches."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -173,8 +174,13 @@ class Site(LightningDataModule):
         slices = self.slices("train").load()
         seed = seed_for("companions", self.loading.seed, source)
         order = draw_target_order(sampling, len(slices), n_source, epoch, seed)
+        seen = Counter[int]()
         for indices in batch_by_size(order, slices.sizes, self.loading.batch_size):
-            yield slices[BatchIndices(indices, epoch)]
+            repeats: list[int] = []
+            for index in indices:
+                repeats.append(seen[index])
+                seen[index] += 1
+            yield slices[BatchIndices(indices, epoch)]._replace(repeats=repeats)
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""
@@ -206,7 +212,8 @@ class Site(LightningDataModule):
         if raw.epoch is None:
             return mask(shape, mask.get_fixed_seed(site, volume))
         address = self.loading.seed, site, volume, int(raw.slice[i]), raw.epoch
-        return mask(shape, seed_for(*address))
+        again = (raw.repeats[i],) if raw.repeats and raw.repeats[i] else ()
+        return mask(shape, seed_for(*address, *again))
 
     def _collect_slices(self, split: str) -> Slices:
         examples = [

@@ -26,6 +26,7 @@ class RawBatch(NamedTuple):
         slice: (batch,), index within the volume.
         epoch: which pass over the training data; None for validation and test.
         peak: (batch,), the largest target value of each slice's volume; None unless asked for.
+        repeats: how often each slice came before in the same pass; None where each comes once.
     """
 
     kspace: Tensor
@@ -35,6 +36,7 @@ class RawBatch(NamedTuple):
     slice: Tensor
     epoch: int | None
     peak: Tensor | None = None
+    repeats: Sequence[int] | None = None
 
 
 class Slices(Dataset[RawBatch]):

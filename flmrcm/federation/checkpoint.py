@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import CheckpointError
+from flmrcm.federation.journal import Seal
 from flmrcm.federation.participation import Suspensions
-from flmrcm.files import delete_stale, link_atomically
+from flmrcm.files import delete_stale, flush_files, link_atomically
 from flmrcm.learning.weights import read_torch_file, write_torch_file
 from flmrcm.types import ServerState, Weights
 
@@ -30,6 +31,7 @@ class Checkpoint:
         best_score: best mean validation PSNR (dB) of the participants so far.
         best_round: the round it was reached in; -1 before any validation.
         suspensions: the sites that failed lately; see `federation.participation`.
+        journal: what the journal held after the round; None in a checkpoint of an older version.
         config: the run's resolved config, so that the file explains itself.
     """
 
@@ -40,6 +42,7 @@ class Checkpoint:
     best_score: float
     best_round: int
     suspensions: Suspensions = field(default_factory=dict[str, tuple[int, int]])
+    journal: Seal | None = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -79,6 +82,8 @@ class CheckpointFolder:
     def save(self, checkpoint: Checkpoint) -> list[Mapping[str, int]]:
         """Write a checkpoint and delete those that are no longer kept.
 
+        The run's tables are on the device before it, so that a power cut can't lose them alone.
+
         Returns:
             The memory snapshots that the kept checkpoints need.
 
@@ -88,6 +93,7 @@ class CheckpointFolder:
         path = self._path(checkpoint.round)
         content = {**vars(checkpoint), "config": self.config}
         try:
+            flush_files(self.folder.parent.glob("*.csv"))
             write_torch_file(path, content)
         except OSError as error:
             raise CheckpointError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flmrcm.errors import require
+from flmrcm.errors import CheckpointError, require
 from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
 from flmrcm.federation.engine import Engine
@@ -109,6 +109,8 @@ class Rounds:
         Raises:
             SiteFailed: a site failed and the plan does not tolerate it; every whole round before is
                 kept.
+            CheckpointError: checkpoints can't be read, or are gone.
+            DataLayoutError: the journal is damaged; nothing was changed.
         """
         state, suspensions, first, best = self._start(initial)
         for tracker in self.trackers:
@@ -123,13 +125,13 @@ class Rounds:
         return state
 
     def _start(self, initial: Weights) -> tuple[ServerState, Suspensions, int, tuple[float, int]]:
-        checkpoint = self.checkpoints.load()
+        checkpoint = load_history(self.checkpoints, self.journal)
         if checkpoint is None:
             self.journal.path.unlink(missing_ok=True)
             # copies: the weights given are often those of the very module that sites train
             shared = {k: v.clone() for k, v in initial.items() if self.strategy.is_shared(k)}
             return self.strategy.start(shared, self.plan.participants), {}, 0, (-float("inf"), 1)
-        self.journal.cut_after(checkpoint.round)
+        self.journal.cut_after(checkpoint.round, checkpoint.journal)
         self.engine.restore(checkpoint.memory)
         best = checkpoint.best_score, -checkpoint.best_round
         return checkpoint.state, checkpoint.suspensions, checkpoint.round + 1, best
@@ -166,9 +168,27 @@ class Rounds:
     ) -> None:
         memory, (score, last) = self.engine.snapshot(), best
         checkpoint = Checkpoint(
-            round_, state.weights, state.extras, memory, score, -last, suspensions
-        )
+            round_, state.weights, state.extras, memory, score, -last, suspensions,
+            self.journal.seal(),
+        )  # fmt: skip
         self.engine.forget_before(self.checkpoints.save(checkpoint))
+
+
+def load_history(checkpoints: CheckpointFolder, journal: Journal) -> Checkpoint | None:
+    """Return the checkpoint that a run goes on from; None where it has no whole round yet.
+
+    Raises:
+        CheckpointError: no checkpoint can be read, or all are gone.
+        DataLayoutError: the journal is damaged, or lacks what it held at the checkpoint.
+    """
+    checkpoint = checkpoints.load()
+    journal.check(checkpoint and checkpoint.journal)
+    if checkpoint is None and any(r.round > 0 or r.split == "test" for r in journal.read()):
+        raise CheckpointError(
+            f"{checkpoints.folder}: no checkpoint is left of the rounds that {journal.path} "
+            "holds. Bring one back, or start a new run."
+        )
+    return checkpoint
 
 
 def _score(rows: Iterable[Measurement], sites: Sequence[str]) -> float:

@@ -33,8 +33,8 @@ def divide_workload(
 
     Args:
         budget: `epochs`: each participant trains its own epochs; `steps`: together they take as
-            many optimizer steps as a federation of all institutions would in that many epochs,
-            divided in proportion to their batches.
+            many optimizer steps as a federation of all institutions would in that many epochs, to
+            the step, divided in proportion to their batches by the largest remainders.
         epochs: of an institution in a federation of all.
         batches: in one epoch, of each site with training data, a pool of data among them.
         participants: the sites that train.
@@ -44,6 +44,16 @@ def divide_workload(
         return others | {site: Workload(epochs) for site in participants}
     # a pool's batches are its participants' own, so they must not count twice
     total = epochs * sum(n for site, n in batches.items() if site != POOLED)
-    own = sum(batches[site] for site in participants)
-    steps = {site: max(1, round(total * batches[site] / own)) for site in participants}
+    steps = _share(total, {site: batches[site] for site in participants})
     return others | {site: Workload(ceil(n / batches[site]), n) for site, n in steps.items()}
+
+
+def _share(total: int, parts: Mapping[str, int]) -> dict[str, int]:
+    """Return whole shares of a total, in proportion to parts; together they are the total."""
+    whole = sum(parts.values())
+    shares = {name: total * part // whole for name, part in parts.items()}
+    # of two equal remainders the one whose name comes first is the larger
+    by_remainder = sorted(parts, key=lambda name: (-(total * parts[name] % whole), name))
+    for name in by_remainder[: total - sum(shares.values())]:
+        shares[name] += 1
+    return shares

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from flmrcm.config.conf_files import find_checkout
 from flmrcm.errors import FlmrcmError
-from flmrcm.files import write_atomically
+from flmrcm.files import delete_stale, write_atomically
 from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, METRICS
 
 FAILED = "failed"
@@ -80,6 +80,8 @@ class RunFolder:
     def lock(self) -> Generator[None]:
         """Keep other processes out while a run writes here; a killed run lets go.
 
+        What killed processes left while they wrote is deleted.
+
         Raises:
             FolderLockedError: another process holds the folder.
         """
@@ -92,6 +94,7 @@ class RunFolder:
                     f"{self.path}: another run is writing here; wait for it, or give this one "
                     "another name=…."
                 ) from None
+            delete_stale(self.path)
             yield
 
     def write_config(self, config: Mapping[str, Any]) -> None:

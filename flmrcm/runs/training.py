@@ -12,14 +12,21 @@ from rich.console import Console
 
 from flmrcm.config.build import Builder
 from flmrcm.config.check import check_config
-from flmrcm.config.federation import build_engine, build_remote_engine, build_rounds, join_sites
+from flmrcm.config.federation import (
+    build_engine,
+    build_remote_engine,
+    build_rounds,
+    join_sites,
+    open_journal,
+)
 from flmrcm.config.setup import Setup
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.errors import FlmrcmError
-from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
+from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder, read_checkpoint
 from flmrcm.federation.journal import Journal, Tracker
-from flmrcm.federation.rounds import BEST_BY, Rounds
+from flmrcm.federation.rounds import BEST_BY, Rounds, load_history
 from flmrcm.federation.site_facts import SiteFacts
+from flmrcm.files import flush_files
 from flmrcm.learning.metrics import describe_metrics
 from flmrcm.logs import log_to_file
 from flmrcm.middleware.ledger import LEDGER, Ledger
@@ -62,12 +69,12 @@ def run_training(
                 f"{folder.path}: holds another run; go on with resume={folder.path}, or give this "
                 "one another name=…."
             )
-        folder.write_config(parts.config)
-        folder.clear_marks()
+        _begin(parts, folder)
         pool = " (pooled)" if parts.pooled else ""
         sites, target = ", ".join(parts.plan.selection_sites) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
         _train_and_test(parts, folder, connect)
+        flush_files(folder.path.glob("*.csv"))
         folder.mark_done()
     Console(highlight=False).print(build_run_table(folder.path))
 
@@ -89,6 +96,15 @@ def train_at_coordinator(
 ) -> None:
     """Run a training config that was handed over; see `remote.requests.Train`."""
     run_training(cfg, RunFolder(folder), resumes, connect)
+
+
+def _begin(setup: Setup, folder: RunFolder) -> None:
+    """Write the run's config and remove the marks of its end, unless its history is damaged."""
+    checkpoints = CheckpointFolder(folder.path / "checkpoints", 0, {})
+    load_history(checkpoints, open_journal(setup, folder.path))
+    # what was accepted once isn't accepted for good
+    folder.write_config({**setup.config, "accept_lost_journal": False})
+    folder.clear_marks()
 
 
 def _train_and_test(

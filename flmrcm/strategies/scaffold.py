@@ -91,7 +91,7 @@ class ControlledTraining(LocalRule):
             if parameter.grad is None or name not in self.correction:  # a private weight
                 continue
             # before the correction, which is not part of the mean
-            raw = parameter.grad.detach().double()
+            raw = parameter.grad.detach().to(torch.float64, copy=True)
             self.sums[name] = self.sums[name] + raw if name in self.sums else raw
             parameter.grad.add_(self.correction[name])
 

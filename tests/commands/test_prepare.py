@@ -177,6 +177,7 @@ def test_planted_names_reach_nothing_below_the_output(heads, capsys):
     write_nifti(secret / "sub-Mustermann_T1w.nii", descrip=b"Mustermann", intent_name=b"Mustermann")
     write_nifti(secret / "sub-Mustermann2_T1w.nii").write_bytes(b"Mustermann")
     ending(capsys, "input=in", "output=out", "size=16", "sheets=true")
+    assert len(list(Path("out").rglob("*.h5"))) == 6
     for path in Path("out").rglob("*"):
         assert "Mustermann" not in str(path)
         assert path.is_dir() or b"Mustermann" not in path.read_bytes()

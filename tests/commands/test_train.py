@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from kits.cli import SMALL, command, failing, runs
@@ -50,7 +52,10 @@ def test_every_strategy_runs_from_the_command_line(hospitals, strategy):
 def test_multi_coil_data_train(tmp_path):
     write_site(tmp_path / "data" / "fastMRI", coils=4)
     main(["train", *SMALL, "participants=F", "target=F", "strategy=fl_mr", "coils=multi",
-          "test.saved_volumes=0"])  # fmt: skip
+          "mask.accelerations=[1]", "mask.center_fractions=[1]"])  # fmt: skip
+    (path,) = runs("small")[0].glob("reconstructions/fastmri/*.h5")
+    with h5py.File(path) as file:  # one coil alone isn't the root sum of squares of four
+        np.testing.assert_allclose(file["input"][()], file["target"][()], atol=1e-5)
 
 
 def test_simulated_multi_coil_data_train():
@@ -71,6 +76,17 @@ def test_weights_to_start_from_are_used(hospitals):
     main(["train", *SMALL, "init_from=some.pth", "local.optimizer.lr=1e-30"])
     weights = read_checkpoint(runs("small")[0] / "checkpoints" / "last.pt").weights
     assert equal(dict(weights), make_unet(seed=5).state_dict())
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_the_checkpoint_that_was_asked_for_is_tested(hospitals, name):
+    words = ["rounds=2", "local.optimizer.lr=1", f"test.checkpoint={name}"]
+    main(["train", *SMALL, "strategy=fl_mr", *words])
+    (folder,) = runs("small")
+    last, best = (read_checkpoint(folder / f"checkpoints/{n}.pt").round for n in ("last", "best"))
+    assert (last, best) == (1, 0)
+    tested = {row.round for row in Journal(folder / "journal.csv").read() if row.split == "test"}
+    assert tested == {{"last": last, "best": best}[name]}
 
 
 def test_a_multirun_checks_all_jobs_before_the_first(capsys):
@@ -123,6 +139,22 @@ def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hos
     assert line.endswith(f"{folder}/journal.csv, line {count}: 1 fields, not 6. Correct that line.")
     assert "Traceback" not in said
     assert (folder / "journal.csv").read_bytes() == before
+    assert RunFolder(folder).done
+    assert RunFolder(folder).read_config().rounds == 1
+
+
+def test_a_run_whose_journal_lost_lines_goes_on_only_if_that_is_accepted(hospitals, capsys):
+    main(["train", *SMALL])
+    (folder,) = runs("small")
+    journal = folder / "journal.csv"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:3]))
+    status, said = failing(capsys, f"resume={folder}", "rounds=2")
+    (line,) = [line for line in said.splitlines() if "are left" in line]
+    assert (status, "accept_lost_journal=true" in line) == (1, True)
+    assert RunFolder(folder).done
+    main(["train", f"resume={folder}", "rounds=2", "accept_lost_journal=true"])
+    assert {row.round for row in Journal(journal).read()} == {0, 1}
+    assert not RunFolder(folder).read_config().accept_lost_journal
 
 
 def test_a_run_may_lie_in_a_folder_called_anything(hospitals):

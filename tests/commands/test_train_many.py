@@ -6,9 +6,11 @@ import pytest
 from kits.cli import failing, runs
 
 from flmrcm.app import main
+from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 
 TINY = ["debug=tiny", "logger=csv", "strategy=fl_mr"]
+VAL = ("val", "fastmri")
 
 
 def rows(folder, metric):
@@ -35,10 +37,12 @@ def test_who_trains_and_how_much(words, trained, steps):
 
 
 def test_a_pool_is_chosen_by_the_sites_it_came_from():
-    main(["train", *TINY, "pooled=true"])
+    main(["train", *TINY, "pooled=true", "participants=others", "target=sim_h"])
     (folder,) = runs("debug")
-    assert (folder / "checkpoints" / "best.pt").exists()
-    assert {row.site for row in rows(folder, "psnr") if row.split == "val"} == {"sim_b", "sim_h"}
+    best = read_checkpoint(folder / "checkpoints" / "best.pt").best_score
+    scores = {r.site: r.value for r in rows(folder, "psnr") if (r.split, r.convention) == VAL}
+    assert scores.keys() == {"sim_b", "sim_h"}
+    assert best == scores["sim_b"] != scores["sim_h"]
 
 
 def test_others_without_a_target_is_refused(capsys):

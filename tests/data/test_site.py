@@ -5,16 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from kits.factories import make_site, make_source, write_scan, write_site
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
+from flmrcm.data.h5 import write_volume
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, DataLayoutError
 from flmrcm.learning.compute import Compute, silence_lightning
+from flmrcm.mri.fourier import fft2c
 from flmrcm.mri.masks import Equispaced, Random
+from flmrcm.mri.normalisation import CLAMP
 from flmrcm.types import Batch
 
 CPU = torch.device("cpu")
@@ -89,9 +93,44 @@ def test_training_masks_follow_run_seed_and_visit(root: Path) -> None:
     assert len(set(first.values())) > 1  # anew for every slice
 
 
+def test_every_slice_of_every_volume_and_site_is_masked_differently(tmp_path: Path) -> None:
+    seen = [
+        mask
+        for name in ("one", "two")  # their volumes have the same names
+        for mask in masks_of(
+            train_batches(make_site(write_site(tmp_path / name), Random((2,))))
+        ).values()
+    ]
+    assert len(seen) == len(set(seen)) == 14
+
+
+def test_the_order_of_training_follows_run_seed_and_site(tmp_path: Path) -> None:
+    def order(name: str, seed: int) -> list[tuple[str, int]]:
+        site = make_site(write_site(tmp_path / name), seed=seed)
+        return [(v.partition("/")[2], i) for v, i in masks_of(train_batches(site))]
+
+    orders = [order("one", 1), order("one", 2), order("two", 1)]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(orders[2])
+    assert orders[0] == order("one", 1)
+    assert len(set(map(tuple, orders))) == 3
+
+
 def test_training_masks_know_no_batch(root: Path) -> None:
     one, three = (masks_of(train_batches(make_site(root, batch_size=n), 4)) for n in (1, 3))
     assert one == three
+
+
+def test_only_training_ever_sees_a_clamped_target(tmp_path: Path) -> None:
+    bright = np.full((3, 16, 16), 0.1, np.float32)
+    bright[:, 4, 4] = 90  # over 15 standard deviations
+    for split in ("train", "val"):
+        kspace = fft2c(torch.from_numpy(bright.astype(np.complex64))).numpy()
+        write_volume(tmp_path / "T1" / split / "v.h5", kspace, bright, {"site": "here"})
+    for clamps in (False, True):
+        site = make_site(tmp_path, clamp_target=clamps)
+        trained, judged = next(train_batches(site)), next(judged_batches(site))
+        assert (trained.target.max() > CLAMP) == (not clamps)
+        assert judged.target.max() > CLAMP
 
 
 def test_a_pass_visits_every_slice_once_in_its_own_order(root: Path) -> None:
@@ -187,14 +226,28 @@ def test_companions_are_as_many_as_the_sources_slices(root: Path) -> None:
     assert pairs(0) != pairs(0, "elsewhere")
 
 
+def test_a_companion_that_comes_again_in_a_pass_is_masked_anew(root: Path) -> None:
+    site = make_site(root, Random((2,)))
+    raws = site.target_batches(21, "published", 0, "there")  # three times its 7 slices
+    masks: dict[tuple[str, int], list[tuple[bool, ...]]] = {}
+    for batch in (site.prepare_batch(raw, CPU) for raw in raws):
+        for volume, index, mask in zip(batch.volume, batch.slice, batch.mask, strict=True):
+            masks.setdefault((volume, int(index)), []).append(tuple(mask.flatten().tolist()))
+    assert len(masks) == 7
+    assert all(len(set(drawn)) == len(drawn) == 3 for drawn in masks.values())
+    first = masks_of(train_batches(site))
+    assert all(drawn[0] == first[place] for place, drawn in masks.items())
+
+
 def test_the_fingerprint_changes_with_the_data_used(root: Path) -> None:
     def fingerprint(mask: Any = None, **options: Any) -> str:
         source = replace(make_source(root, mask=mask or Random((4,))), **options)
         return Site("here", [source], Loading()).fingerprint()
 
     own = fingerprint()
-    others = [fingerprint(Random((8,))), fingerprint(Equispaced((4,))), fingerprint(slices=(0, 2))]
-    assert len({own, *others}) == 4
+    others = [fingerprint(Random((8,))), fingerprint(Equispaced((4,)))]
+    others += [fingerprint(slices=(0, 2)), fingerprint(slices=(1, 3))]
+    assert len({own, *others}) == 5
     assert own == fingerprint()
     write_scan(root / "T1" / "train" / "new.h5")
     assert fingerprint() != own

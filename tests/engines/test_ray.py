@@ -1,9 +1,9 @@
 """Ray: refused where it cannot run; half the bytes on the wire; a lost or late site is a line."""
 
 import os
-import time
 from dataclasses import replace
 from functools import partial
+from threading import Event
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def faulty(root, folder, own_pid):
     built["south"].call = lambda *_: [][1]
     if os.getpid() != own_pid:
         built["west"].call = lambda *_: os._exit(1)
-        built["north"].call = lambda *_: time.sleep(600)
+        built["north"].call = lambda *_: Event().wait()  # without end
     return built
 
 
@@ -87,10 +87,8 @@ def test_a_killed_actor_and_a_bug_are_one_line_each_and_another_actor_goes_on(en
 @needs_ray
 def test_a_late_site_is_one_line_keeps_its_old_memory_and_delays_no_other(engine):
     before = engine.snapshot()
-    start = time.monotonic()
     (late,) = engine.call("train", messages(("north",)), timeout=0.5)
     assert late.error == "site north, round 0: no reply within 0.5 s (robust.timeout)."
-    assert time.monotonic() - start < 100
     assert engine.snapshot() == before
     (next_one,) = engine.call("train", messages(("east",)), timeout=300)
     assert next_one.error is None

@@ -8,7 +8,7 @@ import torch
 from kits.laws import server_chain
 
 from flmrcm.errors import SiteFailed
-from flmrcm.federation.calls import RoundCalls
+from flmrcm.federation.calls import RoundCalls, add_byte_rows
 from flmrcm.federation.participation import Tolerance
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import CONTROL, CONTROL_CHANGE, Scaffold
@@ -44,6 +44,18 @@ def calls(*replies, strategy=None, quorum=1, **suspensions):
 
 def sites_of(round_calls):
     return [reply.site for reply in round_calls.train(MESSAGES, drawn=2)]
+
+
+def test_a_sites_traffic_is_summed_over_its_calls():
+    rows = []
+    for sent in (SENT, Broadcast(0, SENT.weights)):
+        add_byte_rows(rows, sent, good("east"))
+    counted = {row.metric: row.value for row in rows}
+    assert counted == {
+        "bytes_sent/weights": 16,
+        "bytes_sent/control": 8,
+        "bytes_received/weights": 16,
+    }
 
 
 def test_an_unexpected_reply_and_a_second_one_are_left_out(caplog):

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,6 +35,33 @@ def test_opening_a_folder_deletes_what_killed_processes_left(tmp_path, dead):
     assert opened.round == 0
     assert list_hidden(tmp_path) == []
     assert {path.name for path in tmp_path.iterdir()} == {"best.pt", "last.pt", "round_0000.pt"}
+
+
+@pytest.mark.parametrize(("keep_every", "kept"), [(0, {4, 5}), (2, {1, 3, 4, 5})])
+def test_the_last_two_stay_and_every_so_many(tmp_path, keep_every, kept):
+    folder = CheckpointFolder(tmp_path, keep_every, {})
+    for round_ in range(6):
+        folder.save(replace(CHECKPOINT, round=round_))
+    assert {path.name for path in tmp_path.glob("round_*.pt")} == {f"round_{r:04}.pt" for r in kept}
+
+
+def test_a_reopened_folder_still_knows_which_memories_its_checkpoints_need(tmp_path):
+    for round_ in range(3):
+        folder = CheckpointFolder(tmp_path, 0, {})
+        folder.load()
+        kept = folder.save(replace(CHECKPOINT, round=round_, memory={"here": round_}))
+    assert {memory["here"] for memory in kept} == {0, 1, 2}  # 0 is the best
+
+
+def test_the_runs_tables_are_on_the_device_before_the_checkpoint(tmp_path, monkeypatch):
+    synced = []
+    note = lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name)  # noqa: E731
+    monkeypatch.setattr("os.fsync", note)
+    for name in ("journal.csv", "ledger.csv", "scores.csv"):
+        (tmp_path / name).touch()
+    CheckpointFolder(tmp_path / "checkpoints", 0, {}).save(CHECKPOINT)
+    assert sorted(synced[:3]) == ["journal.csv", "ledger.csv", "scores.csv"]
+    assert synced[3].startswith(".round_0000.pt")
 
 
 def test_what_a_living_process_writes_stays(tmp_path):

@@ -56,6 +56,8 @@ def test_a_damaged_line_is_named_with_its_file(tmp_path, line, said):
 def test_later_rounds_and_the_test_are_cut(tmp_path):
     journal = Journal(tmp_path / "journal.csv")
     journal.write(ROWS)
+    journal.cut_after(1)  # the round of the test itself
+    assert journal.read() == ROWS[:3]
     journal.cut_after(0)
     assert journal.read() == ROWS[:2]
     journal.write(ROWS[2:3])
@@ -73,6 +75,52 @@ def test_an_older_journal_is_read_in_todays_words(tmp_path):
     assert [(row.split, row.metric) for row in journal.read()] == [
         ("participation", "suspended"), ("participation", "failed"), ("train", "benched"),
     ]  # fmt: skip
+
+
+def cut(journal):
+    lines = journal.path.read_text().splitlines(keepends=True)
+    journal.path.write_text("".join(lines[:2] + lines[3:]))
+
+
+def change(journal):
+    journal.path.write_text(journal.path.read_text().replace("30.25", "31.25"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut, "of 4 lines at the last checkpoint, 3 are left"),
+        (lambda journal: journal.path.unlink(), "of 4 lines at the last checkpoint, 0 are left"),
+        (lambda journal: journal.path.write_bytes(b""), "4 lines at the last checkpoint, 0 are"),
+        (lambda journal: journal.path.write_text(journal.path.read_text()[:-2]), "3 are left"),
+        (change, "its first 4 lines aren't those of the last checkpoint"),
+    ],
+    ids=["cut", "deleted", "emptied", "torn", "changed"],
+)
+def test_a_loss_is_noticed_and_nothing_is_changed_unless_it_is_accepted(tmp_path, damage, said):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write(ROWS[:3])
+    seal = journal.seal()
+    damage(journal)
+    left = journal.path.read_bytes() if journal.path.exists() else None
+    with pytest.raises(DataLayoutError, match=said) as error:
+        journal.cut_after(1, seal)
+    assert "accept_lost_journal=true" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert (journal.path.read_bytes() if journal.path.exists() else None) == left
+    rows = journal.read()
+    Journal(journal.path, accepts_loss=True).cut_after(1, seal)
+    assert journal.read() == rows
+
+
+def test_what_was_sealed_stays_byte_for_byte(tmp_path):
+    journal = Journal(tmp_path / "journal.csv")
+    journal.write([Measurement(0, "train", "here", "steps", "", 7)])  # read again, it is 7.0
+    sealed, seal = journal.path.read_bytes(), journal.seal()
+    journal.write(ROWS)
+    for _ in range(2):
+        journal.cut_after(0, seal)
+        assert journal.path.read_bytes() == sealed
 
 
 def test_no_journal_is_an_empty_one(tmp_path):

@@ -1,6 +1,8 @@
 """Equal work: however few sites train, together they take the steps that all would take."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kits.laws import equal
 
 from flmrcm.federation.workload import POOLED, Workload, divide_workload
@@ -17,6 +19,22 @@ def steps_of(participants, batches=BATCHES, epochs=2):
 @pytest.mark.parametrize("participants", [["east", "north", "south"], ["east", "south"], ["north"]])
 def test_participants_share_the_steps_of_all(participants):
     assert sum(steps_of(participants).values()) == 2 * sum(BATCHES.values())
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=9), st.integers(1, 9), st.integers(1, 4))
+def test_they_share_them_to_the_step_and_in_proportion(sizes, count, epochs):
+    batches = {f"site_{number}": size for number, size in enumerate(sizes)}
+    participants = list(batches)[:count]
+    steps, total = steps_of(participants, batches, epochs), epochs * sum(sizes)
+    own = sum(batches[site] for site in participants)
+    assert sum(steps.values()) == total
+    assert all(abs(n - total * batches[site] / own) < 1 for site, n in steps.items())
+    assert steps_of(participants[::-1], batches, epochs) == steps
+
+
+def test_the_largest_remainders_take_the_steps_that_are_left():
+    batches = {"a": 1, "b": 1, "c": 5, "none": 3}  # 10 steps among 7 batches: 1.43, 1.43, 7.14
+    assert steps_of(["a", "b", "c"], batches, 1) == {"a": 2, "b": 1, "c": 7}
 
 
 def test_a_pool_takes_the_steps_of_all_and_counts_as_no_institution():

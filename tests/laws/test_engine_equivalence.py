@@ -23,13 +23,16 @@ class FreshProcess(InProcess):
     def __init__(self, root: Path, store: MemoryStore) -> None:
         super().__init__({}, store, threads=1)
         self.root = root
+        # it imports once what each process needs, and has seen no call itself
+        self.context = get_context("forkserver")
+        self.context.set_forkserver_preload(["flmrcm.federation.rounds", "flmrcm.learning.scoring"])
 
     def call(
         self, op: Operation, messages: Mapping[str, Broadcast], timeout: float | None = None
     ) -> Iterator[Reply]:
         for site in sorted(messages):
             snapshot = self.store.snapshot()
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            with ProcessPoolExecutor(1, mp_context=self.context) as pool:
                 answered = pool.submit(
                     answer, self.root, self.store.folder, snapshot, op, site, messages[site]
                 )

@@ -1,12 +1,16 @@
 """A run that was cut short ends where the uninterrupted run ends, bit for bit."""
 
 import logging
+import shutil
+from dataclasses import replace
 
 import pytest
+import torch
+from kits.faulty_engine import with_faults
 from kits.laws import TARGET, equal, fl_mrcm
 
 from flmrcm.engines import in_process
-from flmrcm.errors import CheckpointError
+from flmrcm.errors import CheckpointError, DataLayoutError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.fedavg import FedAvg
@@ -56,22 +60,55 @@ def test_a_crash_between_any_two_calls_costs_no_whole_round(setting, calls_survi
     assert measured(crashed) == measured(straight)
 
 
-def test_a_crash_between_journal_and_checkpoint_leaves_no_row_twice(setting, monkeypatch):
+@pytest.mark.parametrize("whole", [0, 1])
+def test_a_crash_between_journal_and_checkpoint_leaves_no_row_twice(setting, monkeypatch, whole):
     strategy, straight, crashed = FedAvg(target=TARGET), setting(), setting()
     federation = crashed.federation(strategy)
     save = federation.checkpoints.save
 
-    def only_the_first(checkpoint):
-        if checkpoint.round:
+    def only_whole_rounds(checkpoint):
+        if checkpoint.round == whole:
             raise Crash
         return save(checkpoint)
 
-    monkeypatch.setattr(federation.checkpoints, "save", only_the_first)
+    monkeypatch.setattr(federation.checkpoints, "save", only_whole_rounds)
     with pytest.raises(Crash):
         federation.run(crashed.module().model.state_dict())
     straight.run(strategy)
     crashed.run(strategy)
     assert measured(crashed) == measured(straight)
+
+
+@pytest.mark.parametrize("rounds", [2, 4])
+def test_a_run_whose_journal_lost_lines_is_not_resumed(setting, rounds):
+    here = setting(rounds=2)
+    here.run(FedAvg())
+    here.rounds, path = rounds, here.folder / "journal.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(DataLayoutError, match="are left"):
+        here.run(FedAvg())
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew(setting):
+    here = setting(rounds=2)
+    here.run(FedAvg())
+    before = (here.folder / "journal.csv").read_bytes()
+    shutil.rmtree(here.folder / "checkpoints")
+    with pytest.raises(CheckpointError, match="no checkpoint is left"):
+        here.run(FedAvg())
+    assert (here.folder / "journal.csv").read_bytes() == before
+
+
+def test_a_checkpoint_without_a_seal_resumes_as_it_did(setting):
+    here, straight = setting(rounds=2), setting(rounds=3)
+    here.run(FedAvg())
+    newest = here.folder / "checkpoints" / "round_0001.pt"
+    content = torch.load(newest, weights_only=True)
+    del content["journal"]
+    torch.save(content, newest)
+    here.rounds = 3
+    assert equal(here.run(FedAvg()).weights, straight.run(FedAvg()).weights)
+    assert measured(here) == measured(straight)
 
 
 def test_a_truncated_checkpoint_is_skipped_for_the_one_before(setting, caplog):
@@ -94,21 +131,51 @@ def test_a_folder_of_broken_checkpoints_says_so(setting):
         here.run(FedAvg())
 
 
-def test_only_the_memories_that_checkpoints_need_stay(setting):
-    here = setting(rounds=4)
-    here.run(fl_mrcm())
+UNSEEN = "north"
+SCORES = {"east": (30.0, 33.0, 31.0, 29.0), "south": (31.0, 32.0, 33.0, 30.0),
+          UNSEEN: (50.0, 20.0, 20.0, 60.0)}  # fmt: skip
+"""Validation PSNR, by site and round: of the participants alone, round 1 is the best."""
+
+
+def run_scored(here, rounds=4):
+    """Run with validation scores of our own, the unseen site's among them."""
+
+    def score(value):
+        return lambda reply: replace(reply, metrics={"psnr/fastmri": value})
+
+    faults = {
+        (site, "validate", r): score(v) for site in SCORES for r, v in enumerate(SCORES[site])
+    }
+    here.rounds = rounds
+    federation = with_faults(here.federation(fl_mrcm()), faults)
+    plan = replace(federation.plan, validation_sites=sorted(SCORES))
+    return replace(federation, plan=plan).run(here.module().model.state_dict())
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["straight", "resumed"])
+def test_best_is_chosen_on_participants_and_last_is_the_last(setting, cut):
+    here = setting(participants=("east", "south"))
+    if cut:
+        run_scored(here, rounds=2)
+    state = run_scored(here)
+    last, best = (read_checkpoint(here.folder / f"checkpoints/{n}.pt") for n in ("last", "best"))
+    assert equal(last.weights, state.weights)
+    assert (last.round, best.round, last.best_round, last.best_score) == (3, 1, 1, 32.5)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["straight", "resumed"])
+def test_only_the_memories_that_checkpoints_need_stay(setting, cut):
+    here = setting(participants=("east", "south"))
+    if cut:
+        run_scored(here, rounds=3)
+    run_scored(here)
     kept = {path.stem for path in (here.folder / "checkpoints" / "memory").rglob("*.pt")}
-    best = read_checkpoint(here.folder / "checkpoints" / "best.pt").round
-    assert kept == {f"round_{r:04}" for r in {2, 3, best}}
+    assert kept == {"round_0001", "round_0002", "round_0003"}
 
 
-def test_best_is_chosen_on_participants_and_last_is_the_last(setting):
-    here = setting(rounds=3, participants=("east", "north"))
-    state = here.run(fl_mrcm())
-    folder = here.folder / "checkpoints"
-    assert equal(read_checkpoint(folder / "last.pt").weights, state.weights)
-    psnr = {}
-    for row in here.federation(FedAvg()).journal.read():
-        if (row.split, row.metric, row.convention) == ("val", "psnr", "fastmri"):
-            psnr.setdefault(row.round, []).append(row.value)
-    assert read_checkpoint(folder / "best.pt").round == max(psnr, key=lambda r: sum(psnr[r]))
+def test_of_two_equally_good_rounds_the_earlier_is_the_best(setting, monkeypatch):
+    monkeypatch.setitem(SCORES, "east", (30.0, 30.0))
+    monkeypatch.setitem(SCORES, "south", (30.0, 30.0))
+    here = setting(participants=("east", "south"))
+    run_scored(here, rounds=2)
+    assert read_checkpoint(here.folder / "checkpoints" / "best.pt").round == 0

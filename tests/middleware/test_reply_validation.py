@@ -45,8 +45,9 @@ def moved(site, by):
 
 
 def test_an_update_longer_than_the_others_by_the_factor_is_named():
-    replies = [moved("east", 1.0), moved("north", 30.0), moved("south", -2.0)]
-    messages = dict.fromkeys(["east", "north", "south"], SENT)
+    lengths = {"east": 1.0, "north": 30.0, "south": -2.0, "west": 9.0}  # mean 4, maximum 9
+    replies = [moved(site, length) for site, length in lengths.items()]
+    messages = dict.fromkeys(lengths, SENT)
     assert find_outliers(messages, replies, factor=16.0) == {}
     assert find_outliers(messages, replies, factor=14.0) == {
         "north": "its update is 30 long, 2 is the others' median"

@@ -10,6 +10,7 @@ from kits.ledgers import Scale, count_recorded, read_ledgers
 from flmrcm.errors import ConfigErrors, SiteFailed
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.workload import Workload
 from flmrcm.remote import engine as remote_engine
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
@@ -65,6 +66,13 @@ def test_a_process_that_is_not_the_coordinators_cannot_call_sites():
     engine = EnvelopeEngine(NOBODY, MemoryStore(), federation="deploy")
     with pytest.raises(SiteFailed, match="from the coordinator only"):
         list(engine.call("train", messages(("east",))))
+
+
+def test_a_site_is_told_how_much_it_trains(engine):
+    headers = record_headers(engine)
+    engine.workloads = {"east": Workload(3, 7)}
+    next(iter(engine.call("validate", messages(("east",)))))
+    assert (headers[0].epochs, headers[0].steps) == (3, 7)
 
 
 def test_a_call_names_the_round_its_memory_belongs_to_and_those_that_may_be_needed(engine):

@@ -33,6 +33,20 @@ def test_a_folder_that_holds_no_run_says_so(tmp_path):
         read_config(tmp_path)
 
 
+def test_a_folder_whose_run_was_killed_before_its_config_was_there_says_so(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.lock():
+        pass
+    with pytest.raises(FlmrcmError, match="stopped before it began"):
+        read_config(folder.path)
+
+
+def test_opening_a_folder_deletes_what_killed_processes_left(tmp_path):
+    (tmp_path / f".config.yaml.{2**31 - 1}").write_text("half")  # above any process id
+    with RunFolder(tmp_path).lock():
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_the_environment_says_on_what_it_ran(tmp_path):
     RunFolder(tmp_path).write_environment(site_fingerprints={"here": "abc"})
     content = json.loads((tmp_path / "environment.json").read_text())

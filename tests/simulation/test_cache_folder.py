@@ -1,30 +1,31 @@
 """A cache folder is filled once, and completely."""
 
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from flmrcm.errors import DataLayoutError
+from flmrcm.simulation import cache_folder
 from flmrcm.simulation.cache_folder import generate_once, hash_text, track_progress
 
 
 def test_two_processes_at_once_fill_it_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    times: list[float] = []
+    waits, made = Event(), list[bool]()
+    monkeypatch.setattr(
+        cache_folder.log, "info", lambda said, *_: said.startswith("waiting: ") and waits.set()
+    )
 
     def make() -> None:
-        time.sleep(0.3)
-        times.append(time.time())
+        made.append(waits.wait(120))  # until the other one says that it waits
 
-    caplog.set_level(logging.INFO)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: generate_once(tmp_path / "T1", make, "x"), range(2)))
-    assert len(times) == 1
-    assert "waiting" in caplog.text
+    assert made == [True]
 
 
 def test_after_an_interruption_the_missing_files_are_added(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Simulated institutions: reproducible, complete, and different from each other."""
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import h5py
@@ -62,6 +63,13 @@ def test_a_person_does_not_depend_on_the_number_of_others(site: SimulatedSite) -
     larger = replace(site, subjects={"test": 2, "train": 2, "val": 1})
     assert site.locate() != larger.locate()
     assert_array_equal(kspace(site, "here_test_000"), kspace(larger, "here_test_000"))
+
+
+def test_nobody_is_in_two_volumes_of_a_contrast(site: SimulatedSite) -> None:
+    larger = replace(site, subjects={"train": 2, "val": 1, "test": 1})
+    people = {name: kspace(larger, name) for name in volumes(larger)}
+    for one, other in combinations(people.values(), 2):
+        assert np.abs(one - other).mean() > 0.05
 
 
 @pytest.mark.parametrize("other", [{"name": "there"}, {"seed": 1}])

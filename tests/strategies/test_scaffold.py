@@ -31,7 +31,7 @@ def train(module: Any, memory: Memory, make_optimizer: Any = torch.optim.SGD) ->
     optimizer = make_optimizer(module.model.parameters(), lr=LR)
     rng = torch.Generator().manual_seed(0)
     for _ in range(STEPS):
-        x = torch.randn(8, 3, generator=rng)
+        x = torch.randn(8, 3, generator=rng).to(module.model.weight)
         loss = (module.model(x) - x.sum(1, keepdim=True)).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -59,6 +59,15 @@ def test_the_step_is_corrected_by_the_difference_of_the_controls() -> None:
     rule.adjust_gradients(module)
     for name, parameter in module.model.named_parameters():
         assert_close(parameter.grad, 1 + SERVER[name] - OWN[name])
+
+
+def test_a_network_in_double_precision_keeps_the_same_control() -> None:
+    single, double = Memory({CONTROL: OWN}), Memory({CONTROL: OWN})
+    train(learner(), single)
+    module = learner()
+    module.model.double()
+    train(module, double)
+    assert_close(double.tensors, single.tensors, atol=1e-5, rtol=1e-5)
 
 
 def test_the_control_stays_a_gradient_under_other_optimizers() -> None:

@@ -8,7 +8,7 @@ RunKey = TypeVar("RunKey", bound=Hashable)
 _MAX_SHOWN = 3
 _IGNORED_KEYS = (
     "seed", "name", "logger", "compute", "engine", "keep_every", "resume", "method", "scenario",
-    "strategy.name", "test.saved_volumes", "evaluate",
+    "strategy.name", "test.saved_volumes", "evaluate", "accept_lost_journal",
 )  # fmt: skip
 _LOCATION_KEYS = ("cache", "folder", "root", "data_dir")
 """Paths differ between machines; whether the data differ is in the sites' fingerprints."""

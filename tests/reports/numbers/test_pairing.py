@@ -47,6 +47,15 @@ def test_what_differs_is_said_with_both_values(pair, other, expected):
     assert pair(**other).refusal == f"FL-MR and fused differ in {expected}"
 
 
+def test_as_many_other_volumes_are_no_pair(tmp_path):
+    runs = [write_run(tmp_path / name, values=NORTH) for name in ("1", "2")]
+    scores = runs[1] / "scores.csv"
+    scores.write_text(scores.read_text().replace("north/2", "north/9"))
+    one, two = ([read_conditions(read_run(run), "north", "fastmri")] for run in runs)
+    refusal = check_pairing(("FL-MR", "fused"), one, two).refusal
+    assert refusal.endswith("scored test volumes: 3 and 3 (north/2 isn't in all)")
+
+
 def test_all_differences_are_said_at_once(pair):
     refusal = pair(contrast="T2", steps=7).refusal
     assert refusal.endswith("contrast: T1 and T2; optimizer steps: 100 and 7")

@@ -57,6 +57,14 @@ def test_seeds_add_no_volumes_and_move_no_p(three):
     pd.testing.assert_frame_equal(once, made(comparison_below(three)).build_frame())
 
 
+def test_volumes_are_paired_by_name_in_whatever_order_they_were_scored(three):
+    before = made(comparison_below(three)).build_frame()
+    path = three / "better" / "scores.csv"
+    header, *rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([header, *reversed(rows)]))
+    pd.testing.assert_frame_equal(before, made(comparison_below(three)).build_frame())
+
+
 def test_runs_may_be_read_in_any_order(three):
     folders = sorted(three.iterdir())
     there, back = comparison_of(*folders), comparison_of(*reversed(folders))

@@ -39,6 +39,11 @@ def test_swapping_the_methods_flips_the_signs_and_keeps_p(n):
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=0.02)
 
 
+def test_the_difference_is_the_first_minus_the_second():
+    result = run_paired_test([31.0, 32.0, 34.0], [30.0, 30.0, 30.0])
+    assert (result.difference, result.effect) == (pytest.approx(7 / 3), 1)
+
+
 @pytest.mark.parametrize("n", range(1, 13))
 def test_p_is_never_below_what_is_attainable(n):
     one, two = two_methods(n)

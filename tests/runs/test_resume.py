@@ -1,0 +1,37 @@
+"""What may be typed beside `resume=`: nothing that would make it another experiment."""
+
+import pytest
+
+from flmrcm.config.build import to_plain
+from flmrcm.config.compose import compose_config
+from flmrcm.errors import ConfigErrors
+from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.resume import compose_resumed
+
+
+@pytest.fixture
+def resume(tmp_path):
+    """Return a function that lays words over a begun run's config."""
+    RunFolder(tmp_path).write_config(to_plain(compose_config("train", ["debug=tiny"])))
+    return lambda *words: compose_resumed([f"resume={tmp_path}", *words])[0]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "data.seed=1", "data.resolution=128", "data.clamp_target=true", "data.simulated.size=64",
+        "data.skip_broken=true", "seed=9", "mask.seed=5", "local.epochs=3", "budget=steps",
+        "local.optimizer.lr=1", "strategy.weight=2", "participants=target", "contrast=T2",
+        "robust.suspend_after=2", "test.checkpoint=best", "model.channels=3", "pooled=true",
+        "middleware.wire.kind=bf16", "validate_every=2", "participation=0.5", "coils=multi",
+    ],
+)  # fmt: skip
+def test_what_changes_the_experiment_is_refused(resume, word):
+    with pytest.raises(ConfigErrors, match="the run was begun with"):
+        resume(word)
+
+
+def test_what_changes_no_number_is_taken(resume):
+    changed = resume("rounds=9", "data.cache=ram", "keep_every=1", "compute.workers=1")
+    assert (changed.rounds, changed.data.cache, changed.keep_every) == (9, "ram", 1)
+    assert changed.compute.workers == 1

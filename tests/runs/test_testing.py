@@ -1,0 +1,63 @@
+"""Scores of the end of a run: each under its own method's name."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import torch
+
+from flmrcm.federation.checkpoint import Checkpoint
+from flmrcm.federation.middleware import ServerChain
+from flmrcm.federation.volume_scores import number_scores
+from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
+from flmrcm.runs.testing import CheckpointTest, build_measurements, score_sites
+from flmrcm.types import Reply
+
+OURS, ZERO = ([VolumeScore("v", "psnr", "fastmri", value, 8)] for value in (31.0, 20.0))
+CHECKPOINT = Checkpoint(4, {"w": torch.ones(1)}, {}, {"here": 3}, 31.0, 4)
+
+
+class Engine:
+    """One site that answers with both methods' scores."""
+
+    data_is_local = False
+
+    def restore(self, memory):
+        self.memory = memory
+
+    def call(self, op, messages, timeout=None):
+        for site, message in messages.items():
+            self.op, self.message = op, message
+            yield Reply(site, 8, metrics=number_scores(OURS, ZERO))
+
+
+def read_values(folder):
+    return pd.read_csv(folder / "scores.csv").set_index("method")["value"].to_dict()
+
+
+def test_a_runs_table_holds_each_score_under_its_method(tmp_path):
+    engine = Engine()
+    setup = SimpleNamespace(
+        strategy=SimpleNamespace(name="FL-MR"),
+        sites={"here": None},
+        plan=SimpleNamespace(validation_sites=["here"]),
+    )
+    rounds = SimpleNamespace(engine=engine, chain=ServerChain())
+    facts = {"here": SimpleNamespace(has=lambda _: True)}
+    scored = {m: s[0].value for m, _, s in score_sites(setup, rounds, facts, CHECKPOINT, tmp_path)}
+    assert scored == read_values(tmp_path) == {"FL-MR": 31.0, ZERO_FILLED: 20.0}
+    assert (engine.op, engine.memory) == ("test", {"here": 3})
+    assert engine.message.weights == CHECKPOINT.weights
+
+
+def test_an_evaluations_table_holds_each_score_under_its_method(tmp_path):
+    evaluator = SimpleNamespace(test=lambda *_: (OURS, ZERO))
+    site = SimpleNamespace(has=lambda _: True)
+    test = CheckpointTest("FL-MR", kinds=())
+    scored = {m: s[0].value for m, _, s in test.run(evaluator, None, {"here": site}, tmp_path)}
+    assert scored == read_values(tmp_path) == {"FL-MR": 31.0, ZERO_FILLED: 20.0}
+
+
+def test_zero_filled_measurements_have_names_of_their_own():
+    rows = [*build_measurements(4, "test", "FL-MR", "here", OURS)]
+    rows += build_measurements(4, "test", ZERO_FILLED, "here", ZERO)
+    assert {row.metric: row.value for row in rows} == {"psnr": 31.0, "zero_filled_psnr": 20.0}
