@@ -60,7 +60,9 @@ class Evaluation:
             site.ensure()
         if not any(site.has(self.asked.split) for site in self.sites.values()):
             split = self.asked.split
-            raise DataLayoutError(f"no site has a split '{split}'; check data_dir and contrast.")
+            raise DataLayoutError(
+                f"no site has a split '{split}' with targets; check data_dir and contrast."
+            )
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
         test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))

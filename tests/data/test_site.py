@@ -187,6 +187,18 @@ def test_companions_are_as_many_as_the_sources_slices(root: Path) -> None:
     assert pairs(0) != pairs(0, "elsewhere")
 
 
+def test_a_companion_that_comes_again_is_undersampled_anew(root: Path) -> None:
+    site = make_site(root, Random((2,)), batch_size=3)
+    seen: dict[tuple[str, int], list[tuple[bool, ...]]] = {}
+    for raw in site.target_batches(20, "shuffled", 1, "there"):
+        for key, mask in masks_of(iter([site.prepare_batch(raw, CPU)])).items():
+            seen.setdefault(key, []).append(mask)
+    assert len(seen) == 7
+    assert all(len(set(masks)) == len(masks) > 1 for masks in seen.values())
+    first = {key: masks[0] for key, masks in seen.items()}
+    assert first == masks_of(train_batches(site, 1)), "as the site's own pass draws them"
+
+
 def test_the_fingerprint_changes_with_the_data_used(root: Path) -> None:
     def fingerprint(mask: Any = None, **options: Any) -> str:
         source = replace(make_source(root, mask=mask or Random((4,))), **options)
