@@ -18,12 +18,14 @@ from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError, check_choice
+from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_KINDS
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.learning.weights import read_torch_file
+from flmrcm.logs import log_warnings_only
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import CheckpointTest
 
@@ -90,7 +92,8 @@ def evaluate(
         CheckpointError: a file can't be read, or holds another model's weights.
     """
     if len(jobs) > 1:
-        gather_problems([lambda job=job: prepare_evaluation(*job) and None for job in jobs])
+        with log_warnings_only():
+            gather_problems([lambda job=job: prepare_evaluation(*job) and None for job in jobs])
     for number, (asked, words) in enumerate(jobs, 1):
         if numbered:
             log.info("%d of %d: %s %s", number, len(jobs), asked.checkpoint, " ".join(words))
@@ -109,7 +112,7 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
         ConfigErrors: all problems together.
         CheckpointError: the file can't be read, or holds another model's weights.
     """
-    path = Path(asked.checkpoint).expanduser()
+    path = expand_home(asked.checkpoint)
     content = read_torch_file(path)
     trained = _find_config(content)
     try:
