@@ -15,6 +15,7 @@ from flmrcm.config.conf_files import list_options, list_options_with_key
 from flmrcm.config.site_files import find_name_problems
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, require, suggest_nearest
+from flmrcm.files import expand_home
 from flmrcm.prepare.output_folder import OutputFolder
 from flmrcm.prepare.pipeline import Preparation
 from flmrcm.prepare.recipe import PreparationRecipe
@@ -27,7 +28,6 @@ OPTIONS = ("limit", "dry_run", "workers", "strict", "sheets", "site_config", "sa
 PATHS = ("input", "output", "contrasts")
 """Keys that may differ between two calls into one folder, beside the manner."""
 
-_TEXT = ("input", "output", "salt", "site_config")
 _TABLES = ("contrast_patterns", "acquisitions", "suffixes")
 """Keys of a source that hold contrasts; a user adds contrasts of his own without Hydra's `+`."""
 
@@ -98,7 +98,7 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
     # Hydra would look for a file in conf/size, which is about models
     sizes = [word for word in words if word.startswith("size=")]
     others = [_open_table(word, words) for word in words if word not in sizes]
-    cfg = compose_config("prepare", [_quote(word) for word in others])
+    cfg = compose_config("prepare", others)
     for word in sizes:
         cfg.size = OmegaConf.create({"size": yaml.safe_load(word.split("=", 1)[1])}).size
     return cfg
@@ -130,7 +130,7 @@ def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
     source = cast(VolumeSource, made)
     name = node["_target_"].split(".")[-2]
     shared = {key: value for key, value in own.items() if key not in PATHS}
-    output = Path(str(values["output"])).expanduser()
+    output = expand_home(str(values["output"]))
     preparation = Preparation(
         source,
         OutputFolder(output),
@@ -184,13 +184,3 @@ def _open_table(word: str, words: Sequence[str]) -> str:
     table = word.partition("=")[0].partition(".")[0]
     has_it = table in _TABLES and set(words) & set(list_options_with_key(f"source.{table}"))
     return f"++{word}" if has_it else word
-
-
-def _quote(word: str) -> str:
-    """Keep Hydra from reading brackets, commas and the like in paths and patterns."""
-    key, equals, value = word.partition("=")
-    is_text = key in _TEXT or key.endswith("_pattern") or "contrast_patterns." in key
-    if not (equals and is_text) or value in ("", "null") or value[0] in "'\"":
-        return word
-    escaped = value.replace("'", "\\'")
-    return f"{key}='{escaped}'"

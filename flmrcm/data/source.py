@@ -20,6 +20,7 @@ from flmrcm.errors import (
     check_choice,
     require,
 )
+from flmrcm.files import expand_home
 from flmrcm.mri.masks import Mask
 from flmrcm.seeding import seed_for
 
@@ -126,9 +127,8 @@ class Source:
     @cached_property
     def folder(self) -> Path:
         """The root folder of the data."""
-        if self.root:
-            return Path(self.root).expanduser()
-        return cast(DataGenerator, self.generator).locate()
+        own = expand_home(self.root) if self.root else None
+        return own or cast(DataGenerator, self.generator).locate()
 
     def ensure(self) -> None:
         """Create missing data with the generator; do nothing for a folder of the user's."""
@@ -156,7 +156,7 @@ class Source:
         return volumes
 
     def has(self, split: str) -> bool:
-        """Return whether the split has at least one file to train on, or to score against."""
+        """Return whether the split has a file to train on, or to score against."""
         return any(self._find_files(split))
 
     def select_slices(self, volume: Volume) -> list[int]:

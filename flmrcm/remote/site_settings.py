@@ -15,6 +15,7 @@ from flmrcm.config.policies import read_policy
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.errors import ConfigErrors, SiteRefuses, require
 from flmrcm.federation.client import Client
+from flmrcm.files import expand_home
 from flmrcm.middleware.policy import SitePolicy
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class SiteSettings:
 
     def resolve_path(self, name: str) -> Path:
         """Return a path of the file as seen from its folder."""
-        return self.folder / Path(name).expanduser()
+        return self.folder / expand_home(name)
 
     def build_folder(self, run_id: str) -> Path:
         """Return the folder of the site's ledger of a run."""
