@@ -94,16 +94,10 @@ def read_header(
                 "(slices, rows, columns) or (slices, coils, rows, columns)."
             )
         _check_declared_shape(path, kspace)
-        kinds = _find_kinds(kspace.shape)
-        if coils not in (*kinds, "auto"):
-            raise DataLayoutError(
-                f"{path}: 'kspace' is {kinds[0]}-coil, but the config says coils={coils}; "
-                f"set coils={kinds[0]} or coils=auto."
-            )
         n_coils = kspace.shape[1] if kspace.ndim == 4 else 1
         rows, columns = kspace.shape[-2:]
         shape = kspace.shape[0], n_coils, rows, columns
-        keys = (TARGET_KEYS[kind] for kind in sorted(kinds, key=lambda kind: kind != coils))
+        keys = [TARGET_KEYS[kind] for kind in _list_kinds(path, kspace.shape, coils)]
         key = next((key for key in keys if key in file), None)
         size = _check_target_shape(path, get_dataset(file, path, key), shape) if key else None
         is_turned = find_phase_encoding(file, path, phase_encoding) == "rows"
@@ -220,11 +214,15 @@ def _check_declared_shape(path: Path, kspace: h5py.Dataset) -> None:
         )
 
 
-def _find_kinds(shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Return which kinds a k-space is; one coil may have an axis of its own."""
-    if len(shape) == 3:
-        return ("single",)
-    return ("multi", "single") if shape[1] == 1 else ("multi",)
+def _list_kinds(path: Path, shape: tuple[int, ...], coils: str) -> list[str]:
+    """Return which kinds a k-space is, the asked one first; a coil axis of 1 is both."""
+    kinds = ["single"] if len(shape) == 3 else ["multi"] + ["single"] * (shape[1] == 1)
+    if coils not in (*kinds, "auto"):
+        raise DataLayoutError(
+            f"{path}: 'kspace' is {kinds[0]}-coil, but the config says coils={coils}; "
+            f"set coils={kinds[0]} or coils=auto."
+        )
+    return sorted(kinds, key=lambda kind: kind != coils)
 
 
 def _check_target_shape(
