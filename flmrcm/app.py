@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -85,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run_command(command: str, words: list[str]) -> None:
     log_to_terminal()
+    # figures show a box for a letter that their font lacks, as in names of sites and files
+    warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
     try:
         with _signals_raised():
             if command in _WITH_CONFIG:

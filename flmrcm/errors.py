@@ -24,6 +24,10 @@ class DataLayoutError(FlmrcmError):
     """A file or folder does not hold what the on-disk contract requires."""
 
 
+class DataUnavailableError(DataLayoutError):
+    """A file that may be whole, but can't be read now; leaving it out would change the numbers."""
+
+
 class CheckpointError(FlmrcmError):
     """A checkpoint cannot be read or belongs to another model."""
 

@@ -1,9 +1,18 @@
-"""Files that are whole or not there: written under a temporary name, then renamed."""
+"""Files that are whole or not there: written under a temporary name, then renamed; and paths."""
 
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return a path whose leading `~` or `~user` is that home; of no user, `~` is a letter.
+
+    A path that keeps its `~` becomes absolute: libraries that get it would expand it, and fail.
+    """
+    expanded = Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises instead
+    return expanded.absolute() if str(expanded).startswith("~") else expanded
 
 
 def write_atomically(path: Path, content: str | bytes | memoryview) -> None:

@@ -28,6 +28,7 @@ from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import DEFAULT_METRICS, Metric
@@ -61,7 +62,7 @@ def open_site(
         batch_size: slices per training step.
         source: what else `data.source.Source` takes, such as `slices` or `coils`.
     """
-    folder = Path(root).expanduser()
+    folder = expand_home(root)
     name = name or folder.name
     own = Source(name, folder, contrast, mask or Random(), **source)
     return Site(name, [own], Loading(batch_size=batch_size))
@@ -108,7 +109,7 @@ class Federation:
         seed: int = 1,
         validate_every: int = 1,
     ) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = expand_home(folder)
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
         module = ReconModule(model, local.optimizer, loss, metrics)
         if problems := find_model_problems(strategy, module, DictConfig({})):

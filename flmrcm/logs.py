@@ -30,6 +30,18 @@ def log_to_terminal() -> None:
 
 
 @contextmanager
+def log_warnings_only() -> Generator[None]:
+    """Keep the package's other lines back while the block checks what is told when it is run."""
+    logger = logging.getLogger(_ROOT)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
 def log_to_file(path: Path) -> Generator[None]:
     """Append the package's log lines to a file, too, while the block runs."""
     handler = logging.FileHandler(path)

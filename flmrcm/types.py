@@ -18,7 +18,7 @@ class Batch(NamedTuple):
         target: (batch, 1, height, width), magnitude, normalised by the *input's* mean and std.
         mean: (batch,), of the zero-filled magnitude, in the volume's own units.
         std: (batch,), of the zero-filled magnitude, in the volume's own units.
-        mask: bool, (batch, 1, 1, columns), True where measured.
+        mask: bool, (batch, 1, 1, columns), True where measured; never in padding.
         volume: `site/volume` of each slice.
         slice: (batch,), index within the volume.
         kspace: complex, (batch, coils, rows, columns), undersampled and uncropped; None unless
@@ -28,6 +28,7 @@ class Batch(NamedTuple):
         center: int, (batch, 2), rows and columns of the fully sampled centre of k-space.
         peak: (batch,), the largest value of each slice's whole target volume, in the volume's own
             units; None unless the loss needs it.
+        n_acquired: (batch,), number of columns that are no padding; None where none is padding.
     """
 
     image: Tensor
@@ -41,6 +42,14 @@ class Batch(NamedTuple):
     maps: Tensor | None = None
     center: Tensor | None = None
     peak: Tensor | None = None
+    n_acquired: Tensor | None = None
+
+    @property
+    def measured_share(self) -> Tensor:
+        """The share of the acquired k-space that is measured, in [0, 1]: 1 / acceleration."""
+        if self.n_acquired is None:
+            return self.mask.float().mean()
+        return self.mask.sum() / (self.n_acquired.sum() * self.mask.shape[-2])
 
 
 class Reconstruction(NamedTuple):

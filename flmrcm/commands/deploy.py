@@ -13,6 +13,7 @@ from flmrcm.config.compose import compose_config
 from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.words import DEPLOYMENT_KEYS, read_value
 from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.files import expand_home
 from flmrcm.logs import say
 from flmrcm.remote.layout import TRANSPORTS
 
@@ -60,7 +61,7 @@ def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[P
         get_object(_DEPLOYMENT_CLASSES[transport]), values, sites=describe_site_data(cfg)
     )
     builder.raise_if_any()
-    return Path(str(folder)).expanduser(), deployment
+    return expand_home(str(folder)), deployment
 
 
 def describe_site_data(cfg: DictConfig) -> dict[str, dict[str, Any]]:

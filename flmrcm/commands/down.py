@@ -1,9 +1,8 @@
 """`flmrcm down`: ends what `flmrcm up` started, and nothing else."""
 
-from pathlib import Path
-
 from flmrcm.commands.up import DEFAULT_OUTPUT
 from flmrcm.errors import FlmrcmError
+from flmrcm.files import expand_home
 from flmrcm.logs import say
 
 
@@ -15,7 +14,7 @@ def main(words: list[str]) -> None:
         stop_federation,  # only here: it needs [flower] or [nvflare]
     )
 
-    folder = Path(words[0] if words else DEFAULT_OUTPUT).expanduser().resolve()
+    folder = expand_home(words[0] if words else DEFAULT_OUTPUT).resolve()
     if not (folder / "coordinator").is_dir():
         raise FlmrcmError(f"{folder}: holds no deployment; name its folder: flmrcm down FOLDER.")
     ended = stop_federation(folder)

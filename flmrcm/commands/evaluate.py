@@ -13,6 +13,7 @@ from flmrcm.config.conf_files import read_key_tree
 from flmrcm.config.jobs import list_combinations
 from flmrcm.config.words import find_key_problems, parse_word, quote_texts
 from flmrcm.errors import CheckpointError, ConfigErrors
+from flmrcm.files import expand_home
 from flmrcm.logs import say
 
 _MULTIRUN = ("-m", "--multirun")
@@ -27,7 +28,7 @@ def main(words: list[str]) -> None:
     jobs = list_combinations(typed) if many else [typed]
     asked = gather_problems([lambda job=job: _read_own_keys(job) for job in jobs])
     output = asked[0].output
-    folder = Path(str(output)).expanduser() if output else _name_folder()
+    folder = expand_home(str(output)) if output else _name_folder()
     from flmrcm.runs.evaluation import evaluate  # only here: wrong words are told before it loads
 
     others = [[word for word in job if not _is_own(word)] for job in jobs]
@@ -45,7 +46,7 @@ def _read_own_keys(words: Sequence[str]) -> DictConfig:
     asked = compose_config("evaluate", [word for word in words if _is_own(word)])
     if OmegaConf.is_missing(asked, "checkpoint"):
         raise ConfigErrors(["checkpoint: give checkpoint=FILE."])
-    path = Path(str(asked.checkpoint)).expanduser()
+    path = expand_home(str(asked.checkpoint))
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder; name a file, such as checkpoints/last.pt.")
     if not path.exists():

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice, suggest_nearest
+from flmrcm.files import expand_home
 from flmrcm.inspection.result_picture import draw_inspection
 from flmrcm.inspection.result_tables import (
     InspectedVolume,
@@ -73,16 +74,17 @@ def parse_options(words: Sequence[str]) -> InspectOptions:
     values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
-        # the name of a folder may hold '=', too: only an identifier before it is a key
-        is_key = equals and key.isidentifier()
+        # the name of a folder may hold '=', too: only an identifier before it is a key, and
+        # not even that where there is such a folder
+        is_key = equals and key.isidentifier() and (key in _INSPECT_KEYS or not Path(word).is_dir())
         if not is_key or key == "path":
             folders.append(value if is_key else word)
         else:
             values[key] = value
     if problems := _find_problems(folders, values):
         raise ConfigErrors(problems)
-    path = Path(folders[0]).expanduser()
-    output = Path(values.get("output") or f"inspection_{path.absolute().name}").expanduser()
+    path = expand_home(folders[0])
+    output = expand_home(values.get("output") or f"inspection_{path.absolute().name}")
     if output.resolve().is_relative_to(path.resolve()):
         raise ConfigErrors([f"output={output}: lies in the data folder; give one elsewhere."])
     return InspectOptions(

@@ -24,6 +24,7 @@ from flmrcm.config.conf_files import (
 )
 from flmrcm.config.explain import explain_error, explain_unreadable, find_unresolved
 from flmrcm.config.identity import hash_config
+from flmrcm.config.quoting import quote
 from flmrcm.config.words import (
     find_key_problems,
     find_missing_keys,
@@ -199,12 +200,12 @@ def _imply(word: str) -> dict[str, str]:
 
 def _make_absolute(word: str) -> str:
     """Return a word whose folders of configs are found from anywhere."""
-    folders = list_search_folders([word]) if word.startswith("searchpath=[") else []
+    folders = list_search_folders([word]) if word.startswith("searchpath=") else []
     return f"searchpath={_list_quoted(folders)}" if folders else word
 
 
 def _list_quoted(folders: Sequence[Path], scheme: str = "") -> str:
-    named = (f"'{scheme}{folder.absolute()}'" for folder in folders)
+    named = (quote(f"{scheme}{folder.absolute()}") for folder in folders)
     return f"[{','.join(named)}]"
 
 

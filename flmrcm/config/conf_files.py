@@ -1,6 +1,5 @@
 """What lies in conf/: groups, their options, every key there is; read at once, without Hydra."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -10,7 +9,9 @@ from typing import Any, cast
 
 import yaml
 
+from flmrcm.config.quoting import split_folders
 from flmrcm.errors import ConfigErrors
+from flmrcm.files import expand_home
 
 KeyTree = dict[str, "KeyTree | None"]
 """Keys that may stand in a node, and what may stand below each; None lets anything."""
@@ -20,7 +21,6 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _GLOBAL = "# @package _global_"
 _SEARCH_PATHS = ("searchpath=", "hydra.searchpath=")
 _PACKAGE = "pkg://"
-_ENTRY = re.compile(r"'([^']+)'|([^\[\],'\s][^\[\],']*)")
 
 
 def find_conf_dir() -> Path:
@@ -54,14 +54,14 @@ def list_search_folders(words: Sequence[str]) -> list[Path]:
     Raises:
         ConfigErrors: a package that isn't installed.
     """
-    typed = "".join(word.split("=", 1)[1] for word in words if word.startswith(_SEARCH_PATHS))
-    entries = [found[1] or found[2] for found in _ENTRY.finditer(typed)]
+    typed = [word.split("=", 1)[1] for word in words if word.startswith(_SEARCH_PATHS)]
+    entries = [entry for value in typed if value != "null" for entry in split_folders(value)]
     return list(dict.fromkeys(map(_find_search_folder, entries)))
 
 
 def _find_search_folder(entry: str) -> Path:
     if not entry.startswith(_PACKAGE):
-        return Path(entry.removeprefix("file://")).expanduser()
+        return expand_home(entry.removeprefix("file://"))
     package, *inner = entry.removeprefix(_PACKAGE).split(".")
     found = find_spec(package)  # the outermost package is found without being imported
     if found is None or not found.submodule_search_locations:

@@ -1,6 +1,7 @@
 """Hydra's and OmegaConf's errors as one line each: which word, what is wrong, the way out."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from yaml import YAMLError
 
 from flmrcm.config.conf_files import is_group, list_options
+from flmrcm.config.quoting import quote
 from flmrcm.config.suggest import suggest_option
-from flmrcm.config.words import explain_key, parse_word
+from flmrcm.config.words import Word, explain_key, is_text, parse_word
 
 _UNKNOWN_OPTION = r"Could not (?:find|load) '([^']+)'"
 _UNKNOWN_KEY = (
@@ -58,10 +60,12 @@ def explain_error(
 
 def explain_unreadable(word: str) -> str:
     """Return the problem line of a word that isn't one to Hydra."""
-    key, equals, _ = word.partition("=")
+    key, equals, value = word.partition("=")
     if not equals:
         return f"{word}: words are KEY=VALUE or GROUP=NAME."
-    return f"{word}: can't be read; brackets, quotes, commas, = and # need quotes: \"{key}='…'\"."
+    needs = "can't be read; brackets, quotes, commas, = and # need quotes"
+    whole = f"{key}='…'" if value[:1] in ("[", "{", "'", '"') else f"{key}={quote(value)}"
+    return f"{word}: {needs}: {shlex.quote(whole)}."
 
 
 def explain_sweep(word: str) -> str:
@@ -76,7 +80,9 @@ def find_unresolved(config: DictConfig) -> list[str]:
     """
     found: dict[str, str] = {}
     for key, raw, reason in _walk_unresolved(config):
-        found.setdefault(reason, f"{key}={raw}: {reason}.")
+        is_path = key.startswith("searchpath") or is_text(Word("", key, None, str(raw)))
+        hint = " ${…} stands for a value; a path with it in its name needs a link." * is_path
+        found.setdefault(reason, f"{key}={raw}: {reason}.{hint}")
     return list(found.values())
 
 

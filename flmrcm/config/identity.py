@@ -34,6 +34,7 @@ _LATER: dict[str, Any] = {
     "reply_validation": {"_target_": "flmrcm.middleware.reply_validation.ReplyValidation"},
     "middleware": {}, "private": [],
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
+    "phase_encoding": None,
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
 

@@ -12,11 +12,17 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.trial import find_model_problems, find_optimizer_problems
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.local_training import LocalTraining
+from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import DEFAULT_METRICS, Metric
 from flmrcm.learning.module import ReconModule
-from flmrcm.learning.weights import check_weights, find_weights, read_torch_file
+from flmrcm.learning.weights import (
+    check_weights,
+    find_weights,
+    match_weights,
+    read_torch_file,
+)
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.seeding import seeded
 
@@ -39,7 +45,7 @@ def build_learner(
     if model is None or local is None:
         return compute, None, local
     if cfg.get("init_from"):
-        found.attempt("init_from", lambda: load_weights(model, Path(cfg.init_from).expanduser()))
+        found.attempt("init_from", lambda: load_weights(model, expand_home(cfg.init_from)))
     loss = found.build("loss", cfg.loss, Loss) if cfg.get("loss") else None
     metrics = build_metrics(cfg, found)
     return compute, ReconModule(model, local.optimizer, loss, metrics), local
@@ -74,7 +80,8 @@ def load_weights(
         for name, tensor in model.state_dict().items()
         if any(fnmatchcase(name, pattern) for pattern in private)
     }
-    weights = {**kept, **find_weights(content or read_torch_file(path), path)}
+    tensors = find_weights(content or read_torch_file(path), path)
+    weights = {**kept, **match_weights(tensors, model, path, kept)}
     check_weights(weights, model, path)
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):

@@ -11,6 +11,7 @@ from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.config.sites import list_site_nodes
 from flmrcm.federation.engine import JOIN, Engine
 from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.files import expand_home
 from flmrcm.middleware.policy import PolicyGate, SitePolicy
 from flmrcm.strategies.base import Strategy
 
@@ -20,7 +21,7 @@ def build_gates(cfg: DictConfig, builder: Builder) -> dict[str, PolicyGate]:
     gates: dict[str, PolicyGate] = {}
     for name, node in sorted(list_site_nodes(cfg).items()):
         if node.get("policy"):
-            path = Path(node.policy).expanduser()
+            path = expand_home(node.policy)
             policy = builder.attempt(f"sites.{name}.policy", lambda path=path: read_policy(path))
             if policy is not None:
                 gates[name] = PolicyGate(policy, locate_book(path))

@@ -14,6 +14,7 @@ from flmrcm.config.conf_files import list_options, list_options_with_key
 from flmrcm.config.site_files import find_name_problems
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, require, suggest_nearest
+from flmrcm.files import expand_home
 from flmrcm.prepare.output_folder import OutputFolder
 from flmrcm.prepare.pipeline import Preparation
 from flmrcm.prepare.recipe import PreparationRecipe
@@ -26,7 +27,6 @@ OPTIONS = ("limit", "dry_run", "workers", "strict", "sheets", "site_config", "sa
 PATHS = ("input", "output", "contrasts")
 """Keys that may differ between two calls into one folder, beside the manner."""
 
-_TEXT = ("input", "output", "salt", "site_config")
 _TABLES = ("contrast_patterns", "acquisitions", "suffixes")
 """Keys of a source that hold contrasts; a user adds contrasts of his own without Hydra's `+`."""
 
@@ -94,7 +94,7 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
         raise ConfigErrors(
             [f"source: give source=NAME, one of {', '.join(list_options('source'))}."]
         )
-    opened = [_quote(_open_table(word, words)) for word in words]
+    opened = [_open_table(word, words) for word in words]
     return compose_config("prepare", opened)
 
 
@@ -124,7 +124,7 @@ def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
     source = cast(VolumeSource, made)
     name = node["_target_"].split(".")[-2]
     shared = {key: value for key, value in own.items() if key not in PATHS}
-    output = Path(str(values["output"])).expanduser()
+    output = expand_home(str(values["output"]))
     preparation = Preparation(
         source,
         OutputFolder(output),
@@ -178,13 +178,3 @@ def _open_table(word: str, words: Sequence[str]) -> str:
     table = word.partition("=")[0].partition(".")[0]
     has_it = table in _TABLES and set(words) & set(list_options_with_key(f"source.{table}"))
     return f"++{word}" if has_it else word
-
-
-def _quote(word: str) -> str:
-    """Keep Hydra from reading brackets, commas and the like in paths and patterns."""
-    key, equals, value = word.partition("=")
-    is_text = key in _TEXT or key.endswith("_pattern") or "contrast_patterns." in key
-    if not (equals and is_text) or value in ("", "null") or value[0] in "'\"":
-        return word
-    escaped = value.replace("'", "\\'")
-    return f"{key}='{escaped}'"

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.sites import MOST_SPLIT_SITES, list_site_nodes, list_split_sites
 from flmrcm.data.source import Source
+from flmrcm.files import expand_home
 from flmrcm.mri.masks import Mask
 
 _ELSEWHERE = ("mask", "generator", "letter", "policy")
@@ -54,5 +55,5 @@ def _read_source_values(cfg: DictConfig, node: DictConfig) -> dict[str, Any]:
     folder, root = values.pop("folder", None), values.get("root")
     if not root and cfg.data_dir and folder:
         root = Path(str(cfg.data_dir)) / str(folder)
-    values["root"] = str(Path(str(root)).expanduser()) if root else None
+    values["root"] = str(expand_home(str(root))) if root else None
     return {k: v for k, v in values.items() if k not in _ELSEWHERE}

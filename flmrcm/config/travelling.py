@@ -34,8 +34,10 @@ _CONTRAST = re.compile(r"\w[\w+-]{0,31}")
 _OF_A_SITE = ("contrast", "coils", "mask")
 """All that a run says about the data of a site elsewhere."""
 
-_ITS_OWN: Mapping[str, Any] = {"slices": None, "foreground": None, "sample_rate": 1.0}
-"""Which of its data a site gives is its own decision; a run may only leave these as they are."""
+_ITS_OWN: Mapping[str, Any] = {
+    "slices": None, "foreground": None, "sample_rate": 1.0, "phase_encoding": None,
+}  # fmt: skip
+"""Which of its data a site gives, and how they lie, is its own word; a run leaves these alone."""
 
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",

@@ -14,8 +14,10 @@ from flmrcm.config.conf_files import (
     read_needed_keys,
 )
 from flmrcm.config.migration import find_new_name
+from flmrcm.config.quoting import quote, unquote
 from flmrcm.config.suggest import suggest_key
 from flmrcm.errors import ConfigErrors
+from flmrcm.files import expand_home
 
 DEPLOYMENT_KEYS = ("output", "address", "port", "node_port", "admin_port", "days")
 """Keys of `flmrcm deploy` and `up`; all others are those of a training config."""
@@ -32,16 +34,17 @@ CONFIGS: Mapping[str, Sequence[str]] = {
 
 _TEXTS = re.compile(
     r"checkpoint|init_from|resume|data_dir|input|output|data\.simulated\.folder|name|method"
-    r"|engine\.federation|(sites\.[^.]+|split\.source)\.(root|policy|files|label)"
-    r"|hydra\.(run|sweep)\.dir"
+    r"|engine\.federation|(sites\.[^.]+|split\.source)\.(root|policy|files|label|folder)"
+    r"|sites\.[^.]+\.generator\.cache|hydra\.(run|sweep)\.dir|salt|site_config|\w+_pattern"
+    r"|contrast_patterns\.[^.]+"
 )
 """Keys whose values are paths or names: text, whatever characters they hold."""
 
 _WORD = re.compile(
     r"(?P<sign>~|\+{0,2})(?P<key>[^-=@+~][^=@]*)(@(?P<package>[^=]*))?(=(?P<value>.*))?", re.DOTALL
 )
-_STAYS = re.compile(r"|null|\?\?\?|(['\"]).*\1|(choice|glob|range|interval)\(.*\)", re.DOTALL)
-"""A value that means what it means to Hydra, not a text."""
+_LISTS_OR_FILES = re.compile(r"split\.(train|val|test)")
+"""Keys whose values are a share, a list, or a file."""
 
 
 class Word(NamedTuple):
@@ -87,12 +90,17 @@ def quote_texts(words: Sequence[str], many: bool = False) -> list[str]:
     return [_quote_text(word, many) for word in words]
 
 
+def is_text(word: Word) -> bool:
+    """Tell whether a word's value is a path or a name."""
+    if _LISTS_OR_FILES.fullmatch(word.key):
+        return expand_home(word.value or "").is_file()
+    return _TEXTS.fullmatch(word.key) is not None
+
+
 def read_value(key: str, words: Sequence[str]) -> str | None:
     """Return the value typed last for a key, without quotes; None where none is."""
     typed = [parts.value for word in words if (parts := parse_word(word)) and parts.key == key]
-    value = typed[-1] if typed else None
-    quoted = value is not None and len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
-    return value[1:-1].replace("\\'", "'") if value is not None and quoted else value
+    return None if not typed or typed[-1] is None else unquote(typed[-1])
 
 
 def find_key_problems(command: str, words: Sequence[str]) -> dict[str, str]:
@@ -216,14 +224,7 @@ def _walk(config: Mapping[str, Any], tree: Mapping[str, Any], prefix: str = "") 
 
 def _quote_text(word: str, many: bool) -> str:
     parts = parse_word(word)
-    if parts is None or parts.value is None or not _TEXTS.fullmatch(parts.key):
+    if parts is None or parts.value is None or not is_text(parts):
         return word
     values = parts.value.split(",") if many and parts.value[:1] not in "'\"" else [parts.value]
-    return word.removesuffix(parts.value) + ",".join(map(_quote, values))
-
-
-def _quote(path: str) -> str:
-    if _STAYS.fullmatch(path):
-        return path
-    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + m[2].replace("'", "\\'"), path)
-    return f"'{escaped}'"
+    return word.removesuffix(parts.value) + ",".join(map(quote, values))

@@ -3,10 +3,10 @@
 `<root>/<contrast>/<split>/<volume>.h5` holds `kspace`, complex, (slices, rows, columns) or
 (slices, coils, rows, columns), from a centred orthonormal FFT, and a magnitude target:
 `reconstruction_esc` (single-coil) or `reconstruction_rss` (multi-coil). Attributes are optional.
+Masks undersample columns; a file whose rows are the phase encoding is turned when it is read.
 """
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,11 +14,16 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
+from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.errors import DataLayoutError
 from flmrcm.files import write_atomically
 
 TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
+
+PHASE_ENCODINGS = ("columns", "rows")
+"""Values of the attribute `phase_encoding`: the axis that masks undersample; without it columns."""
 
 _MAX_AXIS = 2**16
 """Slices, coils, rows or columns beyond this number come from a damaged header."""
@@ -34,10 +39,15 @@ class Volume:
     Attributes:
         path: the file.
         site: name of the institution that the file belongs to; the seed of its masks depends on it.
-        shape: shape of the k-space, (slices, coils, rows, columns); coils is 1 in single-coil
-            files.
+        shape: shape of the k-space as it is read, (slices, coils, rows, columns); coils is 1 in
+            single-coil files.
         target_key: name of the target's data set; None if the file has no target.
-        target_shape: (height, width) of the target in pixels; None if the file has no target.
+        target_shape: (height, width) of the target as it is read, in pixels; None if the file has
+            no target.
+        is_turned: whether the stored rows are the phase encoding, so that rows and columns of
+            k-space and target are exchanged when they are read.
+        acquired: (first, end) of the acquired columns, those around them are padding; None if
+            that isn't known.
     """
 
     path: Path
@@ -45,21 +55,30 @@ class Volume:
     shape: tuple[int, int, int, int]
     target_key: str | None
     target_shape: tuple[int, int] | None
+    is_turned: bool = False
+    acquired: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
         """The file name without its suffix."""
         return self.path.stem
 
+    def turn(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return a stored array, (…, rows, columns), with the phase encoding along its columns."""
+        return array.swapaxes(-2, -1) if self.is_turned else array
 
-def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
+
+def read_header(
+    path: Path, site: str, coils: str = "auto", phase_encoding: str | None = None
+) -> Volume:
     """Return the header of a file after checking it against the file format. Read no images.
 
     Args:
         path: an HDF5 file.
         site: name of the institution that the file belongs to.
-        coils: single | multi | auto: the number of axes that the k-space must have, and the target
-            that is read; a coil axis of 1 is either.
+        coils: single | multi | auto: the kind of k-space that the file must hold, and the target
+            that is read. One coil with an axis of its own is both.
+        phase_encoding: columns | rows, of a file whose attributes don't say it; None: columns.
 
     Raises:
         DataLayoutError: the file can't be read or is truncated; there is no `kspace`; its type or
@@ -75,19 +94,41 @@ def read_header(path: Path, site: str, coils: str = "auto") -> Volume:
                 "(slices, rows, columns) or (slices, coils, rows, columns)."
             )
         _check_declared_shape(path, kspace)
-        kind = "multi" if kspace.ndim == 4 else "single"
-        # an axis of one coil is either
-        if coils not in (kind, "auto") and (kind == "single" or kspace.shape[1] > 1):
-            raise DataLayoutError(
-                f"{path}: 'kspace' is {kind}-coil, but the config says coils={coils}; "
-                f"set coils={kind} or coils=auto."
-            )
-        shape = kspace.shape if kind == "multi" else (kspace.shape[0], 1, *kspace.shape[1:])
-        key = _find_target_key(file, kspace.shape, kind if coils == "auto" else coils)
-        target_shape = (
-            _check_target_shape(path, get_dataset(file, path, key), shape) if key else None
+        n_coils = kspace.shape[1] if kspace.ndim == 4 else 1
+        rows, columns = kspace.shape[-2:]
+        shape = kspace.shape[0], n_coils, rows, columns
+        keys = [TARGET_KEYS[kind] for kind in _list_kinds(path, kspace.shape, coils)]
+        key = next((key for key in keys if key in file), None)
+        size = _check_target_shape(path, get_dataset(file, path, key), shape) if key else None
+        is_turned = find_phase_encoding(file, path, phase_encoding) == "rows"
+    if is_turned:
+        shape, size = (*shape[:2], columns, rows), size and (size[1], size[0])
+    return Volume(path, site, shape, key, size, is_turned)
+
+
+def find_phase_encoding(file: h5py.File, path: Path, asked: str | None) -> str:
+    """Return along which stored axis of the k-space lines were measured: columns | rows.
+
+    Args:
+        file: with or without the attribute `phase_encoding`.
+        path: of the file, for messages.
+        asked: what the config says; None leaves it to the file, and without attribute to columns.
+
+    Raises:
+        DataLayoutError: the attribute is another word, or contradicts the config.
+    """
+    own = file.attrs.get("phase_encoding", asked or "columns")
+    own = own.decode(errors="replace") if isinstance(own, bytes) else str(own)
+    if own not in PHASE_ENCODINGS:
+        raise DataLayoutError(
+            f"{path}: its attribute phase_encoding is {own}; write columns or rows."
         )
-    return Volume(path, site, shape, key, target_shape)
+    if asked not in (None, own):
+        raise DataLayoutError(
+            f"{path}: its attribute says phase_encoding={own}, but the config says "
+            f"phase_encoding={asked}; correct the one that is wrong."
+        )
+    return own
 
 
 def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -106,20 +147,21 @@ def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | Non
     """
     with open_h5(volume.path) as file:
         try:
-            kspace = np.asarray(get_dataset(file, volume.path, "kspace")[index], np.complex64)
+            stored = np.asarray(get_dataset(file, volume.path, "kspace")[index], np.complex64)
             key = volume.target_key
             target = get_dataset(file, volume.path, key)[index] if key else None
         except (OSError, IndexError) as error:
             raise DataLayoutError(
                 f"{volume.path}: slice {index} can't be read ({error})."
             ) from None
-    for name, array in (("kspace", kspace), (volume.target_key, target)):
+    for name, array in (("kspace", stored), (volume.target_key, target)):
         if array is not None and not np.isfinite(array).all():
             raise DataLayoutError(
                 f"{volume.path}: slice {index} of '{name}' holds NaN or infinity; "
                 "repair the file, or leave it out with data.skip_broken=true."
             )
-    return kspace.reshape(volume.shape[1:]), None if target is None else target.astype(np.float32)
+    kspace = volume.turn(stored).reshape(volume.shape[1:])
+    return kspace, None if target is None else volume.turn(target.astype(np.float32))
 
 
 def read_targets(volume: Volume) -> np.ndarray:
@@ -129,7 +171,7 @@ def read_targets(volume: Volume) -> np.ndarray:
         DataLayoutError: the file can't be read or holds no target.
     """
     with open_h5(volume.path) as file:
-        return get_dataset(file, volume.path, volume.target_key or "target")[()]
+        return volume.turn(get_dataset(file, volume.path, volume.target_key or "target")[()])
 
 
 def write_volume(
@@ -160,52 +202,6 @@ def write_volume(
     write_atomically(path, buffer.getbuffer())
 
 
-def read_attributes(path: Path) -> dict[str, Any]:
-    """Return the attributes of a file as they are stored; bytes are decoded to text.
-
-    Raises:
-        DataLayoutError: the file can't be opened.
-    """
-    with open_h5(path) as file:
-        return {
-            key: value.decode(errors="replace") if isinstance(value, bytes) else value
-            for key, value in file.attrs.items()
-        }
-
-
-@contextmanager
-def open_h5(path: Path) -> Generator[h5py.File]:
-    """Open an HDF5 file for reading; errors inside the block become one clear line.
-
-    Raises:
-        DataLayoutError: the file can't be opened, or what the block reads is damaged.
-    """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        # h5py writes "Unable to …(file signature not found)": only the end helps a reader
-        reason = str(error).split("(")[-1].rstrip(")")
-        raise DataLayoutError(f"{path}: not a readable HDF5 file ({reason}).") from None
-    with file:
-        try:
-            yield file
-        except (OSError, RuntimeError, ValueError, TypeError) as error:
-            raise DataLayoutError(f"{path}: damaged inside ({error}).") from None
-
-
-def get_dataset(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
-    """Return a data set of an open file.
-
-    Raises:
-        DataLayoutError: the file holds no data set of this name.
-    """
-    dataset = file.get(key)
-    if not isinstance(dataset, h5py.Dataset):
-        keys = ", ".join(file) or "nothing"
-        raise DataLayoutError(f"{path}: no data set '{key}'; the file holds {keys}.")
-    return dataset
-
-
 def _check_declared_shape(path: Path, kspace: h5py.Dataset) -> None:
     """A damaged file of 2 KB may declare terabytes: whoever reads them fills the memory."""
     declared = kspace.nbytes
@@ -218,19 +214,27 @@ def _check_declared_shape(path: Path, kspace: h5py.Dataset) -> None:
         )
 
 
-def _find_target_key(file: h5py.File, shape: tuple[int, ...], kind: str) -> str | None:
-    """Return the target's key for a k-space's shape; a coil axis of 1 goes with either."""
-    is_one_coil = len(shape) == 4 and shape[1] == 1
-    keys = [TARGET_KEYS[kind], *(TARGET_KEYS.values() if is_one_coil else ())]
-    return next((key for key in keys if key in file), None)
+def _list_kinds(path: Path, shape: tuple[int, ...], coils: str) -> list[str]:
+    """Return which kinds a k-space is, the asked one first; a coil axis of 1 is both."""
+    kinds = ["single"] if len(shape) == 3 else ["multi"] + ["single"] * (shape[1] == 1)
+    if coils not in (*kinds, "auto"):
+        raise DataLayoutError(
+            f"{path}: 'kspace' is {kinds[0]}-coil, but the config says coils={coils}; "
+            f"set coils={kinds[0]} or coils=auto."
+        )
+    return sorted(kinds, key=lambda kind: kind != coils)
 
 
 def _check_target_shape(
     path: Path, target: h5py.Dataset, shape: tuple[int, ...]
 ) -> tuple[int, int]:
     slices, _, rows, columns = shape
-    real = target.dtype.kind in "fui"
-    if not real or target.ndim != 3 or target.shape[0] != slices or 0 in target.shape[1:]:
+    if (
+        target.dtype.kind not in "fiu"
+        or target.ndim != 3
+        or target.shape[0] != slices
+        or 0 in target.shape[1:]
+    ):
         raise DataLayoutError(
             f"{path}: the target is {target.dtype} {target.shape}; it must be real, "
             f"(slices, rows, columns) with {slices} slices."

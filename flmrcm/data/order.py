@@ -16,10 +16,12 @@ class BatchIndices(NamedTuple):
     Attributes:
         indices: numbers of the examples.
         epoch: number of the training epoch, from 0; None in validation and test.
+        repeats: how often each example was in this epoch before; None stands for zeros.
     """
 
     indices: list[int]
     epoch: int | None
+    repeats: list[int] | None = None
 
 
 def shuffle_indices(n: int, *address: object) -> list[int]:

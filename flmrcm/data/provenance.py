@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flmrcm.data.h5 import read_attributes
+from flmrcm.data.hdf5 import read_attributes
 
 CANONICAL_ORIENTATION = "SPL"
 """Directions of slices, rows and columns in simulated and prepared axial volumes: superior,

@@ -134,7 +134,9 @@ class Site(LightningDataModule):
         digest = blake2b(digest_size=8)
         for split in filter(self.has, SPLITS):
             for volume, index in self.slices(split).examples:
-                digest.update(f"{split}/{volume.site}/{volume.name}{volume.shape}{index}".encode())
+                turned = "turned" * volume.is_turned
+                name = f"{split}/{volume.site}/{volume.name}{volume.shape}{turned}{index}"
+                digest.update(name.encode())
         digest.update(repr(sorted(self._masks.items())).encode())
         return digest.hexdigest()
 
@@ -180,12 +182,15 @@ class Site(LightningDataModule):
             for index in indices:
                 repeats.append(seen[index])
                 seen[index] += 1
-            yield slices[BatchIndices(indices, epoch)]._replace(repeats=repeats)
+            yield slices[BatchIndices(indices, epoch, repeats)]
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""
         samplings = [self._draw_mask(raw, i) for i in range(len(raw.volume))]
         mask = stack_masks([sampling.mask for sampling in samplings], device)
+        acquired = None if raw.acquired is None else raw.acquired.to(device)[:, None, None]
+        if acquired is not None:
+            mask = mask & acquired  # nothing was measured in padding
         acquisition = Cartesian(mask)
         kspace = raw.kspace.to(device, non_blocking=True)
         target = raw.target.to(device, non_blocking=True)
@@ -200,6 +205,7 @@ class Site(LightningDataModule):
             kspace=acquisition.undersample(kspace) if self.loading.needs_kspace else None,
             center=torch.tensor([sampling.center for sampling in samplings], device=device),
             peak=None if raw.peak is None else raw.peak.to(device, non_blocking=True),
+            n_acquired=None if acquired is None else acquired.sum((1, 2, 3)),
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
@@ -211,9 +217,10 @@ class Site(LightningDataModule):
         mask, shape = self._masks[site], (raw.kspace.shape[-2], raw.kspace.shape[-1])
         if raw.epoch is None:
             return mask(shape, mask.get_fixed_seed(site, volume))
+        repeat = raw.repeats[i] if raw.repeats else 0
+        # a target smaller than its source comes again within a pass, under a mask of its own
         address = self.loading.seed, site, volume, int(raw.slice[i]), raw.epoch
-        again = (raw.repeats[i],) if raw.repeats and raw.repeats[i] else ()
-        return mask(shape, seed_for(*address, *again))
+        return mask(shape, seed_for(*address, *([repeat] if repeat else ())))
 
     def _collect_slices(self, split: str) -> Slices:
         examples = [

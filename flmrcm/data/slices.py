@@ -26,7 +26,8 @@ class RawBatch(NamedTuple):
         slice: (batch,), index within the volume.
         epoch: which pass over the training data; None for validation and test.
         peak: (batch,), the largest target value of each slice's volume; None unless asked for.
-        repeats: how often each slice came before in the same pass; None where each comes once.
+        repeats: how often each slice was in this pass before; None where none was.
+        acquired: bool, (batch, columns), False in columns that are padding; None where none is.
     """
 
     kspace: Tensor
@@ -36,7 +37,8 @@ class RawBatch(NamedTuple):
     slice: Tensor
     epoch: int | None
     peak: Tensor | None = None
-    repeats: Sequence[int] | None = None
+    repeats: list[int] | None = None
+    acquired: Tensor | None = None
 
 
 class Slices(Dataset[RawBatch]):
@@ -80,6 +82,8 @@ class Slices(Dataset[RawBatch]):
             torch.tensor([self._find_peak(volume) for volume in volumes])
             if self.with_peak
             else None,
+            pick.repeats,
+            _mark_acquired(volumes),
         )
 
     @property
@@ -103,3 +107,12 @@ class Slices(Dataset[RawBatch]):
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         return self._kept[index] if self._kept else read_slice(*self.examples[index])
+
+
+def _mark_acquired(volumes: Sequence[Volume]) -> Tensor | None:
+    """Return which columns are no padding, bool, (volumes, columns); None where none is."""
+    marks = torch.ones(len(volumes), volumes[0].shape[-1], dtype=torch.bool)
+    for row, volume in zip(marks, volumes, strict=True):
+        first, end = volume.acquired or (0, len(row))
+        row[:first], row[end:] = False, False
+    return None if bool(marks.all()) else marks

@@ -1,7 +1,7 @@
 """The volumes of one institution: its folder, and which of its files and slices are used."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +10,17 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
+from flmrcm.data.h5 import PHASE_ENCODINGS, Volume, read_header, read_slice, read_targets
+from flmrcm.data.stored_sampling import mark_acquired_columns, needs_reconstruction
 from flmrcm.data.targets import compute_foreground_shares
-from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
+from flmrcm.errors import (
+    ConfigErrors,
+    DataLayoutError,
+    DataUnavailableError,
+    check_choice,
+    require,
+)
+from flmrcm.files import expand_home
 from flmrcm.mri.masks import Mask
 from flmrcm.seeding import seed_for
 
@@ -47,6 +55,8 @@ class Source:
         label: name of the institution in tables; None means `name`.
         files: pattern of the files below the root, with `{split}` and, mostly, `{contrast}`.
         coils: single | multi | auto: the kind of k-space and target that is read.
+        phase_encoding: columns | rows: the stored axis that masks undersample, in files that don't
+            say it; None means columns.
         slices: (first, end) slice indices, the end excluded; None uses all slices.
         foreground: smallest fraction of foreground pixels that a slice must have, in [0, 1]; None
             uses all slices.
@@ -68,6 +78,7 @@ class Source:
     label: str | None = None
     files: str = LAYOUT
     coils: str = "auto"
+    phase_encoding: str | None = None
     slices: Sequence[int] | None = None
     foreground: float | None = None
     sample_rate: float = 1.0
@@ -79,7 +90,9 @@ class Source:
 
     def __post_init__(self) -> None:
         key = f"sites.{self.name}"
-        if problems := check_choice(f"{key}.coils", self.coils, ("single", "multi", "auto")):
+        axes, asked = (*PHASE_ENCODINGS, "null"), self.phase_encoding or "null"
+        problems = check_choice(f"{key}.coils", self.coils, ("single", "multi", "auto"))
+        if problems := problems + check_choice(f"{key}.phase_encoding", asked, axes):
             raise ConfigErrors(problems)
         slices = self.slices
         require(
@@ -114,9 +127,8 @@ class Source:
     @cached_property
     def folder(self) -> Path:
         """The root folder of the data."""
-        if self.root:
-            return Path(self.root).expanduser()
-        return cast(DataGenerator, self.generator).locate()
+        own = expand_home(self.root) if self.root else None
+        return own or cast(DataGenerator, self.generator).locate()
 
     def ensure(self) -> None:
         """Create missing data with the generator; do nothing for a folder of the user's."""
@@ -130,8 +142,8 @@ class Source:
             split: train | val | test.
 
         Raises:
-            DataLayoutError: a folder or target is missing, or a volume is broken and
-                `skip_broken` is off.
+            DataLayoutError: a folder is missing; a volume can't be read at present; or one is
+                broken, undersampled or without target and `skip_broken` is off.
         """
         paths = self._take_share(self._list_files(split), split)
         rate = {"train": self.sample_rate, "val": self.val_sample_rate}.get(split, 1.0)
@@ -144,8 +156,8 @@ class Source:
         return volumes
 
     def has(self, split: str) -> bool:
-        """Return whether the split has at least one file."""
-        return any(self.folder.glob(self._format_pattern(split)))
+        """Return whether the split has a file to train on, or to score against."""
+        return any(self._find_files(split))
 
     def select_slices(self, volume: Volume) -> list[int]:
         """Return the indices of the slices that are used; reads targets if `foreground` is set."""
@@ -158,16 +170,29 @@ class Source:
 
     def _list_files(self, split: str) -> list[Path]:
         pattern = self._format_pattern(split)
-        files = sorted(self.folder.glob(pattern))
+        files = sorted(self._find_files(split))
+        n_others = sum(1 for _ in self.folder.glob(pattern)) - len(files)
+        if n_others:
+            log.warning(
+                "site %s: %d files of split '%s' hold a mask and no target: undersampled scans to "
+                "be reconstructed; nothing can be scored against them, so they are left out",
+                self.name, n_others, split,
+            )  # fmt: skip
         if not files:
             folder = (self.folder / pattern).parent
-            problem = "holds no .h5 files" if folder.is_dir() else "doesn't exist"
+            kind = "files with targets" if n_others else ".h5 files"
+            problem = f"holds no {kind}" if folder.is_dir() else "doesn't exist"
             layout = self.files.translate({ord("{"): "<", ord("}"): ">"})
             raise DataLayoutError(
                 f"site {self.name}: {folder} {problem}; files are expected at <root>/{layout}. "
                 f"Set sites.{self.name}.root, sites.{self.name}.files or contrast."
             )
         return files
+
+    def _find_files(self, split: str) -> Iterator[Path]:
+        """Yield the files of a split; outside of training without those to be reconstructed."""
+        files = self.folder.glob(self._format_pattern(split))
+        return (path for path in files if split == "train" or not needs_reconstruction(path))
 
     def _format_pattern(self, split: str) -> str:
         return self.files.format(contrast=self.contrast, split=split)
@@ -197,7 +222,8 @@ class Source:
 
     def _read_header(self, path: Path) -> Volume | None:
         try:
-            volume = read_header(path, self.name, self.coils)
+            header = read_header(path, self.name, self.coils, self.phase_encoding)
+            volume = mark_acquired_columns(header)
             if volume.target_key is None:
                 raise DataLayoutError(
                     f"{path}: holds no target; add the data set reconstruction_esc (single-coil) "
@@ -208,7 +234,8 @@ class Source:
                 for index in range(volume.shape[0]):
                     read_slice(volume, index)
         except DataLayoutError as error:
-            if not self.skip_broken:
+            # a locked file left out would change the scores without any fault in the data
+            if not self.skip_broken or isinstance(error, DataUnavailableError):
                 raise
             log.warning("skipped: %s", error)
             return None

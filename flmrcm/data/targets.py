@@ -6,7 +6,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from flmrcm.data.h5 import Volume, get_dataset, open_h5
+from flmrcm.data.h5 import Volume
+from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.errors import DataLayoutError
 
 _FOREGROUND_LEVEL = 0.1

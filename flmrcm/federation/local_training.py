@@ -113,9 +113,9 @@ class TrainingMetrics:
         """Add a step's batch, L1 loss and whole loss (scalars)."""
         self.n_steps += 1
         self.n_slices += len(batch.volume)
-        sampled = batch.mask.float().mean()
+        values = loss.float(), whole_loss.float(), batch.measured_share
         # reading a value waits for the device, so values are collected there
-        self._unread.append(torch.stack([loss.float(), whole_loss.float(), sampled]))
+        self._unread.append(torch.stack(values))
         # the first step's at once: a broken run must not train on for twenty steps unseen
         if len(self._unread) == _LOSSES_AT_ONCE or self.n_steps == 1:
             self.read()

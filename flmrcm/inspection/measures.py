@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from flmrcm.mri.acquisition import center_crop
 from flmrcm.mri.coils import rss
 from flmrcm.mri.fourier import ifft2c
+from flmrcm.mri.kspace_peak import KspacePeak, measure_peak
 
 _TOP = 1e-4  # pixels this close to the maximum, relative to it, count as equal to it
 _CONSTANT = 1e-4  # an image whose range is below this fraction of its maximum is constant
@@ -30,6 +31,7 @@ class SliceMeasures(NamedTuple):
         energies: Σ x², Σ r², Σ x·r; zeros if there is no target or any value is broken.
         sample: about 4096 pixels, evenly spread, or all pixels, (pixels,).
         digest: hash of the values of the k-space, complex64.
+        peak: energy and peak of the k-space.
     """
 
     n_pixels: int
@@ -41,6 +43,7 @@ class SliceMeasures(NamedTuple):
     energies: tuple[float, float, float]
     sample: NDArray[np.float32]
     digest: bytes
+    peak: KspacePeak
 
 
 class Agreement(NamedTuple):
@@ -72,6 +75,7 @@ class VolumeMeasures(NamedTuple):
         top_share: their fraction of all pixels, in [0, 1].
         agreement: difference between target and k-space; None if there is no target or it is black.
         checksum: hash of the values of the k-space, 32 hex digits.
+        peak: peak of the k-space, in the slice with the largest energy.
     """
 
     n_slices: int
@@ -85,6 +89,7 @@ class VolumeMeasures(NamedTuple):
     top_share: float
     agreement: Agreement | None
     checksum: str
+    peak: KspacePeak
 
     @property
     def is_blank(self) -> bool:
@@ -123,6 +128,7 @@ def measure_slice(
         # an odd step: an even one would take the same few columns of every row
         sample=clean.ravel()[:: image.size // _SAMPLE_SIZE | 1],
         digest=blake2b(np.ascontiguousarray(kspace).tobytes(), digest_size=16).digest(),
+        peak=measure_peak(kspace),
     )
 
 
@@ -147,6 +153,7 @@ def combine_measures(slices: Sequence[SliceMeasures]) -> VolumeMeasures:
         top_share=n_top / n_pixels,
         agreement=_compute_agreement(*energies),
         checksum=blake2b(b"".join(one.digest for one in slices), digest_size=16).hexdigest(),
+        peak=max(one.peak for one in slices),
     )
 
 

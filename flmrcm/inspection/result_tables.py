@@ -112,6 +112,9 @@ def _make_row(facts: VolumeFacts, suspicions: Sequence[Suspicion]) -> dict[str, 
     row["target_distance"] = (
         measures.agreement.distance if measures and measures.agreement else None
     )
+    row["acquired_columns"] = facts.sampling.n_acquired if facts.sampling else None
+    row["peak_rows_off"] = measures.peak.rows if measures else None
+    row["peak_columns_off"] = measures.peak.columns if measures else None
     row["checksum"] = measures.checksum if measures else None
     row["suspicions"] = "; ".join(f"{kind}: {text}" for kind, text in suspicions)
     return row

@@ -17,6 +17,8 @@ HOT_RATIO = 3
 """A maximum this many times the 99.9th percentile comes from a few hot pixels, not from tissue."""
 AGREEMENT_TOLERANCE = 1e-2
 """‖target − image of its k-space‖ / ‖target‖ up to which the two count as equal."""
+OFF_CENTER_EXCESS = 2.0
+"""A peak is off the centre if its column has more than this many times the energy found there."""
 
 
 class Suspicion(NamedTuple):
@@ -44,6 +46,8 @@ def _check_alone(facts: VolumeFacts) -> list[Suspicion]:
     suspicions: list[Suspicion] = []
     if facts.problem:
         suspicions.append(Suspicion("unreadable", facts.problem))
+    if signs := facts.sampling.undersampling if facts.sampling else "":
+        suspicions.append(Suspicion("undersampled", f"undersampled k-space: {signs}"))
     if facts.header and not facts.header.target_key:
         suspicions.append(Suspicion("no target", "no target beside the k-space"))
     if (cut := facts.provenance.inside_cut or 0.0) > MOST_INSIDE_CUT:
@@ -98,6 +102,17 @@ def check_target(measures: VolumeMeasures) -> str:
     return f"the target isn't its k-space's image: they differ by {agreement.distance:.0%}"
 
 
+def check_peak(measures: VolumeMeasures) -> str:
+    """Return a text if the peak of the k-space isn't among the columns that masks always keep."""
+    peak = measures.peak
+    if peak.excess <= OFF_CENTER_EXCESS:
+        return ""
+    return (
+        f"the peak of its k-space is {abs(peak.columns)} columns off the centre, where masks don't "
+        "keep it: prepare it with center=true"
+    )
+
+
 MEASURE_RULES: Mapping[str, Callable[[VolumeMeasures], str]] = {
     "NaN or infinity": check_finite,
     "empty": check_empty,
@@ -105,5 +120,6 @@ MEASURE_RULES: Mapping[str, Callable[[VolumeMeasures], str]] = {
     "clipped": check_clipped,
     "hot pixels": check_hot,
     "other target": check_target,
+    "off centre": check_peak,
 }
 """Kind of suspicion → rule: takes the measures of a volume and returns a text, empty if good."""

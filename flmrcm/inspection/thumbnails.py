@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flmrcm.data.h5 import Volume, get_dataset, open_h5
+from flmrcm.data.h5 import Volume
+from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.errors import DataLayoutError
 
 Pixels = NDArray[np.float32]

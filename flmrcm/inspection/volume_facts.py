@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from flmrcm.data.h5 import Volume, get_dataset, open_h5, read_header
+from flmrcm.data.h5 import Volume, read_header
+from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.data.provenance import Provenance, read_provenance
+from flmrcm.data.stored_sampling import StoredSampling, read_stored_sampling
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.inspection.measures import VolumeMeasures, combine_measures, measure_slice
 from flmrcm.inspection.volume_places import VolumePlace
@@ -32,6 +34,7 @@ class VolumeFacts:
         header: sizes and names of the data sets; None if the file breaks the format.
         measures: intensities; None if the file can't be read or holds no slices.
         problem: the reason why the file can't be read; empty if it can.
+        sampling: which columns of its k-space were acquired; None if the file can't be read.
     """
 
     place: VolumePlace
@@ -40,6 +43,7 @@ class VolumeFacts:
     header: Volume | None = None
     measures: VolumeMeasures | None = None
     problem: str = ""
+    sampling: StoredSampling | None = None
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -65,10 +69,10 @@ def examine(place: VolumePlace, quick: bool = False) -> VolumeFacts:
         n_bytes = place.path.stat().st_size
     except OSError as error:
         return VolumeFacts(place, 0, problem=f"can't be read ({error.strerror})")
-    provenance, header = Provenance(), None
+    provenance, header, sampling = Provenance(), None, None
     try:
         header = read_header(place.path, place.site)
-        provenance = read_provenance(place.path)
+        provenance, sampling = read_provenance(place.path), read_stored_sampling(header)
         slices = [
             measure_slice(*pair)
             for pair in _read_slices(header, _choose_slices(header.shape[0], quick))
@@ -78,7 +82,8 @@ def examine(place: VolumePlace, quick: bool = False) -> VolumeFacts:
         return VolumeFacts(place, n_bytes, provenance, header, problem=problem)
     if not slices:
         return VolumeFacts(place, n_bytes, provenance, header, problem="holds no slices")
-    return VolumeFacts(place, n_bytes, provenance, header, combine_measures(slices))
+    measures = combine_measures(slices)
+    return VolumeFacts(place, n_bytes, provenance, header, measures, sampling=sampling)
 
 
 def examine_all(places: Sequence[VolumePlace], quick: bool, workers: int) -> Iterator[VolumeFacts]:
@@ -123,8 +128,9 @@ def _read_slices(
         stored = get_dataset(file, path, "kspace")
         target = get_dataset(file, path, key) if key else None
         for index in indices:
-            kspace = np.asarray(stored[index], np.complex64).reshape(header.shape[1:])
-            yield kspace, None if target is None else np.asarray(target[index], np.float32)
+            kspace = header.turn(np.asarray(stored[index], np.complex64))
+            image = None if target is None else np.asarray(target[index], np.float32)
+            yield kspace.reshape(header.shape[1:]), None if image is None else header.turn(image)
 
 
 def _set_up_worker() -> None:

@@ -1,6 +1,7 @@
 """Weights from files: fastMRI's, the published code's, our own; tensors only, never code."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from flmrcm.errors import CheckpointError
 from flmrcm.files import write_atomically
+
+log = logging.getLogger(__name__)
 
 _WRAPPING_KEYS = ("state_dict", "weights", "model")
 _NAME_PREFIXES = ("module.", "model.", "unet.")
@@ -49,10 +52,7 @@ def write_torch_file(path: Path, content: Any) -> None:
 
 
 def find_weights(content: Any, path: Path) -> dict[str, Tensor]:
-    """Return the network's weights wherever a checkpoint keeps them.
-
-    Looks inside `state_dict`, `weights` and `model`, and takes `module.`, `model.` and `unet.`
-    off the front of the names.
+    """Return the tensors that a checkpoint keeps in `state_dict`, `weights`, `model` or openly.
 
     Raises:
         CheckpointError: no tensors are found.
@@ -66,7 +66,40 @@ def find_weights(content: Any, path: Path) -> dict[str, Tensor]:
     weights = {str(k): v for k, v in tensors.items() if isinstance(v, Tensor)}
     if not weights:
         raise CheckpointError(f"{path}: holds no weights.")
-    return {_strip_prefixes(name): tensor for name, tensor in weights.items()}
+    return weights
+
+
+def match_weights(
+    tensors: Mapping[str, Tensor], model: nn.Module, origin: object, private: Collection[str] = ()
+) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors under the model's names, without those of other modules.
+
+    Where its own names are not the model's, `module.`, `model.` and `unet.` are taken off their
+    front. A Lightning checkpoint may hold more beside a whole network, such as metrics or another
+    network: that is left out, with a line. Tensors within the model's own modules stay, so that
+    another architecture is found by `check_weights`.
+
+    Args:
+        tensors: as `find_weights` gives them.
+        model: what they shall be loaded into.
+        origin: where they come from, for messages.
+        private: names that the checkpoint may lack.
+
+    Raises:
+        CheckpointError: two of its tensors would have one name.
+    """
+    own = model.state_dict()
+    needed = own.keys() - set(private)
+    weights = dict(tensors)
+    if not needed <= weights.keys():
+        weights = _shorten_names(tensors, origin)
+    modules = {name.split(".")[0] for name in own}
+    others = [name for name in weights if name.split(".")[0] not in modules]
+    if not others or not needed <= weights.keys():
+        return weights
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    log.info("%s: left out what isn't the network's: %s%s", origin, ", ".join(others[:3]), more)
+    return {name: tensor for name, tensor in weights.items() if name not in others}
 
 
 def check_weights(weights: Mapping[str, Tensor], model: nn.Module, origin: object) -> None:
@@ -96,7 +129,16 @@ def check_weights(weights: Mapping[str, Tensor], model: nn.Module, origin: objec
         )
 
 
-def _strip_prefixes(name: str) -> str:
-    for prefix in _NAME_PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
+def _shorten_names(tensors: Mapping[str, Tensor], origin: object) -> dict[str, Tensor]:
+    shortened: dict[str, str] = {}
+    for name in tensors:
+        short = name
+        for prefix in _NAME_PREFIXES:
+            short = short.removeprefix(prefix)
+        if short in shortened:
+            raise CheckpointError(
+                f"{origin}: {shortened[short]} and {name} could both be {short}; save the network "
+                "that is meant alone."
+            )
+        shortened[short] = name
+    return {short: tensors[name] for short, name in shortened.items()}

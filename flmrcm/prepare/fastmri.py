@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flmrcm.data.h5 import read_attributes
+from flmrcm.data.h5 import PHASE_ENCODINGS
+from flmrcm.data.hdf5 import read_attributes
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
 from flmrcm.mri.coil_combination import combine_adaptively
 from flmrcm.mri.coils import rss
 from flmrcm.prepare.input_files import find_contrast_problems, list_files
-from flmrcm.prepare.raw_kspace import open_raw
+from flmrcm.prepare.raw_kspace import RawReading, open_raw
 from flmrcm.prepare.scan import FoundVolume, Scan, UnusableVolume
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,9 @@ class FastmriSource:
             site of its own.
         voxel_mm: spacing of slices, rows and columns in mm, for files with neither
             `ismrmrd_header` nor the attribute `voxel_mm`.
+        phase_encoding: columns | rows: the stored axis that is the phase, in files without an
+            attribute `phase_encoding`; None means columns. What is written has it as columns.
+        center: whether the peak of each volume's k-space is moved to the centre.
 
     Raises:
         ConfigErrors: a value that isn't allowed.
@@ -70,10 +74,14 @@ class FastmriSource:
     coils: str = "combine"
     split_by: str = "none"
     voxel_mm: Sequence[float] | None = None
+    phase_encoding: str | None = None
+    center: bool = False
 
     def __post_init__(self) -> None:
         problems = check_choice("coils", self.coils, tuple(COIL_MODES))
         problems += check_choice("split_by", self.split_by, SPLIT_BY)
+        axes, asked = (*PHASE_ENCODINGS, "null"), self.phase_encoding or "null"
+        problems += check_choice("phase_encoding", asked, axes)
         problems += find_contrast_problems(self.contrasts, self.acquisitions)
         voxel = self.voxel_mm
         if voxel is not None and (len(voxel) != 3 or min(voxel) <= 0):
@@ -109,15 +117,15 @@ class FastmriSource:
             UnusableVolume: damaged, undersampled, NaN, or of unknown pixel size.
         """
         (path,) = volume.paths
-        raw = open_raw(path, self.voxel_mm)
+        raw = open_raw(path, RawReading(self.voxel_mm, self.phase_encoding, self.center))
         combine, origin = COIL_MODES[self.coils]
         acquisition = _read_labels(path)["acquisition"]
         orientation = _CORONAL if acquisition.startswith("COR") else _AXIAL
         return Scan(
-            _fill_volume((combine(coils[None])[0] for coils in raw.reconstruct()), raw.shape[0]),
+            _fill_volume((combine(coils[None])[0] for coils in raw.reconstruct()), len(raw)),
             raw.geometry.voxel_mm,
             native_orientation=orientation,
-            native_shape=raw.shape,
+            native_shape=raw.header.shape,
             kspace_origin=origin,
             orientation=orientation,
             acquisition=acquisition,

@@ -5,6 +5,7 @@ from glob import escape, has_magic, iglob
 from pathlib import Path
 
 from flmrcm.errors import DataLayoutError, check_choice
+from flmrcm.files import expand_home
 
 
 def list_files(input_: str, endings: tuple[str, ...]) -> tuple[Path, list[Path]]:
@@ -17,7 +18,7 @@ def list_files(input_: str, endings: tuple[str, ...]) -> tuple[Path, list[Path]]
     Raises:
         DataLayoutError: it doesn't exist, or holds no such file.
     """
-    text = str(Path(input_).expanduser())
+    text = str(expand_home(input_))
     # the name of a folder may hold brackets too
     is_pattern = has_magic(text) and not Path(text).exists()
     root = _find_fixed_part(text) if is_pattern else Path(text)

@@ -78,6 +78,8 @@ class OutputFolder:
         changed = [
             f"{key} was {before.get(key)!r}, now {now.get(key)!r}"
             for key in sorted({*before, *now})
+            # a folder begun before there was such a key was begun without what it switches on
+            if key in before or now[key] is not False
             # as text: the first pattern that matches counts, so their order matters
             if json.dumps(before.get(key)) != json.dumps(now.get(key))
         ]

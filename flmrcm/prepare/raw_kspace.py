@@ -2,9 +2,9 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flmrcm.data.h5 import open_h5, read_header
+from flmrcm.data.h5 import Volume, read_header
+from flmrcm.data.hdf5 import open_h5
+from flmrcm.data.ismrmrd_header import IsmrmrdHeader, parse_header
 from flmrcm.data.provenance import read_provenance
+from flmrcm.data.stored_sampling import read_stored_sampling
 from flmrcm.errors import DataLayoutError
 from flmrcm.mri.fourier import ifft2c
+from flmrcm.mri.kspace_peak import KspacePeak, center_peak, measure_peak
 from flmrcm.prepare.geometry import crop_or_pad
-from flmrcm.prepare.ismrmrd_header import IsmrmrdHeader, parse_header
 from flmrcm.prepare.scan import UnusableVolume
 
 
@@ -29,11 +32,13 @@ class RawGeometry:
         columns: the columns of the k-space that are transformed.
         size: number of rows and columns of the images, cropped around the centre.
         voxel_mm: spacing of slices, rows and columns of the images in mm.
+        peak: the peak that is moved to the centre first; None moves nothing.
     """
 
     columns: slice
     size: tuple[int, int]
     voxel_mm: tuple[float, float, float]
+    peak: KspacePeak | None = None
 
     def reconstruct(self, kspace: NDArray[np.complex64]) -> Tensor:
         """Return the coil images of a slice, complex64, (coils, rows, columns).
@@ -46,6 +51,8 @@ class RawGeometry:
         """
         if not np.isfinite(kspace).all():
             raise UnusableVolume("'kspace' holds NaN or infinity")
+        if self.peak:
+            kspace = center_peak(kspace, self.peak)
         before, after = kspace[..., : self.columns.start], kspace[..., self.columns.stop :]
         if before.any() or after.any():
             raise UnusableVolume("its slices were measured with different columns")
@@ -61,16 +68,17 @@ class RawFile:
     """One file of fully sampled k-space.
 
     Attributes:
-        path: the file.
-        shape: shape of the k-space, (slices, coils, rows, columns).
+        header: path and sizes.
         geometry: the steps from k-space to images.
         attributes: scan parameters from the header.
     """
 
-    path: Path
-    shape: tuple[int, int, int, int]
+    header: Volume
     geometry: RawGeometry
-    attributes: dict[str, float]
+    attributes: dict[str, Any]
+
+    def __len__(self) -> int:
+        return self.header.shape[0]
 
     def reconstruct(self) -> Iterator[Tensor]:
         """Yield the coil images of each slice, complex64, (coils, rows, columns).
@@ -78,45 +86,78 @@ class RawFile:
         Raises:
             UnusableVolume: a slice is damaged; the message names it.
         """
-        with _open_kspace(self.path) as file:
-            for index in range(self.shape[0]):
+        with _open_kspace(self.header.path) as file:
+            for index in range(len(self)):
                 try:
-                    yield self.geometry.reconstruct(_read_slice(file, index, self.shape))
+                    yield self.geometry.reconstruct(_read_slice(file, index, self.header))
                 except UnusableVolume as problem:
                     raise UnusableVolume(f"slice {index}: {problem}") from None
 
 
-def open_raw(path: Path, voxel_mm: Sequence[float] | None) -> RawFile:
+@dataclass(frozen=True)
+class RawReading:
+    """What the user says of files of raw k-space.
+
+    Attributes:
+        voxel_mm: spacing of slices, rows and columns as they are stored, in mm, for a file that
+            doesn't hold it.
+        phase_encoding: columns | rows, for a file that doesn't say it; None means columns.
+        center: whether the peak of the k-space is moved to its centre.
+    """
+
+    voxel_mm: Sequence[float] | None = None
+    phase_encoding: str | None = None
+    center: bool = False
+
+
+def open_raw(path: Path, reading: RawReading) -> RawFile:
     """Return what is needed to reconstruct a file; of its k-space one slice is read.
 
     Args:
         path: an HDF5 file with `kspace`, (slices, coils, rows, columns) or (slices, rows, columns).
-        voxel_mm: spacing of slices, rows and columns in mm, for a file that doesn't hold it.
+        reading: what the user says of it.
 
     Raises:
         UnusableVolume: damaged, of another format, undersampled, or of unknown pixel size.
     """
     with _open_kspace(path) as file:
-        shape = read_header(path, "").shape
-        if "mask" in file:
+        volume = read_header(path, "", phase_encoding=reading.phase_encoding)
+        if signs := read_stored_sampling(volume).undersampling:
             raise UnusableVolume(
-                "undersampled (it holds a 'mask'), but only fully sampled k-space can be used"
+                f"undersampled ({signs}), but only fully sampled k-space can be used"
             )
         header = _read_ismrmrd_header(file)
         # the middle slice: those at the ends may be empty
-        columns = find_measured_columns(_read_slice(file, shape[0] // 2, shape))
+        kspace = _read_slice(file, volume.shape[0] // 2, volume)
+    peak = measure_peak(kspace) if reading.center else None
+    columns = find_measured_columns(center_peak(kspace, peak) if peak else kspace)
+    geometry = _find_geometry(volume, columns, header, reading.voxel_mm)
+    shift = {"kspace_shift": np.array([-peak.rows, -peak.columns])} if peak else {}
+    numbers = header.attributes if header else {}
+    return RawFile(volume, replace(geometry, peak=peak), {**numbers, **shift})
+
+
+def _find_geometry(
+    volume: Volume,
+    columns: slice,
+    header: IsmrmrdHeader | None,
+    voxel_mm: Sequence[float] | None,
+) -> RawGeometry:
+    n_rows, n_columns = volume.shape[2:]
     if header:
-        return RawFile(path, shape, compute_geometry(shape[2:], columns, header), header.attributes)
-    voxel = read_provenance(path).voxel_mm or voxel_mm
+        return compute_geometry((n_rows, n_columns), columns, header)
+    voxel = read_provenance(volume.path).voxel_mm or voxel_mm
     if not voxel:
         raise UnusableVolume(
             "no 'ismrmrd_header' and no attribute 'voxel_mm'; give voxel_mm=[5,1,1]"
         )
+    through, *inside = map(float, voxel)
+    down, across = inside[::-1] if volume.is_turned else inside
     # fewer columns over the same field of view give wider pixels
-    widening = shape[3] / (columns.stop - columns.start)
-    size = shape[2], columns.stop - columns.start
-    spacing = float(voxel[0]), float(voxel[1]), float(voxel[2]) * widening
-    return RawFile(path, shape, RawGeometry(columns, size, spacing), {})
+    n_measured = columns.stop - columns.start
+    return RawGeometry(
+        columns, (n_rows, n_measured), (through, down, across * n_columns / n_measured)
+    )
 
 
 def find_measured_columns(kspace: NDArray[np.complex64]) -> slice:
@@ -175,7 +216,7 @@ def _read_ismrmrd_header(file: h5py.File) -> IsmrmrdHeader | None:
         raise UnusableVolume(f"its 'ismrmrd_header' can't be read: {error}") from None
 
 
-def _read_slice(file: h5py.File, index: int, shape: tuple[int, ...]) -> NDArray[np.complex64]:
+def _read_slice(file: h5py.File, index: int, volume: Volume) -> NDArray[np.complex64]:
     """Return one slice, complex64, (coils, rows, columns)."""
     data = cast(h5py.Dataset, file["kspace"])
-    return np.asarray(data[index], np.complex64).reshape(shape[1:])
+    return volume.turn(np.asarray(data[index], np.complex64)).reshape(volume.shape[1:])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, DataLayoutError, require
+from flmrcm.files import expand_home
 from flmrcm.seeding import seed_for
 
 CSV_HEADER = "patient_id,split"
@@ -138,7 +139,7 @@ def read_subject_list(path: Path) -> list[str]:
         ConfigErrors: the file can't be read.
     """
     try:
-        lines = path.expanduser().read_text().splitlines()
+        lines = expand_home(path).read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigErrors([f"split: the list {path} can't be read ({error})."]) from None
     return [line.strip() for line in lines if line.strip()]

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from flmrcm.config.check import check_config
 from flmrcm.config.travelling import dump_config, select_travelling_config
 from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.files import expand_home
 from flmrcm.remote.flower.launcher import FlowerLauncher
 from flmrcm.remote.layout import check_transport
 from flmrcm.remote.nvflare.launcher import NVFlareLauncher
@@ -55,7 +56,7 @@ def hand_over(cfg: DictConfig, folder: Path, resumes: bool) -> None:
         FlmrcmError: one clear line; every whole round is kept.
     """
     setup = check_config(cfg)
-    coordinator = Path(str(cfg.engine.federation)).expanduser().resolve()
+    coordinator = expand_home(str(cfg.engine.federation)).resolve()
     via, sites = get_object(cfg.engine["_target_"]).via, frozenset(setup.sites)
     check_transport(coordinator, via)
     launcher = _LAUNCHERS[via](coordinator)

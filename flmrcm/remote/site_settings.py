@@ -16,6 +16,7 @@ from flmrcm.config.travelling import SITE_NAME
 from flmrcm.data.source import LAYOUT
 from flmrcm.errors import ConfigErrors, SiteRefuses, require
 from flmrcm.federation.client import Client
+from flmrcm.files import expand_home
 from flmrcm.middleware.policy import PolicyGate, SitePolicy
 
 _START_SCRIPT_KEYS = ("via", "coordinator", "port", "restart_after")
@@ -28,6 +29,7 @@ _COMPUTE = {
 
 _DEFAULT_DATA = {
     "label": None, "files": LAYOUT, "slices": None, "foreground": None, "sample_rate": 1.0,
+    "phase_encoding": None,
 }  # fmt: skip
 
 
@@ -39,8 +41,8 @@ class SiteSettings:
         folder: of its file; relative paths start there.
         site: its name.
         data: which data it gives, and where they lie: `root` or `generator`, and some of `files`,
-            `slices`, `foreground`, `sample_rate`, `contrast`, `coils`. A run says nothing of these
-            but contrast and coils, and those here go before its own.
+            `slices`, `foreground`, `sample_rate`, `phase_encoding`, `contrast`, `coils`. A run says
+            nothing of these but contrast and coils, and those here go before its own.
         policy: its policy file; None allows everything.
         memory: folder of its private state.
         compute: device and loader processes.
@@ -77,7 +79,7 @@ class SiteSettings:
 
     def resolve_path(self, name: str) -> Path:
         """Return a path of the file as seen from its folder."""
-        return self.folder / Path(name).expanduser()
+        return self.folder / expand_home(name)
 
     def build_folder(self, run_id: str) -> Path:
         """Return the folder of the site's ledger of a run."""

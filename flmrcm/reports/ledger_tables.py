@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.journal import Journal
@@ -22,7 +23,7 @@ def find_ledger_runs(folders: Iterable[Path]) -> list[Path]:
 def build_sums_table(entries: Sequence[LedgerEntry], title: str) -> Table:
     """Return objects and bytes by site, task and kind, in both directions, and their sums."""
     table = Table(
-        title=title, title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
+        title=Text(title), title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
     )
     for head in ("site", "task", "kind"):
         table.add_column(head, overflow="fold")
@@ -47,7 +48,7 @@ def build_sums_table(entries: Sequence[LedgerEntry], title: str) -> Table:
 def build_objects_table(entries: Sequence[LedgerEntry], title: str) -> Table:
     """Return each distinct object once: its bytes, and how often it was sent in each direction."""
     table = Table(
-        title=title, title_justify="left", box=None, header_style="dim", collapse_padding=True
+        title=Text(title), title_justify="left", box=None, header_style="dim", collapse_padding=True
     )
     for head in ("task", "kind", "name", "shape, type", "bytes", "to site", "from site"):
         right = head in ("bytes", "to site", "from site")

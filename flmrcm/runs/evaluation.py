@@ -19,12 +19,14 @@ from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError, check_choice
+from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_KINDS
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.learning.weights import read_torch_file
+from flmrcm.logs import log_warnings_only
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import CheckpointTest, describe_weights
 
@@ -63,7 +65,9 @@ class Evaluation:
             site.ensure()
         if not any(site.has(self.asked.split) for site in self.sites.values()):
             split = self.asked.split
-            raise DataLayoutError(f"no site has a split '{split}'; check data_dir and contrast.")
+            raise DataLayoutError(
+                f"no site has a split '{split}' with targets; check data_dir and contrast."
+            )
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
         test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))
@@ -92,7 +96,8 @@ def evaluate(
         CheckpointError: a file can't be read, or holds another model's weights.
     """
     if len(jobs) > 1:
-        gather_problems([lambda job=job: prepare_evaluation(*job) and None for job in jobs])
+        with log_warnings_only():
+            gather_problems([lambda job=job: prepare_evaluation(*job) and None for job in jobs])
     for number, (asked, words) in enumerate(jobs, 1):
         if numbered:
             log.info("%d of %d: %s %s", number, len(jobs), asked.checkpoint, " ".join(words))
@@ -111,7 +116,7 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
         ConfigErrors: all problems together.
         CheckpointError: the file can't be read, or holds another model's weights.
     """
-    path = Path(asked.checkpoint).expanduser()
+    path = expand_home(asked.checkpoint)
     content = read_torch_file(path)
     trained = _find_config(content)
     if trained is not None and not asked.trust:

@@ -15,7 +15,7 @@ from flmrcm.config.hydra_app import start_hydra
 from flmrcm.config.identity import find_name_problems
 from flmrcm.config.jobs import ComposedJob
 from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error
-from flmrcm.logs import log_to_terminal
+from flmrcm.logs import log_to_terminal, log_warnings_only
 from flmrcm.runs.folder import FolderLockedError, RunFolder
 from flmrcm.runs.sweep import Sweep, link_finished_run
 from flmrcm.runs.training import build_trackers, launch, read_validation_score
@@ -39,7 +39,8 @@ def run_jobs(planned: Sequence[ComposedJob], words: Sequence[str], multirun: boo
         ConfigErrors: the problems of all jobs, each once, before the first starts.
         FlmrcmError: one line for each run that failed.
     """
-    gather_problems([lambda job=job: _check_job(job) for job in planned])
+    with log_warnings_only():
+        gather_problems([lambda job=job: _check_job(job) for job in planned])
     folders = [job.folder for job in planned if job.folder]
     sweep = Sweep.begin(folders) if folders else None
     failed_runs.clear()

@@ -1,7 +1,6 @@
 """Going on with a run: its own config, and what may be changed on the way."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -10,6 +9,7 @@ from flmrcm.config.build import to_plain
 from flmrcm.config.run_config import complete_config, overlay_words, read_config
 from flmrcm.config.words import read_value
 from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.files import expand_home
 from flmrcm.reports.collected.labels import list_settings
 from flmrcm.runs.folder import RunFolder
 
@@ -31,14 +31,14 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
         ConfigErrors: another key would change; the keys are shown with both values.
         FlmrcmError: the folder holds no run.
     """
-    folder = RunFolder(Path(str(read_value("resume", words))).expanduser().resolve())
+    folder = RunFolder(expand_home(str(read_value("resume", words))).resolve())
     begun = read_config(folder.path)
     try:
         own = complete_config(begun)
     except FlmrcmError as error:
         raise FlmrcmError(f"resume={folder.path}: {error}") from None
     changed = overlay_words(own, [word for word in words if not word.startswith("resume=")])
-    _refuse_changes(to_plain(own), to_plain(changed))
+    _refuse_changes(to_plain(own), to_plain(changed), folder)
     return changed, folder
 
 
@@ -47,7 +47,15 @@ def is_resume(words: Sequence[str]) -> bool:
     return read_value("resume", words) not in (None, "null", "")
 
 
-def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any], folder: RunFolder) -> None:
+    if others := {*own["sites"]} ^ {*changed["sites"]}:
+        raise ConfigErrors(
+            [
+                f"sites: a run goes on with the sites it was begun with, not with or without "
+                f"{', '.join(sorted(others))}; to train on with other sites, start a new run from "
+                f"its weights: init_from={folder.path}/checkpoints/last.pt instead of resume=…."
+            ]
+        )
     before, after = dict(list_settings(own)), dict(list_settings(changed))
     problems = [
         f"{key}: the run was begun with {before.get(key)}, now {after.get(key)} is asked."
@@ -56,7 +64,10 @@ def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
     ]
     if problems:
         allowed = ", ".join(MAY_CHANGE)
-        problems.append(f"resume: may change only {allowed}. Start a new run instead.")
+        problems.append(
+            f"resume: may change only {allowed}. Start a new run instead; "
+            f"init_from={folder.path}/checkpoints/last.pt begins it with these weights."
+        )
         raise ConfigErrors(problems)
 
 

@@ -47,7 +47,7 @@ class CheckpointTest:
         table = ScoreTable(folder / SCORES)
         for name, site in sites.items():
             if not site.has(self.split):
-                log.warning("site %s has no split '%s'; it is not scored", name, self.split)
+                log.warning("site %s has no '%s' with targets; it is not scored", name, self.split)
                 continue
             both = evaluator.test(module, site, self.split)
             for method, scores in zip((self.method, ZERO_FILLED), both, strict=True):
@@ -123,7 +123,7 @@ def _group_sites(setup: Setup, facts: Mapping[str, SiteFacts]) -> Iterator[list[
     first = set(setup.plan.validation_sites)
     absent = [name for name in setup.sites if name in facts and not facts[name].has("test")]
     for name in absent:
-        log.warning("site %s has no split 'test'; it is not scored", name)
+        log.warning("site %s has no 'test' with targets; it is not scored", name)
     present = [name for name in setup.sites if name not in absent]
     yield [name for name in present if name in first]
     yield [name for name in present if name not in first]

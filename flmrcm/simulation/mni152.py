@@ -13,6 +13,7 @@ from flmrcm.data.h5 import write_volume
 from flmrcm.data.provenance import CANONICAL_ORIENTATION
 from flmrcm.data.targets import compute_foreground_shares
 from flmrcm.errors import DataLayoutError, require
+from flmrcm.files import expand_home
 from flmrcm.mri.fourier import fft2c, ifft2c
 from flmrcm.simulation.cache_folder import generate_once, hash_text
 from flmrcm.simulation.scanner import make_matrix_rules
@@ -59,7 +60,7 @@ class Mni152:
 
     def locate(self) -> Path:
         """Return the root folder of the data, whether they exist or not."""
-        return Path(self.cache).expanduser() / f"{self.name}-{hash_text(self.about)}"
+        return expand_home(self.cache) / f"{self.name}-{hash_text(self.about)}"
 
     def ensure(self, contrast: str) -> Path:
         """Create the volume if it is missing, then return the root folder.

@@ -17,6 +17,7 @@ from flmrcm.data.h5 import write_volume
 from flmrcm.data.provenance import CANONICAL_ORIENTATION
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError, check_choice, require
+from flmrcm.files import expand_home
 from flmrcm.simulation.anatomy import Grid
 from flmrcm.simulation.cache_folder import generate_once, hash_text, track_progress
 from flmrcm.simulation.protocol import ScanProtocol
@@ -92,7 +93,7 @@ class SimulatedSite:
 
     def locate(self) -> Path:
         """Return the root folder of the data, whether they exist or not."""
-        return Path(self.cache).expanduser() / f"{self.name}-{hash_text(self.about)}"
+        return expand_home(self.cache) / f"{self.name}-{hash_text(self.about)}"
 
     def ensure(self, contrast: str) -> Path:
         """Create the missing volumes of a contrast, then return the root folder.

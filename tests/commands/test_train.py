@@ -13,6 +13,8 @@ from kits.cli import SMALL, command, failing, runs
 from kits.factories import make_unet, write_site
 from kits.laws import equal
 from kits.wandb_offline import read_offline_run
+from pytorch_lightning import LightningModule, Trainer
+from torch import nn
 
 from flmrcm.app import main
 from flmrcm.config.run_config import read_config
@@ -115,6 +117,46 @@ def test_resuming_with_another_config_shows_the_keys(hospitals, capsys):
     assert status == 2
     assert "seed: the run was begun with 1, now 7 is asked" in said
     assert "mask._target_" in said
+
+
+@pytest.mark.parametrize("words", [["sites=simulated"], ["~sites.ixi"], ["+site@sites.o=ixi"]])
+def test_resuming_with_other_sites_names_the_way_in_one_line(hospitals, capsys, words):
+    main(["train", *SMALL])
+    (folder,) = runs("small")
+    capsys.readouterr()
+    status, said = failing(capsys, f"resume={folder}", *words)
+    (line,) = said.strip().splitlines()
+    assert status == 2
+    assert line.startswith("config: sites: a run goes on with the sites it was begun with")
+    assert f"init_from={folder.resolve()}/checkpoints/last.pt instead of resume=" in line
+
+
+def save_by_lightning(path, net):
+    """Saves a checkpoint as Lightning does, with metrics beside the network, as fastMRI's has."""
+
+    class Module(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.unet, self.loss, self.NMSE = net, nn.Module(), nn.Module()
+            self.loss.register_buffer("w", torch.ones(1, 1, 7, 7))
+            self.NMSE.register_buffer("total", torch.zeros(1))
+
+    trainer = Trainer(logger=False, accelerator="cpu", enable_progress_bar=False)
+    trainer.strategy.connect(Module())
+    trainer.save_checkpoint(path)
+
+
+def test_a_lightning_checkpoint_with_more_than_a_network_is_used(hospitals, capsys):
+    save_by_lightning("epoch=49-step=100.ckpt", make_unet(2, 2, seed=5))
+    main(["train", *SMALL, "init_from=epoch=49-step=100.ckpt", "local.optimizer.lr=1e-30"])
+    weights = read_checkpoint(runs("small")[0] / "checkpoints" / "last.pt").weights
+    assert equal(dict(weights), make_unet(2, 2, seed=5).state_dict())
+    said = "epoch=49-step=100.ckpt: left out what isn't the network's: loss.w, NMSE.total"
+    assert " ".join(capsys.readouterr().err.split()).count(said) == 1
+    sizes = ["model.channels=2", "model.pools=2", "test_sites=[brats]"]
+    tested = ["checkpoint=epoch=49-step=100.ckpt", "sites=bfhi", "data_dir=data", *sizes]
+    main(["evaluate", *tested])
+    assert " ".join(capsys.readouterr().err.split()).count("left out what isn't") == 1
 
 
 def test_a_resumed_run_goes_on_from_its_own_config(hospitals):

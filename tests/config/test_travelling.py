@@ -98,7 +98,7 @@ def test_where_data_lie_and_which_are_given_does_not_travel():
 @pytest.mark.parametrize(
     "word",
     ["sites.ixi.slices=[0,1]", "sites.ixi.foreground=0.1", "sites.ixi.sample_rate=0.5",
-     "val_sample_rate=0.5", "data.skip_broken=true"],
+     "sites.ixi.phase_encoding=rows", "val_sample_rate=0.5", "data.skip_broken=true"],
 )  # fmt: skip
 def test_a_coordinators_words_for_what_a_site_gives_are_a_line_each(word):
     cfg = compose_config("train", ["sites=bfhi", "data_dir=/x", word])

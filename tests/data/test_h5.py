@@ -80,7 +80,18 @@ def test_only_the_target_of_its_own_coils_counts(tmp_path: Path) -> None:
     assert read_header(path, "here").target_key is None
 
 
+def test_beside_one_coil_the_target_of_the_asked_kind_is_read(tmp_path: Path) -> None:
+    targets = {"reconstruction_esc": IMAGE, "reconstruction_rss": 2 * IMAGE}
+    path = write_plain(tmp_path / "v.h5", kspace=KSPACE[:, None], **targets)
+    keys = [read_header(path, "", coils).target_key for coils in ("single", "multi")]
+    assert keys == ["reconstruction_esc", "reconstruction_rss"]
+
+
 BROKEN = {
+    "target is complex64 (3, 16, 12); it must be real": {
+        "kspace": KSPACE,
+        "reconstruction_esc": KSPACE,
+    },
     "no data set 'kspace'; the file holds mask": {"mask": IMAGE},
     "'kspace' is complex64 (3, 16); it must be complex": {"kspace": KSPACE[..., 0]},
     "'kspace' is float32 (3, 16, 12); it must be complex": {"kspace": IMAGE},

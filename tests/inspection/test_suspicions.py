@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from kits.factories import scanned, write_plain, write_site
+from kits.raw_files import plain_kspace, write_kspace
 
 from flmrcm.data.h5 import write_volume
 from flmrcm.inspection.suspicions import find_suspicions
@@ -133,6 +134,29 @@ def test_a_target_in_other_units(site: Path) -> None:
 def test_a_volume_without_target(site: Path) -> None:
     edit(volume(site), lambda file: file.pop("reconstruction_esc"))
     the_text(site, "no target")
+
+
+def test_undersampled_kspace(site: Path) -> None:
+    write_kspace(volume(site), plain_kspace() * (np.arange(32) % 2))
+    assert the_text(site, "undersampled") == (
+        "undersampled k-space: 15 columns of zeros between acquired ones"
+    )
+    write_kspace(volume(site), plain_kspace(), mask=np.ones(32))
+    assert the_text(site, "undersampled") == "undersampled k-space: a data set 'mask'"
+
+
+def test_padded_kspace_is_not_suspicious(site: Path) -> None:
+    write_kspace(volume(site), plain_kspace() * (abs(np.arange(32) - 16) < 12))
+    assert inspect(site) == {}
+
+
+@pytest.mark.parametrize("phase", ["columns", "rows"])
+def test_a_peak_off_the_centre_of_the_phase_encoding(site: Path, phase: str) -> None:
+    axis = {"columns": -1, "rows": -2}[phase]
+    write_kspace(volume(site), np.roll(plain_kspace(), 5, axis), phase_encoding=phase)
+    assert "is 5 columns off the centre" in the_text(site, "off centre")
+    write_kspace(volume(site), np.roll(plain_kspace(), 5, -3 - axis), phase_encoding=phase)
+    assert inspect(site) == {}, "along the readout it does no harm"
 
 
 def test_a_truncated_file(site: Path) -> None:

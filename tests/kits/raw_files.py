@@ -1,6 +1,7 @@
 """Files of raw multi-coil k-space in fastMRI's layout, small; every value is invented."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -64,6 +65,36 @@ def raw_kspace(measured: slice = MEASURED) -> np.ndarray:
     padded = np.zeros_like(kspace)
     padded[..., measured] = kspace[..., measured]
     return padded
+
+
+def write_kspace(path: Path, kspace: np.ndarray, target: bool = True, **more: Any) -> Path:
+    """Write k-space with a target made from it, and more: arrays are data sets, others attributes.
+
+    Args:
+        path: the new file; parent folders are created.
+        kspace: (slices, rows, columns) or (slices, coils, rows, columns).
+        target: whether to write a target.
+        more: by name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["kspace"] = kspace.astype(np.complex64)
+        if target:
+            images = ifft2c(torch.from_numpy(kspace.astype(np.complex64)))
+            key = "reconstruction_esc" if kspace.ndim == 3 else "reconstruction_rss"
+            file[key] = (images.abs() if kspace.ndim == 3 else rss(images)).numpy()
+        for name, value in more.items():
+            if isinstance(value, np.ndarray):
+                file[name] = value
+            else:
+                file.attrs[name] = value
+    return path
+
+
+def plain_kspace(size: tuple[int, int] = (16, 32), slices: int = 2) -> np.ndarray:
+    """Return fully sampled k-space of one coil, (slices, rows, columns), its peak in the centre."""
+    image = torch.from_numpy(smooth_images(slices, size)).abs() + 0.5
+    return fft2c(image.to(torch.complex64)).numpy()
 
 
 def write_raw(

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 import torch
 from kits.factories import make_unet
-from torch import Tensor
+from torch import Tensor, nn
 
 from flmrcm.errors import CheckpointError
-from flmrcm.learning.weights import check_weights, find_weights, read_torch_file
+from flmrcm.learning.weights import check_weights, find_weights, match_weights, read_torch_file
 from flmrcm.models.unet import UNet
 
 NET = make_unet()
 WEIGHTS = NET.state_dict()
+ONE = torch.ones(1)
 
 
 def prefixed(prefix: str) -> dict[str, Tensor]:
@@ -30,6 +31,8 @@ LAYOUTS = {
     "Lightning": {"state_dict": prefixed("model."), "global_step": 5},
     "fastMRI's Lightning": {"state_dict": prefixed("unet.")},
     "nested": {"state_dict": {"model": WEIGHTS}},
+    "beside metrics": {"state_dict": prefixed("unet.") | {"loss.w": ONE, "NMSE.total": ONE}},
+    "beside another network": {"state_dict": prefixed("model.") | {"ema.conv.weight": ONE}},
 }
 
 
@@ -50,12 +53,52 @@ def the_line(path: Path) -> str:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_known_layout_loads(tmp_path: Path, layout: str) -> None:
     path = saved(LAYOUTS[layout], tmp_path / "w.pt")
-    found = find_weights(read_torch_file(path), path)
     other = make_unet(seed=1)
+    found = match_weights(find_weights(read_torch_file(path), path), other, path)
     check_weights(found, other, path)
     other.load_state_dict(found)
     for name, tensor in other.state_dict().items():
         assert torch.equal(tensor, WEIGHTS[name])
+
+
+def test_what_is_left_out_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    others = {f"{name}.total": ONE for name in ("NMSE", "SSIM", "PSNR", "ValLoss")}
+    with caplog.at_level("INFO"):
+        match_weights(prefixed("unet.") | others, NET, "w.ckpt")
+        match_weights(WEIGHTS, NET, "own.pt")
+    assert caplog.messages == [
+        "w.ckpt: left out what isn't the network's: NMSE.total, SSIM.total, PSNR.total and 1 more"
+    ]
+
+
+def test_what_lies_within_the_network_is_never_left_out() -> None:
+    """A deeper U-Net holds the names of a shallower one: it is another architecture."""
+    deeper = WEIGHTS | {"up_conv.9.weight": ONE}
+    assert "up_conv.9.weight" in match_weights(deeper, NET, "w.pt")
+
+
+def test_nothing_is_left_out_beside_half_a_network(caplog: pytest.LogCaptureFixture) -> None:
+    half = dict(list(WEIGHTS.items())[1:]) | {"loss.w": ONE}
+    assert match_weights(half, NET, "w.pt") == half
+    assert not caplog.messages
+
+
+def test_names_that_the_model_itself_has_stay() -> None:
+    outer = nn.ModuleDict({"unet": NET, "model": nn.Linear(1, 1)})
+    assert match_weights(outer.state_dict(), outer, "w.pt").keys() == outer.state_dict().keys()
+
+
+def test_two_networks_under_one_name_are_not_mixed() -> None:
+    both = prefixed("unet.") | prefixed("model.")
+    with pytest.raises(CheckpointError, match=r"w\.pt: unet\.\S+ and model\.\S+ could both be"):
+        match_weights(both, NET, "w.pt")
+
+
+def test_private_weights_may_be_missing_beside_other_modules() -> None:
+    name = next(iter(WEIGHTS))
+    shared = {key: tensor for key, tensor in WEIGHTS.items() if key != name}
+    found = match_weights(shared | {"loss.w": ONE}, NET, "w.pt", {name})
+    assert found.keys() == shared.keys()
 
 
 class Malicious:

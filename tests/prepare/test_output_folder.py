@@ -75,6 +75,16 @@ def test_other_arguments_are_refused_and_named(folder):
         pass
 
 
+def test_a_key_that_came_later_counts_where_it_is_switched_on(tmp_path):
+    folder = OutputFolder(tmp_path / "out")
+    with folder.lock({"pixel_mm": 1}):
+        pass
+    folder.check({"pixel_mm": 1, "center": False, "phase_encoding": None})
+    for later in ({"center": True}, {"phase_encoding": "rows"}):
+        with pytest.raises(DataLayoutError, match=f"{next(iter(later))} was None, now"):
+            folder.check({"pixel_mm": 1} | later)
+
+
 def test_the_order_of_patterns_counts(tmp_path):
     folder, patterns = OutputFolder(tmp_path), {"T1": "t1", "T1c": "t1.*gd"}
     with folder.lock({"patterns": patterns}):

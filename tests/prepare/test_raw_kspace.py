@@ -12,19 +12,19 @@ from numpy.testing import assert_allclose
 
 from flmrcm.mri.coils import rss
 from flmrcm.mri.fourier import fft2c
-from flmrcm.prepare.raw_kspace import find_measured_columns, open_raw
+from flmrcm.prepare.raw_kspace import RawReading, find_measured_columns, open_raw
 from flmrcm.prepare.scan import UnusableVolume
 
 ALL = slice(0, 32)
 
 
 def combined(path: Path) -> torch.Tensor:
-    return rss(torch.stack(list(open_raw(path, None).reconstruct())))
+    return rss(torch.stack(list(open_raw(path, RawReading()).reconstruct())))
 
 
 def error_line(path: Path) -> str:
     with pytest.raises(UnusableVolume) as caught:
-        list(open_raw(path, None).reconstruct())
+        list(open_raw(path, RawReading()).reconstruct())
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -52,11 +52,11 @@ def test_a_black_slice_has_no_padding() -> None:
 def test_without_padding_the_image_is_the_head(tmp_path: Path) -> None:
     path = write_raw(tmp_path, kspace=raw_kspace(ALL))
     assert_allclose(combined(path), head().abs(), atol=1e-5)
-    assert open_raw(path, None).geometry.voxel_mm == (5, 440 / 64, 220 / 32)
+    assert open_raw(path, RawReading()).geometry.voxel_mm == (5, 440 / 64, 220 / 32)
 
 
 def test_without_the_padding_pixels_are_wider(tmp_path: Path) -> None:
-    raw = open_raw(write_raw(tmp_path), None)
+    raw = open_raw(write_raw(tmp_path), RawReading())
     (first, _) = raw.reconstruct()
     assert first.shape == (4, 32, 24)
     assert raw.geometry.voxel_mm == (5, 440 / 64, 220 / 24)
@@ -64,13 +64,13 @@ def test_without_the_padding_pixels_are_wider(tmp_path: Path) -> None:
 
 
 def test_oversampling_along_the_phase_is_removed(tmp_path: Path) -> None:
-    raw = open_raw(write_raw(tmp_path, kspace=raw_kspace(ALL), xml=header(shown=165)), None)
+    raw = open_raw(write_raw(tmp_path, kspace=raw_kspace(ALL), xml=header(shown=165)), RawReading())
     assert raw.geometry.size == (32, 24)
     assert raw.geometry.voxel_mm == (5, 440 / 64, 220 / 32)
 
 
 def test_only_numbers_of_the_header_are_kept(tmp_path: Path) -> None:
-    attributes = open_raw(write_raw(tmp_path), None).attributes
+    attributes = open_raw(write_raw(tmp_path), RawReading()).attributes
     assert attributes == {
         "field_strength_t": 2.89,
         "repetition_time_ms": 500,
@@ -82,17 +82,19 @@ def test_only_numbers_of_the_header_are_kept(tmp_path: Path) -> None:
 def test_a_file_without_header_needs_a_voxel_size(tmp_path: Path) -> None:
     path = write_plain(tmp_path / "own.h5", kspace=raw_kspace())
     assert "give voxel_mm=[5,1,1]" in error_line(path)
-    raw = open_raw(path, (5, 0.5, 0.75))
+    raw = open_raw(path, RawReading((5, 0.5, 0.75)))
     assert raw.geometry.size == (64, 24)
     assert raw.geometry.voxel_mm == (5, 0.5, 0.75 * 32 / 24)
     with h5py.File(path, "a") as file:
         file.attrs["voxel_mm"] = [4.0, 1.0, 1.5]
-    assert open_raw(path, (5, 0.5, 0.75)).geometry.voxel_mm == (4, 1, 2)
+    assert open_raw(path, RawReading((5, 0.5, 0.75))).geometry.voxel_mm == (4, 1, 2)
 
 
 def test_one_coil_without_a_coil_axis_is_one_coil(tmp_path: Path) -> None:
     path = write_plain(tmp_path / "own.h5", kspace=raw_kspace()[:, 0])
-    assert [image.shape for image in open_raw(path, (1, 1, 1)).reconstruct()] == [(1, 64, 24)] * 2
+    assert [image.shape for image in open_raw(path, RawReading((1, 1, 1))).reconstruct()] == [
+        (1, 64, 24)
+    ] * 2
 
 
 def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
@@ -116,6 +118,48 @@ def test_undersampled_files_are_refused(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["mask"] = np.ones(32)
     assert "undersampled" in error_line(path)
+
+
+def test_unmarked_undersampled_files_are_refused_too(tmp_path: Path) -> None:
+    kspace = raw_kspace()
+    kspace[..., 5:27:2] = 0
+    assert "undersampled (11 columns of zeros between" in error_line(
+        write_raw(tmp_path, kspace=kspace)
+    )
+
+
+def shifted(rows: int, columns: int) -> np.ndarray:
+    return np.roll(raw_kspace(), (rows, columns), (-2, -1))
+
+
+def test_a_peak_off_the_centre_is_centred_only_on_request(tmp_path: Path) -> None:
+    centred = list(open_raw(write_raw(tmp_path / "a"), RawReading(center=True)).reconstruct())
+    path = write_raw(tmp_path / "b", kspace=shifted(5, -3))
+    raw = open_raw(path, RawReading(center=True))
+    assert raw.attributes["kspace_shift"].tolist() == [-5, 3]
+    for one, two in zip(raw.reconstruct(), centred, strict=True):
+        torch.testing.assert_close(one, two)
+    with_phase = open_raw(path, RawReading())
+    assert "kspace_shift" not in with_phase.attributes
+    assert with_phase.geometry.columns == slice(1, 31), "all that was measured, around the centre"
+
+
+def test_a_turned_file_gives_the_same_images(tmp_path: Path) -> None:
+    plain = open_raw(write_raw(tmp_path / "a"), RawReading())
+    turned = raw_kspace().swapaxes(-2, -1)
+    asked = open_raw(write_raw(tmp_path / "b", kspace=turned), RawReading(phase_encoding="rows"))
+    own = open_raw(write_raw(tmp_path / "c", kspace=turned, phase_encoding="rows"), RawReading())
+    for raw in (asked, own):
+        assert raw.geometry.voxel_mm == plain.geometry.voxel_mm
+        for one, two in zip(raw.reconstruct(), plain.reconstruct(), strict=True):
+            torch.testing.assert_close(one, two)
+
+
+def test_voxel_sizes_are_those_of_the_stored_axes(tmp_path: Path) -> None:
+    turned = raw_kspace().swapaxes(-2, -1)
+    path = write_plain(tmp_path / "own.h5", kspace=turned)
+    raw = open_raw(path, RawReading((5, 0.75, 0.5), "rows"))
+    assert raw.geometry.voxel_mm == (5, 0.5, 0.75 * 32 / 24)
 
 
 @pytest.mark.parametrize("xml", ["<no", "<ismrmrdHeader/>"])

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from flmrcm.data.source import SPLITS
 from flmrcm.prepare.volume_task import VolumeOutcome, VolumeTask
@@ -100,7 +101,8 @@ def _build_table(
         table.add_column(head, justify="right")
     for site, contrast in dict.fromkeys((t.site, t.found.contrast) for t in tasks):
         own = [task for task in tasks if (task.site, task.found.contrast) == (site, contrast)]
-        table.add_row(site, contrast, *map(str, count(own)))
+        # plain text: a name may look like markup
+        table.add_row(Text(site), Text(contrast), *map(str, count(own)))
     return table
 
 

@@ -3,7 +3,7 @@
 import pytest
 from kits.raw_files import header
 
-from flmrcm.prepare.ismrmrd_header import parse_header
+from flmrcm.data.ismrmrd_header import parse_header
 
 
 @pytest.mark.parametrize("kind", [str, str.encode])

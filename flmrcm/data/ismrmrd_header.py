@@ -1,4 +1,4 @@
-"""The few numbers of an ISMRMRD header that are used: fields of view and scan parameters."""
+"""The few numbers of an ISMRMRD header that are used: fields of view, lines, scan parameters."""
 
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
@@ -37,15 +37,43 @@ def parse_header(xml: str | bytes) -> IsmrmrdHeader:
     Raises:
         ValueError: it is no XML, or a field of view is missing or not above 0.
     """
-    try:
-        # expat itself refuses the entity expansions that would fill the memory
-        root = ElementTree.fromstring(xml)  # noqa: S314
-    except ElementTree.ParseError as error:
-        raise ValueError(f"no XML: {error}") from None
+    root = _parse_xml(xml)
     encoded, recon = (_read_fov(root, name) for name in ("encodedSpace", "reconSpace"))
     attributes = {name: _read_number(root, path) for name, path in _NUMBERS.items()}
     known = {name: value for name, value in attributes.items() if value is not None}
     return IsmrmrdHeader(encoded[:2], recon[:2], recon[2], known)
+
+
+def find_encoded_lines(xml: str | bytes, n_lines: int) -> tuple[int, int] | None:
+    """Return (first, end) of the phase-encoding lines that the header says were encoded.
+
+    Zero frequency, the header's centre, lies at `n_lines // 2`; lines outside are padding.
+
+    Args:
+        xml: the header.
+        n_lines: number of lines in the k-space.
+
+    Returns:
+        None if the header doesn't say it, or says what doesn't fit.
+
+    Raises:
+        ValueError: it is no XML.
+    """
+    root, path = _parse_xml(xml), "{*}encoding/{*}encodingLimits/{*}kspace_encoding_step_1/{*}"
+    center, maximum = (_read_number(root, path + name) for name in ("center", "maximum"))
+    if center is None or maximum is None:
+        return None
+    first = n_lines // 2 - int(center)
+    end = first + int(maximum) + 1
+    return (first, end) if 0 <= first < end <= n_lines else None
+
+
+def _parse_xml(xml: str | bytes) -> ElementTree.Element:
+    try:
+        # expat itself refuses the entity expansions that would fill the memory
+        return ElementTree.fromstring(xml)  # noqa: S314
+    except ElementTree.ParseError as error:
+        raise ValueError(f"no XML: {error}") from None
 
 
 def _read_fov(root: ElementTree.Element, space: str) -> tuple[float, float, float]:
