@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from flmrcm.errors import require
 from flmrcm.models.denoisers import ResidualCNN
-from flmrcm.models.unrolled import Unrolled, combine_coils
+from flmrcm.models.unrolled import Cascaded, combine_coils
 from flmrcm.mri.acquisition import Cartesian
 
 _SLOPE = 0.01
 
 
-class Cascade(Unrolled):
+class Cascade(Cascaded):
     """x ← x + CNN(x), then the measured samples are put back; as often as there are networks.
 
     Of many coils the networks see the combined image, and every coil's samples are put back.
@@ -55,11 +55,16 @@ class Cascade(Unrolled):
         """Return magnitude and latent; see `Unrolled.unroll`."""
         current, latents = kspace, list[Tensor]()
         for denoiser in self.cascades:
-            image, latent = denoiser(acquisition.reduce(current))
-            expanded = acquisition.expand(image)
-            current = acquisition.replace_measured(expanded, kspace, self.weight)
+            current, latent = self.run_cascade(self._step, denoiser, acquisition, current, kspace)
             latents.append(latent)
         return combine_coils(current), latents[0]
+
+    def _step(
+        self, denoiser: ResidualCNN, acquisition: Cartesian, current: Tensor, measured: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        image, latent = denoiser(acquisition.reduce(current))
+        expanded = acquisition.expand(image)
+        return acquisition.replace_measured(expanded, measured, self.weight), latent
 
 
 def _build_cnn(layers: int, channels: int) -> ResidualCNN:

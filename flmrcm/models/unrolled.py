@@ -1,10 +1,12 @@
 """What the networks that read k-space share: scale, coil maps, crop, and the latent."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from flmrcm.models.denoisers import Denoiser
 from flmrcm.models.reconstructor import HasLatent, Reconstructor
@@ -75,6 +77,25 @@ class Unrolled(Reconstructor, HasLatent):
             raise TypeError(f"{type(self).__name__} needs k-space; load it with needs_kspace=True")
         kspace = normalise(batch.kspace, torch.zeros_like(batch.std), batch.std)
         return Cartesian(batch.mask, self.find_maps(kspace, batch)), kspace
+
+
+class Cascaded(Unrolled):
+    """An unrolled network that is a row of cascades.
+
+    Attributes:
+        checkpoint_cascades: keep no cascade's activations for the backward pass, but compute them
+            again: memory hardly grows with the cascades, a training step takes a third longer.
+    """
+
+    checkpoint_cascades: bool = False
+
+    def run_cascade(
+        self, cascade: Callable[..., tuple[Tensor, Tensor]], *inputs: object
+    ) -> tuple[Tensor, Tensor]:
+        """Return what a cascade gives for its inputs: k-space and latent."""
+        if self.checkpoint_cascades and torch.is_grad_enabled():
+            return checkpoint(cascade, *inputs, use_reentrant=False)  # pyright: ignore[reportReturnType]
+        return cascade(*inputs)
 
 
 def get_center(batch: Batch) -> Tensor:

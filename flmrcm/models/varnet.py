@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from flmrcm.errors import require
 from flmrcm.models.backbone import describe_ranges
 from flmrcm.models.denoisers import NormUNet
-from flmrcm.models.unrolled import Unrolled, combine_coils, get_center
+from flmrcm.models.unrolled import Cascaded, combine_coils, get_center
 from flmrcm.mri.acquisition import Cartesian, keep_center
 from flmrcm.mri.fourier import ifft2c
 from flmrcm.types import Batch
 
 
-class VarNet(Unrolled):
+class VarNet(Cascaded):
     """k ← k − η·M(k − k₀) − F S R(Sᴴ F⁻¹ k), with a network R and a step η of each cascade.
 
     A network of its own estimates the coil maps S from the fully sampled centre; one coil's map
@@ -64,7 +64,7 @@ class VarNet(Unrolled):
         """Return magnitude and latent; see `Unrolled.unroll`."""
         current, latents = kspace, list[Tensor]()
         for cascade in self.cascades:
-            current, latent = cascade(current, kspace, acquisition)
+            current, latent = self.run_cascade(cascade, current, kspace, acquisition)
             latents.append(latent)
         return combine_coils(current), latents[0]
 

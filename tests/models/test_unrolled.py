@@ -15,7 +15,7 @@ from flmrcm.learning.losses import L1
 from flmrcm.models.cascade import Cascade
 from flmrcm.models.modl import MoDL
 from flmrcm.models.unet_complex import ComplexUNet
-from flmrcm.models.unrolled import Unrolled
+from flmrcm.models.unrolled import Cascaded, Unrolled
 from flmrcm.models.varnet import VarNet
 from flmrcm.mri.acquisition import center_crop, keep_center
 from flmrcm.mri.coils import make_birdcage_maps
@@ -147,6 +147,42 @@ def test_half_precision_computes_consistency_in_float32(name: str) -> None:
         half = run(net, batch)
     assert half.dtype == torch.float32
     assert (half - run(net, batch)).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("name", ["cascade", "varnet"])
+def test_activations_computed_again_are_the_same(name: str) -> None:
+    net, batch, found = MODELS[name](), make_kspace_batch(coils=4), list[list[Tensor]]()
+    assert isinstance(net, Cascaded)
+    for again in (False, True):
+        net.zero_grad()
+        net.checkpoint_cascades = again
+        image = net(batch).image
+        image.square().mean().backward()
+        gradients = [p.grad.clone() for p in net.parameters() if p.grad is not None]
+        found.append([image.detach(), *gradients])
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("make", [lambda n: Cascade(n, 3, 16), lambda n: VarNet(n, 8, 2, 2, 2)])
+def test_memory_for_the_backward_pass_hardly_grows_with_cascades(
+    make: Callable[[int], Cascaded],
+) -> None:
+    def count_kept(cascades: int, again: bool) -> int:
+        net, kept = make(cascades), dict[int, int]()
+        net.checkpoint_cascades = again
+
+        def keep(tensor: Tensor) -> Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            image = net(make_kspace_batch(size=(32, 32))).image
+        assert image.requires_grad
+        return sum(kept.values())
+
+    # what remains for each cascade is the k-space that it begins with
+    all_kept, few_kept = (count_kept(6, again) - count_kept(2, again) for again in (False, True))
+    assert 0 < few_kept < 0.1 * all_kept
 
 
 @every
