@@ -61,8 +61,10 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Site]
     return rooms
 
 
-def train(sites: dict[str, Site], folder: Path, model: str, strategy: Strategy) -> ServerState:
-    here = Setting(sites, folder, rounds=1, participants=("north", "south"))
+def train(
+    sites: dict[str, Site], folder: Path, model: str, strategy: Strategy, wire: str = "fp32"
+) -> ServerState:
+    here = Setting(sites, folder, rounds=1, participants=("north", "south"), wire=wire)
     with seeded("every model"):
         net = MODELS[model]()
     optimizer = partial(torch.optim.RMSprop, lr=1e-3)
@@ -94,3 +96,15 @@ def test_fl_mrcm_aligns_unrolled_networks_on_several_coils(
     encoder = [name for name in aligned.weights if "down_" in name or "features" in name]
     assert encoder
     assert any(not torch.equal(aligned.weights[name], plain.weights[name]) for name in encoder)
+
+
+@pytest.mark.parametrize("aggregation", ["median", "trimmed_mean"])
+@pytest.mark.parametrize("wire", ["fp32", "bf16"])
+def test_a_batch_norm_s_count_is_aggregated_and_sent_like_a_weight(
+    rooms: dict[int, dict[str, Site]], tmp_path: Path, aggregation: str, wire: str
+) -> None:
+    strategy = FedAvg(aggregation=aggregation, faulty=0)
+    state = train(rooms[1], tmp_path, "modl", strategy, wire=wire)
+    counts = [v for k, v in state.weights.items() if k.endswith("num_batches_tracked")]
+    assert all(count.dtype == torch.int64 and count > 0 for count in counts)
+    assert counts
