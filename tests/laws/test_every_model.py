@@ -98,6 +98,15 @@ def test_fl_mrcm_aligns_unrolled_networks_on_several_coils(
     assert any(not torch.equal(aligned.weights[name], plain.weights[name]) for name in encoder)
 
 
+def test_the_journal_counts_the_target_s_kspace_that_others_looked_at(
+    rooms: dict[int, dict[str, Site]], tmp_path: Path
+) -> None:
+    train(rooms[3], tmp_path, "cascade", fl_mrcm())
+    rows = Journal(tmp_path / "journal.csv").read()
+    seen = {row.site: row.value for row in rows if row.metric == "bytes_seen/target_images"}
+    assert seen == {"north": 2 * 3 * 16 * 16 * 8}  # two slices, three coils, complex64
+
+
 @pytest.mark.parametrize("aggregation", ["median", "trimmed_mean"])
 @pytest.mark.parametrize("wire", ["fp32", "bf16"])
 def test_a_batch_norm_s_count_is_aggregated_and_sent_like_a_weight(

@@ -22,6 +22,7 @@ from flmrcm.mri.coils import make_birdcage_maps
 from flmrcm.mri.fourier import fft2c
 from flmrcm.mri.normalisation import denormalise
 from flmrcm.seeding import seeded
+from flmrcm.types import Batch
 
 Make = Callable[[], Unrolled]
 MODELS: dict[str, Make] = {
@@ -189,6 +190,14 @@ def test_memory_for_the_backward_pass_hardly_grows_with_cascades(
 def test_without_kspace_one_line_says_what_is_missing(name: str) -> None:
     with pytest.raises(TypeError, match="needs k-space"):
         MODELS[name]()(make_kspace_batch()._replace(kspace=None))
+
+
+@every
+@coils
+def test_everything_is_computed_where_the_batch_lies(name: str, coils: int) -> None:
+    values = make_kspace_batch(coils=coils)._asdict()
+    moved = {k: v.to("meta") if isinstance(v, Tensor) else v for k, v in values.items()}
+    assert MODELS[name]().to("meta")(Batch(**moved)).image.device.type == "meta"
 
 
 @every
