@@ -13,6 +13,7 @@ from flmrcm.errors import require
 from flmrcm.models.denoisers import ResidualCNN
 from flmrcm.models.unrolled import Unrolled
 from flmrcm.mri.acquisition import Cartesian
+from flmrcm.types import Batch
 
 
 class MoDL(Unrolled):
@@ -59,6 +60,17 @@ class MoDL(Unrolled):
     def first_denoiser(self) -> ResidualCNN:
         """The only one."""
         return self.denoiser
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Return the latent; another site's images must not enter the running statistics."""
+        norms = [layer for layer in self.denoiser.modules() if isinstance(layer, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.track_running_stats = False
+        try:
+            return super().encode(batch)
+        finally:
+            for norm in norms:
+                norm.track_running_stats = True
 
     def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
         """Return magnitude and latent; see `Unrolled.unroll`."""

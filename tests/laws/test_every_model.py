@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from kits.factories import make_site, write_site
-from kits.laws import SEED, Setting, fl_mrcm
+from kits.laws import SEED, Setting, equal, fl_mrcm
 
 from flmrcm.data.site import Site
 from flmrcm.federation.journal import Journal
@@ -96,6 +96,15 @@ def test_fl_mrcm_aligns_unrolled_networks_on_several_coils(
     encoder = [name for name in aligned.weights if "down_" in name or "features" in name]
     assert encoder
     assert any(not torch.equal(aligned.weights[name], plain.weights[name]) for name in encoder)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_alignment_of_no_weight_is_federated_averaging_bit_for_bit(
+    rooms: dict[int, dict[str, Site]], tmp_path: Path, model: str
+) -> None:
+    one = train(rooms[1], tmp_path / "averaged", model, FedAvg())
+    other = train(rooms[1], tmp_path / "aligned", model, fl_mrcm(weight=0.0))
+    assert equal(dict(one.weights), dict(other.weights))
 
 
 def test_the_journal_counts_the_target_s_kspace_that_others_looked_at(
