@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from flmrcm.learning.losses import Loss
     from flmrcm.learning.metrics import Metric
     from flmrcm.library import Federation, open_site
+    from flmrcm.models.cascade import Cascade
+    from flmrcm.models.modl import MoDL
     from flmrcm.models.reconstructor import HasLatent, Reconstructor
     from flmrcm.models.unet import UNet
+    from flmrcm.models.unet_complex import ComplexUNet
+    from flmrcm.models.varnet import VarNet
     from flmrcm.mri.masks import Equispaced, Mask, Random
     from flmrcm.strategies.base import LocalRule, Strategy
     from flmrcm.strategies.fedavg import FedAvg
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 __version__ = version("flmrcm")
 
 _MODULES = {
+    "Cascade": "models.cascade",
+    "ComplexUNet": "models.unet_complex",
     "Compute": "learning.compute",
     "Equispaced": "mri.masks",
     "FLMRCM": "strategies.fl_mrcm",
@@ -43,18 +49,22 @@ _MODULES = {
     "Mask": "mri.masks",
     "Metric": "learning.metrics",
     "Middleware": "federation.middleware",
+    "MoDL": "models.modl",
     "Random": "mri.masks",
     "Reconstructor": "models.reconstructor",
     "Scaffold": "strategies.scaffold",
     "Site": "data.site",
     "Strategy": "strategies.base",
     "UNet": "models.unet",
+    "VarNet": "models.varnet",
     "open_site": "library",
 }
 """Where each public name lies."""
 
 __all__ = [
     "FLMRCM",
+    "Cascade",
+    "ComplexUNet",
     "Compute",
     "Equispaced",
     "FedAvg",
@@ -68,12 +78,14 @@ __all__ = [
     "Mask",
     "Metric",
     "Middleware",
+    "MoDL",
     "Random",
     "Reconstructor",
     "Scaffold",
     "Site",
     "Strategy",
     "UNet",
+    "VarNet",
     "library",
     "open_site",
 ]

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
+from flmrcm.models.unrolled import Cascaded
 from flmrcm.strategies.base import Strategy
 
 
@@ -23,6 +24,14 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
         problems.append(
             f"strategy: {strategy.name} aligns latents, and {type(module.model).__name__} has "
             "none; use a model with `encode`, such as model=unet, or another strategy."
+        )
+    if module.model.needs_maps:
+        problems.append(f"model: {type(module.model).__name__} reads coil maps; sites have none.")
+    checkpoints = (cfg.get("compute") or {}).get("checkpoint_cascades")
+    if checkpoints and not isinstance(module.model, Cascaded):
+        problems.append(
+            f"compute.checkpoint_cascades=true: {type(module.model).__name__} is no row of "
+            "cascades; use model=varnet or model=cascade, or leave it false."
         )
     if not any(map(strategy.is_shared, names)):
         problems.append("strategy.private: keeps every weight at its site; leave some to share.")

@@ -51,7 +51,7 @@ OPTION_SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "logger": {"none": "csv", "null": "csv"},
     "loss": {"mae": "l1", "mse": "l2"},
     "mask": {"cartesian": "random", "gaussian": "random", "uniform": "equispaced"},
-    "model": {"u_net": "unet"},
+    "model": {"d5c5": "cascade", "dc_cnn": "cascade", "e2e_varnet": "varnet", "u_net": "unet"},
     "sites": {"paper": "bfhi", "published": "bfhi"},
     "strategy": {"adversarial": "fl_mrcm", "fed_avg": "fl_mr", "fedavg": "fl_mr"},
 }

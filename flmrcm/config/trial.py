@@ -34,6 +34,8 @@ def find_model_problems(cfg: DictConfig) -> list[str]:
     size = cfg.data.resolution
     if not isinstance(model, Reconstructor) or type(size) is not int:
         return []
+    if model.needs_kspace:  # k-space is read whole, however small its image is cropped
+        return []
     problem = model.find_size_problem(size, size)
     return [f"{problem} No image is larger than data.resolution={size}."] if problem else []
 

@@ -69,12 +69,12 @@ class SiteBatches:
 
 
 class TargetBatches(Iterator[Batch]):
-    """Another site's batches; counts the bytes of its images that training looked at."""
+    """Another site's batches; counts the bytes of its images or k-space that training looked at."""
 
     def __init__(self, batches: Iterator[Batch]) -> None:
         self._batches, self.n_bytes = batches, 0
 
     def __next__(self) -> Batch:
         batch = next(self._batches)
-        self.n_bytes += batch.image.nbytes
+        self.n_bytes += (batch.image if batch.kspace is None else batch.kspace).nbytes
         return batch

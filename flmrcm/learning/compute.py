@@ -15,6 +15,7 @@ from pytorch_lightning import Trainer
 from torch import nn
 
 from flmrcm.errors import ConfigErrors, check_choice, require
+from flmrcm.models.unrolled import Cascaded
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
@@ -38,6 +39,8 @@ class Compute:
         workers: loader processes per site.
         compile: compile the model with torch.compile; the first steps take longer.
         channels_last: keep weights in channels-last order.
+        checkpoint_cascades: compute a cascade's activations again in the backward pass instead of
+            keeping them; models that are a row of cascades have that.
         memory_budget: GiB of sites' private memory kept in RAM; the rest waits on disk.
 
     Raises:
@@ -50,6 +53,7 @@ class Compute:
     workers: int = 0
     compile: bool = False
     channels_last: bool = False
+    checkpoint_cascades: bool = False
     memory_budget: float = 4.0
 
     def __post_init__(self) -> None:
@@ -114,6 +118,8 @@ class Compute:
             keep_freed_memory()
         if self.channels_last:
             model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        if isinstance(model, Cascaded):
+            model.checkpoint_cascades = self.checkpoint_cascades
         if self.compile:
             model.compile()
 

@@ -16,7 +16,7 @@ from flmrcm.files import write_atomically
 log = logging.getLogger(__name__)
 
 _WRAPPING_KEYS = ("state_dict", "weights", "model")
-_NAME_PREFIXES = ("module.", "model.", "unet.")
+_NAME_PREFIXES = ("module.", "model.", "unet.", "varnet.")
 
 
 def read_torch_file(path: Path) -> Any:

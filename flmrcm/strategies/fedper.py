@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from flmrcm.strategies.fedavg import FedAvg
 
-DECODER = ("up_transpose_conv.*", "up_conv.*")
-"""The decoder of the U-Net: what follows the bottleneck."""
+DECODER = ("*up_transpose_conv.*", "*up_conv.*")
+"""The decoder of each U-Net in a model: what follows its bottleneck."""
 
 
 @dataclass(frozen=True)

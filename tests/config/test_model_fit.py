@@ -31,3 +31,22 @@ def test_every_strategy_takes_private_weights(strategy):
     words = [f"strategy={strategy}", "strategy.private=['up_*']"]
     setup = check_config(compose_config("train", [*WORDS, *words]))
     assert not setup.strategy.is_shared("up_conv.0.layers.0.weight")
+
+
+def test_checkpoints_of_cascades_need_cascades():
+    (problem,) = problems_of("compute.checkpoint_cascades=true")
+    assert problem.startswith("compute.checkpoint_cascades=true: UNet is no row of cascades")
+    words = ["sites=simulated_pair", "model=cascade", "compute=cpu"]
+    cfg = compose_config("train", [*words, "compute.checkpoint_cascades=true"])
+    assert check_config(cfg).compute.checkpoint_cascades
+
+
+def test_a_model_that_reads_maps_is_refused_where_sites_have_none(monkeypatch):
+    monkeypatch.setattr("flmrcm.models.unet.UNet.needs_maps", True)
+    (problem,) = problems_of("rounds=1")
+    assert problem == "model: UNet reads coil maps; sites have none."
+
+
+def test_a_network_on_kspace_may_crop_its_images_as_small_as_it_likes():
+    words = ["sites=simulated_pair", "model=varnet", "size=tiny", "compute=cpu"]
+    check_config(compose_config("train", [*words, "model.pools=4", "data.resolution=16"]))

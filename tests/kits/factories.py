@@ -13,9 +13,11 @@ from scipy.ndimage import gaussian_filter
 from flmrcm.data.h5 import TARGET_KEYS, Volume, read_header, write_volume
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
+from flmrcm.data.transforms import prepare_images
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.discriminator import build_discriminator
 from flmrcm.models.unet import UNet
+from flmrcm.mri.acquisition import Cartesian, stack_masks
 from flmrcm.mri.coils import expand_coils, make_birdcage_maps
 from flmrcm.mri.fourier import fft2c
 from flmrcm.mri.masks import Random
@@ -122,6 +124,48 @@ def make_batch(n: int = 2, size: Size = (16, 16), seed: int = 0) -> Batch:
         mask=torch.ones(n, 1, 1, size[1], dtype=torch.bool),
         volume=["here/volume"] * n,
         slice=torch.arange(n),
+    )
+
+
+def make_kspace_batch(
+    n: int = 2,
+    size: Size = (16, 16),
+    coils: int = 1,
+    seed: int = 0,
+    *,
+    acceleration: float = 3,
+    center: int = 4,
+    scale: float = 1.0,
+    empty: Sequence[int] = (),
+) -> Batch:
+    """Return a batch of smooth images with their undersampled k-space, as a site makes it.
+
+    Args:
+        n: slices.
+        size: of k-space.
+        coils: receiver coils.
+        seed: of images and masks.
+        acceleration: 1 measures everything.
+        center: columns of the fully sampled centre.
+        scale: of all values.
+        empty: slices that hold nothing.
+    """
+    kspace, image = (scale * torch.from_numpy(x) for x in scanned(n, size, coils, seed))
+    keep = torch.ones(n)
+    keep[list(empty)] = 0
+    kspace = kspace.view(n, coils, *size) * keep.view(-1, 1, 1, 1)
+    mask = Random((acceleration,), (min(center / size[1], 1 / acceleration),))
+    samplings = [mask(size, seed + i) for i in range(n)]
+    sampled = stack_masks([s.mask for s in samplings], torch.device("cpu"))
+    target = image * keep.view(-1, 1, 1)
+    prepared = prepare_images(kspace, Cartesian(sampled), target, max(size), clamp_target=False)
+    return Batch(
+        *prepared,
+        mask=sampled,
+        volume=["here/volume"] * n,
+        slice=torch.arange(n),
+        kspace=kspace * sampled,
+        center=torch.tensor([s.center for s in samplings]),
     )
 
 

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.learning.compute import Compute, silence_lightning
+from flmrcm.models.cascade import Cascade
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -71,6 +72,13 @@ def test_channels_last_changes_the_layout_and_not_the_image() -> None:
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert_close(other(make_batch()).image, plain(make_batch()).image)
     assert list(other.state_dict()) == list(plain.state_dict())
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_cascades_are_told_whether_to_compute_again(again: bool) -> None:
+    net = Cascade(1, 2, 2)
+    Compute("cpu", checkpoint_cascades=again).prepare_model(net)
+    assert net.checkpoint_cascades == again
 
 
 def test_quiet_lightning_hushes_its_advice_and_nothing_else() -> None:

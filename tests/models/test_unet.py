@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
-from flmrcm.models.unet import UNet, pool_latent
+from flmrcm.models.backbone import pool_latent
+from flmrcm.models.unet import UNet
 
 fastmri_imports = pytest.mark.filterwarnings("ignore")
 

@@ -1,0 +1,113 @@
+"""What the networks that read k-space share: scale, coil maps, crop, and the latent."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from flmrcm.models.denoisers import Denoiser
+from flmrcm.models.reconstructor import HasLatent, Reconstructor
+from flmrcm.mri.acquisition import Cartesian, center_crop, keep_center
+from flmrcm.mri.coil_combination import estimate_coil_maps
+from flmrcm.mri.fourier import ifft2c
+from flmrcm.mri.normalisation import normalise
+from flmrcm.types import Batch, Reconstruction
+
+
+class Unrolled(Reconstructor, HasLatent):
+    """A reconstructor that alternates denoisers with what was measured, or has one of each.
+
+    K-space comes in the data's own units, so it is divided by the batch's standard deviation
+    first: then the magnitude image minus mean/std is the normalised image, and a network sees
+    values near 1 from every scanner. It is reconstructed whole and cropped last.
+
+    The latent is the first denoiser's: it depends on the input alone, so `encode` runs only that.
+    """
+
+    needs_kspace: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def first_denoiser(self) -> Denoiser:
+        """The denoiser that sees the zero-filled image."""
+
+    @abstractmethod
+    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the magnitude, (batch, rows, columns), and the latent, (batch, latent_size).
+
+        Args:
+            acquisition: with the mask and, one coil or many, maps.
+            kspace: complex, (batch, coils, rows, columns), zero where nothing was measured.
+        """
+
+    @property
+    def latent_size(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Width of the latent."""
+        return self.first_denoiser.latent_size
+
+    def forward(self, batch: Batch) -> Reconstruction:
+        """Reconstructs; see `Reconstructor.forward`."""
+        magnitude, latent = self.unroll(*self._read(batch))
+        image = center_crop(magnitude, *batch.image.shape[-2:])
+        offset = normalise(torch.zeros_like(image), batch.mean, batch.std)
+        return Reconstruction((image + offset).unsqueeze(1), latent)
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Return the latent; see `HasLatent.encode`."""
+        acquisition, kspace = self._read(batch)
+        return self.first_denoiser.encode(acquisition.reduce(kspace))
+
+    def find_maps(self, kspace: Tensor, batch: Batch) -> Tensor:
+        """Return coil maps, complex, (batch, coils, rows, columns), or ones, (1, 1, 1, 1).
+
+        They are the batch's, or else estimated from the fully sampled centre; one coil needs none.
+        """
+        if kspace.shape[1] == 1:
+            return kspace.new_ones(1, 1, 1, 1)
+        if batch.maps is not None:
+            return batch.maps
+        with torch.no_grad():
+            return estimate_coil_maps(ifft2c(keep_center(kspace, get_center(batch))))
+
+    def _read(self, batch: Batch) -> tuple[Cartesian, Tensor]:
+        if batch.kspace is None:
+            raise TypeError(f"{type(self).__name__} needs k-space; load it with needs_kspace=True")
+        kspace = normalise(batch.kspace, torch.zeros_like(batch.std), batch.std)
+        return Cartesian(batch.mask, self.find_maps(kspace, batch)), kspace
+
+
+class Cascaded(Unrolled):
+    """An unrolled network that is a row of cascades.
+
+    Attributes:
+        checkpoint_cascades: keep no cascade's activations for the backward pass, but compute them
+            again: memory hardly grows with the cascades, a training step takes a third longer.
+    """
+
+    checkpoint_cascades: bool = False
+
+    def run_cascade(
+        self, cascade: Callable[..., tuple[Tensor, Tensor]], *inputs: object
+    ) -> tuple[Tensor, Tensor]:
+        """Return what a cascade gives for its inputs: k-space and latent."""
+        if self.checkpoint_cascades and torch.is_grad_enabled():
+            return checkpoint(cascade, *inputs, use_reentrant=False)  # pyright: ignore[reportReturnType]
+        return cascade(*inputs)
+
+
+def get_center(batch: Batch) -> Tensor:
+    """Return rows and columns of the fully sampled centre, int, (batch, 2)."""
+    if batch.center is None:
+        raise TypeError("coil maps need batch.center, the size of the fully sampled centre")
+    return batch.center
+
+
+def combine_coils(kspace: Tensor) -> Tensor:
+    """Return the root sum of squares over coils, (batch, rows, columns), of k-space.
+
+    Its gradient is 0, and not NaN, where no coil sees anything.
+    """
+    return torch.linalg.vector_norm(ifft2c(kspace), dim=1)
