@@ -105,6 +105,11 @@ def test_gaussian_samples_are_those_of_draws_until_new() -> None:
         assert len(taken) == 128
         published[tuple(np.array(list(taken)).T)] += 1 / draws
     assert np.abs(ours - published).max() < 5.5 * np.sqrt(2 * 0.25 / draws)
+    for axis, n in enumerate(shape):  # mean and spread of the samples along an axis
+        offset = np.arange(n) - n // 2
+        found, wanted = (density.sum(1 - axis) / density.sum() for density in (ours, published))
+        assert found @ offset == pytest.approx(wanted @ offset, abs=0.05)
+        assert found @ offset**2 == pytest.approx(wanted @ offset**2, rel=0.01)
 
 
 def shares_by_radius(density: np.ndarray, edges: Sequence[float]) -> np.ndarray:

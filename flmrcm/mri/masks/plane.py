@@ -45,7 +45,7 @@ class Grid:
     @property
     def center(self) -> Shape:
         """Rows and columns of the largest square in the disk, symmetric about k = 0."""
-        side = 2 * isqrt((self.radius**2 - 1) // 2) + 1 if self.radius else 0
+        side = 2 * isqrt(self.radius**2 // 2) + 1 if self.radius else 0
         return side, side
 
     def find_outer(self) -> np.ndarray:
