@@ -96,16 +96,19 @@ class GridMask(Mask):
                 f"k-space is {shape[0]}×{shape[1]}; use a mask of columns, as mask=random."
             )
         for pair in self.pairs:
-            self.check_grid(self.plan(shape, *pair), *pair)
+            self.check_grid(self.plan(shape, *pair), pair)
 
-    def check_grid(self, grid: Grid, acceleration: float, fraction: float) -> None:
-        """Raise an error where the grid can't be filled at this acceleration.
+    def check_grid(self, grid: Grid, pair: tuple[float, float]) -> None:
+        """Raise an error where the grid can't be filled.
+
+        Args:
+            grid: what there is to fill.
+            pair: the acceleration and centre fraction it was planned for.
 
         Raises:
             DataLayoutError: says which key to change.
         """
-        del acceleration
-        (rows, columns), reach = grid.shape, grid.radius - 1
+        (rows, columns), reach, fraction = grid.shape, grid.radius - 1, pair[1]
         key = f"mask.center_fractions={fraction:g}"
         if fraction > 0 and reach < 0:
             raise DataLayoutError(

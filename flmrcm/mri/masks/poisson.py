@@ -6,8 +6,8 @@ algorithm (SIGGRAPH 2007) is repeated until the count is near enough; here darts
 grid's samples in random order (Cook 1986) until none is free.
 
 The distance is dithered by half a sample, or the density would fall in steps. Throwing takes some
-0.1 s. So a mask is one of `N_PATTERNS` patterns that are kept, with a few samples more than needed,
-from which a random choice is left out.
+0.06 s. So a mask is one of `N_PATTERNS` patterns that are kept; they have a few samples more than
+needed, and a random choice of these is left out.
 """
 
 from functools import lru_cache
@@ -34,14 +34,14 @@ class Poisson(GridMask):
         pattern = _make_pattern(grid, rng.randint(N_PATTERNS))
         return rng.random_sample(grid.shape) + ~pattern
 
-    def check_grid(self, grid: Grid, acceleration: float, fraction: float) -> None:
+    def check_grid(self, grid: Grid, pair: tuple[float, float]) -> None:
         """Raise an error where the grid can't be filled; see `GridMask.check_grid`.
 
         Raises:
             DataLayoutError: also where even the densest pattern has too few samples.
         """
-        super().check_grid(grid, acceleration, fraction)
-        densest = _throw_densest(grid)
+        super().check_grid(grid, pair)
+        (acceleration, fraction), densest = pair, _throw_densest(grid)
         if grid.n_outer > densest:
             rows, columns = grid.shape
             least = rows * columns / (densest + grid.count - grid.n_outer)
