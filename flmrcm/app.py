@@ -21,7 +21,7 @@ COMMANDS = {
     "evaluate": "test a checkpoint on sites and splits",
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
-    "simulate": "make the simulated sites on purpose, with a contact sheet",
+    "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
     "compare": "tables and pictures of finished runs",
     "deploy": "certificates, keys and folders for a federation of several machines",
     "up": "try a federation out: all of it on this machine",

@@ -115,7 +115,7 @@ def test_hydras_own_flags_are_handed_on(words, shown):
     ("line", "offered"),
     [
         ("flmrcm ev", "evaluate"),
-        ("flmrcm train mask=e", "mask=equispaced mask=equispaced_offset"),
+        ("flmrcm train mask=e", "mask=equispaced mask=equispaced_fraction mask=equispaced_offset"),
         ("flmrcm train local.batch", "local.batch_size="),
         ("flmrcm down ", ""),
     ],

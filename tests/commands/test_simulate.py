@@ -1,6 +1,7 @@
 """`flmrcm simulate` as a user types it."""
 
 import pytest
+from matplotlib.pyplot import imread as read_picture
 
 from flmrcm.app import main
 
@@ -20,3 +21,21 @@ def test_simulate_refuses_sites_that_are_real(capsys):
         main(["simulate", "sites=bfhi", "data_dir=/data"])
     assert stopped.value.code
     assert "none of these sites is simulated" in capsys.readouterr().err
+
+
+def test_simulate_masks_draws_all_that_can_be(capsys, tmp_path):
+    words = ["data.simulated.size=32", f"data.simulated.folder={tmp_path}"]
+    main(["simulate", "masks", *words, "mask.accelerations=[1.5]"])
+    problems = capsys.readouterr().out.splitlines()
+    assert problems.pop() == f"contact sheet: {tmp_path}/masks.png"
+    assert [line.split(": ")[0] for line in problems] == ["magic", "poisson"]
+    picture = read_picture(tmp_path / "masks.png")
+    assert picture.shape[0] > picture.shape[1] / 2  # two rows of masks
+
+
+def test_simulate_masks_refuses_what_no_mask_can_be(capsys):
+    with pytest.raises(SystemExit):
+        main(["simulate", "masks", "mask.accelerations=[0.5]"])
+    assert (
+        "radial: mask.accelerations=0.5: an acceleration is at least 1" in capsys.readouterr().err
+    )

@@ -1,4 +1,4 @@
-"""Laws of the sampling masks."""
+"""Laws of the masks of columns, and of what all masks share."""
 
 from collections.abc import Iterator
 
@@ -13,6 +13,8 @@ from flmrcm.mri.masks import (
     CENTER_SHARE,
     Equispaced,
     EquispacedOffset,
+    Gaussian1D,
+    Magic,
     Mask,
     Random,
     RandomBernoulli,
@@ -20,8 +22,12 @@ from flmrcm.mri.masks import (
     get_center_columns,
 )
 
-EXACT = [Random, Equispaced]
-PUBLISHED = {RandomBernoulli: "RandomMaskFunc", EquispacedOffset: "EquispacedMaskFractionFunc"}
+EXACT = [Random, Equispaced, Gaussian1D]
+PUBLISHED: dict[type[Mask], str] = {
+    RandomBernoulli: "RandomMaskFunc",
+    EquispacedOffset: "EquispacedMaskFractionFunc",
+    Magic: "MagicMaskFunc",
+}
 KINDS = [*EXACT, *PUBLISHED]
 FILES = ["file_brain_AXT1_200_6002217", "IXI002-Guys-0828-T1", "BraTS20_Training_001", "å"]
 
@@ -32,7 +38,13 @@ def cases(draw: st.DrawFn) -> tuple[int, float, float]:
     columns = draw(st.integers(1, 400))
     acceleration = draw(st.floats(1, min(columns, 16)) | st.integers(1, min(columns, 16)))
     share = draw(st.floats(0, 1) | st.just(CENTER_SHARE) | st.just(1.0))
-    return columns, acceleration, share / acceleration
+    fraction = share / acceleration
+    return columns, acceleration, fraction if round(columns * fraction) else 0.0
+
+
+def make(kind: type[Mask], r: float, fraction: float) -> Mask:
+    """A mask of any kind at an acceleration near R: a magic one knows only whole numbers."""
+    return kind([int(r) if kind is Magic else r], [fraction])
 
 
 anywhere = pytest.mark.parametrize("kind", KINDS)
@@ -66,7 +78,7 @@ def test_the_centre_is_always_measured(
 ) -> None:
     columns, acceleration, fraction = case
     n_center = round(columns * fraction)
-    mask = draw(kind([acceleration], [fraction]), columns, seed)
+    mask = draw(make(kind, acceleration, fraction), columns, seed)
     start = (columns - n_center + 1) // 2
     assert mask[start : start + n_center].all()
 
@@ -76,14 +88,15 @@ def test_the_centre_is_always_measured(
 @settings(deadline=None)
 def test_a_seed_names_a_mask(kind: type[Mask], case: tuple[int, float, float], seed: int) -> None:
     columns, acceleration, fraction = case
-    mask = kind([acceleration], [fraction])
+    mask = make(kind, acceleration, fraction)
     assert torch.equal(draw(mask, columns, seed), draw(mask, columns, seed))
 
 
 @anywhere
 def test_other_seeds_give_other_masks(kind: type[Mask]) -> None:
     masks = {tuple(draw(kind((4,)), 128, seed).tolist()) for seed in range(50)}
-    assert len(masks) >= 5  # an equispaced mask has few offsets to choose from
+    # an equispaced mask has few offsets to choose from, a magic one at 4x two
+    assert len(masks) >= (2 if kind is Magic else 5)
 
 
 @anywhere
@@ -105,7 +118,7 @@ def test_a_sampling_knows_its_shape_and_its_fully_sampled_centre(
     kind: type[Mask], case: tuple[int, float, float], seed: int
 ) -> None:
     columns, acceleration, fraction = case
-    mask, (rows, center) = kind([acceleration], [fraction])((ROWS, columns), seed)
+    mask, (rows, center) = make(kind, acceleration, fraction)((ROWS, columns), seed)
     assert mask.shape == (1, columns)
     assert center == round(columns * fraction)
     assert rows == (ROWS if center else 0)
@@ -145,6 +158,90 @@ def test_random_columns_are_drawn_alike() -> None:
     assert np.abs(outer - share).max() < 5 * np.sqrt(share * (1 - share) / draws)
 
 
+def test_gaussian_columns_are_those_of_draws_until_new() -> None:
+    mask, n, n_center, count, draws = Gaussian1D((4,), (0.08,)), 128, 10, 32, 3000
+    ours = torch.stack([draw(mask, n, seed) for seed in range(draws)]).double().mean(0).numpy()
+    rng, published = np.random.default_rng(0), np.zeros(n)
+    for _ in range(draws):
+        taken = set(range(*get_center_columns(n, n_center).indices(n)))
+        while len(taken) < count:
+            column = round(rng.normal(n // 2, 6 * np.sqrt(n // 2)))
+            taken |= {column} & set(range(n))
+        published[list(taken)] += 1 / draws
+    outer = np.delete(np.arange(n), np.r_[get_center_columns(n, n_center)])
+    spread = np.sqrt(2 * published * (1 - published) / draws)[outer]
+    assert np.sqrt(np.mean(((ours - published)[outer] / spread) ** 2)) < 1.3
+    assert ours[1:59].mean() == pytest.approx(ours[70:].mean(), abs=0.005)  # symmetric about 64
+
+
+@given(st.integers(32, 320), st.integers(2, 8), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_magic_columns_hold_no_conjugate_pair(columns: int, r: int, seed: int) -> None:
+    mask = draw(Magic([r], [0.0]), columns, seed)
+    offsets = np.flatnonzero(mask) - columns // 2
+    if r > 2:  # one in two can't avoid all pairs
+        assert not {-k for k in offsets if k} & set(offsets)
+
+
+@pytest.mark.parametrize(("r", "least", "most"), [(4, 3.15, 3.25), (8, 6.1, 6.3)])
+def test_a_magic_mask_is_faster_on_paper(r: int, least: float, most: float) -> None:
+    counts = [int(draw(Magic((r,)), 320, seed).sum()) for seed in range(40)]
+    assert least < 320 / np.mean(counts) < most
+
+
+def test_a_magic_mask_wants_whole_numbers() -> None:
+    with pytest.raises(ConfigErrors, match=r"mask\.accelerations=2\.5: .* whole numbers"):
+        Magic((4, 2.5))
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@given(case=cases(), share=st.sampled_from([5 / 8, 6 / 8, 7 / 8, 1.0]), seed=st.integers(0, 99))
+@settings(deadline=None)
+def test_partial_fourier_keeps_the_count_and_a_symmetric_centre(
+    kind: type[Mask], case: tuple[int, float, float], share: float, seed: int
+) -> None:
+    columns, acceleration, fraction = case
+    acceleration = min(max(acceleration, 1 / share), columns)
+    fraction = min(fraction, 2 * share - 1, 1 / acceleration)
+    if acceleration * share < 1 or (fraction and not round(columns * fraction)):
+        return
+    mask = draw(kind([acceleration], [fraction], partial_fourier=share), columns, seed)
+    n_center = round(columns * fraction)
+    assert mask.sum() == max(n_center, round(columns / acceleration))
+    assert mask[get_center_columns(columns, n_center)].all()
+    assert not mask[: int(columns * (1 - share) + 1e-6)].any()
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_partial_fourier_takes_columns_from_a_published_mask(kind: type[Mask]) -> None:
+    whole = draw(kind((4,)), 64, 3)
+    part = draw(kind((4,), partial_fourier=0.75), 64, 3)
+    assert not part[:16].any()
+    assert torch.equal(part[16:], whole[16:])
+
+
+@pytest.mark.parametrize(
+    ("share", "r", "fraction", "line"),
+    [
+        (0.5, 4, 0.08, "above 0.5"),
+        (1.2, 4, 0.08, "at most 1"),
+        (0.75, 1.2, 0.08, r"acceleration 1\.2 .* at least 1\.33"),
+        (0.625, 2, 0.3, r"center_fractions=0\.3, which must be at most 0\.25"),
+    ],
+)
+def test_a_partial_fourier_that_cant_be_is_refused(
+    share: float, r: float, fraction: float, line: str
+) -> None:
+    with pytest.raises(ConfigErrors, match=rf"mask\.partial_fourier={share}: .*{line}"):
+        Random((r,), (fraction,), partial_fourier=share)
+
+
+def test_what_fingerprints_hold_of_a_mask_stays_as_it_was() -> None:
+    words = "accelerations=(4,), center_fractions=None, seed=0, seeding='address'"
+    assert repr(Random((4,))) == f"Random({words})"
+    assert repr(Random((4,), partial_fourier=0.75)) == f"Random({words}, partial_fourier=0.75)"
+
+
 def test_the_published_random_kind_meets_the_acceleration_on_average_only() -> None:
     counts = [int(draw(RandomBernoulli((8,)), 256, seed).sum()) for seed in range(500)]
     assert np.mean(counts) == pytest.approx(32, abs=1)
@@ -174,14 +271,14 @@ def test_published_kinds_are_fastmri_draw_for_draw(
 @settings(deadline=None)
 def test_a_centre_above_one_in_r_is_refused(kind: type[Mask], r: float, excess: float) -> None:
     with pytest.raises(ConfigErrors, match=r"mask\.center_fractions=.*must lie in \[0, "):
-        kind([r], [1 / r * (1 + excess)])
+        make(kind, r, 1 / int(r) * (1 + excess))
 
 
 @anywhere
 @given(r=st.floats(1, 16))
 @settings(deadline=None)
 def test_a_centre_of_exactly_one_in_r_is_legal(kind: type[Mask], r: float) -> None:
-    draw(kind([r], [1 / r]), 64, 0)
+    draw(make(kind, r, 1 / r), 64, 0)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +320,17 @@ def test_no_fractions_means_a_third_of_the_measured_columns() -> None:
 
 @anywhere
 def test_too_few_columns_are_a_fault_of_the_data(kind: type[Mask]) -> None:
-    draw(kind((8,)), 8, 0)
+    draw(kind((8,), (1 / 8,)), 8, 0)
     with pytest.raises(DataLayoutError, match=r"mask\.accelerations=8 .* has 7"):
-        draw(kind((8,)), 7, 0)
+        draw(kind((8,), (1 / 8,)), 7, 0)
+
+
+@anywhere
+def test_a_fraction_that_leaves_no_centre_is_refused(kind: type[Mask]) -> None:
+    line = r"mask\.center_fractions=0\.01 leaves no centre in 40 columns; give at least 0\.025"
+    with pytest.raises(DataLayoutError, match=line):
+        draw(kind((8,), (0.01,)), 40, 0)
+    draw(kind((8,), (0.025,)), 40, 0)
 
 
 def addresses() -> Iterator[tuple[int, str, str]]:

@@ -6,7 +6,7 @@ training and per volume in validation and test.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from numpy.random import RandomState
@@ -47,21 +47,34 @@ class Mask(ABC):
         seed: of validation and test masks; the run's own seed does not touch them.
         seeding: `address` draws a volume's mask from `(seed, site, volume)`; `file_name` from
             the file's name, as the published code does.
+        partial_fourier: share p of the columns, in (0.5, 1], from column N(1 − p) on, in which all
+            samples lie; None means everywhere.
 
     Raises:
-        ConfigErrors: lists of different length, R < 1, or a centre fraction above 1/R.
+        ConfigErrors: lists of different length, R < 1, a centre fraction above 1/R, or a share of
+            the columns that can't hold the samples or the centre.
     """
 
     accelerations: Sequence[float] = (4,)
     center_fractions: Sequence[float] | None = None
     seed: int = 0
     seeding: str = "address"
+    partial_fourier: float | None = None
 
     def __post_init__(self) -> None:
         problems = [*check_choice("mask.seeding", self.seeding, ("address", "file_name"))]
         problems += _find_problems(self.accelerations, self.center_fractions)
+        if not problems and self.partial_fourier is not None:
+            problems += _find_window_problems(self.partial_fourier, self.pairs)
         if problems:
             raise ConfigErrors(problems)
+
+    def __repr__(self) -> str:
+        """Return the class and its arguments, as sites' fingerprints have always held them."""
+        later = ("partial_fourier",)
+        told = [f.name for f in fields(self) if f.name not in later or getattr(self, f.name)]
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in told)
+        return f"{type(self).__qualname__}({arguments})"
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
@@ -88,13 +101,21 @@ class Mask(ABC):
         rng = RandomState(seed)
         acceleration, fraction = self.pairs[rng.randint(0, len(self.accelerations))]
         self.check(shape)
-        return self.draw(shape, acceleration, fraction, rng)
+        sampling = self.draw(shape, acceleration, fraction, rng)
+        if first := self.get_first_column(shape[1]):
+            sampling.mask[:, :first] = False
+        return sampling
+
+    def get_first_column(self, n_columns: int) -> int:
+        """Return the first column that may be measured: 0, but with `partial_fourier`."""
+        missing = 0 if self.partial_fourier is None else 1 - self.partial_fourier
+        return int(n_columns * missing + 1e-6)  # 1 − 7/8 and the like, whatever their rounding
 
     def check(self, shape: Shape) -> None:
-        """Raise an error for k-space with fewer columns than an acceleration.
+        """Raise an error for k-space that the mask doesn't fit.
 
         Raises:
-            DataLayoutError: says which key to lower.
+            DataLayoutError: there are fewer columns than an acceleration; says which key to lower.
         """
         if shape[1] < max(self.accelerations):
             raise DataLayoutError(
@@ -106,7 +127,11 @@ class Mask(ABC):
     def draw(
         self, shape: Shape, acceleration: float, fraction: float, rng: RandomState
     ) -> Sampling:
-        """Return a sampling at one acceleration and centre fraction."""
+        """Return a sampling at one acceleration and centre fraction.
+
+        What it measures outside the columns of `partial_fourier` is taken away afterwards; for an
+        exact count it measures nothing there.
+        """
 
 
 def _find_problems(accelerations: Sequence[float], fractions: Sequence[float] | None) -> list[str]:
@@ -127,4 +152,22 @@ def _find_problems(accelerations: Sequence[float], fractions: Sequence[float] | 
         "a larger centre alone would exceed the columns allowed."
         for r, fraction in zip(accelerations, fractions or (), strict=False)
         if r >= 1 and not 0 <= fraction <= 1 / r
+    ]
+
+
+def _find_window_problems(share: float, pairs: Sequence[tuple[float, float]]) -> list[str]:
+    key = f"mask.partial_fourier={share:g}"
+    if not 0.5 < share <= 1:
+        return [f"{key}: a share of the columns above 0.5, at most 1, as 0.75; null means all."]
+    problems = [
+        f"{key}: acceleration {r:g} measures more than these columns; it must be at least "
+        f"{1 / share:g}."
+        for r, _ in pairs
+        if r * share < 1
+    ]
+    return problems + [
+        f"{key}: cuts the centre of mask.center_fractions={fraction:g}, which must be at most "
+        f"{2 * share - 1:g}."
+        for _, fraction in pairs
+        if fraction > 2 * share - 1
     ]
