@@ -22,6 +22,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.site_call import answer_call
 from flmrcm.federation.site_facts import collect_facts
 from flmrcm.federation.workload import Workload
+from flmrcm.files import flush_files
 from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import (
     CONFIG,
@@ -125,6 +126,8 @@ class SiteServer:
             store.restore({settings.site: call.memory_round})
         workload = Workload(call.epochs, call.steps)
         reply = answer_call(client, call.op, message, store, workload, settings.threads)
+        if call.op == "train":  # with the memory that the reply names, the account of it is on disk
+            flush_files([settings.build_folder(call.run_id) / LEDGER])
         return Response(reply, store.snapshot().get(settings.site))
 
     def _ask(
