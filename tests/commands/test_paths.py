@@ -29,7 +29,8 @@ def anywhere(hospitals):
     folder = hospitals.parent / ANY
     shutil.copytree(hospitals, folder / "data")
     torch.save(make_unet(2, 2).state_dict(), folder / f"{ANY}.ckpt")
-    (folder / "policy.yaml").write_text("most_calls: {train: 99}\n")
+    few = "fewest_slices: 1\nfewest_steps: 1\nfewest_volumes: 1\n"
+    (folder / "policy.yaml").write_text(f"most_calls: {{train: 99}}\n{few}")
     (folder / "conf" / "site").mkdir(parents=True)
     (folder / "conf" / "site" / "ours.yaml").write_text("defaults: [_folder]\nfolder: IXI\n")
     return Path(ANY)

@@ -182,7 +182,7 @@ def test_a_run_with_a_damaged_journal_is_not_resumed_and_one_line_says_where(hos
     assert "Traceback" not in said
     assert (folder / "journal.csv").read_bytes() == before
     assert RunFolder(folder).done
-    assert RunFolder(folder).read_config().rounds == 1
+    assert read_config(Path(folder))["rounds"] == 1
 
 
 def test_a_run_whose_journal_lost_lines_goes_on_only_if_that_is_accepted(hospitals, capsys):
@@ -196,7 +196,7 @@ def test_a_run_whose_journal_lost_lines_goes_on_only_if_that_is_accepted(hospita
     assert RunFolder(folder).done
     main(["train", f"resume={folder}", "rounds=2", "accept_lost_journal=true"])
     assert {row.round for row in Journal(journal).read()} == {0, 1}
-    assert not RunFolder(folder).read_config().accept_lost_journal
+    assert not read_config(Path(folder))["accept_lost_journal"]
 
 
 def test_a_run_may_lie_in_a_folder_called_anything(hospitals):
