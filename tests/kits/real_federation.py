@@ -1,5 +1,6 @@
 """A real federation on loopback: its processes, its training runs, and faults."""
 
+import json
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from kits.network_guard import HOOKS
 from flmrcm.app import main
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 from flmrcm.federation.journal import Journal
+from flmrcm.remote.flower.command_line import DAEMON
 from flmrcm.remote.provision.try_out import list_running
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,12 @@ class RealFederation:
                 for name in list(self._started):
                     self.end(name)
                 main(["down", str(self.folder)])
+                until(lambda: not self._list_sockets(), 30)
+
+    def _list_sockets(self) -> list[Path]:
+        """Return the daemons' folders of this federation that are still there."""
+        addresses = [json.loads(path.read_text()) for path in self.folder.glob(f"sites/*/{DAEMON}")]
+        return [p for a in addresses if (p := Path(a["address"]).parent).exists()]
 
     def start(self, name: str, **environment: str) -> None:
         """Start a party by its start.sh."""
