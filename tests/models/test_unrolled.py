@@ -240,9 +240,7 @@ def test_values_outside_their_range_are_refused(make: Make, key: str) -> None:
 
 @pytest.mark.parametrize("name", ["unet_complex", "varnet"])
 @pytest.mark.parametrize(("size", "fits"), [((16, 16), False), ((17, 16), True), ((8, 40), True)])
-def test_images_too_small_for_the_pools_are_named(
-    name: str, size: tuple[int, int], fits: bool
-) -> None:
+def test_images_too_small_are_named(name: str, size: tuple[int, int], fits: bool) -> None:
     net = {"unet_complex": ComplexUNet(2, 4), "varnet": VarNet(1, 2, 3, 2, 4)}[name]
     problem = net.find_size_problem(*size)
     assert (problem is None) == fits

@@ -1,60 +1,22 @@
 """Laws of the masks of columns, and of what all masks share."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kits.masks import EXACT, FILES, PUBLISHED, ROWS, anywhere, cases, draw, make
 
-from flmrcm.errors import ConfigErrors, DataLayoutError
+from flmrcm.errors import ConfigErrors
 from flmrcm.mri.masks import (
-    CENTER_SHARE,
     Equispaced,
-    EquispacedOffset,
     Gaussian1D,
     Magic,
     Mask,
     Random,
     RandomBernoulli,
-    Seed,
     get_center_columns,
 )
-
-EXACT = [Random, Equispaced, Gaussian1D]
-PUBLISHED: dict[type[Mask], str] = {
-    RandomBernoulli: "RandomMaskFunc",
-    EquispacedOffset: "EquispacedMaskFractionFunc",
-    Magic: "MagicMaskFunc",
-}
-KINDS = [*EXACT, *PUBLISHED]
-FILES = ["file_brain_AXT1_200_6002217", "IXI002-Guys-0828-T1", "BraTS20_Training_001", "å"]
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[int, float, float]:
-    """(columns, acceleration, centre fraction), any that is legal."""
-    columns = draw(st.integers(1, 400))
-    acceleration = draw(st.floats(1, min(columns, 16)) | st.integers(1, min(columns, 16)))
-    share = draw(st.floats(0, 1) | st.just(CENTER_SHARE) | st.just(1.0))
-    fraction = share / acceleration
-    return columns, acceleration, fraction if round(columns * fraction) else 0.0
-
-
-def make(kind: type[Mask], r: float, fraction: float) -> Mask:
-    """A mask of any kind at an acceleration near R: a magic one knows only whole numbers."""
-    return kind([int(r) if kind is Magic else r], [fraction])
-
-
-anywhere = pytest.mark.parametrize("kind", KINDS)
-
-ROWS = 5
-
-
-def draw(mask: Mask, columns: int, seed: Seed) -> torch.Tensor:
-    """The columns a mask measures of k-space with some rows, (columns,)."""
-    return mask((ROWS, columns), seed).mask[0]
 
 
 @pytest.mark.parametrize("kind", EXACT)
@@ -194,48 +156,6 @@ def test_a_magic_mask_wants_whole_numbers() -> None:
         Magic((4, 2.5))
 
 
-@pytest.mark.parametrize("kind", EXACT)
-@given(case=cases(), share=st.sampled_from([5 / 8, 6 / 8, 7 / 8, 1.0]), seed=st.integers(0, 99))
-@settings(deadline=None)
-def test_partial_fourier_keeps_the_count_and_a_symmetric_centre(
-    kind: type[Mask], case: tuple[int, float, float], share: float, seed: int
-) -> None:
-    columns, acceleration, fraction = case
-    acceleration = min(max(acceleration, 1 / share), columns)
-    fraction = min(fraction, 2 * share - 1, 1 / acceleration)
-    if acceleration * share < 1 or (fraction and not round(columns * fraction)):
-        return
-    mask = draw(kind([acceleration], [fraction], partial_fourier=share), columns, seed)
-    n_center = round(columns * fraction)
-    assert mask.sum() == max(n_center, round(columns / acceleration))
-    assert mask[get_center_columns(columns, n_center)].all()
-    assert not mask[: int(columns * (1 - share) + 1e-6)].any()
-
-
-@pytest.mark.parametrize("kind", PUBLISHED)
-def test_partial_fourier_takes_columns_from_a_published_mask(kind: type[Mask]) -> None:
-    whole = draw(kind((4,)), 64, 3)
-    part = draw(kind((4,), partial_fourier=0.75), 64, 3)
-    assert not part[:16].any()
-    assert torch.equal(part[16:], whole[16:])
-
-
-@pytest.mark.parametrize(
-    ("share", "r", "fraction", "line"),
-    [
-        (0.5, 4, 0.08, "above 0.5"),
-        (1.2, 4, 0.08, "at most 1"),
-        (0.75, 1.2, 0.08, r"acceleration 1\.2 .* at least 1\.33"),
-        (0.625, 2, 0.3, r"center_fractions=0\.3, which must be at most 0\.25"),
-    ],
-)
-def test_a_partial_fourier_that_cant_be_is_refused(
-    share: float, r: float, fraction: float, line: str
-) -> None:
-    with pytest.raises(ConfigErrors, match=rf"mask\.partial_fourier={share}: .*{line}"):
-        Random((r,), (fraction,), partial_fourier=share)
-
-
 def test_what_fingerprints_hold_of_a_mask_stays_as_it_was() -> None:
     words = "accelerations=(4,), center_fractions=None, seed=0, seeding='address'"
     assert repr(Random((4,))) == f"Random({words})"
@@ -264,89 +184,3 @@ def test_published_kinds_are_fastmri_draw_for_draw(
     ours = kind(accelerations, fractions, seeding="file_name")
     found = draw(ours, columns, ours.get_fixed_seed("any site", name))
     assert torch.equal(found, expected.flatten().bool())
-
-
-@anywhere
-@given(r=st.floats(1, 16), excess=st.floats(1e-6, 2))
-@settings(deadline=None)
-def test_a_centre_above_one_in_r_is_refused(kind: type[Mask], r: float, excess: float) -> None:
-    with pytest.raises(ConfigErrors, match=r"mask\.center_fractions=.*must lie in \[0, "):
-        make(kind, r, 1 / int(r) * (1 + excess))
-
-
-@anywhere
-@given(r=st.floats(1, 16))
-@settings(deadline=None)
-def test_a_centre_of_exactly_one_in_r_is_legal(kind: type[Mask], r: float) -> None:
-    draw(make(kind, r, 1 / r), 64, 0)
-
-
-@pytest.mark.parametrize(
-    ("accelerations", "fractions", "line"),
-    [
-        ((), None, "at least one"),
-        ((0.5,), None, "at least 1"),
-        ((4, 8), (0.08,), "as many as"),
-        ((4,), (0.08, 0.04), "as many as"),
-        ((4,), (), "as many as"),
-        ((4,), (-0.1,), "must lie in"),
-    ],
-)
-def test_lists_that_make_no_sense_are_refused(
-    accelerations: tuple[float, ...], fractions: tuple[float, ...] | None, line: str
-) -> None:
-    with pytest.raises(ConfigErrors, match=line):
-        Random(accelerations, fractions)
-
-
-def test_every_wrong_pair_is_reported_at_once() -> None:
-    with pytest.raises(ConfigErrors) as caught:
-        Random((4, 8, 0.5), (0.3, 0.2, 0.1), seeding="by_moon")
-    assert len(caught.value.problems) == 4
-
-
-def test_lists_pair_one_to_one() -> None:
-    pairs = {(4, 0.2): 16, (8, 0.05): 8}
-    mask = Random([r for r, _ in pairs], [fraction for _, fraction in pairs])
-    assert mask.pairs == list(pairs)
-    drawn = [draw(mask, 64, seed) for seed in range(40)]
-    assert {int(m.sum()) for m in drawn} == {16, 8}
-    assert all(m[get_center_columns(64, 13 if m.sum() == 16 else 3)].all() for m in drawn)
-
-
-def test_no_fractions_means_a_third_of_the_measured_columns() -> None:
-    assert Random((4, 8)).pairs == [(4, 0.08), (8, 0.04)]
-
-
-@anywhere
-def test_too_few_columns_are_a_fault_of_the_data(kind: type[Mask]) -> None:
-    draw(kind((8,), (1 / 8,)), 8, 0)
-    with pytest.raises(DataLayoutError, match=r"mask\.accelerations=8 .* has 7"):
-        draw(kind((8,), (1 / 8,)), 7, 0)
-
-
-@anywhere
-def test_a_fraction_that_leaves_no_centre_is_refused(kind: type[Mask]) -> None:
-    line = r"mask\.center_fractions=0\.01 leaves no centre in 40 columns; give at least 0\.025"
-    with pytest.raises(DataLayoutError, match=line):
-        draw(kind((8,), (0.01,)), 40, 0)
-    draw(kind((8,), (0.025,)), 40, 0)
-
-
-def addresses() -> Iterator[tuple[int, str, str]]:
-    yield from [(0, "a", "v"), (1, "a", "v"), (0, "b", "v"), (0, "a", "w")]
-
-
-def test_fixed_masks_depend_on_seed_site_and_volume() -> None:
-    seeds = {
-        Random((4,), seed=seed).get_fixed_seed(site, volume) for seed, site, volume in addresses()
-    }
-    assert len(seeds) == 4
-
-
-def test_published_seeding_is_the_file_name_alone() -> None:
-    seeds = {
-        Random((4,), seed=seed, seeding="file_name").get_fixed_seed(site, volume)
-        for seed, site, volume in addresses()
-    }
-    assert seeds == {(118, 46, 104, 53), (119, 46, 104, 53)}  # "v.h5", "w.h5"
