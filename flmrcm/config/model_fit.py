@@ -4,6 +4,7 @@ from fnmatch import filter as match_names
 
 from omegaconf import DictConfig
 
+from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
@@ -27,6 +28,8 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
         )
     if module.model.needs_maps:
         problems.append(f"model: {type(module.model).__name__} reads coil maps; sites have none.")
+    if module.model.needs_center:
+        problems += _find_center_problems(type(module.model).__name__, cfg)
     checkpoints = (cfg.get("compute") or {}).get("checkpoint_cascades")
     if checkpoints and not isinstance(module.model, Cascaded):
         problems.append(
@@ -41,3 +44,16 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             "read this file; leave it null, or use strategy.private=[]."
         )
     return problems
+
+
+def _find_center_problems(model: str, cfg: DictConfig) -> list[str]:
+    """Return a line for each mask that leaves no centre, from which coil maps are estimated."""
+    masks = {"mask": cfg.get("mask")}
+    if cfg.get("sites"):
+        masks |= {f"sites.{n}.mask": node.get("mask") for n, node in list_site_nodes(cfg).items()}
+    return [
+        f"{key}.center_fractions={node.center_fractions}: {model} estimates coil maps from a fully "
+        "sampled centre; leave one, such as 0.08."
+        for key, node in masks.items()
+        if node and 0 in (node.get("center_fractions") or ())
+    ]

@@ -14,10 +14,12 @@ class Reconstructor(nn.Module, ABC):
     Attributes:
         needs_kspace: whether it reads `batch.kspace`.
         needs_maps: whether it reads `batch.maps`.
+        needs_center: whether it cannot do without a fully sampled centre of k-space.
     """
 
     needs_kspace: ClassVar[bool] = False
     needs_maps: ClassVar[bool] = False
+    needs_center: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, batch: Batch) -> Reconstruction:

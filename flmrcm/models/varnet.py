@@ -3,6 +3,8 @@
 fastMRI's parameter names, so that its public state dicts load as they are.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,8 @@ class VarNet(Cascaded):
     Raises:
         ConfigErrors: a value outside its range.
     """
+
+    needs_center: ClassVar[bool] = True
 
     def __init__(
         self,
