@@ -29,7 +29,7 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
-mutants: $(READY) ## the code broken in 200 known ways, one at a time: do the tests notice? 15 minutes
+mutants: $(READY) ## the code broken in 200 known ways, one at a time: do the tests notice? 10 minutes
 	$(BIN)/python tests/mutants/run.py
 
 test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages in one process
