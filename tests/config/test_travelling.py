@@ -130,3 +130,12 @@ def test_a_config_with_anything_else_is_refused_before_it_is_built(change, kind)
     with pytest.raises(SiteRefuses) as caught:
         accept_travelling_config({**travels(), **change}, "ixi", LIST)
     assert caught.value.kind == kind
+
+
+def test_of_device_and_data_only_what_changes_numbers_is_taken():
+    sent = travels()
+    sent["compute"] = {**sent["compute"], "workers": 9, "accelerator": "gpu"}
+    sent["data"] = {**sent["data"], "skip_broken": True}
+    accepted = accept_travelling_config(sent, "ixi", LIST)
+    assert accepted["compute"] == travels()["compute"]
+    assert accepted["data"] == travels()["data"]

@@ -92,3 +92,19 @@ def test_a_policy_that_allows_every_call_changes_no_bit(setting):
         with_policy(federation, site, strategies=["FedAvg"], most_calls={"train": 2, "survey": 0})
     state = federation.run(here.module().model.state_dict())
     assert equal(state.weights, plain.run(FedAvg()).weights)
+
+
+@pytest.mark.parametrize(
+    ("limit", "line"),
+    [
+        ({"fewest_slices": 99}, r"slices are fewer than 99 \(fewest_slices\)"),
+        ({"fewest_steps": 99}, r"steps are fewer than 99 \(fewest_steps\)"),
+        ({"largest_learning_rate": 1e-9}, r"is above 1e-09 \(largest_learning_rate\)"),
+        ({"fewest_volumes": 99}, r"volumes are fewer than 99 \(fewest_volumes\)"),
+    ],
+)
+def test_a_limit_on_what_a_reply_rests_on_ends_the_call(setting, limit, line):
+    here = setting()
+    federation = with_policy(here.federation(FedAvg()), "north", **limit)
+    with pytest.raises(SiteFailed, match=f"refused by its site policy: .*{line}"):
+        federation.run(here.module().model.state_dict())

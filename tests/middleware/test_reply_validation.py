@@ -72,3 +72,14 @@ def test_most_sites_are_never_outliers(lengths, factor):
 def test_a_limit_outside_its_range_is_refused(values, line):
     with pytest.raises(ConfigErrors, match=line):
         ReplyValidation(**values)
+
+
+@pytest.mark.parametrize(
+    "name", ["psnr/slice", "reconstruction/x/3/psnr/fastmri", "other/0001/3/psnr/fastmri", ""]
+)
+def test_scores_of_a_test_are_named_as_scores_are(name):
+    good = "zero-filled/0001/3/psnr/fastmri"
+    assert validate_reply("test", Broadcast(0, {}), Reply("ixi", metrics={good: 1.0})) is None
+    odd = Reply("ixi", metrics={good: 1.0, name: 1.0})
+    why = validate_reply("test", Broadcast(0, {}), odd)
+    assert why == "1 of its scores aren't named as scores are"
