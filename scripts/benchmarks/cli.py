@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import compare, end_to_end, rounds, scaling, work
+from benchmarks import compare, end_to_end, models, rounds, scaling, work
 from benchmarks.measurement import Figure, describe_machine
 
 FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
@@ -25,6 +25,8 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "h": work.measure_channels_last,
     "i": compare.measure_compare,
     "j": work.measure_preparation,
+    "k": models.measure_models,
+    "l": models.measure_coil_loading,
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "coordinator": scaling.measure_coordinator,

@@ -18,6 +18,7 @@ from flmrcm.config.setup import Setup
 from flmrcm.data.h5 import write_volume
 from flmrcm.federation.rounds import Rounds
 from flmrcm.middleware.ledger import Ledger
+from flmrcm.mri.coils import make_birdcage_maps
 from flmrcm.mri.fourier import fft2c
 from flmrcm.seeding import seed_for
 from flmrcm.types import Weights
@@ -49,7 +50,9 @@ class Fixture(NamedTuple):
     initial: Weights
 
 
-def make_fixture(folder: Path, slices: Mapping[str, int], image: int, *words: str) -> Fixture:
+def make_fixture(
+    folder: Path, slices: Mapping[str, int], image: int, *words: str, coils: int = 1
+) -> Fixture:
     """Return a federation that validates nothing.
 
     Args:
@@ -57,11 +60,12 @@ def make_fixture(folder: Path, slices: Mapping[str, int], image: int, *words: st
         slices: for training, by site; the target is one of them.
         image: height and width, pixels.
         words: of the config, beside `WORDS`.
+        coils: of each slice.
     """
     config = compose_config("train", [*WORDS, *words])
     roots = {name: folder / "sites" / name for name in slices}
     for name, split in product(slices, ("train", "val")):
-        write_slices(roots[name] / "T1" / split / "volume.h5", slices[name], image)
+        write_slices(roots[name] / "T1" / split / "volume.h5", slices[name], image, coils)
     site = {**config.sites.sim_b, "generator": None}
     config.sites = {name: {**site, "root": str(root)} for name, root in roots.items()}
     parts = check_config(config)
@@ -70,12 +74,13 @@ def make_fixture(folder: Path, slices: Mapping[str, int], image: int, *words: st
     return Fixture(folder, parts, {name: tensor.clone() for name, tensor in weights.items()})
 
 
-def write_slices(path: Path, n: int, size: int) -> None:
+def write_slices(path: Path, n: int, size: int, coils: int = 1) -> None:
     """Write a volume of n smooth complex images, size × size, drawn from the names in its path."""
     rng = np.random.default_rng(seed_for(*path.parts[-4:]))
     magnitude, phase = gaussian_filter(rng.standard_normal((2, n, size, size)), (0, 0, 3, 3)) * 10
     image = torch.from_numpy((np.abs(magnitude) * np.exp(1j * phase)).astype(np.complex64))
-    write_volume(path, fft2c(image).numpy(), image.abs().numpy(), {"origin": "benchmark"})
+    seen = image if coils == 1 else image[:, None] * make_birdcage_maps(coils, size, size)
+    write_volume(path, fft2c(seen).numpy(), image.abs().numpy(), {"origin": "benchmark"})
 
 
 def make_federation(fixture: Fixture) -> Rounds:

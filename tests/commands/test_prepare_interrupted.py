@@ -17,6 +17,21 @@ WORDS = ["prepare", "source=nifti", "input=in", f"salt={SALT}", "sheets=false"]
 COMMAND = [sys.executable, "-m", "flmrcm", *WORDS]
 
 
+HELD = """
+import os, pathlib, time
+rename = pathlib.Path.replace
+
+def rename_and_wait(path, target):
+    done = rename(path, target)
+    while pathlib.Path(target).suffix == ".h5" and pathlib.Path(os.environ["HELD"]).exists():
+        time.sleep(0.01)
+    return done
+
+pathlib.Path.replace = rename_and_wait
+"""
+"""Every process of a command imports this first: after its first volume it waits to be let go."""
+
+
 @pytest.fixture
 def heads():
     """Five subjects: enough to be caught in the middle."""
@@ -24,20 +39,33 @@ def heads():
         write_nifti(Path(f"in/sub-{i}_T1w.nii"), head((60, 40, 36), i))
 
 
-def begun(*words):
-    """Start a command of its own and waits until its first volume is there."""
+def cut_off(number, *words):
+    """Send a signal to a command once its first volume is there; return its status and output."""
+    hooks, held = Path("hooks"), Path("held")
+    hooks.mkdir()
+    held.touch()
+    (hooks / "sitecustomize.py").write_text(HELD)
+    before = os.environ.get("PYTHONPATH", "")
     process = subprocess.Popen(
-        [*COMMAND, "output=cut/site", *words],
+        [*COMMAND, "output=cut/site", "size=128", *words],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={
+            **os.environ,
+            "HELD": str(held.resolve()),
+            "PYTHONPATH": f"{hooks.resolve()}:{before}",
+        },
         # a shell has its background jobs ignore Ctrl-C, and they hand that on
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(Path("cut/site").rglob("sub-*.h5")):
         assert process.poll() is None
         time.sleep(0.01)
-    return process
+    os.killpg(process.pid, number)
+    held.unlink()
+    said = process.communicate()[1]
+    return process.returncode, said
 
 
 def finished():
@@ -49,10 +77,7 @@ def finished():
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_in_the_middle_and_typed_again_ends_with_the_same_bytes(heads, workers):
-    process = begun("size=128", f"workers={workers}")
-    process.kill()
-    process.wait()
-    process.stderr.close()
+    cut_off(signal.SIGKILL, f"workers={workers}")
     assert not Path("cut/site/manifest.json").exists()
     gone_on, whole = finished()
     assert gone_on.keys() == whole.keys()
@@ -61,10 +86,8 @@ def test_killed_in_the_middle_and_typed_again_ends_with_the_same_bytes(heads, wo
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_is_one_line_and_leaves_no_half(heads, workers):
-    process = begun("size=128", f"workers={workers}")
-    os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    status, said = cut_off(signal.SIGINT, f"workers={workers}")
+    assert status == 130
     assert "whatever was whole is kept" in said
     assert "Traceback" not in said
     assert not list(Path("cut/site").rglob(".*.h5.*"))

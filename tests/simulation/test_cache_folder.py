@@ -21,7 +21,7 @@ def test_two_processes_at_once_fill_it_once(
     )
 
     def make() -> None:
-        made.append(waits.wait(120))  # until the other one says that it waits
+        made.append(waits.wait())  # until the other one says that it waits
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: generate_once(tmp_path / "T1", make, "x"), range(2)))

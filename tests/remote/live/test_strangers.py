@@ -47,9 +47,7 @@ def test_no_key_a_foreign_certificate_an_old_one_and_another_version(
     start_copy("foreign_authority", "ca.crt", make_certificates(["127.0.0.1"], 30).authority)
     start_copy("old_authority_site", "ca.crt", old_authority(monkeypatch))
     assert (
-        federation.exit_code("foreign_authority", 60)
-        == federation.exit_code("old_authority_site", 60)
-        == 1
+        federation.exit_code("foreign_authority") == federation.exit_code("old_authority_site") == 1
     )
     assert "its certificate isn't signed by" in federation.read_output("foreign_authority")
     assert "ca.crt: expired on" in federation.read_output("old_authority_site")
@@ -74,7 +72,7 @@ def test_an_unregistered_key_is_refused_and_a_new_one_accepted(federation):
         1,
         "sites.ixi: the coordinator knows none of that name, but brats, fastmri, hpks.",
     )
-    until(lambda: REFUSED in federation.read_output("ixi"), 180)
+    until(lambda: REFUSED in federation.read_output("ixi"))
     pair = make_key_pair("ixi")
     registered.write_bytes(pair.public)
     federation.end("ixi")
