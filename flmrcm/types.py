@@ -15,7 +15,8 @@ class Batch(NamedTuple):
 
     Attributes:
         image: (batch, 1, height, width), zero-filled magnitude, normalised, within ±6.
-        target: (batch, 1, height, width), magnitude, normalised by the *input's* mean and std.
+        target: (batch, 1, height, width), magnitude, normalised by the *input's* mean and std; None
+            where the files hold none.
         mean: (batch,), of the zero-filled magnitude, in the volume's own units.
         std: (batch,), of the zero-filled magnitude, in the volume's own units.
         mask: bool, (batch, 1, 1, columns), True where measured; never in padding.
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
     """
 
     image: Tensor
-    target: Tensor
+    target: Tensor | None
     mean: Tensor
     std: Tensor
     mask: Tensor
@@ -43,6 +44,16 @@ class Batch(NamedTuple):
     center: Tensor | None = None
     peak: Tensor | None = None
     n_acquired: Tensor | None = None
+
+    def get_target(self) -> Tensor:
+        """Return the target, for whoever can't do without.
+
+        Raises:
+            TypeError: there is none; the check before a run says so in words.
+        """
+        if self.target is None:
+            raise TypeError(f"{self.volume[0]} holds no target")
+        return self.target
 
     @property
     def measured_share(self) -> Tensor:

@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flmrcm.data.hdf5 import get_dataset, open_h5
+from flmrcm.data.phase_encoding import find_phase_encoding
 from flmrcm.errors import DataLayoutError
 from flmrcm.files import write_atomically
 
 TARGET_KEYS = {"single": "reconstruction_esc", "multi": "reconstruction_rss"}
-
-PHASE_ENCODINGS = ("columns", "rows")
-"""Values of the attribute `phase_encoding`: the axis that masks undersample; without it columns."""
 
 _MAX_AXIS = 2**16
 """Slices, coils, rows or columns beyond this number come from a damaged header."""
@@ -48,6 +46,11 @@ class Volume:
             k-space and target are exchanged when they are read.
         acquired: (first, end) of the acquired columns, those around them are padding; None if
             that isn't known.
+        own_mask: a digest of the file's own sampling where that is used; empty where masks are
+            drawn.
+        exceeds_mask: whether the k-space holds samples outside the file's own mask.
+        recon_shape: (height, width) of the final image as the ISMRMRD header says it; None where
+            that isn't known, or there is a target.
     """
 
     path: Path
@@ -57,6 +60,14 @@ class Volume:
     target_shape: tuple[int, int] | None
     is_turned: bool = False
     acquired: tuple[int, int] | None = None
+    own_mask: str = ""
+    exceeds_mask: bool = False
+    recon_shape: tuple[int, int] | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) of the target, else of the final image, else of the k-space, pixels."""
+        return self.target_shape or self.recon_shape or self.shape[2:]
 
     @property
     def name(self) -> str:
@@ -104,31 +115,6 @@ def read_header(
     if is_turned:
         shape, size = (*shape[:2], columns, rows), size and (size[1], size[0])
     return Volume(path, site, shape, key, size, is_turned)
-
-
-def find_phase_encoding(file: h5py.File, path: Path, asked: str | None) -> str:
-    """Return along which stored axis of the k-space lines were measured: columns | rows.
-
-    Args:
-        file: with or without the attribute `phase_encoding`.
-        path: of the file, for messages.
-        asked: what the config says; None leaves it to the file, and without attribute to columns.
-
-    Raises:
-        DataLayoutError: the attribute is another word, or contradicts the config.
-    """
-    own = file.attrs.get("phase_encoding", asked or "columns")
-    own = own.decode(errors="replace") if isinstance(own, bytes) else str(own)
-    if own not in PHASE_ENCODINGS:
-        raise DataLayoutError(
-            f"{path}: its attribute phase_encoding is {own}; write columns or rows."
-        )
-    if asked not in (None, own):
-        raise DataLayoutError(
-            f"{path}: its attribute says phase_encoding={own}, but the config says "
-            f"phase_encoding={asked}; correct the one that is wrong."
-        )
-    return own
 
 
 def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -68,6 +68,17 @@ def find_encoded_lines(xml: str | bytes, n_lines: int) -> tuple[int, int] | None
     return (first, end) if 0 <= first < end <= n_lines else None
 
 
+def find_recon_matrix(xml: str | bytes) -> tuple[int, int] | None:
+    """Return rows and columns of the final image, along readout and phase; None if not said.
+
+    Raises:
+        ValueError: it is no XML.
+    """
+    root, path = _parse_xml(xml), f"{_SPACE}reconSpace/{{*}}matrixSize/{{*}}"
+    rows, columns = (_read_number(root, path + axis) for axis in "xy")
+    return (int(rows), int(columns)) if rows and columns and min(rows, columns) >= 1 else None
+
+
 def _parse_xml(xml: str | bytes) -> ElementTree.Element:
     try:
         # expat itself refuses the entity expansions that would fill the memory

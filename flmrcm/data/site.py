@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -12,54 +11,16 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from flmrcm.data.loading import Loading
 from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
 from flmrcm.data.transforms import choose_crop_size, prepare_images
-from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice, require
+from flmrcm.errors import DataLayoutError
 from flmrcm.mri.acquisition import Cartesian, stack_masks
 from flmrcm.mri.masks import Sampling
 from flmrcm.seeding import seed_for
 from flmrcm.types import Batch
-
-
-@dataclass(frozen=True)
-class Loading:
-    """How slices become batches; nothing here changes which examples or masks are drawn.
-
-    Args:
-        batch_size: slices per batch.
-        resolution: largest height and width a network sees, pixels.
-        clamp_target: keep training targets within ±6 σ, as the published code does.
-        cache: `off` reads slices when they're needed, `ram` reads a split once.
-        workers: loader processes; 0 loads in the main one.
-        needs_kspace: also hand the undersampled k-space to the model.
-        needs_peak: also hand each volume's largest target value to the loss.
-        seed: the run's seed, of training order and training masks.
-
-    Raises:
-        ConfigErrors: a value outside its range.
-    """
-
-    batch_size: int = 16
-    resolution: int = 256
-    clamp_target: bool = False
-    cache: str = "off"
-    workers: int = 0
-    needs_kspace: bool = False
-    needs_peak: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if problems := check_choice("data.cache", self.cache, ("off", "ram")):
-            raise ConfigErrors(problems)
-        require(
-            {
-                "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
-                "data.resolution": (self.resolution >= 1, f"at least 1; got {self.resolution}."),
-                "compute.workers": (self.workers >= 0, f"0 or more; got {self.workers}."),
-            }
-        )
 
 
 class Site(LightningDataModule):
@@ -96,9 +57,19 @@ class Site(LightningDataModule):
         sizes = self.slices("train").sizes
         return len(BatchOrder(sizes, self.loading.batch_size, ("count",)))
 
+    @property
+    def reads_masks(self) -> bool:
+        """Whether files' own masks are used."""
+        return any(mask.from_file for mask in self._masks.values())
+
     def has(self, split: str) -> bool:
         """Tell whether any of its sources has volumes in the split."""
         return any(source.has(split) for source in self.sources)
+
+    def list_volumes(self, split: str, scored: bool) -> list[str]:
+        """Return `site/volume` of a split's volumes with a target, or without; sorted."""
+        volumes = (volume for volume, _ in self.slices(split).examples)
+        return sorted({f"{v.site}/{v.name}" for v in volumes if (v.target_key is None) != scored})
 
     def ensure(self) -> None:
         """Make data that are generated and still missing."""
@@ -108,9 +79,8 @@ class Site(LightningDataModule):
     def list_image_sizes(self, split: str) -> set[tuple[int, int]]:
         """Return the (height, width) of the images a model will see."""
         return {
-            choose_crop_size(self.loading.resolution, volume.shape[2:], volume.target_shape)
+            choose_crop_size(self.loading.resolution, volume.shape[2:], volume.image_shape)
             for volume, _ in self.slices(split).examples
-            if volume.target_shape
         }
 
     def check_masks(self, split: str) -> None:
@@ -136,7 +106,7 @@ class Site(LightningDataModule):
             for volume, index in self.slices(split).examples:
                 turned = "turned" * volume.is_turned
                 name = f"{split}/{volume.site}/{volume.name}{volume.shape}{turned}{index}"
-                digest.update(name.encode())
+                digest.update((name + volume.own_mask).encode())
         digest.update(repr(sorted(self._masks.items())).encode())
         return digest.hexdigest()
 
@@ -193,10 +163,12 @@ class Site(LightningDataModule):
             mask = mask & acquired  # nothing was measured in padding
         acquisition = Cartesian(mask)
         kspace = raw.kspace.to(device, non_blocking=True)
-        target = raw.target.to(device, non_blocking=True)
+        target = None if raw.target is None else raw.target.to(device, non_blocking=True)
         # scores are taken against the true target; only training may see a clamped one
         clamp = self.loading.clamp_target and raw.epoch is not None
-        prepared = prepare_images(kspace, acquisition, target, self.loading.resolution, clamp)
+        prepared = prepare_images(
+            kspace, acquisition, target, self.loading.resolution, clamp, raw.image_shape
+        )
         return Batch(
             *prepared,
             mask=mask,
@@ -213,6 +185,8 @@ class Site(LightningDataModule):
         return self.prepare_batch(batch, batch.kspace.device)
 
     def _draw_mask(self, raw: RawBatch, i: int) -> Sampling:
+        if (own := raw.samplings[i] if raw.samplings else None) is not None:
+            return own
         site, volume = raw.site[i], raw.volume[i]
         mask, shape = self._masks[site], (raw.kspace.shape[-2], raw.kspace.shape[-1])
         if raw.epoch is None:

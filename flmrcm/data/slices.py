@@ -11,6 +11,8 @@ from torch.utils.data import Dataset
 
 from flmrcm.data.h5 import Volume, read_slice, read_targets
 from flmrcm.data.order import BatchIndices
+from flmrcm.data.own_sampling import read_own_sampling
+from flmrcm.mri.masks import Sampling
 
 _KSPACE_BYTES, _TARGET_BYTES = 8, 4
 
@@ -19,8 +21,9 @@ class RawBatch(NamedTuple):
     """Slices of one size as they lie on disk.
 
     Attributes:
-        kspace: complex64, (batch, coils, rows, columns), fully sampled.
-        target: float32, (batch, height, width), magnitude.
+        kspace: complex64, (batch, coils, rows, columns), fully sampled unless the files' own
+            sampling is used.
+        target: float32, (batch, height, width), magnitude; None where the files hold none.
         site: the institution of each slice.
         volume: the volume name of each slice.
         slice: (batch,), index within the volume.
@@ -28,10 +31,12 @@ class RawBatch(NamedTuple):
         peak: (batch,), the largest target value of each slice's volume; None unless asked for.
         repeats: how often each slice was in this pass before; None where none was.
         acquired: bool, (batch, columns), False in columns that are padding; None where none is.
+        samplings: of each slice its file's own, None where masks are drawn.
+        image_shape: height and width of the final image, pixels; of the target where there is one.
     """
 
     kspace: Tensor
-    target: Tensor
+    target: Tensor | None
     site: list[str]
     volume: list[str]
     slice: Tensor
@@ -39,6 +44,22 @@ class RawBatch(NamedTuple):
     peak: Tensor | None = None
     repeats: list[int] | None = None
     acquired: Tensor | None = None
+    samplings: list[Sampling | None] | None = None
+    image_shape: tuple[int, int] | None = None
+
+
+class StoredSlice(NamedTuple):
+    """A slice as `Slices` keeps it.
+
+    Attributes:
+        kspace: complex64, (coils, rows, columns).
+        target: float32, (height, width); None where the file holds none.
+        sampling: the file's own; None where masks are drawn.
+    """
+
+    kspace: np.ndarray
+    target: np.ndarray | None
+    sampling: Sampling | None
 
 
 class Slices(Dataset[RawBatch]):
@@ -58,12 +79,12 @@ class Slices(Dataset[RawBatch]):
     ) -> None:
         self.examples, self.in_memory, self.with_peak = examples, in_memory, with_peak
         self._peaks: dict[Path, float] = {}
-        self._kept: list[tuple[np.ndarray, np.ndarray | None]] = []
+        self._kept: list[StoredSlice] = []
 
     def load(self) -> "Slices":
         """Read everything where it's to be kept, before loader processes share it."""
         if self.in_memory and not self._kept:
-            self._kept = [read_slice(*example) for example in self.examples]
+            self._kept = [_read_slice(*example) for example in self.examples]
         return self
 
     def __len__(self) -> int:
@@ -71,25 +92,31 @@ class Slices(Dataset[RawBatch]):
 
     def __getitem__(self, pick: BatchIndices) -> RawBatch:
         volumes = [self.examples[index][0] for index in pick.indices]
-        kspaces, targets = zip(*map(self._read, pick.indices), strict=True)
+        slices = [self._read(index) for index in pick.indices]
+        targets = [s.target for s in slices if s.target is not None]
         return RawBatch(
-            torch.from_numpy(np.stack(kspaces)),
-            torch.from_numpy(np.stack(targets)),
+            torch.from_numpy(np.stack([s.kspace for s in slices])),
+            torch.from_numpy(np.stack(targets)) if targets else None,
             [volume.site for volume in volumes],
             [volume.name for volume in volumes],
             torch.tensor([self.examples[index][1] for index in pick.indices]),
             pick.epoch,
             torch.tensor([self._find_peak(volume) for volume in volumes])
-            if self.with_peak
+            if self.with_peak and targets
             else None,
             pick.repeats,
             _mark_acquired(volumes),
+            [s.sampling for s in slices],
+            volumes[0].image_shape,
         )
 
     @property
-    def sizes(self) -> list[tuple[object, object]]:
-        """The k-space and target shapes of each example: only equal ones share a batch."""
-        return [(volume.shape[1:], volume.target_shape) for volume, _ in self.examples]
+    def sizes(self) -> list[tuple[object, ...]]:
+        """Shapes of each example, and whether it has a target: only equal ones share a batch."""
+        return [
+            (volume.shape[1:], volume.image_shape, volume.target_key is None)
+            for volume, _ in self.examples
+        ]
 
     @property
     def n_bytes(self) -> int:
@@ -105,8 +132,14 @@ class Slices(Dataset[RawBatch]):
             self._peaks[volume.path] = float(read_targets(volume).max())
         return self._peaks[volume.path]
 
-    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
-        return self._kept[index] if self._kept else read_slice(*self.examples[index])
+    def _read(self, index: int) -> StoredSlice:
+        return self._kept[index] if self._kept else _read_slice(*self.examples[index])
+
+
+def _read_slice(volume: Volume, index: int) -> StoredSlice:
+    kspace, target = read_slice(volume, index)
+    own = read_own_sampling(volume, index, kspace) if volume.own_mask else None
+    return StoredSlice(kspace, target, own)
 
 
 def _mark_acquired(volumes: Sequence[Volume]) -> Tensor | None:

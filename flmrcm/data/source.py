@@ -8,9 +8,10 @@ from pathlib import Path
 from string import Formatter
 from typing import Protocol, cast
 
-import numpy as np
-
-from flmrcm.data.h5 import PHASE_ENCODINGS, Volume, read_header, read_slice, read_targets
+from flmrcm.data.choice import draw_sample, take_share
+from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
+from flmrcm.data.own_sampling import adopt_own_sampling
+from flmrcm.data.phase_encoding import PHASE_ENCODINGS
 from flmrcm.data.stored_sampling import mark_acquired_columns, needs_reconstruction
 from flmrcm.data.targets import compute_foreground_shares
 from flmrcm.errors import (
@@ -22,7 +23,6 @@ from flmrcm.errors import (
 )
 from flmrcm.files import expand_home
 from flmrcm.mri.masks import Mask
-from flmrcm.seeding import seed_for
 
 log = logging.getLogger(__name__)
 
@@ -143,27 +143,37 @@ class Source:
 
         Raises:
             DataLayoutError: a folder is missing; a volume can't be read at present; or one is
-                broken, undersampled or without target and `skip_broken` is off.
+                broken and `skip_broken` is off. Undersampled and without target is broken, too,
+                but where the files' own masks are used.
         """
-        paths = self._take_share(self._list_files(split), split)
+        paths = take_share(self._list_files(split), split, self.share, self.seed, self.name)
         rate = {"train": self.sample_rate, "val": self.val_sample_rate}.get(split, 1.0)
-        paths = self._draw_sample(paths, rate, split)
+        paths = draw_sample(paths, rate, self.seed, self.name, split)
         volumes = [volume for path in paths if (volume := self._read_header(path)) is not None]
         if not volumes:
             raise DataLayoutError(
                 f"site {self.name}: every volume of split '{split}' is broken; the log names each."
             )
+        if n_more := sum(volume.exceeds_mask for volume in volumes):
+            log.warning(
+                "site %s: %d files of split '%s' hold samples outside their own masks; these are "
+                "not used",
+                self.name, n_more, split,
+            )  # fmt: skip
         return volumes
 
     def has(self, split: str) -> bool:
-        """Return whether the split has a file to train on, or to score against."""
+        """Return whether the split has a file to train on, or to be tested on."""
         return any(self._find_files(split))
 
     def select_slices(self, volume: Volume) -> list[int]:
-        """Return the indices of the slices that are used; reads targets if `foreground` is set."""
+        """Return the indices of the slices that are used; reads targets if `foreground` is set.
+
+        Of a volume without target `foreground` leaves none out.
+        """
         first, end = self.slices or (0, volume.shape[0])
         indices = range(first, min(end, volume.shape[0]))
-        if self.foreground is None:
+        if self.foreground is None or volume.target_key is None:
             return list(indices)
         shares = compute_foreground_shares(read_targets(volume))
         return [index for index in indices if shares[index] >= self.foreground]
@@ -190,41 +200,24 @@ class Source:
         return files
 
     def _find_files(self, split: str) -> Iterator[Path]:
-        """Yield the files of a split; outside of training without those to be reconstructed."""
+        """Yield the files of a split.
+
+        Where masks are drawn, those to be reconstructed are left out, but an error in training.
+        """
         files = self.folder.glob(self._format_pattern(split))
-        return (path for path in files if split == "train" or not needs_reconstruction(path))
+        if split == "train" or self.mask.from_file:
+            return files
+        return (path for path in files if not needs_reconstruction(path))
 
     def _format_pattern(self, split: str) -> str:
         return self.files.format(contrast=self.contrast, split=split)
 
-    def _take_share(self, paths: list[Path], split: str) -> list[Path]:
-        if self.share is None:
-            return paths
-        client, n_clients = self.share
-        rng = np.random.default_rng(seed_for("deal", self.seed, self.name))
-        order = rng.permutation(len(paths))
-        part = sorted(order[client::n_clients])
-        # fewer validation or test volumes than clients: several clients use the same one
-        if not part and split != "train":
-            part = [order[client % len(paths)]]
-        if not part:
-            raise DataLayoutError(
-                f"site {self.name}: {len(paths)} volumes can't be split over {n_clients} clients; "
-                "lower split.count."
-            )
-        return [paths[index] for index in part]
-
-    def _draw_sample(self, paths: list[Path], rate: float, split: str) -> list[Path]:
-        count = max(1, round(rate * len(paths)))
-        rng = np.random.default_rng(seed_for("sample", self.seed, self.name, split))
-        # the first of one permutation: a smaller sample is part of every larger one
-        return [paths[index] for index in sorted(rng.permutation(len(paths))[:count])]
-
     def _read_header(self, path: Path) -> Volume | None:
         try:
             header = read_header(path, self.name, self.coils, self.phase_encoding)
-            volume = mark_acquired_columns(header)
-            if volume.target_key is None:
+            adopt = adopt_own_sampling if self.mask.from_file else mark_acquired_columns
+            volume = adopt(header)
+            if volume.target_key is None and not self.mask.from_file:
                 raise DataLayoutError(
                     f"{path}: holds no target; add the data set reconstruction_esc (single-coil) "
                     "or reconstruction_rss (multi-coil)."

@@ -61,7 +61,7 @@ def read_stored_sampling(volume: Volume) -> StoredSampling:
     """
     with open_h5(volume.path) as file:
         kspace = get_dataset(file, volume.path, "kspace")
-        told = _read_told_columns(file, volume.shape[-1])
+        told = read_told_columns(file, volume.shape[-1])
         columns, missing_columns, missing_rows = told, 0, 0
         image = _read_one_plane(kspace)
         if image is not None:
@@ -119,7 +119,7 @@ def needs_reconstruction(path: Path) -> bool:
         return False
 
 
-def _read_told_columns(file: h5py.File, n_columns: int) -> tuple[int, int]:
+def read_told_columns(file: h5py.File, n_columns: int) -> tuple[int, int]:
     """Return (first, end) of the acquired columns as attributes or header say; else all."""
     first, end = (file.attrs.get(f"padding_{side}") for side in ("left", "right"))
     if isinstance(first, np.integer) and isinstance(end, np.integer):

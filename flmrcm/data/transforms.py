@@ -12,7 +12,7 @@ class NormalisedImages(NamedTuple):
     """A batch after undersampling, reconstruction, crop and normalisation; see `types.Batch`."""
 
     image: Tensor
-    target: Tensor
+    target: Tensor | None
     mean: Tensor
     std: Tensor
 
@@ -26,28 +26,36 @@ def choose_crop_size(
 
 
 def prepare_images(
-    kspace: Tensor, acquisition: Acquisition, target: Tensor, resolution: int, clamp_target: bool
+    kspace: Tensor,
+    acquisition: Acquisition,
+    target: Tensor | None,
+    resolution: int,
+    clamp_target: bool,
+    image_shape: tuple[int, int] | None = None,
 ) -> NormalisedImages:
-    """Turn fully sampled k-space into a network's input and target (Guo et al. 2021, published).
+    """Turn k-space into a network's input and target (Guo et al. 2021, published).
 
     Args:
         kspace: complex, (batch, coils, rows, columns).
         acquisition: what is measured of it.
-        target: magnitude, (batch, height', width').
+        target: magnitude, (batch, height', width'); None where there is none.
         resolution: largest height and width of the result, pixels.
         clamp_target: also keep the target within ±6 σ, as the published code does.
+        image_shape: height and width of the final image where there is no target; None is the
+            k-space's.
 
     Returns:
         image and target, (batch, 1, height, width), both normalised by the mean and the unbiased
         standard deviation of the zero-filled image, which come along, (batch,).
     """
-    size = choose_crop_size(resolution, _get_image_size(kspace), _get_image_size(target))
+    final = image_shape or _get_image_size(kspace) if target is None else _get_image_size(target)
+    size = choose_crop_size(resolution, _get_image_size(kspace), final)
     image = center_crop(acquisition.reconstruct_magnitude(kspace), *size)
-    target = center_crop(target, *size)
     mean, std = image.mean((-2, -1)), image.std((-2, -1))
-    image, target = (normalise(x, mean, std).unsqueeze(1) for x in (image, target))
-    if clamp_target:
-        target = target.clamp(-CLAMP, CLAMP)
+    image = normalise(image, mean, std).unsqueeze(1)
+    if target is not None:
+        target = normalise(center_crop(target, *size), mean, std).unsqueeze(1)
+        target = target.clamp(-CLAMP, CLAMP) if clamp_target else target
     return NormalisedImages(image.clamp(-CLAMP, CLAMP), target, mean, std)
 
 

@@ -18,8 +18,10 @@ class Loss(ABC):
 
     Attributes:
         needs_peak: whether it reads `batch.peak`.
+        needs_target: whether it reads `batch.target`: then sites without targets can't train.
     """
 
+    needs_target: ClassVar[bool] = True
     needs_peak: ClassVar[bool] = False
 
     @abstractmethod
@@ -37,7 +39,7 @@ class L1(Loss):
 
     def __call__(self, image: Tensor, batch: Batch) -> Tensor:
         """Return mean |image − target|."""
-        return F.l1_loss(image.float(), batch.target)
+        return F.l1_loss(image.float(), batch.get_target())
 
 
 class L2(Loss):
@@ -45,7 +47,7 @@ class L2(Loss):
 
     def __call__(self, image: Tensor, batch: Batch) -> Tensor:
         """Return mean (image − target)²."""
-        return F.mse_loss(image.float(), batch.target)
+        return F.mse_loss(image.float(), batch.get_target())
 
 
 class SSIMLoss(Loss):
@@ -59,7 +61,7 @@ class SSIMLoss(Loss):
 
     def __call__(self, image: Tensor, batch: Batch) -> Tensor:
         """Return 1 − the mean over windows and slices, in [0, 2]."""
-        x, y = (denormalise(z.float(), batch.mean, batch.std) for z in (image, batch.target))
+        x, y = (denormalise(z.float(), batch.mean, batch.std) for z in (image, batch.get_target()))
         if batch.peak is None:
             raise ConfigErrors(["loss: SSIM needs each volume's maximum, which the data lack."])
         return 1 - compute_ssim(x, y, batch.peak.to(x)).mean()

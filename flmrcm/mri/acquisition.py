@@ -186,7 +186,7 @@ def solve_by_conjugate_gradients(
 
 def stack_masks(masks: list[Tensor], device: torch.device) -> Tensor:
     """Return masks, each (rows, columns) or (1, columns), as (batch, 1, rows or 1, columns)."""
-    return torch.stack(masks).unsqueeze(1).to(device)
+    return torch.stack(torch.broadcast_tensors(*masks)).unsqueeze(1).to(device)
 
 
 def _is_central(size: int, count: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flmrcm.data.h5 import PHASE_ENCODINGS
 from flmrcm.data.hdf5 import read_attributes
+from flmrcm.data.phase_encoding import PHASE_ENCODINGS
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
 from flmrcm.mri.coil_combination import combine_adaptively
 from flmrcm.mri.coils import rss

@@ -127,7 +127,7 @@ def make_training(fixture: Fixture, name: str) -> Callable[[Reconstructor], None
         align = make_alignment(deepcopy(critic)) if critic else None
         for batch, companion in zip(batches, companions, strict=True):
             image, latent = model(batch)
-            loss = F.l1_loss(image, batch.target)
+            loss = F.l1_loss(image, batch.get_target())
             if align and companion:
                 loss = loss + align(latent, cast(HasLatent, model).encode(companion))
             optimizer.zero_grad()

@@ -11,6 +11,7 @@ from flmrcm.mri.masks.columns import (
     RandomBernoulli,
     get_center_columns,
 )
+from flmrcm.mri.masks.file import FileMask, find_center
 from flmrcm.mri.masks.gaussian import Gaussian1D, Gaussian2D
 from flmrcm.mri.masks.plane import GridMask
 from flmrcm.mri.masks.poisson import Poisson
@@ -20,6 +21,7 @@ __all__ = [
     "ColumnMask",
     "Equispaced",
     "EquispacedOffset",
+    "FileMask",
     "Gaussian1D",
     "Gaussian2D",
     "GridMask",
@@ -33,5 +35,6 @@ __all__ = [
     "Seed",
     "Shape",
     "Spiral",
+    "find_center",
     "get_center_columns",
 ]

@@ -7,7 +7,7 @@ training and per volume in validation and test.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from numpy.random import RandomState
 from torch import Tensor
@@ -50,10 +50,15 @@ class Mask(ABC):
         partial_fourier: share p of the columns, in (0.5, 1], from column N(1 − p) on, in which all
             samples lie; None means everywhere.
 
+    Attributes:
+        from_file: whether each file's own sampling is read, and none drawn.
+
     Raises:
         ConfigErrors: lists of different length, R < 1, a centre fraction above 1/R, or a share of
             the columns that can't hold the samples or the centre.
     """
+
+    from_file: ClassVar[bool] = False
 
     accelerations: Sequence[float] = (4,)
     center_fractions: Sequence[float] | None = None
