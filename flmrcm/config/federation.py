@@ -118,12 +118,12 @@ def join_sites(setup: Setup, engine: Engine, ledger: Ledger) -> dict[str, SiteFa
 
 
 def check_facts(setup: Setup, facts: Mapping[str, SiteFacts]) -> None:
-    """Raise an error for images that the model or its scores cannot take.
+    """Raise an error for images that the model, its loss or its scores cannot take.
 
     Raises:
         ConfigErrors: all problems together.
     """
-    problems: list[str] = []
+    problems = _find_target_problems(setup, facts)
     for name, fact in facts.items():
         for height, width in chain.from_iterable(fact.sizes.values()):
             if min(height, width) < SSIM_WINDOW:
@@ -132,6 +132,25 @@ def check_facts(setup: Setup, facts: Mapping[str, SiteFacts]) -> None:
                 problems.append(problem)
     if problems:
         raise ConfigErrors(sorted(set(problems)))
+
+
+def _find_target_problems(setup: Setup, facts: Mapping[str, SiteFacts]) -> list[str]:
+    """Return a line for each site that trains, or chooses the best round, without targets."""
+    problems = [
+        f"site {name}: some of its training volumes hold no target, which "
+        f"loss={type(setup.module.loss).__name__} needs; leave them out of train/, or use a loss "
+        "without targets."
+        for name in setup.plan.participants
+        if setup.module.loss.needs_target and name in facts and "train" in facts[name].incomplete
+    ]
+    choosing = [n for n in setup.plan.selection_sites if n not in facts or facts[n].scores("val")]
+    asked = setup.config["test"].get("checkpoint")
+    if asked == "best" and setup.plan.selection_sites and not choosing:
+        problems.append(
+            "test.checkpoint=best: no participant has a validation volume with a target by which "
+            "to choose it; use test.checkpoint=last."
+        )
+    return problems
 
 
 def build_rounds(
@@ -154,8 +173,8 @@ def open_journal(setup: Setup, folder: Path) -> Journal:
 
 
 def drop_unvalidated(setup: Setup, facts: Mapping[str, SiteFacts]) -> TrainingPlan:
-    """Return the plan without a target that has no validation split and takes no part."""
-    sites = [n for n in setup.plan.validation_sites if n not in facts or facts[n].has("val")]
+    """Return the plan without sites that have no validation volume to be scored."""
+    sites = [n for n in setup.plan.validation_sites if n not in facts or facts[n].scores("val")]
     return replace(setup.plan, validation_sites=sites)
 
 

@@ -54,6 +54,10 @@ class Setup:
         return self.strategy.target if self.strategy.needs_target else None
 
     def list_needed_splits(self, site: str) -> list[str]:
-        """Return the splits that a site must have for training."""
+        """Return the splits that a site must have for training.
+
+        Scans with masks of their own may have no targets, and nothing to validate.
+        """
         trains = site in self.plan.participants or site == self.aligned_with
-        return ["train"] * trains + ["val"] * (site in self.plan.selection_sites)
+        validates = site in self.plan.selection_sites and not self.clients[site].reads_masks
+        return ["train"] * trains + ["val"] * validates

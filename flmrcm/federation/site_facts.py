@@ -21,6 +21,8 @@ class SiteFacts:
         sizes: split → (height, width) of the model's images, in pixels; of the needed splits.
         n_bytes: bytes of RAM that the slices of the needed splits take when they are cached.
         fingerprint: changes with the volumes, their sizes, slices or masks.
+        incomplete: splits in which some volume has no target.
+        unscored: splits in which no volume has one.
     """
 
     n_examples: int
@@ -29,10 +31,16 @@ class SiteFacts:
     sizes: Sizes = field(default_factory=dict[str, Sequence[tuple[int, int]]])
     n_bytes: int = 0
     fingerprint: str = ""
+    incomplete: Sequence[str] = ()
+    unscored: Sequence[str] = ()
 
     def has(self, split: str) -> bool:
         """Return whether the site has volumes in a split."""
         return split in self.splits
+
+    def scores(self, split: str) -> bool:
+        """Return whether the site has volumes in a split that can be scored."""
+        return self.has(split) and split not in self.unscored
 
 
 def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
@@ -48,13 +56,16 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
     for split in splits:
         site.check_masks(split)
     for split in filter(site.has, sorted({*splits, "test"} - {"train"})):
-        check_targets(site.slices(split).examples)  # found at the test, it would cost the run
-    trains = site.has("train")
+        # found at the test, it would cost the run
+        check_targets(pair for pair in site.slices(split).examples if pair[0].target_key)
+    trains, present = site.has("train"), list(filter(site.has, SPLITS))
     return SiteFacts(
         n_examples=site.n_examples if trains else 0,
         n_batches=site.n_batches if trains else 0,
-        splits=tuple(filter(site.has, SPLITS)),
+        splits=tuple(present),
         sizes={split: sorted(site.list_image_sizes(split)) for split in splits},
         n_bytes=sum(map(site.n_bytes, splits)),
         fingerprint=site.fingerprint(),
+        incomplete=tuple(split for split in present if site.list_volumes(split, scored=False)),
+        unscored=tuple(split for split in present if not site.list_volumes(split, scored=True)),
     )

@@ -22,7 +22,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         reconstruction: magnitude in the data's own units, (batch, height, width).
-        target: same.
+        target: same; None where there is none.
         input: same; the zero-filled image.
         latent: (batch, latent_size); None where the model has none.
         volume: `site/volume` of each slice.
@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
     """
 
     reconstruction: Tensor
-    target: Tensor
+    target: Tensor | None
     input: Tensor
     latent: Tensor | None
     volume: list[str]
@@ -114,7 +114,7 @@ class ReconModule(LightningModule):
 
         return Prediction(
             to_own_units(image),
-            to_own_units(batch.target),
+            None if batch.target is None else to_own_units(batch.target),
             to_own_units(batch.image),
             None if latent is None else latent.float().cpu(),
             batch.volume,

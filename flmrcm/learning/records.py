@@ -46,7 +46,8 @@ def save_volumes(
     Args:
         predictions: batches in file order.
         folder: the site's.
-        kinds: of `SAVED`; images are (slice, height, width), latents (slice, latent_size).
+        kinds: of `SAVED_KINDS`; images are (slice, height, width), latents (slice, latent_size).
+            A volume without target has no `target` and no `error`.
         most: volumes to write; None writes all.
     """
     volume, parts = "", list[dict[str, np.ndarray]]()
@@ -68,7 +69,9 @@ def _split_slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict
         parts = {kind: x.numpy() for kind, x in parts.items() if x is not None}
         for name, *values in zip(batch.volume, *parts.values(), strict=True):
             arrays = dict(zip(parts, values, strict=True))
-            yield name, arrays | {"error": np.abs(arrays["reconstruction"] - arrays["target"])}
+            if (target := arrays.get("target")) is not None:
+                arrays["error"] = np.abs(arrays["reconstruction"] - target)
+            yield name, arrays
 
 
 def _write_volume(

@@ -30,7 +30,12 @@ class VolumeScores(TorchMetric):
         self._scores: list[VolumeScore] = []
 
     def update(self, image: Tensor, batch: Batch) -> None:
-        """Add reconstructions, (batch, 1, height, width), normalised as the batch is."""
+        """Add reconstructions, (batch, 1, height, width), normalised as the batch is.
+
+        Without a target there is nothing to add.
+        """
+        if batch.target is None:
+            return
         mean, std = batch.mean.float(), batch.std.float()
         target = denormalise(batch.target.float(), mean, std)
         clamped = normalise(target, mean, std).clamp(-CLAMP, CLAMP)

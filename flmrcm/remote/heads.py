@@ -75,6 +75,8 @@ class FactsHead(_Head):
     sizes: Mapping[Split, Annotated[Sequence[tuple[Pixels, Pixels]], Field(max_length=10_000)]]
     n_bytes: Count
     fingerprint: Digest
+    incomplete: Annotated[Sequence[Split], Field(max_length=3)] = ()
+    unscored: Annotated[Sequence[Split], Field(max_length=3)] = ()
 
     @model_validator(mode="after")
     def _check_training(self) -> "FactsHead":

@@ -66,17 +66,20 @@ class Evaluation:
         if not any(site.has(self.asked.split) for site in self.sites.values()):
             split = self.asked.split
             raise DataLayoutError(
-                f"no site has a split '{split}' with targets; check data_dir and contrast."
+                f"no site has a split '{split}' to be tested on; check data_dir and contrast."
             )
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
         test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))
+        unscored = test.list_unscored(self.sites)
+        for name, why in unscored.items():
+            log.warning("site %s: %s", name, why)
         for method, name, _ in test.run(Evaluator(self.compute), self.module, self.sites, path):
             if method == ZERO_FILLED:
                 log.info("tested: %s", name)
         prints = {name: site.fingerprint() for name, site in self.sites.items()}
-        more = {"tested_with": self.tested_with} if self.tested_with else {}
-        folder.write_environment(site_fingerprints=prints, **more)
+        more = {"tested_with": self.tested_with, "not_scored": unscored}
+        folder.write_environment(site_fingerprints=prints, **{k: v for k, v in more.items() if v})
         folder.write_metrics(describe_metrics(self.module.metrics))
         folder.mark_done()
 

@@ -20,6 +20,9 @@ from flmrcm.types import Broadcast, Measurement
 
 log = logging.getLogger(__name__)
 
+NONE_SCORED = "reconstructed, not scored: no volume holds a target"
+SOME_UNSCORED = "volumes without a target are reconstructed, not scored"
+
 Scored = tuple[str, str, list[VolumeScore]]
 """Method, site, scores of its volumes."""
 
@@ -40,19 +43,32 @@ class CheckpointTest:
     kinds: Sequence[str] = SAVED_BY_RUNS
     max_volumes: int | None = None
 
+    def list_unscored(self, sites: Mapping[str, Site]) -> dict[str, str]:
+        """Return what tables say of the sites whose volumes lack targets, all or some."""
+        tested = {name: site for name, site in sites.items() if site.has(self.split)}
+        return {
+            name: SOME_UNSCORED if site.list_volumes(self.split, scored=True) else NONE_SCORED
+            for name, site in tested.items()
+            if site.list_volumes(self.split, scored=False)
+        }
+
     def run(
         self, evaluator: Evaluator, module: ReconModule, sites: Mapping[str, Site], folder: Path
     ) -> Iterator[Scored]:
-        """Score each site that has the split, and return the scores as they come."""
+        """Score each site that has the split, and return the scores as they come.
+
+        Volumes without targets are reconstructed, not scored.
+        """
         table = ScoreTable(folder / SCORES)
         for name, site in sites.items():
             if not site.has(self.split):
                 log.warning("site %s has no '%s' with targets; it is not scored", name, self.split)
                 continue
-            both = evaluator.test(module, site, self.split)
-            for method, scores in zip((self.method, ZERO_FILLED), both, strict=True):
-                table.add(method, name, scores)
-                yield method, name, scores
+            if site.list_volumes(self.split, scored=True):
+                both = evaluator.test(module, site, self.split)
+                for method, scores in zip((self.method, ZERO_FILLED), both, strict=True):
+                    table.add(method, name, scores)
+                    yield method, name, scores
             if self.kinds and self.max_volumes != 0:
                 predictions = evaluator.predict(module, site, self.split)
                 place = folder / RECONSTRUCTIONS / name
@@ -84,7 +100,8 @@ def score_sites(
             if reply.error is not None:
                 log.warning("%s It is not tested.", reply.error)
                 continue
-            volumes = _list_volumes(setup.sites[reply.site]) if engine.data_is_local else ()
+            site = setup.sites[reply.site]
+            volumes = site.list_volumes("test", scored=True) if engine.data_is_local else ()
             scores = name_scores(reply.site, reply.metrics, volumes)
             names = {setup.strategy.name: RECONSTRUCTED, ZERO_FILLED: ZERO_FILLED}
             for method, own in names.items():
@@ -107,6 +124,15 @@ def describe_weights(
     return {site: own if site in trained else none for site in sites if patterns}
 
 
+def describe_unscored(facts: Mapping[str, SiteFacts]) -> dict[str, str]:
+    """Return what tables say of the sites whose test volumes lack targets, all or some."""
+    return {
+        name: NONE_SCORED if "test" in fact.unscored else SOME_UNSCORED
+        for name, fact in facts.items()
+        if "test" in fact.incomplete
+    }
+
+
 def build_measurements(
     round_: int, split: str, method: str, site: str, scores: list[VolumeScore]
 ) -> list[Measurement]:
@@ -124,10 +150,8 @@ def _group_sites(setup: Setup, facts: Mapping[str, SiteFacts]) -> Iterator[list[
     absent = [name for name in setup.sites if name in facts and not facts[name].has("test")]
     for name in absent:
         log.warning("site %s has no 'test' with targets; it is not scored", name)
+    for name, why in describe_unscored({n: facts[n] for n in setup.sites if n in facts}).items():
+        log.warning("site %s: %s", name, why)
     present = [name for name in setup.sites if name not in absent]
     yield [name for name in present if name in first]
     yield [name for name in present if name not in first]
-
-
-def _list_volumes(site: Site) -> list[str]:
-    return sorted({f"{volume.site}/{volume.name}" for volume, _ in site.slices("test").examples})

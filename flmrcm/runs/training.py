@@ -33,10 +33,16 @@ from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.connection import Connection
 from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
+from flmrcm.reports.figures.saved_volumes import holds_target
 from flmrcm.reports.tables.terminal import build_run_table
 from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.testing import build_measurements, describe_weights, score_sites
+from flmrcm.runs.testing import (
+    build_measurements,
+    describe_unscored,
+    describe_weights,
+    score_sites,
+)
 from flmrcm.tracking.live import LiveView
 from flmrcm.tracking.run_info import RunInfo, describe_training
 
@@ -133,6 +139,8 @@ def _train_and_test(
         private = setup.strategy.private
         if weights := describe_weights(private, setup.sites, checkpoint.memory):
             folder.add_to_environment(tested_with=weights)
+        if unscored := describe_unscored({name: facts[name] for name in prints}):
+            folder.add_to_environment(not_scored=unscored)
         panels, rows = _draw_panels(setup.strategy.name, path), rounds.journal.read()
         for tracker in trackers:
             tracker.close(rows, panels)
@@ -151,11 +159,13 @@ def _test(setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: 
 
 
 def _draw_panels(method: str, folder: Path) -> dict[str, Path]:
-    """Draw the first saved volume of each site; return the pictures by site."""
+    """Draw the first saved volume of each site that was scored; return the pictures by site."""
     panels: dict[str, Path] = {}
     for place in sorted((folder / RECONSTRUCTIONS).glob("*/")):
-        panels[place.name] = folder / "panels" / f"{place.name}.png"
-        draw_panel({method: min(place.rglob("*.h5"))}, panels[place.name])
+        # a volume that wasn't scored has no errors to show
+        if volume := min(filter(holds_target, place.rglob("*.h5")), default=None):
+            panels[place.name] = folder / "panels" / f"{place.name}.png"
+            draw_panel({method: volume}, panels[place.name])
     return panels
 
 

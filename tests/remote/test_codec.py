@@ -18,7 +18,7 @@ from flmrcm.remote.heads import EnvelopeError
 from flmrcm.remote.site_errors import SENTENCES
 from flmrcm.types import Broadcast, Reply
 
-FACTS = SiteFacts(9, 2, ["train"], {"train": [(16, 16)]}, 100, "abc123")
+FACTS = SiteFacts(9, 2, ["train"], {"train": [(16, 16)]}, 100, "abc123", ["train"], [])
 WEIGHTS = {"a": torch.randn(3), "b": torch.randn(2).to(torch.bfloat16)}
 EXTRAS = {"latents": {"a": torch.tensor(2)}}
 

@@ -7,6 +7,7 @@ import torch
 
 from flmrcm.federation.checkpoint import Checkpoint
 from flmrcm.federation.middleware import ServerChain
+from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
 from flmrcm.runs.testing import CheckpointTest, build_measurements, score_sites
@@ -42,7 +43,7 @@ def test_a_runs_table_holds_each_score_under_its_method(tmp_path):
         plan=SimpleNamespace(validation_sites=["here"]),
     )
     rounds = SimpleNamespace(engine=engine, chain=ServerChain())
-    facts = {"here": SimpleNamespace(has=lambda _: True)}
+    facts = {"here": SiteFacts(8, 1, ["test"])}
     scored = {m: s[0].value for m, _, s in score_sites(setup, rounds, facts, CHECKPOINT, tmp_path)}
     assert scored == read_values(tmp_path) == {"FL-MR": 31.0, ZERO_FILLED: 20.0}
     assert (engine.op, engine.memory) == ("test", {"here": 3})
@@ -51,7 +52,7 @@ def test_a_runs_table_holds_each_score_under_its_method(tmp_path):
 
 def test_an_evaluations_table_holds_each_score_under_its_method(tmp_path):
     evaluator = SimpleNamespace(test=lambda *_: (OURS, ZERO))
-    site = SimpleNamespace(has=lambda _: True)
+    site = SimpleNamespace(has=lambda _: True, list_volumes=lambda *_, **__: ["v"])
     test = CheckpointTest("FL-MR", kinds=())
     scored = {m: s[0].value for m, _, s in test.run(evaluator, None, {"here": site}, tmp_path)}
     assert scored == read_values(tmp_path) == {"FL-MR": 31.0, ZERO_FILLED: 20.0}

@@ -42,6 +42,11 @@ def list_saving_sites(run: Run) -> list[str]:
     return [folder.name for folder in folders if find_saved_volumes(run, folder.name)]
 
 
+def holds_target(path: Path) -> bool:
+    """Return whether a saved volume has a target; False where the file is damaged."""
+    return read_middle_slices(path, ("target",)) is not None
+
+
 def read_middle_slices(path: Path, kinds: Sequence[str]) -> dict[str, NDArray[np.float32]] | None:
     """Return the middle slice, (height, width), of each of these data sets of a saved volume.
 

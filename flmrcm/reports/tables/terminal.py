@@ -82,9 +82,10 @@ def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
 
 
 def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group:
-    """Return the scores in a run's folder as one table, and which weights gave them below it.
+    """Return the scores in a run's folder as one table, and what has to be said below it.
 
-    Nothing is said of weights where all of them were shared. The run needn't have finished.
+    That's which weights gave them, unless all were shared, and which sites have volumes that
+    weren't scored. The run needn't have finished.
 
     Raises:
         DataLayoutError: the scores, or what the run says about its metrics, are damaged.
@@ -92,8 +93,9 @@ def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group
     scores = parse_scores(folder / SCORES)
     table = build_score_table(scores, convention, read_metric_infos(folder))
     weights = read_environment(folder).get("tested_with", {})
-    lines = merge_notes((site, f"tested with {what}") for site, what in weights.items())
-    return Group(table, *map(Text, lines))
+    notes = [(site, f"tested with {what}") for site, what in weights.items()]
+    notes += read_environment(folder).get("not_scored", {}).items()
+    return Group(table, *map(Text, merge_notes(notes)))
 
 
 def build_score_table(
