@@ -170,7 +170,11 @@ class Federation:
 
 def _prepare_loading(sites: Sequence[Site], module: ReconModule, seed: int) -> None:
     """Have sites load what model and loss read, in the order that the seed gives."""
-    needs = {"needs_kspace": module.model.needs_kspace, "needs_peak": module.loss.needs_peak}
+    needs = {
+        "needs_kspace": module.model.needs_kspace,
+        "needs_center": module.model.needs_center,
+        "needs_peak": module.loss.needs_peak,
+    }
     for site in sites:
         site.loading = replace(site.loading, seed=seed, **needs)
 

@@ -15,7 +15,8 @@ from flmrcm.mri.masks import ColumnMask, Mask
 
 _PARTIAL = {f"{name}, partial Fourier": name for name in ("gaussian_2d", "random")}
 _SHARE = 0.75
-_ALIASES = ("equispaced_offset",)
+_NOT_DRAWN = ("equispaced_offset", "file")
+"""Another name of a mask that is drawn, and the files' own."""
 
 
 def main(words: list[str]) -> None:
@@ -80,7 +81,7 @@ def _list_masks(words: list[str]) -> dict[str, dict[str, Any]]:
     nodes = {
         name: to_plain(compose_config("train", expand_words([*chosen, f"mask={name}"])).mask)
         for name in list_options("mask", words)
-        if name not in _ALIASES
+        if name not in _NOT_DRAWN
     }
     share = {"partial_fourier": _SHARE}
     return nodes | {name: {**nodes[whole], **share} for name, whole in _PARTIAL.items()}

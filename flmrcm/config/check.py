@@ -108,6 +108,7 @@ def build_sites(cfg: DictConfig, found: Builder, module: ReconModule | None) -> 
     keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
     needs = {
         "needs_kspace": module is not None and module.model.needs_kspace,
+        "needs_center": module is not None and module.model.needs_center,
         "needs_peak": module is not None and module.loss.needs_peak,
     }
     loading = found.call(Loading, keys, seed=cfg.seed, **needs)

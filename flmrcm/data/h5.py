@@ -49,6 +49,7 @@ class Volume:
         own_mask: a digest of the file's own sampling where that is used; empty where masks are
             drawn.
         exceeds_mask: whether the k-space holds samples outside the file's own mask.
+        lacks_center: whether the file's own mask leaves a slice without a fully sampled centre.
         recon_shape: (height, width) of the final image as the ISMRMRD header says it; None where
             that isn't known, or there is a target.
     """
@@ -62,6 +63,7 @@ class Volume:
     acquired: tuple[int, int] | None = None
     own_mask: str = ""
     exceeds_mask: bool = False
+    lacks_center: bool = False
     recon_shape: tuple[int, int] | None = None
 
     @property

@@ -16,6 +16,7 @@ class Loading:
         cache: `off` reads slices when they're needed, `ram` reads a split once.
         workers: loader processes; 0 loads in the main one.
         needs_kspace: also hand the undersampled k-space to the model.
+        needs_center: refuse coils whose mask leaves no fully sampled centre, of files' own masks.
         needs_peak: also hand each volume's largest target value to the loss.
         seed: the run's seed, of training order and training masks.
 
@@ -29,6 +30,7 @@ class Loading:
     cache: str = "off"
     workers: int = 0
     needs_kspace: bool = False
+    needs_center: bool = False
     needs_peak: bool = False
     seed: int = 0
 

@@ -38,18 +38,19 @@ def adopt_own_sampling(volume: Volume) -> Volume:
     pattern, (lines, n_missing) = find_pattern(nonzero), find_acquired(_any(nonzero, 0))
     whole = len(pattern) == 1 and not n_missing
     first, end = (max(told[0], lines[0]), min(told[1], lines[1])) if whole else told
-    if masks is None:
-        masks = pattern[None]
-    if not masks[..., first:end].any((1, 2)).all():
-        raise DataLayoutError(f"{volume.path}: its 'mask' measures nothing of a slice; mend it.")
-    mask = np.broadcast_to(masks[index % len(masks)], nonzero.shape)
-    _check_agreement(volume, mask, nonzero)
+    masks = np.array(pattern[None] if masks is None else masks)
+    mask = np.broadcast_to(masks[index % len(masks)], nonzero.shape).copy()
     content = f"{masks.shape}{n_low}".encode() + np.packbits(masks).tobytes()
+    masks[..., :first] = masks[..., end:] = False
+    if not masks.any((1, 2)).all():
+        raise DataLayoutError(f"{volume.path}: its 'mask' measures nothing of a slice; mend it.")
+    _check_agreement(volume, mask, nonzero)
     return replace(
         volume,
         acquired=(first, end),
         own_mask=blake2b(content, digest_size=8).hexdigest(),
         exceeds_mask=bool((nonzero & ~mask).any()),
+        lacks_center=any(find_center(_shorten(m), volume.shape[2], n_low)[1] == 0 for m in masks),
         recon_shape=None if volume.target_key else recon,
     )
 
@@ -73,11 +74,9 @@ def read_own_sampling(volume: Volume, index: int, kspace: NDArray[np.complexfloa
         if masks is None:
             nonzero = _any(kspace != 0, 0)
             masks = find_pattern(nonzero if nonzero.any() else _find_nonzero(volume, file)[1])[None]
-    mask = np.array(masks[0])
-    first, end = volume.acquired or (0, volume.shape[-1])
+    mask, (first, end) = np.array(masks[0]), volume.acquired or (0, volume.shape[-1])
     mask[:, :first] = mask[:, end:] = False
-    if (mask == mask[0]).all():
-        mask = mask[:1]
+    mask = _shorten(mask)
     return Sampling(torch.from_numpy(mask), find_center(mask, volume.shape[2], n_low))
 
 
@@ -145,6 +144,11 @@ def _find_nonzero(volume: Volume, file: h5py.File) -> tuple[int, BoolArray]:
         if plane.any():
             return index, plane
     raise DataLayoutError(f"{volume.path}: its k-space is zero throughout: nothing was measured.")
+
+
+def _shorten(mask: BoolArray) -> BoolArray:
+    """Return a mask, (rows, columns), as (1, columns) where all rows are alike."""
+    return mask[:1] if (mask == mask[0]).all() else mask
 
 
 def _any(array: BoolArray, axis: int) -> BoolArray:

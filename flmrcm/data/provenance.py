@@ -74,6 +74,15 @@ def read_provenance(path: Path) -> Provenance:
     )
 
 
+def is_made_of_magnitudes(path: Path) -> bool:
+    """Return whether a file's k-space is the Fourier transform of a magnitude image, as it says.
+
+    Raises:
+        DataLayoutError: the file can't be opened.
+    """
+    return read_provenance(path).kspace_origin == "magnitude"
+
+
 def _read_text(attributes: Mapping[str, Any], key: str) -> str:
     value = attributes.get(key, "")
     return str(value) if isinstance(value, str | np.integer) else ""

@@ -1,5 +1,6 @@
 """One institution as Lightning sees it: loaders, and the one function that makes batches."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from flmrcm.data.loading import Loading
 from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
+from flmrcm.data.provenance import is_made_of_magnitudes
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
 from flmrcm.data.transforms import choose_crop_size, prepare_images
@@ -21,6 +23,8 @@ from flmrcm.mri.acquisition import Cartesian, stack_masks
 from flmrcm.mri.masks import Sampling
 from flmrcm.seeding import seed_for
 from flmrcm.types import Batch
+
+log = logging.getLogger(__name__)
 
 
 class Site(LightningDataModule):
@@ -48,8 +52,8 @@ class Site(LightningDataModule):
 
     @property
     def n_examples(self) -> int:
-        """Training slices."""
-        return len(self.slices("train"))
+        """Training slices; 0 where the site is only tested on."""
+        return len(self.slices("train")) if self.has("train") else 0
 
     @property
     def n_batches(self) -> int:
@@ -84,16 +88,29 @@ class Site(LightningDataModule):
         }
 
     def check_masks(self, split: str) -> None:
-        """Refuse volumes with too few columns for their mask.
+        """Refuse volumes that their mask doesn't fit, and say where one makes the task too easy.
 
         Raises:
             DataLayoutError: names the volume.
         """
-        for volume, _ in self.slices(split).examples:
+        volumes = dict.fromkeys(volume for volume, _ in self.slices(split).examples)
+        for volume in volumes:
             try:
                 self._masks[volume.site].check(volume.shape[2:])
             except DataLayoutError as error:
                 raise DataLayoutError(f"{volume.path}: {error}") from None
+            if self.loading.needs_center and volume.lacks_center and volume.shape[1] > 1:
+                raise DataLayoutError(
+                    f"{volume.path}: its own mask leaves no fully sampled centre, from which the "
+                    "model estimates coil maps; use a model without, as model=unet."
+                )
+        halved = [v for v in volumes if (self._masks[v.site].partial_fourier or 1) < 1]
+        if n_easy := sum(map(is_made_of_magnitudes, (volume.path for volume in halved))):
+            log.warning(
+                "site %s: mask.partial_fourier with k-space made from magnitude images (%d files "
+                "of split '%s'): what it leaves out mirrors what it keeps; scores are too good",
+                self.name, n_easy, split,
+            )  # fmt: skip
 
     def n_bytes(self, split: str) -> int:
         """Return the memory that keeping a split's slices takes."""

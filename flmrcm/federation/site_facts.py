@@ -60,7 +60,7 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
         check_targets(pair for pair in site.slices(split).examples if pair[0].target_key)
     trains, present = site.has("train"), list(filter(site.has, SPLITS))
     return SiteFacts(
-        n_examples=site.n_examples if trains else 0,
+        n_examples=site.n_examples,
         n_batches=site.n_batches if trains else 0,
         splits=tuple(present),
         sizes={split: sorted(site.list_image_sizes(split)) for split in splits},

@@ -68,6 +68,9 @@ class Evaluation:
             raise DataLayoutError(
                 f"no site has a split '{split}' to be tested on; check data_dir and contrast."
             )
+        for site in self.sites.values():
+            if site.has(self.asked.split):
+                site.check_masks(self.asked.split)
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
         test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))

@@ -43,8 +43,8 @@ def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
     """Return the description of a training run; its tags are its traits in words."""
     strategy, target = str(config["strategy"]["name"]), str(config["target"])
     contrast, seed = str(config["contrast"]), int(config["seed"])
-    rates = [float(rate) for rate in config["mask"]["accelerations"]]
-    rates_in_words = "+".join(f"{rate:g}x" for rate in rates)
+    rates = list_accelerations(config["mask"])
+    rates_in_words = describe_accelerations(config["mask"])
     traits = {
         "strategy": strategy,
         "method": config.get("method") or strategy,
@@ -57,6 +57,18 @@ def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
     }
     tags = [strategy, f"target {target}", rates_in_words, contrast, f"seed {seed}"]
     return RunInfo(folder, folder.name, config["name"], "train", tags, config, traits)
+
+
+def list_accelerations(mask: Mapping[str, Any]) -> list[float]:
+    """Return the accelerations of a mask's config; none where each file's own mask is used."""
+    if str(mask.get("_target_")).endswith(".FileMask"):
+        return []
+    return [float(rate) for rate in mask["accelerations"]]
+
+
+def describe_accelerations(mask: Mapping[str, Any]) -> str:
+    """Return the accelerations of a mask's config in words: `4x`, `4x+8x`, or `own masks`."""
+    return "+".join(f"{rate:g}x" for rate in list_accelerations(mask)) or "own masks"
 
 
 def build_key(row: Measurement) -> str:

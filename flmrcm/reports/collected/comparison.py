@@ -1,5 +1,6 @@
 """Several runs as one long table; each row has its section and the label of its method."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -185,5 +186,6 @@ def _find_counting_sites(run: Run, scenario: str) -> set[str]:
 
 
 def _parse_rates(accelerations: str) -> list[float]:
-    """Return accelerations as numbers, so that `4x` is sorted before `16x`."""
-    return [float(rate.removesuffix("x")) for rate in accelerations.split("+")]
+    """Return accelerations as numbers, so that `4x` is sorted before `16x`; none come first."""
+    rates = re.fullmatch(r"[\d.]+x(\+[\d.]+x)*", accelerations) and accelerations.split("+")
+    return [float(rate.removesuffix("x")) for rate in rates or ()]

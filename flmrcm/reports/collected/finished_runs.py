@@ -17,6 +17,7 @@ from flmrcm.federation.journal import Journal
 from flmrcm.learning.records import SCORE_COLUMNS
 from flmrcm.reports.metric_info import MetricInfo, read_metric_infos
 from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, JOURNAL, SCORES
+from flmrcm.tracking.run_info import describe_accelerations
 from flmrcm.types import Measurement
 
 LEFT_OUT = "The run is left out."
@@ -72,8 +73,8 @@ class Run:
 
     @property
     def accelerations(self) -> str:
-        """The accelerations of its mask: `4x`, or `4x+8x`."""
-        return "+".join(f"{rate:g}x" for rate in self.config["mask"]["accelerations"])
+        """The accelerations of its mask: `4x`, `4x+8x`, or `own masks`."""
+        return describe_accelerations(self.config["mask"])
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Scores against acceleration, where runs differ in it."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -54,7 +55,7 @@ def add_rates(comparison: Comparison) -> pd.DataFrame:
     """Return the comparison's results with a column `rate`, the acceleration as a number.
 
     The column `section` has no acceleration then: `unseen target`, not `unseen target, 4x`. Runs
-    whose masks have several accelerations are left out.
+    whose masks have several accelerations, or are the files' own, are left out.
     """
     rates = {folder: _parse_rate(run.accelerations) for folder, run in comparison.runs.items()}
     rows = select_rows(comparison.results, convention=comparison.convention)
@@ -66,7 +67,7 @@ def add_rates(comparison: Comparison) -> pd.DataFrame:
 
 
 def _parse_rate(accelerations: str) -> float | None:
-    return None if "+" in accelerations else float(accelerations.removesuffix("x"))
+    return float(accelerations[:-1]) if re.fullmatch(r"[\d.]+x", accelerations) else None
 
 
 def _draw_figure(writer: FigureWriter, rows: pd.DataFrame) -> FigureOutcome:

@@ -31,8 +31,8 @@ class ScoreMatrix:
         sites: in the order of the table, `ALL_SITES` last where there are several.
         methods: in the order of the table, zero-filled first.
         cells: by method and site; a method has no cell at sites where it wasn't tested.
-        notes: one line each: why sites aren't ranked, which scores aren't finite, and which
-            weights gave them where some are private.
+        notes: one line each: why sites aren't ranked, which scores aren't finite, which weights
+            gave them where some are private, and where volumes weren't scored.
     """
 
     section: str
@@ -65,6 +65,7 @@ def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "")
     sites = comparison.sort_sites(rows["site"])
     cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
     notes += [*_describe_unfinite(rows), *_describe_weights(comparison, rows)]
+    notes += _describe_unscored(comparison, rows)
     if not unranked:
         unlike = dict(_find_incomparable(rows))
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
@@ -99,6 +100,15 @@ def _describe_weights(comparison: Comparison, rows: pd.DataFrame) -> Iterator[st
         if (weights := comparison.runs[run].tested_with.get(site))
     ]
     yield from merge_notes(lines)
+
+
+def _describe_unscored(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield, for each site whose volumes lack targets, that they weren't scored."""
+    runs = [comparison.runs[run] for run in rows["run"].unique()]
+    lines = dict.fromkeys(
+        line for run in runs for line in run.environment.get("not_scored", {}).items()
+    )
+    yield from merge_notes((site, f"{what}.") for site, what in lines)
 
 
 def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
