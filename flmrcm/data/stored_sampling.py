@@ -41,6 +41,11 @@ class StoredSampling(NamedTuple):
         return self.acquired[1] - self.acquired[0] - self.missing_columns
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether lines between acquired ones hold only zeros."""
+        return self.missing_columns + self.missing_rows > 0
+
+    @property
     def undersampling(self) -> str:
         """What tells that the k-space is undersampled; empty if it is fully sampled."""
         lines = {"columns": self.missing_columns, "rows": self.missing_rows}
@@ -86,11 +91,11 @@ def mark_acquired_columns(volume: Volume) -> Volume:
     """
     sampling = read_stored_sampling(volume)
     if signs := sampling.undersampling:
-        only_marked = not sampling.missing_columns + sampling.missing_rows
-        other = ", or remove 'mask' from it if that is wrong" if only_marked else ""
+        other = "" if sampling.has_gaps else ", remove 'mask' from it if that is wrong"
         raise DataLayoutError(
             f"{volume.path}: undersampled k-space ({signs}), but masks are drawn on fully sampled "
-            f"k-space, and targets made from it: use the fully sampled file{other}."
+            f"k-space, and targets made from it: use the fully sampled file{other}, or take its "
+            "own sampling with mask=file."
         )
     return replace(volume, acquired=sampling.acquired)
 

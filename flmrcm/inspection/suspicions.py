@@ -46,15 +46,21 @@ def _check_alone(facts: VolumeFacts) -> list[Suspicion]:
     suspicions: list[Suspicion] = []
     if facts.problem:
         suspicions.append(Suspicion("unreadable", facts.problem))
-    if signs := facts.sampling.undersampling if facts.sampling else "":
-        suspicions.append(Suspicion("undersampled", f"undersampled k-space: {signs}"))
+    signs = facts.sampling.undersampling if facts.sampling else ""
+    if signs:
+        use = facts.mask_problem or "only mask=file takes it as it is"
+        suspicions.append(Suspicion("undersampled", f"undersampled k-space: {signs}; {use}"))
     if facts.header and not facts.header.target_key:
-        suspicions.append(Suspicion("no target", "no target beside the k-space"))
+        use = "; with mask=file it's reconstructed, not scored" if signs else ""
+        suspicions.append(Suspicion("no target", f"no target beside the k-space{use}"))
     if (cut := facts.provenance.inside_cut or 0.0) > MOST_INSIDE_CUT:
         text = f"the preparation left out {cut:.0%} of the slices inside the patient"
         suspicions.append(Suspicion("slices left out", text))
     if measures := facts.measures:
         texts = {kind: rule(measures) for kind, rule in MEASURE_RULES.items()}
+        if facts.sampling and facts.sampling.has_gaps:
+            # the image of undersampled k-space is no target; every other image is another
+            texts["other target"] = check_undersampled_target(measures)
         suspicions += [Suspicion(kind, text) for kind, text in texts.items() if text]
     return suspicions
 
@@ -100,6 +106,14 @@ def check_target(measures: VolumeMeasures) -> str:
     if agreement.unexplained <= AGREEMENT_TOLERANCE:
         return f"the target is {agreement.factor:.4g} times its k-space's image: other units?"
     return f"the target isn't its k-space's image: they differ by {agreement.distance:.0%}"
+
+
+def check_undersampled_target(measures: VolumeMeasures) -> str:
+    """Return a text if the target is the image of undersampled k-space."""
+    agreement = measures.agreement
+    if agreement is None or agreement.unexplained > AGREEMENT_TOLERANCE:
+        return ""
+    return "the target was made from undersampled k-space: it's what networks start from"
 
 
 def check_peak(measures: VolumeMeasures) -> str:

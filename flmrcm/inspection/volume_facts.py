@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from flmrcm.data.h5 import Volume, read_header
 from flmrcm.data.hdf5 import get_dataset, open_h5
+from flmrcm.data.own_sampling import adopt_own_sampling
 from flmrcm.data.provenance import Provenance, read_provenance
 from flmrcm.data.stored_sampling import StoredSampling, read_stored_sampling
 from flmrcm.errors import DataLayoutError, FlmrcmError
@@ -35,6 +36,7 @@ class VolumeFacts:
         measures: intensities; None if the file can't be read or holds no slices.
         problem: the reason why the file can't be read; empty if it can.
         sampling: which columns of its k-space were acquired; None if the file can't be read.
+        mask_problem: why undersampled k-space can't be used with `mask=file`; empty if it can.
     """
 
     place: VolumePlace
@@ -44,6 +46,7 @@ class VolumeFacts:
     measures: VolumeMeasures | None = None
     problem: str = ""
     sampling: StoredSampling | None = None
+    mask_problem: str = ""
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -69,10 +72,12 @@ def examine(place: VolumePlace, quick: bool = False) -> VolumeFacts:
         n_bytes = place.path.stat().st_size
     except OSError as error:
         return VolumeFacts(place, 0, problem=f"can't be read ({error.strerror})")
-    provenance, header, sampling = Provenance(), None, None
+    provenance, header, sampling, mask_problem = Provenance(), None, None, ""
     try:
         header = read_header(place.path, place.site)
         provenance, sampling = read_provenance(place.path), read_stored_sampling(header)
+        if sampling.undersampling:
+            mask_problem = _find_mask_problem(header)
         slices = [
             measure_slice(*pair)
             for pair in _read_slices(header, _choose_slices(header.shape[0], quick))
@@ -83,7 +88,9 @@ def examine(place: VolumePlace, quick: bool = False) -> VolumeFacts:
     if not slices:
         return VolumeFacts(place, n_bytes, provenance, header, problem="holds no slices")
     measures = combine_measures(slices)
-    return VolumeFacts(place, n_bytes, provenance, header, measures, sampling=sampling)
+    return VolumeFacts(
+        place, n_bytes, provenance, header, measures, sampling=sampling, mask_problem=mask_problem
+    )
 
 
 def examine_all(places: Sequence[VolumePlace], quick: bool, workers: int) -> Iterator[VolumeFacts]:
@@ -110,6 +117,14 @@ def examine_all(places: Sequence[VolumePlace], quick: bool, workers: int) -> Ite
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _find_mask_problem(header: Volume) -> str:
+    try:
+        adopt_own_sampling(header)
+    except DataLayoutError as error:
+        return str(error).removeprefix(f"{header.path}: ")
+    return ""
 
 
 def _choose_slices(n_slices: int, quick: bool) -> Sequence[int]:

@@ -3,7 +3,7 @@
 import pytest
 from kits.raw_files import header
 
-from flmrcm.data.ismrmrd_header import parse_header
+from flmrcm.data.ismrmrd_header import find_recon_matrix, parse_header
 
 
 @pytest.mark.parametrize("kind", [str, str.encode])
@@ -12,6 +12,15 @@ def test_sizes_come_from_the_fields_of_view(kind) -> None:
     assert numbers.encoded_mm == (440, 220)
     assert numbers.recon_mm == (220, 165)
     assert numbers.slice_mm == 5
+
+
+def test_the_final_image_has_rows_along_the_readout() -> None:
+    xml = header().replace("<x>32</x><y>32</y>", "<x>320</x><y>264</y>")
+    assert find_recon_matrix(xml) == (320, 264)
+    assert find_recon_matrix(xml.replace("<x>320</x>", "")) is None
+    assert find_recon_matrix(xml.replace("<y>264</y>", "<y>0</y>")) is None
+    with pytest.raises(ValueError, match="no XML"):
+        find_recon_matrix("<no")
 
 
 def test_nothing_but_numbers_is_read() -> None:

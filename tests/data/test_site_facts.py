@@ -1,11 +1,13 @@
 """What a site knows of its data before any is loaded, and what it refuses."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kits.factories import make_site, make_source, write_scan, write_site
+from kits.raw_files import plain_kspace, write_kspace
 
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import ConfigErrors, DataLayoutError
@@ -59,3 +61,21 @@ def test_memory_sizes_and_label_are_known_before_loading(root: Path) -> None:
 def test_values_outside_their_range_are_refused(options: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigErrors, match=key):
         Loading(**options)
+
+
+@pytest.mark.parametrize("origin", ["magnitude", "magnitude+phase", "measured", None])
+@pytest.mark.parametrize("share", [0.75, 1.0, None])
+def test_partial_fourier_of_magnitudes_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, origin: str | None, share: float | None
+) -> None:
+    more = {} if origin is None else {"kspace_origin": origin}
+    for name in "ab":
+        write_kspace(tmp_path / "here" / "T1" / "train" / f"{name}.h5", plain_kspace(), **more)
+    with caplog.at_level(logging.WARNING):
+        make_site(tmp_path / "here", Random((4,), partial_fourier=share)).check_masks("train")
+    said = [line for line in caplog.messages if "made from magnitude images (2 files" in line]
+    assert len(said) == (origin == "magnitude" and share == 0.75)
+
+
+def test_a_site_that_is_only_tested_on_has_no_training_slice(tmp_path: Path) -> None:
+    assert make_site(write_site(tmp_path / "here", {"test": (3,)})).n_examples == 0

@@ -60,7 +60,7 @@ def test_columns_of_zeros_are_named_and_refused_in_every_split(tmp_path: Path, s
 def test_a_mask_in_the_file_is_named_and_refused_whatever_the_kspace(tmp_path: Path) -> None:
     path = write_kspace(tmp_path / "here/T1/train/v.h5", plain_kspace(), mask=np.ones(32))
     assert "undersampled k-space (a data set 'mask')" in refusal(path)
-    assert "or remove 'mask' from it if that is wrong" in refusal(path)
+    assert "remove 'mask' from it if that is wrong, or take" in refusal(path)
 
 
 def test_rows_of_zeros_are_named_too(tmp_path: Path) -> None:

@@ -136,15 +136,6 @@ def test_a_volume_without_target(site: Path) -> None:
     the_text(site, "no target")
 
 
-def test_undersampled_kspace(site: Path) -> None:
-    write_kspace(volume(site), plain_kspace() * (np.arange(32) % 2))
-    assert the_text(site, "undersampled") == (
-        "undersampled k-space: 15 columns of zeros between acquired ones"
-    )
-    write_kspace(volume(site), plain_kspace(), mask=np.ones(32))
-    assert the_text(site, "undersampled") == "undersampled k-space: a data set 'mask'"
-
-
 def test_padded_kspace_is_not_suspicious(site: Path) -> None:
     write_kspace(volume(site), plain_kspace() * (abs(np.arange(32) - 16) < 12))
     assert inspect(site) == {}

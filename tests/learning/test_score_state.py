@@ -110,3 +110,12 @@ def test_scores_are_forgotten_on_reset() -> None:
         for image, batch in batches_of_volume(name, *volume(), 2):
             scores.update(image, batch)
         assert {score.volume for score in scores.compute()} == {name}
+
+
+def test_a_volume_without_a_target_leaves_the_others_scores_as_they_are() -> None:
+    one, other = (
+        batches_of_volume(name, *volume(seed=seed), 2) for name, seed in (("a", 0), ("b", 1))
+    )
+    blind = [(image, batch._replace(target=None)) for image, batch in other]
+    assert through([one[0], blind[0], one[1], blind[1]]) == through(one)
+    assert through(blind) == []
