@@ -1,44 +1,25 @@
-"""`mask=file`: what a file itself says was measured, with or without a target beside it."""
+"""`mask=file`: what a file itself says was measured, and what is refused of it."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import torch
-from kits.factories import make_site, make_source
-from kits.raw_files import header, plain_kspace, raw_kspace, write_kspace, write_raw
-from torch import Tensor
+from kits.factories import make_source
+from kits.own_masks import (
+    COLUMNS,
+    LINES,
+    ROWS,
+    SIZE,
+    adopt,
+    place,
+    sampling,
+)
+from kits.raw_files import plain_kspace, write_kspace
 
-from flmrcm.data.h5 import Volume
-from flmrcm.data.own_sampling import read_own_sampling
-from flmrcm.data.site import Site
 from flmrcm.errors import DataLayoutError
-from flmrcm.mri.fourier import ifft2c
-from flmrcm.mri.masks import FileMask, Gaussian2D, Mask, Random, Sampling
-from flmrcm.mri.normalisation import denormalise
-from flmrcm.types import Batch
-
-CPU = torch.device("cpu")
-SIZE = ROWS, COLUMNS = 16, 32
-LINES = np.zeros(COLUMNS, np.float32)
-LINES[13:19] = LINES[::4] = 1
-"""Every fourth column and six in the middle: 13 of 32, those of the centre from 13 to 18."""
-
-
-def open_own(root: Path, **loading: Any) -> Site:
-    return make_site(root, FileMask(), **({"needs_kspace": True} | loading))
-
-
-def place(root: Path, split: str = "test", name: str = "v.h5") -> Path:
-    return root / "here" / "T1" / split / name
-
-
-def adopt(path: Path, **options: Any) -> Volume:
-    source = make_source(path.parents[2], mask=FileMask(), **options)
-    return source.list_volumes(path.parent.name)[0]
+from flmrcm.mri.masks import FileMask
 
 
 def refusal(path: Path, **options: Any) -> str:
@@ -48,44 +29,6 @@ def refusal(path: Path, **options: Any) -> str:
     assert line.startswith(f"{path}: ")
     assert "\n" not in line
     return line
-
-
-def sampling(path: Path, index: int = 0, **options: Any) -> Sampling:
-    volume = adopt(path, **options)
-    with h5py.File(path) as file:
-        kspace = volume.turn(file["kspace"][index]).reshape(volume.shape[1:])
-    return read_own_sampling(volume, index, kspace)
-
-
-def batches(site: Site, split: str = "test") -> list[Batch]:
-    return [site.prepare_batch(raw, CPU) for raw in site.dataloader(split)]
-
-
-def assert_same(ones: list[Batch], twos: list[Batch]) -> None:
-    """Equal bits in every field of every batch."""
-    for one, two in zip(ones, twos, strict=True):
-        for name, a, b in zip(Batch._fields, one, two, strict=True):
-            assert torch.equal(a, b) if isinstance(a, Tensor) else a == b, name
-
-
-@pytest.mark.parametrize("mask", [Random((4,)), Gaussian2D((4,))])
-@pytest.mark.parametrize("zeroed", [True, False])
-@pytest.mark.parametrize("split", ["test", "val"])
-def test_a_stored_mask_gives_the_batch_that_drawing_it_gives(
-    tmp_path: Path, mask: Mask, zeroed: bool, split: str
-) -> None:
-    path = write_kspace(place(tmp_path, split), plain_kspace(SIZE))
-    drawn = batches(make_site(tmp_path / "here", mask, needs_kspace=True), split)
-    own, center = (
-        drawn[0].mask[0, 0].numpy(),
-        int(drawn[0].center[0, 1]),
-    )
-    with h5py.File(path, "a") as file:
-        file["mask"] = own[0] if len(own) == 1 else own
-        file.attrs["num_low_frequency"] = center
-        if zeroed:
-            file["kspace"][...] *= own
-    assert_same(batches(open_own(tmp_path / "here"), split), drawn)
 
 
 @pytest.mark.parametrize(
@@ -136,125 +79,11 @@ def test_rows_that_were_left_out_are_samples_where_columns_are_the_phase_encodin
     assert torch.equal(mask, torch.from_numpy(LINES != 0)[:, None].expand(COLUMNS, ROWS))
 
 
-def test_the_zero_filled_image_is_that_of_what_was_measured(tmp_path: Path) -> None:
-    kspace = plain_kspace(SIZE) * LINES
-    write_kspace(place(tmp_path), kspace, target=False, mask=LINES)
-    (batch,) = batches(open_own(tmp_path / "here"))
-    expected = ifft2c(torch.from_numpy(kspace.astype(np.complex64))).abs()
-    image = denormalise(batch.image, batch.mean, batch.std)[:, 0]
-    inside = batch.image[:, 0].abs() < 6
-    assert torch.allclose(image[inside], expected[inside], atol=1e-5)
-    assert torch.equal(batch.kspace[:, 0], torch.from_numpy(kspace.astype(np.complex64)))
-    assert float(batch.measured_share) == pytest.approx(13 / 32)
-    assert batch.target is None
-
-
-def test_of_a_fully_sampled_file_everything_is_measured(tmp_path: Path) -> None:
-    write_kspace(place(tmp_path), plain_kspace(SIZE))
-    (batch,) = batches(open_own(tmp_path / "here"))
-    assert batch.mask.all()
-    assert batch.center.tolist() == [[ROWS, COLUMNS]] * 2
-    inside = batch.image.abs() < 6
-    assert torch.allclose(batch.image[inside], batch.target[inside], atol=1e-4)
-    assert float(batch.measured_share) == 1
-
-
-def test_training_sees_the_same_mask_in_every_epoch(tmp_path: Path) -> None:
-    write_kspace(place(tmp_path, "train"), plain_kspace(SIZE) * LINES, mask=LINES)
-    site = open_own(tmp_path / "here")
-    loader = site.train_dataloader()
-    for epoch in range(2):
-        loader.sampler.set_epoch(epoch)
-        (raw,) = loader
-        mask = site.prepare_batch(raw, CPU).mask
-        assert torch.equal(mask, torch.from_numpy(LINES != 0).expand(2, 1, 1, COLUMNS))
-
-
-@pytest.mark.parametrize("loading", [{"workers": 1}, {"cache": "ram"}])
-def test_workers_and_cache_change_nothing(tmp_path: Path, loading: dict[str, Any]) -> None:
-    write_kspace(place(tmp_path), plain_kspace(SIZE) * LINES, target=False, mask=LINES)
-    plain = batches(open_own(tmp_path / "here"))
-    assert_same(batches(open_own(tmp_path / "here", **loading)), plain)
-
-
-def test_one_batch_holds_masks_of_columns_and_of_the_plane(tmp_path: Path) -> None:
-    plane = np.random.default_rng(0).random(SIZE) < 0.5
-    for name, mask in (("a.h5", LINES), ("b.h5", plane)):
-        write_kspace(place(tmp_path, name=name), plain_kspace(SIZE, 1) * mask, mask=mask)
-    (batch,) = batches(open_own(tmp_path / "here"))
-    expected = np.stack([np.broadcast_to(LINES != 0, SIZE), plane])
-    assert np.array_equal(batch.mask[:, 0].numpy(), expected)
-
-
-def test_volumes_with_and_without_target_share_no_batch(tmp_path: Path) -> None:
-    for name, target in (("a.h5", True), ("b.h5", False), ("c.h5", True)):
-        write_kspace(place(tmp_path, name=name), plain_kspace(SIZE, 1) * LINES, target=target)
-    found = batches(open_own(tmp_path / "here", batch_size=4, needs_peak=True))
-    assert [batch.target is None for batch in found] == [False, True, False]
-    assert [batch.peak is None for batch in found] == [False, True, False]
-
-
-def test_padding_is_never_measured_and_counts_as_not_acquired(tmp_path: Path) -> None:
-    kspace = plain_kspace(SIZE) * LINES
-    kspace[..., :6] = kspace[..., 26:] = 0
-    told = {"padding_left": 6, "padding_right": 26}
-    write_kspace(place(tmp_path), kspace, target=False, mask=LINES, **told)
-    (batch,) = batches(open_own(tmp_path / "here"))
-    assert not batch.mask[..., :6].any()
-    assert not batch.mask[..., 26:].any()
-    assert batch.n_acquired.tolist() == [20, 20]
-
-
-def test_a_column_that_was_not_measured_is_no_padding(tmp_path: Path) -> None:
-    """The outermost columns are left out by the mask; 32 columns were to be acquired."""
-    lines = LINES.copy()
-    lines[:4] = 0
-    write_kspace(place(tmp_path), plain_kspace(SIZE) * lines, target=False)
-    (batch,) = batches(open_own(tmp_path / "here"))
-    assert batch.n_acquired is None
-    assert float(batch.measured_share) == pytest.approx(12 / 32)
-
-
 def test_a_black_slice_has_the_mask_of_its_volume(tmp_path: Path) -> None:
     kspace = plain_kspace(SIZE, slices=3) * LINES
     kspace[0] = 0
     path = write_kspace(place(tmp_path), kspace, target=False)
     assert torch.equal(sampling(path, 0).mask, sampling(path, 1).mask)
-
-
-def challenge(root: Path, xml: str | None = None, name: str = "file_brain_AXT1_200_1") -> Path:
-    """Write a file as fastMRI's challenges hold them: k-space and mask, no target."""
-    mask = np.zeros(COLUMNS, bool)
-    mask[12:20] = mask[::3] = True
-    folder = place(root).parent
-    path = write_raw(folder, name, raw_kspace() * mask, xml or header())
-    with h5py.File(path, "a") as file:
-        del file["reconstruction_rss"]
-        file["mask"] = mask
-        file.attrs.update(num_low_frequency=0, acceleration=4)
-    return path
-
-
-def test_without_a_target_the_image_has_the_size_that_fastmris_loader_gives_it(
-    tmp_path: Path,
-) -> None:
-    """The header's reconstruction matrix: x along the readout, the rows, y along the columns."""
-    xml = header().replace(
-        "<reconSpace>\n      <matrixSize><x>32</x><y>32</y>",
-        "<reconSpace>\n      <matrixSize><x>24</x><y>20</y>",
-    )
-    challenge(tmp_path, xml)
-    site = open_own(tmp_path / "here")
-    assert site.list_image_sizes("test") == {(24, 20)}
-    (batch,) = batches(site)
-    assert batch.image.shape == (2, 1, 24, 20)
-    assert batch.kspace.shape[-2:] == (64, COLUMNS)
-    assert batch.center.tolist() == [[64, 8]] * 2
-
-
-def test_without_a_header_the_image_is_as_large_as_the_kspace(tmp_path: Path) -> None:
-    write_kspace(place(tmp_path), plain_kspace(SIZE) * LINES, target=False)
-    assert open_own(tmp_path / "here").list_image_sizes("test") == {SIZE}
 
 
 @pytest.mark.parametrize(
@@ -306,35 +135,10 @@ def test_zeros_by_chance_contradict_nothing(tmp_path: Path) -> None:
     adopt(write_kspace(place(tmp_path), kspace, target=False, mask=LINES))
 
 
-def test_samples_outside_the_mask_are_named_and_not_used(tmp_path: Path, caplog) -> None:
-    write_kspace(place(tmp_path), plain_kspace(SIZE), mask=LINES)
-    with caplog.at_level(logging.WARNING):
-        (batch,) = batches(open_own(tmp_path / "here"))
-    assert "1 files of split 'test' hold samples outside their own masks" in caplog.text
-    assert not batch.kspace[..., LINES == 0].any()
-
-
 def test_broken_masks_may_be_left_out(tmp_path: Path) -> None:
     write_kspace(place(tmp_path, name="a.h5"), plain_kspace(SIZE), mask=np.zeros(COLUMNS))
     path = write_kspace(place(tmp_path, name="b.h5"), plain_kspace(SIZE), mask=LINES)
     assert adopt(path, skip_broken=True).name == "b"
-
-
-def test_the_fingerprint_follows_the_masks_in_every_split(tmp_path: Path) -> None:
-    def take(root: Path, split: str, lines: np.ndarray, stored: bool, **more: Any) -> str:
-        own = {"mask": lines} if stored else {}
-        write_kspace(place(root, split), plain_kspace(SIZE) * lines, **own, **more)
-        return open_own(root / "here").fingerprint()
-
-    other = np.roll(LINES, 4)
-    other[13:19] = 1
-    for split in ("train", "val", "test"):
-        for stored in (True, False):
-            root = tmp_path / f"{split}{stored}"
-            one, again, two = (take(root, split, lines, stored) for lines in (LINES, LINES, other))
-            assert one == again != two
-    root = tmp_path / "center"
-    assert take(root, "val", LINES, True) != take(root, "val", LINES, True, num_low_frequency=4)
 
 
 def test_a_drawn_mask_is_no_business_of_a_file_mask() -> None:
