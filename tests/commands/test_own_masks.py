@@ -121,6 +121,23 @@ def test_one_mask_for_all_sites():
     run = train("mask=file", "test.checkpoint=best")
     main(["compare", str(run)])
     assert "own masks" in (run / "compare" / "report.html").read_text()
+    main(["train", f"resume={run}", "rounds=2"])
+    assert set(pd.read_csv(run / "journal.csv")["round"]) == {0, 1}
+    main(["evaluate", f"checkpoint={run}/checkpoints/last.pt", "output=again"])
+    pd.testing.assert_frame_equal(scores("again"), scores(run))
+
+
+def test_a_checkpoint_of_drawn_masks_is_tested_on_the_files_own():
+    run = train()
+    words = ["mask=file", "test_sites=[brats,fastmri]", "output=again"]
+    main(["evaluate", f"checkpoint={run}/checkpoints/last.pt", *words])
+    again, own = (scores(folder).set_index(["method", "site"]).value for folder in ("again", run))
+    assert again["FL-MR", "fastmri"].tolist() == own["FL-MR", "fastmri"].tolist()
+    assert again["FL-MR", "brats"].tolist() != own["FL-MR", "brats"].tolist()
+
+
+def test_accelerations_of_files_own_masks_cannot_be_typed(capsys):
+    assert "mask.accelerations" in refused(capsys, "mask=file", "mask.accelerations=[8]")
 
 
 def test_a_loss_that_needs_targets_is_refused_where_there_are_none(capsys):

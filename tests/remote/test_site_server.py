@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 
+import h5py
 import pytest
 import torch
 import yaml
@@ -79,6 +80,21 @@ def test_a_joining_site_sends_numbers_and_no_name(server):
     assert tuple(facts.splits) == ("train", "val", "test")
     assert facts.sizes == {"train": [(16, 16)]}
     assert response.reply.error is None
+
+
+def test_a_site_tells_which_of_its_splits_lack_targets_and_tests_them_unscored(server, tmp_path):
+    with h5py.File(tmp_path / "mri" / "T1" / "test" / "test_0.h5", "a") as file:
+        del file["reconstruction_esc"]
+    for path in (tmp_path / "mri" / "T1" / "val").iterdir():
+        with h5py.File(path, "a") as file:
+            del file["reconstruction_esc"]
+    config = {**CONFIG, "mask": {"_target_": "flmrcm.mri.masks.FileMask"}}
+    call = replace(JOIN, config_hash=hash_travelling_config(config))
+    facts = server.handle(call, NOTHING, config).facts
+    assert (tuple(facts.incomplete), tuple(facts.unscored)) == (("val", "test"), ("val",))
+    assert (facts.has("val"), facts.scores("val"), facts.scores("test")) == (True, False, True)
+    reply = server.handle(replace(call, op="test"), weights(), config).reply
+    assert {name.split("/")[1] for name in reply.metrics} == {"0000"}
 
 
 def test_device_threads_and_which_data_are_the_sites_own_words(site_file):
