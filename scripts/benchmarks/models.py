@@ -23,12 +23,16 @@ from flmrcm.config.setup import Setup
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.unrolled import get_center
 from flmrcm.mri.acquisition import center_crop
+from flmrcm.mri.normalisation import denormalise
 from flmrcm.strategies.base import LocalRule
 from flmrcm.types import Batch
 
 MODELS = ("unet", "unet_complex", "cascade", "modl", "varnet")
 STEP, QUICK, COILS = Size(128, 0, 2, 5), Size(32, 0, 2, 2), 8
 """Two slices of 128×128; how wide a network is says `size=small`."""
+
+_LARGEST_DIFFERENCE = 1e-4
+"""Of two networks' images in float32, relative; before training rounding is amplified."""
 
 Work = Callable[[], object]
 
@@ -39,11 +43,18 @@ def measure_models(folder: Path, quick: bool) -> list[Figure]:
     parts = {name: make_coil_parts(folder / name, size, f"model={name}") for name in MODELS}
     forwards = {name: partial(reconstruct, p.module, read_batch(p)) for name, p in parts.items()}
     steps = {name: make_coil_step(p) for name, p in parts.items()}
-    found = []
-    for kind, works in (("forward", forwards), ("step", steps)):
-        for name, seconds in time_in_turn(works, size.repeats).items():
-            peak = f"{run_alone(measure_peak, folder / name, size, name):.0f} MiB over the start"
-            found.append(make_median(f"{kind} of {name}", seconds, peak if kind == "step" else ""))
+    peaks = {name: run_alone(measure_peak, folder / name, size, name) for name in MODELS}
+    notes = {name: f"its peak is {peak:.0f} MiB above the start's" for name, peak in peaks.items()}
+    found = [
+        *(
+            make_median(f"forward of {n}", t)
+            for n, t in time_in_turn(forwards, size.repeats).items()
+        ),
+        *(
+            make_median(f"step of {n}", t, notes[n])
+            for n, t in time_in_turn(steps, size.repeats).items()
+        ),
+    ]
     found += compare_with_fastmri(parts["varnet"], size.repeats)
     return [*found, measure_checkpointing(folder, size), *measure_bf16(parts["varnet"], size)]
 
@@ -87,6 +98,9 @@ def compare_with_fastmri(parts: Setup, repeats: int) -> list[Figure]:
     """Return our VarNet / fastMRI's, forward and step, with equal weights; nothing without it.
 
     fastMRI's takes one slice at a time: with counts of central lines, its batches raise.
+
+    Raises:
+        ValueError: the two give different images, so that their times tell nothing.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -100,6 +114,11 @@ def compare_with_fastmri(parts: Setup, repeats: int) -> list[Figure]:
     )
     theirs.load_state_dict(parts.module.model.state_dict())
     batch, optimizer = read_batch(parts), parts.local.optimizer(theirs.parameters())
+    image = denormalise(reconstruct(parts.module, batch), batch.mean, batch.std).squeeze(1)
+    with torch.inference_mode():
+        apart = float((image - _reconstruct_by_fastmri(theirs, batch)).norm() / image.norm())
+    if not apart < _LARGEST_DIFFERENCE:
+        raise ValueError(f"VarNet's images differ from fastMRI's by {apart:.1e}")
     forwards: dict[str, Work] = {
         "ours": partial(reconstruct, parts.module, batch),
         "fastMRI's": torch.inference_mode()(partial(_reconstruct_by_fastmri, theirs, batch)),

@@ -142,7 +142,7 @@ def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
 
 def test_cli_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
     path = tmp_path / "deep" / "benchmark.json"
-    import_module("benchmarks.cli").main(["c", "e", "--quick", "--json", str(path)])
+    import_module("benchmarks.cli").main(["c", "e", "l", "--quick", "--json", str(path)])
     written = json.loads(path.read_text())
     assert written["quick"] is True
     assert {"cpu", "threads", "torch", "bf16"} <= set(written["machine"])
