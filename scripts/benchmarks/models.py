@@ -146,7 +146,7 @@ def _reconstruct_by_fastmri(net: nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def _step_by_fastmri(net: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer) -> None:
-    target = batch.target.squeeze(1) * batch.std.view(-1, 1, 1)
+    target = batch.get_target().squeeze(1) * batch.std.view(-1, 1, 1)
     optimizer.zero_grad()
     (_reconstruct_by_fastmri(net, batch) - target).abs().mean().backward()
     optimizer.step()
