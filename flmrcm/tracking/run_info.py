@@ -61,7 +61,7 @@ def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
 
 def list_accelerations(mask: Mapping[str, Any]) -> list[float]:
     """Return the accelerations of a mask's config; none where each file's own mask is used."""
-    if str(mask.get("_target_")).endswith(".FileMask"):
+    if "accelerations" not in mask and str(mask.get("_target_")).endswith(".FileMask"):
         return []
     return [float(rate) for rate in mask["accelerations"]]
 
