@@ -1,11 +1,13 @@
 """Whether what a strategy needs of weights and latents suits the model."""
 
+from collections.abc import Mapping
 from fnmatch import filter as match_names
 
 from omegaconf import DictConfig
 
 from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.travelling import has_remote_sites
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
 from flmrcm.models.unrolled import Cascaded
@@ -44,6 +46,24 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             "read this file; leave it null, or use strategy.private=[]."
         )
     return problems
+
+
+def find_loss_problems(module: ReconModule, losses: Mapping[str, Loss]) -> list[str]:
+    """Return a line for each loss that compares what the model doesn't give.
+
+    Args:
+        module: the model and the run's loss.
+        losses: of sites that have one of their own, by name.
+    """
+    if module.model.predicts_kspace:
+        return []
+    all_losses = {"loss": module.loss} | {f"sites.{name}.loss": x for name, x in losses.items()}
+    return [
+        f"{key}: {type(loss).__name__} compares k-space, of which {type(module.model).__name__} "
+        "says nothing; use model=unet_complex, cascade, varnet or modl."
+        for key, loss in all_losses.items()
+        if loss.needs_kspace
+    ]
 
 
 def _find_center_problems(model: str, cfg: DictConfig) -> list[str]:
