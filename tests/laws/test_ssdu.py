@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from kits.factories import make_site, write_site
 from kits.laws import SEED, Setting, equal, fl_mrcm
 
+from flmrcm.config.check import check_config
+from flmrcm.config.compose import compose_config
+from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.module import ReconModule
+from flmrcm.learning.scoring import Evaluator
 from flmrcm.learning.ssdu import SSDU
 from flmrcm.models.cascade import Cascade
 from flmrcm.seeding import seeded
@@ -22,7 +26,7 @@ from flmrcm.strategies.fedprox import FedProx
 from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.types import ServerState
 
-BOTH = ("north", "south")
+BOTH, CPU = ("north", "south"), torch.device("cpu")
 Train = Callable[..., ServerState]
 
 
@@ -119,12 +123,36 @@ def test_a_run_that_is_resumed_hides_the_same_samples(train: Train, tmp_path: Pa
 def test_every_pass_hides_other_samples(rooms: dict[str, Site]) -> None:
     def hidden(epoch: int) -> Iterator[tuple[int, torch.Tensor]]:
         loader = rooms["north"].train_dataloader()
-        loader.sampler.set_epoch(epoch)  # pyright: ignore[reportAttributeAccessIssue]
+        cast(BatchOrder, loader.sampler).set_epoch(epoch)
         for raw in loader:
-            batch = rooms["north"].prepare_batch(raw, torch.device("cpu"))
+            batch = rooms["north"].prepare_batch(raw, CPU)
             whole = batch._replace(mask=torch.ones_like(batch.mask))
             yield from zip(batch.slice.tolist(), SSDU().divide(whole)[1].mask, strict=True)
 
     first, again, second = (dict(hidden(epoch)) for epoch in (0, 0, 1))
     assert all(torch.equal(first[i], again[i]) for i in first)
     assert not any(torch.equal(first[i], second[i]) for i in first)
+
+
+@pytest.mark.parametrize("coils", [1, 2])
+def test_the_true_error_falls_without_a_target(simulated_cache: Path, coils: int) -> None:
+    words = ["debug=tiny", "model=cascade", "strategy=fl_mr", "loss=ssdu", "mask.accelerations=[3]"]
+    made = f"size: 48, slices: 4, coils: {coils}, subjects: {{train: 2, val: 1, test: 1}}"
+    words.append(f"data.simulated={{{made}, folder: '{simulated_cache}'}}")
+    setup = check_config(compose_config("train", words))
+    site, module = setup.sites["sim_h"], setup.module
+    site.ensure()
+    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
+    for epoch in range(25):
+        loader = site.train_dataloader()
+        cast(BatchOrder, loader.sampler).set_epoch(epoch)
+        for raw in loader:
+            optimizer.zero_grad()
+            module.training_step(site.prepare_batch(raw, CPU))["loss"].backward()
+            optimizer.step()
+    scores, before = Evaluator(setup.compute).test(module, site)
+    found, zero_filled = (
+        next(s.value for s in rows if (s.metric, s.convention) == ("nmse", "fastmri"))
+        for rows in (scores, before)
+    )
+    assert found < 0.92 * zero_filled
