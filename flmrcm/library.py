@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from omegaconf import DictConfig
 
+from flmrcm.config.check import suit_loss
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
 from flmrcm.config.model_fit import find_loss_problems, find_model_problems
 from flmrcm.config.setup import Setup
@@ -180,12 +181,12 @@ def _prepare_loading(
 ) -> None:
     """Have sites load what model and loss read, in the order that the seed gives."""
     for site in sites:
+        loading = suit_loss(site.loading, losses.get(site.name, module.loss))
         site.loading = replace(
-            site.loading,
+            loading,
             seed=seed,
             needs_kspace=module.model.needs_kspace,
             needs_center=module.model.needs_center,
-            needs_peak=losses.get(site.name, module.loss).needs_peak,
         )
 
 

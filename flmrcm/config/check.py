@@ -122,18 +122,21 @@ def build_sites(
     needs = {
         "needs_kspace": module is not None and module.model.needs_kspace,
         "needs_center": module is not None and module.model.needs_center,
-        "needs_peak": module is not None and module.loss.needs_peak,
     }
     loading = found.call(Loading, keys, seed=cfg.seed, **needs)
     sources = build_sources(cfg, found)
     if loading is None:
         return {}
-    loadings = {
-        name: replace(loading, needs_peak=loss.needs_peak) for name, loss in (losses or {}).items()
-    }
+    read = {name: (losses or {}).get(name, module.loss) for name in sources} if module else {}
     return {
-        name: Site(name, [source], loadings.get(name, loading)) for name, source in sources.items()
+        name: Site(name, [source], suit_loss(loading, read[name]) if name in read else loading)
+        for name, source in sources.items()
     }
+
+
+def suit_loss(loading: Loading, loss: Loss) -> Loading:
+    """Return a loading of what a loss reads."""
+    return replace(loading, needs_peak=loss.needs_peak, needs_target=loss.needs_target)
 
 
 def _read_tolerance(cfg: DictConfig) -> dict[str, Any]:

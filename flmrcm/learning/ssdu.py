@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flmrcm.data.transforms import prepare_images
 from flmrcm.errors import ConfigErrors, check_choice, require
 from flmrcm.learning.losses import Loss
-from flmrcm.mri.acquisition import Cartesian, center_crop, keep_center
-from flmrcm.mri.normalisation import CLAMP, normalise
+from flmrcm.mri.acquisition import Cartesian, keep_center
+from flmrcm.mri.normalisation import normalise
 from flmrcm.seeding import seed_for
 from flmrcm.types import Batch, Reconstruction
 
@@ -100,13 +101,11 @@ class SSDU(Loss):
 
 def _undersample(batch: Batch, kspace: Tensor, mask: Tensor) -> Batch:
     """Return the batch as if only these samples had been measured: image and scale are theirs."""
-    acquisition = Cartesian(mask)
-    kspace = acquisition.undersample(kspace)
-    image = center_crop(acquisition.reconstruct_magnitude(kspace), *batch.image.shape[-2:])
-    mean, std = image.mean((-2, -1)), image.std((-2, -1))
-    image = normalise(image, mean, std).unsqueeze(1).clamp(-CLAMP, CLAMP)
-    scaled = batch._replace(image=image, mean=mean, std=std, target=None)
-    return scaled._replace(mask=mask, kspace=kspace)
+    acquisition, (height, width) = Cartesian(mask), batch.image.shape[-2:]
+    prepared = prepare_images(
+        kspace, acquisition, None, max(height, width), False, image_shape=(height, width)
+    )
+    return batch._replace(**prepared._asdict(), mask=mask, kspace=acquisition.undersample(kspace))
 
 
 @cache
