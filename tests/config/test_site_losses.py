@@ -22,6 +22,7 @@ from flmrcm.config.travelling import (
     select_travelling_config,
 )
 from flmrcm.errors import ConfigErrors, SiteRefuses
+from flmrcm.federation.site_facts import collect_facts
 from flmrcm.learning.losses import L1, SSIMLoss
 from flmrcm.learning.ssdu import SSDU
 from flmrcm.remote.site_settings import read_site_settings
@@ -144,3 +145,4 @@ def test_a_site_s_own_file_goes_before_the_run(tmp_path, run_s, own, expected):
     accepted = accept_travelling_config(sent, "sim_b", AllowList(groups=TRAVELLING_GROUPS))
     client = read_site_settings(path).build_client(accepted, "e" * 16, None)
     assert type(client.loss) is expected
+    assert collect_facts(client.site, ["train"]).needs_target is expected.needs_target
