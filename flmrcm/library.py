@@ -112,15 +112,9 @@ class Federation:
     ) -> None:
         self.folder = expand_home(folder)
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
-        losses = loss if isinstance(loss, Mapping) else {}
-        run_loss = None if isinstance(loss, Mapping) else loss
+        losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        problems = find_model_problems(strategy, module, DictConfig({}))
-        problems += find_loss_problems(module, losses)
-        strangers = sorted(losses.keys() - {site.name for site in sites})
-        problems += [f"loss: {name} is none of the sites." for name in strangers]
-        if problems:
-            raise ConfigErrors(problems)
+        _check_parts(sites, strategy, module, losses)
         _prepare_loading(sites, module, losses, seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
@@ -174,6 +168,17 @@ class Federation:
     @cached_property
     def _rounds(self) -> Any:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
+
+
+def _check_parts(
+    sites: Sequence[Site], strategy: Strategy, module: ReconModule, losses: Mapping[str, Loss]
+) -> None:
+    problems = find_model_problems(strategy, module, DictConfig({}))
+    problems += find_loss_problems(module, losses)
+    strangers = sorted(losses.keys() - {site.name for site in sites})
+    problems += [f"loss: {name} is none of the sites." for name in strangers]
+    if problems:
+        raise ConfigErrors(problems)
 
 
 def _prepare_loading(

@@ -63,10 +63,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     if strategy and module:
         found.problems += find_model_problems(strategy, module, cfg)
-    if module:
-        found.problems += find_loss_problems(module, losses)
-    if cfg.pooled is True and (own := sorted(losses.keys() & {*participants})):
-        found.problems.append(f"sites.{own[0]}.loss: a pool has one loss for all; leave it null.")
+        found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and strategy:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)

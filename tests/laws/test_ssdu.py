@@ -9,12 +9,15 @@ import pytest
 import torch
 from kits.factories import make_site, write_site
 from kits.laws import SEED, Setting, equal, fl_mrcm
+from pytorch_lightning import Trainer
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.federation.journal import Journal
+from flmrcm.learning.compute import silence_lightning
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.learning.ssdu import SSDU
@@ -39,6 +42,11 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Site]:
     return {name: make_site(root / name, seed=SEED, needs_kspace=True) for name in BOTH}
 
 
+def make_learner(loss: Loss | None = None) -> ReconModule:
+    with seeded("ssdu"):
+        return ReconModule(Cascade(2, 2, 4), partial(torch.optim.RMSprop, lr=1e-3), loss)
+
+
 @pytest.fixture
 def train(rooms: dict[str, Site], tmp_path: Path) -> Train:
     """Trains a cascade in a folder of its own, or goes on there."""
@@ -47,11 +55,8 @@ def train(rooms: dict[str, Site], tmp_path: Path) -> Train:
     def trained(strategy: Strategy, *losses: str, **changes: Any) -> ServerState:
         changes = {"participants": BOTH, "folder": tmp_path / f"run_{next(count)}"} | changes
         here = Setting(rooms, losses=dict.fromkeys(losses, SSDU()), **changes)
-        with seeded("ssdu"):
-            net = Cascade(2, 2, 4)
-        module = ReconModule(net, partial(torch.optim.RMSprop, lr=1e-3))
-        initial = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        return here.federation(strategy, module).run(initial)
+        initial = make_learner().model.state_dict()
+        return here.federation(strategy, make_learner()).run(initial)
 
     return trained
 
@@ -118,6 +123,26 @@ def test_a_run_that_is_resumed_hides_the_same_samples(train: Train, tmp_path: Pa
     train(strategy, *BOTH, rounds=1, folder=tmp_path / "halves")
     resumed = train(strategy, *BOTH, rounds=3, folder=tmp_path / "halves")
     assert equal(dict(resumed.weights), dict(straight.weights))
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_one_site_equals_trainer_fit(rooms: dict[str, Site], train: Train, precision: str) -> None:
+    federated = train(FedAvg(), "north", participants=["north"], rounds=2, precision=precision)
+    with seeded("any seed at all"), silence_lightning():
+        trainer = Trainer(
+            max_epochs=2,
+            accelerator="cpu",
+            precision=precision,  # pyright: ignore[reportArgumentType]
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            log_every_n_steps=1,
+        )
+        module = make_learner(SSDU())
+        trainer.fit(module, datamodule=rooms["north"])
+    assert equal(dict(federated.weights), module.model.state_dict())
 
 
 def test_every_pass_hides_other_samples(rooms: dict[str, Site]) -> None:
