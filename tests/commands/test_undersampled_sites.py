@@ -1,17 +1,30 @@
 """A site that has nothing but undersampled scans trains alone, and beside sites with targets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import pandas as pd
 import pytest
+import yaml
+from kits.engines import needs
+from kits.laws import equal
 
+from flmrcm import __version__
 from flmrcm.app import main
+from flmrcm.config.build import to_plain
 from flmrcm.config.check import check_config
+from flmrcm.config.clients import build_clients
 from flmrcm.config.compose import compose_config
+from flmrcm.config.travelling import hash_travelling_config, select_travelling_config
 from flmrcm.data.h5 import read_slice
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.workload import Workload
 from flmrcm.mri.masks import Random
+from flmrcm.remote.connection import CallHeader
+from flmrcm.remote.site_server import SiteServer
+from flmrcm.remote.site_settings import read_site_settings
+from flmrcm.types import Broadcast, Memory
 
 HERE = ["debug=tiny", "model=cascade", "target=sim_h", "name=mine", "logger=csv"]
 OWN = ["+site@sites.north=ixi", "sites.north.mask=file", "sites.north.loss=ssdu"]
@@ -35,9 +48,9 @@ def words(tmp_path: Path, simulated_cache: Path, monkeypatch: pytest.MonkeyPatch
     return [*HERE, data, *OWN, f"sites.north.root={tmp_path / 'north'}"]
 
 
-def train(words: list[str]) -> Path:
+def train(words: list[str], name: str = "mine") -> Path:
     main(["train", *words])
-    return max(Path("outputs/mine").iterdir())
+    return max(Path("outputs", name).iterdir())
 
 
 def read_losses(run: Path) -> pd.Series:
@@ -75,3 +88,36 @@ def test_without_a_loss_of_its_own_it_is_refused(
     assert "train it without targets: sites.north.loss=ssdu" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_a_site_elsewhere_that_says_so_itself_trains_bit_for_bit_alike(
+    words: list[str], tmp_path: Path
+) -> None:
+    here = check_config(compose_config("train", [*words, "strategy=fl_mr"]))
+    cfg = to_plain(compose_config("train", [*words, "strategy=fl_mr", "sites.north.loss=null"]))
+    config = select_travelling_config({**cfg, "participants": ["north"], "target": None})
+    loss = {"_target_": "flmrcm.learning.ssdu.SSDU", "share": 0.4, "center": 4}
+    own = {"site": "north", "data": {"root": "north", "loss": loss}, "threads": 1}
+    path = tmp_path / "site.yaml"
+    path.write_text(yaml.safe_dump(own | {"compute": {"accelerator": "cpu"}}))
+    server = SiteServer(read_site_settings(path))
+    digest = hash_travelling_config(config)
+    join = CallHeader("join", __version__, digest, "e" * 16, splits=("train",))
+    facts = server.handle(join, Broadcast(0, {}), config).facts
+    assert facts is not None
+    assert (facts.needs_target, facts.incomplete) == (False, ("train",))
+    sent = {k: tensor.clone() for k, tensor in here.module.model.state_dict().items()}
+    reply = server.handle(replace(join, op="train"), Broadcast(0, sent), config).reply
+    client = build_clients(here, tmp_path / "here", lambda _: None)["north"]
+    expected = client.call("train", Broadcast(0, sent), Memory(), Workload(1))
+    assert reply.error is None
+    assert equal(dict(reply.weights), dict(expected.weights))
+    assert not equal(dict(reply.weights), sent)
+
+
+@needs("ray", "ray")
+def test_ray_trains_it_bit_for_bit_alike(words: list[str]) -> None:
+    more = ["strategy=fl_mr", "rounds=1", "participants=[north,sim_b]"]
+    runs = [train([*words, *more, f"name={e}", f"engine={e}"], e) for e in ("in_process", "ray")]
+    one, other = (read_checkpoint(run / "checkpoints" / "last.pt") for run in runs)
+    assert equal(dict(one.state.weights), dict(other.state.weights))
