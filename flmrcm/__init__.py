@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flmrcm.learning.compute import Compute
     from flmrcm.learning.losses import Loss
     from flmrcm.learning.metrics import Metric
+    from flmrcm.learning.ssdu import SSDU
     from flmrcm.library import Federation, open_site
     from flmrcm.models.cascade import Cascade
     from flmrcm.models.modl import MoDL
@@ -52,6 +53,7 @@ _MODULES = {
     "MoDL": "models.modl",
     "Random": "mri.masks",
     "Reconstructor": "models.reconstructor",
+    "SSDU": "learning.ssdu",
     "Scaffold": "strategies.scaffold",
     "Site": "data.site",
     "Strategy": "strategies.base",
@@ -63,6 +65,7 @@ _MODULES = {
 
 __all__ = [
     "FLMRCM",
+    "SSDU",
     "Cascade",
     "ComplexUNet",
     "Compute",

@@ -18,8 +18,9 @@ import pandas as pd
 import torch
 from omegaconf import DictConfig
 
+from flmrcm.config.check import suit_loss
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
-from flmrcm.config.model_fit import find_model_problems
+from flmrcm.config.model_fit import find_loss_problems, find_model_problems
 from flmrcm.config.setup import Setup
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
@@ -81,7 +82,7 @@ class Federation:
         rounds: in all.
         participants: names of the sites that train; all when None.
         local: how a site trains in a round; RMSprop at 1e-4, two epochs when None.
-        loss: what training minimises; L1 when None.
+        loss: what training minimises; L1 when None. Or that of some sites, by name, beside L1.
         metrics: what images are scored by, by name; `psnr` has to be among them.
         middleware: members of the chain beside the ledger, by name.
         compute: device and precision.
@@ -102,7 +103,7 @@ class Federation:
         rounds: int = 50,
         participants: Sequence[str] | None = None,
         local: LocalTraining | None = None,
-        loss: Loss | None = None,
+        loss: Loss | Mapping[str, Loss] | None = None,
         metrics: Mapping[str, Metric] = DEFAULT_METRICS,
         middleware: Mapping[str, Middleware] | None = None,
         compute: Compute | None = None,
@@ -111,10 +112,10 @@ class Federation:
     ) -> None:
         self.folder = expand_home(folder)
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
-        module = ReconModule(model, local.optimizer, loss, metrics)
-        if problems := find_model_problems(strategy, module, DictConfig({})):
-            raise ConfigErrors(problems)
-        _prepare_loading(sites, module, seed)
+        losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
+        module = ReconModule(model, local.optimizer, run_loss, metrics)
+        _check_parts(sites, strategy, module, losses)
+        _prepare_loading(sites, module, losses, seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
         plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
@@ -128,6 +129,7 @@ class Federation:
             compute or Compute(),
             module,
             middleware=members,
+            losses=losses,
         )
         self._initial = {k: v.clone() for k, v in model.state_dict().items()}
         self._engine = build_engine(self.setup, self.folder, lambda _: None)
@@ -168,15 +170,29 @@ class Federation:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
 
 
-def _prepare_loading(sites: Sequence[Site], module: ReconModule, seed: int) -> None:
+def _check_parts(
+    sites: Sequence[Site], strategy: Strategy, module: ReconModule, losses: Mapping[str, Loss]
+) -> None:
+    problems = find_model_problems(strategy, module, DictConfig({}))
+    problems += find_loss_problems(module, losses)
+    strangers = sorted(losses.keys() - {site.name for site in sites})
+    problems += [f"loss: {name} is none of the sites." for name in strangers]
+    if problems:
+        raise ConfigErrors(problems)
+
+
+def _prepare_loading(
+    sites: Sequence[Site], module: ReconModule, losses: Mapping[str, Loss], seed: int
+) -> None:
     """Have sites load what model and loss read, in the order that the seed gives."""
-    needs = {
-        "needs_kspace": module.model.needs_kspace,
-        "needs_center": module.model.needs_center,
-        "needs_peak": module.loss.needs_peak,
-    }
     for site in sites:
-        site.loading = replace(site.loading, seed=seed, **needs)
+        loading = suit_loss(site.loading, losses.get(site.name, module.loss))
+        site.loading = replace(
+            loading,
+            seed=seed,
+            needs_kspace=module.model.needs_kspace,
+            needs_center=module.model.needs_center,
+        )
 
 
 _CONFIG: Mapping[str, Any] = {

@@ -30,6 +30,8 @@ class Batch(NamedTuple):
         peak: (batch,), the largest value of each slice's whole target volume, in the volume's own
             units; None unless the loss needs it.
         n_acquired: (batch,), number of columns that are no padding; None where none is padding.
+        seeds: one number a slice, another one in every pass, for whatever a loss draws; None
+            outside of training.
     """
 
     image: Tensor
@@ -44,6 +46,7 @@ class Batch(NamedTuple):
     center: Tensor | None = None
     peak: Tensor | None = None
     n_acquired: Tensor | None = None
+    seeds: list[int] | None = None
 
     def get_target(self) -> Tensor:
         """Return the target, for whoever can't do without.
@@ -70,10 +73,13 @@ class Reconstruction(NamedTuple):
         image: (batch, 1, height, width), normalised magnitude, unbounded.
         latent: (batch, latent_size), the features by which sites can be aligned; None where a model
             has none.
+        kspace: complex, (batch, coils, rows, columns), what the network says of all samples, in
+            the batch's standard deviations; None where it says nothing of k-space.
     """
 
     image: Tensor
     latent: Tensor | None = None
+    kspace: Tensor | None = None
 
 
 class Step(TypedDict):

@@ -20,7 +20,9 @@ from flmrcm import (
     open_site,
 )
 from flmrcm.errors import ConfigErrors, SiteFailed
-from flmrcm.learning.losses import SSIMLoss
+from flmrcm.learning.losses import L1, SSIMLoss
+from flmrcm.learning.ssdu import SSDU
+from flmrcm.models.cascade import Cascade
 from flmrcm.types import Reconstruction
 
 
@@ -82,6 +84,24 @@ def test_a_failing_site_ends_the_run_with_its_name(sites, tmp_path):
 def test_a_loss_gets_what_it_reads_of_the_data(sites, tmp_path):
     state = make_federation(sites, tmp_path / "run", loss=SSIMLoss(), rounds=1).run()
     assert all(tensor.isfinite().all() for tensor in state.weights.values())
+
+
+def test_a_site_without_targets_has_a_loss_of_its_own(sites, tmp_path):
+    federation = Federation(
+        sites, Cascade(1, 2, 2), FedAvg(), tmp_path / "run", rounds=1, loss={"north": SSDU()}
+    )
+    losses = {name: client.loss for name, client in federation._engine.clients.items()}
+    assert (type(losses["north"]), type(losses["south"])) == (SSDU, L1)
+    federation.run()
+
+
+@pytest.mark.parametrize(
+    ("site", "line"),
+    [("nroth", "loss: nroth is none of the sites"), ("north", "sites.north.loss: SSDU compares")],
+)
+def test_a_loss_of_a_site_that_can_t_be_is_refused(sites, tmp_path, site, line):
+    with pytest.raises(ConfigErrors, match=line):
+        Federation(sites, Halving(), FedAvg(), tmp_path / "run", loss={site: SSDU()})
 
 
 class Halving(Reconstructor):

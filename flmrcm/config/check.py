@@ -1,15 +1,16 @@
 """From a config to the objects it describes; everything is checked before any data is touched."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig
 
 from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
-from flmrcm.config.learner import build_learner
+from flmrcm.config.learner import build_learner, build_site_losses
 from flmrcm.config.middleware import build_members
-from flmrcm.config.model_fit import find_model_problems
+from flmrcm.config.model_fit import find_loss_problems, find_model_problems
 from flmrcm.config.policies import build_gates, find_crossing_problems
 from flmrcm.config.setup import Setup
 from flmrcm.config.sites import choose_participants, choose_target
@@ -27,6 +28,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.federation.workload import BUDGETS, POOLED
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
 
@@ -48,7 +50,8 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_split_problems(cfg) + find_site_words(cfg)
         cfg = remove_data_paths(cfg)
     compute, module, local = build_learner(cfg, found)
-    sites = build_sites(cfg, found, module)
+    losses = build_site_losses(cfg, found)
+    sites = build_sites(cfg, found, module, losses)
     participants = found.attempt("participants", lambda: choose_participants(cfg)) or []
     target = found.attempt("target", lambda: choose_target(cfg.target, cfg))
     strategy = found.build("strategy", cfg.strategy, Strategy, target=target)
@@ -60,6 +63,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     if strategy and module:
         found.problems += find_model_problems(strategy, module, cfg)
+        found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and strategy:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
@@ -68,7 +72,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     config = {**to_plain(cfg), "participants": participants, "target": target}
     pool = _pool_sites(sites, participants) if cfg.pooled else None
     parts: Any = (
-        config, sites, strategy, local, plan, compute, module, pool, gates, members,
+        config, sites, strategy, local, plan, compute, module, pool, gates, members, losses,
     )  # fmt: skip
     return Setup(*parts)  # whatever is missing was a problem
 
@@ -96,26 +100,40 @@ def _find_word_problems(cfg: DictConfig) -> list[str]:
     )
 
 
-def build_sites(cfg: DictConfig, found: Builder, module: ReconModule | None) -> dict[str, Site]:
+def build_sites(
+    cfg: DictConfig,
+    found: Builder,
+    module: ReconModule | None,
+    losses: Mapping[str, Loss] | None = None,
+) -> dict[str, Site]:
     """Return the sites a config describes by name, sorted; their data are not touched.
 
     Args:
         cfg: the run's.
         found: collects problems.
         module: says what of a batch its model and its loss read.
+        losses: of sites that have one of their own.
     """
     keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
     keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
     needs = {
         "needs_kspace": module is not None and module.model.needs_kspace,
         "needs_center": module is not None and module.model.needs_center,
-        "needs_peak": module is not None and module.loss.needs_peak,
     }
     loading = found.call(Loading, keys, seed=cfg.seed, **needs)
     sources = build_sources(cfg, found)
     if loading is None:
         return {}
-    return {name: Site(name, [source], loading) for name, source in sources.items()}
+    read = {name: (losses or {}).get(name, module.loss) for name in sources} if module else {}
+    return {
+        name: Site(name, [source], suit_loss(loading, read[name]) if name in read else loading)
+        for name, source in sources.items()
+    }
+
+
+def suit_loss(loading: Loading, loss: Loss) -> Loading:
+    """Return a loading of what a loss reads."""
+    return replace(loading, needs_peak=loss.needs_peak, needs_target=loss.needs_target)
 
 
 def _read_tolerance(cfg: DictConfig) -> dict[str, Any]:

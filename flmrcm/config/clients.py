@@ -40,6 +40,7 @@ def build_clients(setup: Setup, folder: Path, on_progress: OnProgress) -> dict[s
             target,
             build_site_chain(setup, name, folder),
             folder / RECONSTRUCTIONS / name,
+            setup.losses.get(name),
         )
         for name, site in setup.clients.items()
     }

@@ -1,5 +1,6 @@
 """From words typed to a composed config: habits, and every problem of the words at once."""
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -38,6 +39,8 @@ from flmrcm.errors import ConfigErrors
 _NOT_UNDERSTOOD = (HydraException, OmegaConfBaseException, YAMLError, ValueError)
 """What Hydra raises for words and files that can't be composed."""
 
+_FILE_OF_A_SITE = re.compile(r"(sites\.[^.=@]+\.(loss|mask))=((?!null$)[\w/,-]+)")
+
 
 def register_resolvers() -> None:
     """Make `${config_hash:}` and `${random_tag:}` known to configs."""
@@ -50,15 +53,15 @@ def register_resolvers() -> None:
 def expand_words(words: Sequence[str], multirun: bool = False) -> list[str]:
     """Return the words of a training as Hydra reads them; expanding them again changes nothing.
 
-    Paths are quoted, `split.of=SITE` also chooses that site's file, and folders of configs are
-    both searched by Hydra and kept in the run's config.
+    Paths are quoted, `split.of=SITE` also chooses that site's file, `sites.SITE.loss=NAME` a file
+    of conf/loss/, and folders of configs are both searched by Hydra and kept in the run's config.
 
     Args:
         words: as typed.
         multirun: whether commas part values even where no word says so.
     """
     quoted = quote_texts(words, multirun or is_multirun(words))
-    expanded = [_make_absolute(word) for word in quoted]
+    expanded = [_choose_file(_make_absolute(word)) for word in quoted]
     typed = {parts.place for word in words if (parts := parse_word(word))}
     for word in tuple(expanded):
         for place, implied in _imply(word).items():
@@ -202,6 +205,12 @@ def _make_absolute(word: str) -> str:
     """Return a word whose folders of configs are found from anywhere."""
     folders = list_search_folders([word]) if word.startswith("searchpath=") else []
     return f"searchpath={_list_quoted(folders)}" if folders else word
+
+
+def _choose_file(word: str) -> str:
+    """Return a word that names one site's loss or mask as Hydra reads it: it fills a node."""
+    match = _FILE_OF_A_SITE.fullmatch(word)
+    return f"+{match[2]}@{match[1]}={match[3]}" if match else word
 
 
 def _list_quoted(folders: Sequence[Path], scheme: str = "") -> str:

@@ -137,11 +137,10 @@ def check_facts(setup: Setup, facts: Mapping[str, SiteFacts]) -> None:
 def _find_target_problems(setup: Setup, facts: Mapping[str, SiteFacts]) -> list[str]:
     """Return a line for each site that trains, or chooses the best round, without targets."""
     problems = [
-        f"site {name}: some of its training volumes hold no target, which "
-        f"loss={type(setup.module.loss).__name__} needs; leave them out of train/, or use a loss "
-        "without targets."
+        f"site {name}: some of its training volumes hold no target, which its loss reads; leave "
+        f"them out of train/, or train it without targets: sites.{name}.loss=ssdu."
         for name in setup.plan.participants
-        if setup.module.loss.needs_target and name in facts and "train" in facts[name].incomplete
+        if name in facts and facts[name].needs_target and "train" in facts[name].incomplete
     ]
     choosing = [n for n in setup.plan.selection_sites if n not in facts or facts[n].scores("val")]
     asked = setup.config["test"].get("checkpoint")

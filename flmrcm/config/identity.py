@@ -38,6 +38,9 @@ _LATER: dict[str, Any] = {
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
 
+_LATER_OF_SITES = {**_LATER, "loss": None}
+"""The same below `sites`, where no loss means the run's."""
+
 
 def find_name_problems(name: object) -> list[str]:
     """Return a problem line for a name that can't be that of folders below outputs/."""
@@ -83,12 +86,15 @@ def _list_roles(cfg: DictConfig) -> dict[str, Any]:
     return {"participants": participants, "target": told}
 
 
-def _drop_later_keys(node: Any) -> Any:
+def _drop_later_keys(node: Any, later: dict[str, Any] = _LATER) -> Any:
     """Drop what is as it was before there was a key for it, so that older runs stay the same."""
     if not isinstance(node, dict):
         return node
-    inner = {key: _drop_later_keys(value) for key, value in node.items()}
-    return {k: value for k, value in inner.items() if k not in _LATER or value != _LATER[k]}
+    inner = {
+        key: _drop_later_keys(value, _LATER_OF_SITES if key == "sites" else later)
+        for key, value in node.items()
+    }
+    return {k: value for k, value in inner.items() if k not in later or value != later[k]}
 
 
 def _drop_paths(node: Any) -> Any:

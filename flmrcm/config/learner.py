@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.trial import find_model_problems, find_optimizer_problems
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.local_training import LocalTraining
@@ -49,6 +50,15 @@ def build_learner(
     loss = found.build("loss", cfg.loss, Loss) if cfg.get("loss") else None
     metrics = build_metrics(cfg, found)
     return compute, ReconModule(model, local.optimizer, loss, metrics), local
+
+
+def build_site_losses(cfg: DictConfig, found: Builder) -> dict[str, Loss]:
+    """Return the losses of sites that have one of their own, by the site's name."""
+    nodes = {name: node.get("loss") for name, node in list_site_nodes(cfg).items()}
+    built = {
+        name: found.build(f"sites.{name}.loss", node, Loss) for name, node in nodes.items() if node
+    }
+    return {name: loss for name, loss in built.items() if loss is not None}
 
 
 def build_metrics(cfg: DictConfig, found: Builder) -> dict[str, Metric]:

@@ -1,11 +1,13 @@
 """Whether what a strategy needs of weights and latents suits the model."""
 
+from collections.abc import Mapping, Sequence
 from fnmatch import filter as match_names
 
 from omegaconf import DictConfig
 
 from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.travelling import has_remote_sites
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
 from flmrcm.models.unrolled import Cascaded
@@ -44,6 +46,31 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             "read this file; leave it null, or use strategy.private=[]."
         )
     return problems
+
+
+def find_loss_problems(
+    module: ReconModule, losses: Mapping[str, Loss], pool: Sequence[str] = ()
+) -> list[str]:
+    """Return a line for each loss that compares what the model doesn't give, or isn't the pool's.
+
+    Args:
+        module: the model and the run's loss.
+        losses: of sites that have one of their own, by name.
+        pool: sites whose data are pooled.
+    """
+    problems = [
+        f"sites.{name}.loss: a pool has one loss for all; leave it null."
+        for name in sorted(losses.keys() & {*pool})
+    ]
+    if module.model.predicts_kspace:
+        return problems
+    all_losses = {"loss": module.loss} | {f"sites.{name}.loss": x for name, x in losses.items()}
+    return problems + [
+        f"{key}: {type(loss).__name__} compares k-space, of which {type(module.model).__name__} "
+        "says nothing; use model=unet_complex, cascade, varnet or modl."
+        for key, loss in all_losses.items()
+        if loss.needs_kspace
+    ]
 
 
 def _find_center_problems(model: str, cfg: DictConfig) -> list[str]:

@@ -10,6 +10,7 @@ from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.federation.workload import POOLED
 from flmrcm.learning.compute import Compute
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.middleware.policy import PolicyGate
 from flmrcm.strategies.base import Strategy
@@ -30,6 +31,7 @@ class Setup:
         pooled: a site that holds the data of all participants; None unless they are pooled.
         gates: of sites with a policy of their own, by name; a site without one allows everything.
         middleware: members of the chain, by name.
+        losses: of sites that have one of their own, by name; the others minimise the module's.
     """
 
     config: Mapping[str, Any]
@@ -42,6 +44,7 @@ class Setup:
     pooled: Site | None = None
     gates: Mapping[str, PolicyGate] = field(default_factory=dict[str, PolicyGate])
     middleware: Mapping[str, Middleware] = field(default_factory=dict[str, Middleware])
+    losses: Mapping[str, Loss] = field(default_factory=dict[str, Loss])
 
     @property
     def clients(self) -> dict[str, Site]:

@@ -11,7 +11,7 @@ from flmrcm.data.source import Source
 from flmrcm.files import expand_home
 from flmrcm.mri.masks import Mask
 
-_ELSEWHERE = ("mask", "generator", "letter", "policy")
+_ELSEWHERE = ("mask", "loss", "generator", "letter", "policy")
 """Keys of a site that are not its source's."""
 
 
@@ -26,10 +26,11 @@ def build_sources(cfg: DictConfig, builder: Builder) -> dict[str, Source]:
     builder.problems += [
         f"sites.{name}={node}: no site; +site@sites.{name}=FILE takes one of conf/site/."
         for name, node in cfg.sites.items()
-        if not OmegaConf.is_dict(node)
+        if not _is_site(node)
     ]
     sources: dict[str, Source] = {}
-    for name, node in sorted(list_site_nodes(cfg).items()):
+    nodes = {name: node for name, node in list_site_nodes(cfg).items() if _is_site(node)}
+    for name, node in sorted(nodes.items()):
         institution, share = split_sites.get(name, (name, None))
         key = f"sites.{institution}"
         mask = builder.build(f"{key}.mask", node.mask, Mask) if node.get("mask") else run_mask
@@ -48,6 +49,11 @@ def build_sources(cfg: DictConfig, builder: Builder) -> dict[str, Source]:
         if source:
             sources[name] = source
     return sources
+
+
+def _is_site(node: Any) -> bool:
+    """Tell whether a node is a site's: a loss or a mask of a name that is no site's has no more."""
+    return OmegaConf.is_dict(node) and "contrast" in node
 
 
 def _read_source_values(cfg: DictConfig, node: DictConfig) -> dict[str, Any]:

@@ -32,7 +32,7 @@ TRAVELLING_GROUPS = (
 
 _CONTRAST = re.compile(r"\w[\w+-]{0,31}")
 _OF_A_SITE = ("contrast", "coils", "mask")
-"""All that a run says about the data of a site elsewhere."""
+"""All that a run says about the data of a site elsewhere; beside it stands perhaps its loss."""
 
 _ITS_OWN: Mapping[str, Any] = {
     "slices": None, "foreground": None, "sample_rate": 1.0, "phase_encoding": None,
@@ -97,7 +97,10 @@ def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _select_sites(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: {"root": AT_THE_SITE, **{key: node[key] for key in _OF_A_SITE if key in node}}
+        name: {"root": AT_THE_SITE}
+        | {key: node[key] for key in _OF_A_SITE if key in node}
+        # runs from before there was such a key have to keep their identifier
+        | ({"loss": node["loss"]} if node.get("loss") else {})
         for name, node in config["sites"].items()
     }
 

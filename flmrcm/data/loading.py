@@ -18,6 +18,7 @@ class Loading:
         needs_kspace: also hand the undersampled k-space to the model.
         needs_center: refuse coils whose mask leaves no fully sampled centre, of files' own masks.
         needs_peak: also hand each volume's largest target value to the loss.
+        needs_target: whether the loss reads targets; training volumes may lack them otherwise.
         seed: the run's seed, of training order and training masks.
 
     Raises:
@@ -32,6 +33,7 @@ class Loading:
     needs_kspace: bool = False
     needs_center: bool = False
     needs_peak: bool = False
+    needs_target: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -173,7 +173,8 @@ class Site(LightningDataModule):
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""
-        samplings = [self._draw_mask(raw, i) for i in range(len(raw.volume))]
+        seeds = raw.find_seeds(self.loading.seed)
+        samplings = [self._draw_mask(raw, i, seeds) for i in range(len(raw.volume))]
         mask = stack_masks([sampling.mask for sampling in samplings], device)
         acquired = None if raw.acquired is None else raw.acquired.to(device)[:, None, None]
         if acquired is not None:
@@ -195,23 +196,19 @@ class Site(LightningDataModule):
             center=torch.tensor([sampling.center for sampling in samplings], device=device),
             peak=None if raw.peak is None else raw.peak.to(device, non_blocking=True),
             n_acquired=None if acquired is None else acquired.sum((1, 2, 3)),
+            seeds=seeds,
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """Let Lightning's Trainer make batches the same way the local loop does."""
         return self.prepare_batch(batch, batch.kspace.device)
 
-    def _draw_mask(self, raw: RawBatch, i: int) -> Sampling:
+    def _draw_mask(self, raw: RawBatch, i: int, seeds: list[int] | None) -> Sampling:
         if (own := raw.samplings[i] if raw.samplings else None) is not None:
             return own
         site, volume = raw.site[i], raw.volume[i]
         mask, shape = self._masks[site], (raw.kspace.shape[-2], raw.kspace.shape[-1])
-        if raw.epoch is None:
-            return mask(shape, mask.get_fixed_seed(site, volume))
-        repeat = raw.repeats[i] if raw.repeats else 0
-        # a target smaller than its source comes again within a pass, under a mask of its own
-        address = self.loading.seed, site, volume, int(raw.slice[i]), raw.epoch
-        return mask(shape, seed_for(*address, *([repeat] if repeat else ())))
+        return mask(shape, seeds[i] if seeds else mask.get_fixed_seed(site, volume))
 
     def _collect_slices(self, split: str) -> Slices:
         examples = [

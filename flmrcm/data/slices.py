@@ -13,6 +13,7 @@ from flmrcm.data.h5 import Volume, read_slice, read_targets
 from flmrcm.data.order import BatchIndices
 from flmrcm.data.own_sampling import read_own_sampling
 from flmrcm.mri.masks import Sampling
+from flmrcm.seeding import seed_for
 
 _KSPACE_BYTES, _TARGET_BYTES = 8, 4
 
@@ -46,6 +47,18 @@ class RawBatch(NamedTuple):
     acquired: Tensor | None = None
     samplings: list[Sampling | None] | None = None
     image_shape: tuple[int, int] | None = None
+
+    def find_seeds(self, seed: int) -> list[int] | None:
+        """Return each slice's seed in this pass of a run, by the run's; None in evaluation."""
+        if self.epoch is None:
+            return None
+        # a target smaller than its source comes again within a pass, under a mask of its own
+        repeats = self.repeats or [0] * len(self.volume)
+        places = zip(self.site, self.volume, self.slice.tolist(), repeats, strict=True)
+        return [
+            seed_for(seed, site, volume, index, self.epoch, *([repeat] if repeat else ()))
+            for site, volume, index, repeat in places
+        ]
 
 
 class StoredSlice(NamedTuple):

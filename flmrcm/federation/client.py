@@ -15,6 +15,7 @@ from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
 from flmrcm.federation.middleware import CallWork, SiteHalf
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import Workload
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import average_scores
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_BY_RUNS, save_volumes
@@ -62,6 +63,7 @@ class Client:
         target: the target site, only where the strategy needs its images.
         chain: the site's halves of the middleware, from the transport inwards.
         volumes: folder for reconstructions of test volumes; None keeps none.
+        loss: what it minimises; the runtime's when None.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class Client:
         target: Site | None = None,
         chain: Sequence[SiteHalf] = (),
         volumes: Path | None = None,
+        loss: Loss | None = None,
     ) -> None:
         self.site, self.runtime, self.target = site, runtime, target
         self.chain, self.volumes = chain, volumes
+        self.loss = loss or runtime.module.loss
 
     def call(
         self, op: Operation, message: Broadcast, memory: Memory, workload: Workload | None = None
@@ -118,6 +122,7 @@ class Client:
         """Train from the broadcast weights for a round."""
         module, local, strategy = self.runtime.module, self.runtime.local, self.runtime.strategy
         self._load(message.weights, memory.tensors.get(PRIVATE))
+        module.loss = self.loss  # sites share the module
         optimizer = self._build_optimizer(message.round, memory)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         self._check_work("train", batches.count_work(max(rates)))

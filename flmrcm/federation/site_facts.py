@@ -23,6 +23,7 @@ class SiteFacts:
         fingerprint: changes with the volumes, their sizes, slices or masks.
         incomplete: splits in which some volume has no target.
         unscored: splits in which no volume has one.
+        needs_target: whether the site's loss reads targets.
     """
 
     n_examples: int
@@ -33,6 +34,7 @@ class SiteFacts:
     fingerprint: str = ""
     incomplete: Sequence[str] = ()
     unscored: Sequence[str] = ()
+    needs_target: bool = True
 
     def has(self, split: str) -> bool:
         """Return whether the site has volumes in a split."""
@@ -68,4 +70,5 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
         fingerprint=site.fingerprint(),
         incomplete=tuple(split for split in present if site.list_volumes(split, scored=False)),
         unscored=tuple(split for split in present if not site.list_volumes(split, scored=True)),
+        needs_target=site.loading.needs_target,
     )

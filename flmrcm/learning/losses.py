@@ -8,46 +8,55 @@ from torch import Tensor
 
 from flmrcm.errors import ConfigErrors, require
 from flmrcm.mri.normalisation import denormalise
-from flmrcm.types import Batch
+from flmrcm.types import Batch, Reconstruction
 
 _WINDOW, _K1, _K2 = 7, 0.01, 0.03
 
 
 class Loss(ABC):
-    """A scalar that is small where a reconstruction is near its target.
+    """A scalar that is small where a reconstruction is near what it should be.
 
     Attributes:
-        needs_peak: whether it reads `batch.peak`.
-        needs_target: whether it reads `batch.target`: then sites without targets can't train.
+        needs_peak: whether it reads `goal.peak`.
+        needs_target: whether it reads `goal.target`; a site without targets can train without.
+        needs_kspace: whether it compares k-space: the model must say something of it.
     """
 
-    needs_target: ClassVar[bool] = True
     needs_peak: ClassVar[bool] = False
+    needs_target: ClassVar[bool] = True
+    needs_kspace: ClassVar[bool] = False
+
+    def divide(self, batch: Batch) -> tuple[Batch, Batch]:
+        """Return what the model may see of a training batch, and the goal that it's compared with.
+
+        Both are the batch, unless a loss hides some of it.
+        """
+        return batch, batch
 
     @abstractmethod
-    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return the loss, a scalar, in float32.
 
         Args:
-            image: reconstruction, (batch, 1, height, width), normalised as the batch is.
-            batch: with its target.
+            found: the reconstruction, normalised as the goal is.
+            goal: of `divide`.
         """
 
 
 class L1(Loss):
     """Mean absolute error of normalised magnitude (Guo et al., CVPR 2021, equation 2)."""
 
-    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return mean |image − target|."""
-        return F.l1_loss(image.float(), batch.get_target())
+        return F.l1_loss(found.image.float(), goal.get_target())
 
 
 class L2(Loss):
     """Mean squared error of normalised magnitude."""
 
-    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return mean (image − target)²."""
-        return F.mse_loss(image.float(), batch.get_target())
+        return F.mse_loss(found.image.float(), goal.get_target())
 
 
 class SSIMLoss(Loss):
@@ -59,12 +68,13 @@ class SSIMLoss(Loss):
 
     needs_peak: ClassVar[bool] = True
 
-    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return 1 − the mean over windows and slices, in [0, 2]."""
-        x, y = (denormalise(z.float(), batch.mean, batch.std) for z in (image, batch.get_target()))
-        if batch.peak is None:
+        images = found.image, goal.get_target()
+        x, y = (denormalise(z.float(), goal.mean, goal.std) for z in images)
+        if goal.peak is None:
             raise ConfigErrors(["loss: SSIM needs each volume's maximum, which the data lack."])
-        return 1 - compute_ssim(x, y, batch.peak.to(x)).mean()
+        return 1 - compute_ssim(x, y, goal.peak.to(x)).mean()
 
 
 class L1SSIM(Loss):
@@ -83,10 +93,10 @@ class L1SSIM(Loss):
         require({"loss.ssim_weight": (0 <= ssim_weight <= 1, f"in [0, 1]; got {ssim_weight}.")})
         self.ssim_weight, self.l1, self.ssim = ssim_weight, L1(), SSIMLoss()
 
-    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
+    def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return the weighted sum."""
         w = self.ssim_weight
-        return (1 - w) * self.l1(image, batch) + w * self.ssim(image, batch)
+        return (1 - w) * self.l1(found, goal) + w * self.ssim(found, goal)
 
 
 def compute_ssim(x: Tensor, y: Tensor, data_range: Tensor) -> Tensor:

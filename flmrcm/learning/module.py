@@ -83,9 +83,10 @@ class ReconModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int = 0) -> Step:
         """Return loss, image and, if the model has one, latent of a training batch."""
-        image, latent = self.model(batch)
-        step: Step = {"loss": self.loss(image, batch), "image": image}
-        return step if latent is None else {**step, "latent": latent}
+        seen, goal = self.loss.divide(batch)
+        found = self.model(seen)
+        step: Step = {"loss": self.loss(found, goal), "image": found.image}
+        return step if found.latent is None else {**step, "latent": found.latent}
 
     def on_validation_epoch_start(self) -> None:
         """Forget the scores of the site before."""
@@ -107,7 +108,7 @@ class ReconModule(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Prediction:
         """Return images in the data's own units, on the CPU."""
-        image, latent = self.model(batch)
+        image, latent, _ = self.model(batch)
 
         def to_own_units(x: Tensor) -> Tensor:
             return denormalise(x.float(), batch.mean, batch.std).squeeze(1).cpu()

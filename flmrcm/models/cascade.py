@@ -51,13 +51,13 @@ class Cascade(Cascaded):
         """The first network."""
         return self.cascades[0]  # pyright: ignore[reportReturnType]
 
-    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
-        """Return magnitude and latent; see `Unrolled.unroll`."""
+    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return magnitude, latent and k-space; see `Unrolled.unroll`."""
         current, latents = kspace, list[Tensor]()
         for denoiser in self.cascades:
             current, latent = self.run_cascade(self._step, denoiser, acquisition, current, kspace)
             latents.append(latent)
-        return combine_coils(current), latents[0]
+        return combine_coils(current), latents[0], current
 
     def _step(
         self, denoiser: ResidualCNN, acquisition: Cartesian, current: Tensor, measured: Tensor

@@ -72,15 +72,15 @@ class MoDL(Unrolled):
             for norm in norms:
                 norm.track_running_stats = True
 
-    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
-        """Return magnitude and latent; see `Unrolled.unroll`."""
+    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return magnitude, latent and k-space; see `Unrolled.unroll`."""
         zero_filled, weight = acquisition.reduce(kspace), self.log_weight.exp()
         image, latents = zero_filled, list[Tensor]()
         for _ in range(self.unrolls):
             denoised, latent = self.denoiser(image)
             image = acquisition.solve(zero_filled + weight * denoised, weight, self.cg_steps)
             latents.append(latent)
-        return image.abs(), latents[0]
+        return image.abs(), latents[0], acquisition.expand(image)
 
 
 def _build_cnn(layers: int, channels: int) -> ResidualCNN:

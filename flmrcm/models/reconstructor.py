@@ -15,15 +15,17 @@ class Reconstructor(nn.Module, ABC):
         needs_kspace: whether it reads `batch.kspace`.
         needs_maps: whether it reads `batch.maps`.
         needs_center: whether it cannot do without a fully sampled centre of k-space.
+        predicts_kspace: whether its reconstruction has k-space in it.
     """
 
     needs_kspace: ClassVar[bool] = False
     needs_maps: ClassVar[bool] = False
     needs_center: ClassVar[bool] = False
+    predicts_kspace: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, batch: Batch) -> Reconstruction:
-        """Return the image, (batch, 1, height, width), normalised, and the latent if it has one."""
+        """Return the image, (batch, 1, height, width), normalised, and what else the model has."""
 
     def find_size_problem(self, height: int, width: int) -> str | None:
         """Return what is wrong with an image size and how to mend it; None where it fits."""

@@ -43,13 +43,14 @@ class ComplexUNet(Unrolled):
         """The only one."""
         return self.denoiser
 
-    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
-        """Return magnitude and latent; see `Unrolled.unroll`."""
+    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return magnitude, latent and k-space; see `Unrolled.unroll`."""
         image, latent = self.denoiser(acquisition.reduce(kspace))
+        whole = acquisition.expand(image)
         if self.consistency == NONE:
-            return image.abs(), latent
-        whole = acquisition.replace_measured(acquisition.expand(image), kspace)
-        return combine_coils(whole), latent
+            return image.abs(), latent, whole
+        whole = acquisition.replace_measured(whole, kspace)
+        return combine_coils(whole), latent, whole
 
     def find_size_problem(self, height: int, width: int) -> str | None:
         """Images must leave at least two pixels at the bottleneck to normalise over."""

@@ -28,6 +28,7 @@ class Unrolled(Reconstructor, HasLatent):
     """
 
     needs_kspace: ClassVar[bool] = True
+    predicts_kspace: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -35,8 +36,10 @@ class Unrolled(Reconstructor, HasLatent):
         """The denoiser that sees the zero-filled image."""
 
     @abstractmethod
-    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the magnitude, (batch, rows, columns), and the latent, (batch, latent_size).
+    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return magnitude, (batch, rows, columns), latent, (batch, latent_size), and k-space.
+
+        That is what the network says of every coil's samples, shaped as the k-space it is given.
 
         Args:
             acquisition: with the mask and, one coil or many, maps.
@@ -50,10 +53,10 @@ class Unrolled(Reconstructor, HasLatent):
 
     def forward(self, batch: Batch) -> Reconstruction:
         """Reconstructs; see `Reconstructor.forward`."""
-        magnitude, latent = self.unroll(*self._read(batch))
+        magnitude, latent, kspace = self.unroll(*self._read(batch))
         image = center_crop(magnitude, *batch.image.shape[-2:])
         offset = normalise(torch.zeros_like(image), batch.mean, batch.std)
-        return Reconstruction((image + offset).unsqueeze(1), latent)
+        return Reconstruction((image + offset).unsqueeze(1), latent, kspace)
 
     def encode(self, batch: Batch) -> Tensor:
         """Return the latent; see `HasLatent.encode`."""

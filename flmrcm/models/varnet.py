@@ -64,13 +64,13 @@ class VarNet(Cascaded):
         """Return learned coil maps, complex, (batch, coils, rows, columns)."""
         return self.sens_net(keep_center(kspace, get_center(batch)))
 
-    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor]:
-        """Return magnitude and latent; see `Unrolled.unroll`."""
+    def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return magnitude, latent and k-space; see `Unrolled.unroll`."""
         current, latents = kspace, list[Tensor]()
         for cascade in self.cascades:
             current, latent = self.run_cascade(cascade, current, kspace, acquisition)
             latents.append(latent)
-        return combine_coils(current), latents[0]
+        return combine_coils(current), latents[0], current
 
     def find_size_problem(self, height: int, width: int) -> str | None:
         """Images must leave at least two pixels at each bottleneck to normalise over."""

@@ -77,6 +77,7 @@ class FactsHead(_Head):
     fingerprint: Digest
     incomplete: Annotated[Sequence[Split], Field(max_length=3)] = ()
     unscored: Annotated[Sequence[Split], Field(max_length=3)] = ()
+    needs_target: bool = True
 
     @model_validator(mode="after")
     def _check_training(self) -> "FactsHead":

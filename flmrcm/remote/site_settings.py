@@ -41,8 +41,9 @@ class SiteSettings:
         folder: of its file; relative paths start there.
         site: its name.
         data: which data it gives, and where they lie: `root` or `generator`, and some of `files`,
-            `slices`, `foreground`, `sample_rate`, `phase_encoding`, `contrast`, `coils`. A run says
-            nothing of these but contrast and coils, and those here go before its own.
+            `slices`, `foreground`, `sample_rate`, `phase_encoding`, `contrast`, `coils`, `loss` (
+            a node with `_target_`). A run says nothing of these but contrast, coils and loss, and
+            those here go before its own.
         policy: its policy file; None allows everything.
         memory: folder of its private state.
         compute: device and loader processes.

@@ -126,7 +126,7 @@ def make_training(fixture: Fixture, name: str) -> Callable[[Reconstructor], None
         optimizer = torch.optim.RMSprop(model.parameters(), lr=RATE)
         align = make_alignment(deepcopy(critic)) if critic else None
         for batch, companion in zip(batches, companions, strict=True):
-            image, latent = model(batch)
+            image, latent, _ = model(batch)
             loss = F.l1_loss(image, batch.get_target())
             if align and companion:
                 loss = loss + align(latent, cast(HasLatent, model).encode(companion))

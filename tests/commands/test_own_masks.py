@@ -142,7 +142,7 @@ def test_accelerations_of_files_own_masks_cannot_be_typed(capsys):
 
 def test_a_loss_that_needs_targets_is_refused_where_there_are_none(capsys):
     write_own("fastMRI/T1/train/b.h5", target=False)
-    line = "site fastmri: some of its training volumes hold no target, which loss=L1 needs"
+    line = "site fastmri: some of its training volumes hold no target, which its loss reads"
     assert line in " ".join(refused(capsys).split())
 
 

@@ -19,6 +19,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.middleware import ServerChain, ServerSide, SiteHalf, SiteSide, sort_members
 from flmrcm.federation.rounds import Rounds, TrainingPlan
 from flmrcm.learning.compute import Compute
+from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.middleware.ledger import LedgerWriter
@@ -53,6 +54,7 @@ class Setting:
     precision: str = "32-true"
     wire: str = "fp32"
     limits: Mapping[str, Any] = field(default_factory=dict)
+    losses: Mapping[str, Loss] = field(default_factory=dict)
 
     def module(self) -> ReconModule:
         return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
@@ -83,7 +85,13 @@ class Setting:
     def clients(self, runtime: ClientRuntime) -> dict[str, Client]:
         target = self.sites[TARGET] if runtime.strategy.needs_target_images else None
         return {
-            name: Client(site, runtime, target, site_chain(name, runtime.strategy, wire=self.wire))
+            name: Client(
+                site,
+                runtime,
+                target,
+                site_chain(name, runtime.strategy, wire=self.wire),
+                loss=self.losses.get(name),
+            )
             for name, site in self.sites.items()
         }
 

@@ -51,7 +51,7 @@ def train_in_plain_torch(
                 optimizer.load_state_dict(kept[site])
             optimizer.param_groups[0]["lr"] = LR * DECAY**round_  # the discriminators' stays
             for source, target in batches[site][round_]:
-                image, near = model(source)
+                image, near, _ = model(source)
                 loss = (image - source.target).abs().mean()
                 if site in discriminators:
                     far, judge = model.encode(target), discriminators[site]

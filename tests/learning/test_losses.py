@@ -9,12 +9,13 @@ from skimage.metrics import structural_similarity
 from flmrcm.errors import ConfigErrors
 from flmrcm.learning.losses import L1, L1SSIM, L2, SSIMLoss, compute_ssim
 from flmrcm.mri.normalisation import denormalise
+from flmrcm.types import Reconstruction
 
 LOSSES = [L1(), L2(), SSIMLoss(), L1SSIM(0.5)]
 
 
 def pair():
-    """A batch with its peak, and a reconstruction something like its target."""
+    """A batch with its peak, and an image something like its target."""
     batch = make_batch()
     target = denormalise(batch.target, batch.mean, batch.std)
     batch = batch._replace(peak=target.amax((1, 2, 3)))
@@ -25,22 +26,23 @@ def pair():
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
 def test_a_perfect_image_costs_nothing_and_another_something(loss):
     image, batch = pair()
-    assert loss(batch.target, batch).item() == pytest.approx(0, abs=1e-6)
-    assert loss(image, batch) > 0.01
+    assert loss(Reconstruction(batch.target), batch).item() == pytest.approx(0, abs=1e-6)
+    assert loss(Reconstruction(image), batch) > 0.01
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
 def test_a_loss_is_a_float32_scalar_whatever_the_network_computes_in(loss):
     image, batch = pair()
-    found = loss(image.bfloat16(), batch)
+    found = loss(Reconstruction(image.bfloat16()), batch)
     assert found.dtype == torch.float32
     assert found.ndim == 0
 
 
 def test_l1_and_l2_are_means_over_pixels():
     image, batch = pair()
-    assert L1()(image, batch) == (image - batch.target).abs().mean()
-    torch.testing.assert_close(L2()(image, batch), (image - batch.target).square().mean())
+    found, error = Reconstruction(image), image - batch.target
+    assert L1()(found, batch) == error.abs().mean()
+    torch.testing.assert_close(L2()(found, batch), error.square().mean())
 
 
 def test_ssim_is_scikit_images_in_the_datas_own_units():
@@ -50,7 +52,9 @@ def test_ssim_is_scikit_images_in_the_datas_own_units():
         structural_similarity(t.numpy(), i.numpy(), data_range=float(peak))
         for t, i, peak in zip(y[:, 0], x[:, 0], batch.peak, strict=True)
     ]
-    assert SSIMLoss()(image, batch).item() == pytest.approx(1 - np.mean(expected), abs=1e-5)
+    assert SSIMLoss()(Reconstruction(image), batch).item() == pytest.approx(
+        1 - np.mean(expected), abs=1e-5
+    )
 
 
 @pytest.mark.filterwarnings("ignore")  # fastMRI's own imports
@@ -64,17 +68,18 @@ def test_ssim_is_fastmris():
 
 def test_the_sum_weighs_its_two_parts():
     image, batch = pair()
-    parts = L1()(image, batch), SSIMLoss()(image, batch)
+    found = Reconstruction(image)
+    parts = L1()(found, batch), SSIMLoss()(found, batch)
     for weight in (0.0, 0.3, 1.0):
         expected = (1 - weight) * parts[0] + weight * parts[1]
-        torch.testing.assert_close(L1SSIM(weight)(image, batch), expected)
+        torch.testing.assert_close(L1SSIM(weight)(found, batch), expected)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
 def test_every_pixel_of_the_image_gets_a_finite_gradient(loss):
     image, batch = pair()
     image.requires_grad_()
-    loss(image, batch).backward()
+    loss(Reconstruction(image), batch).backward()
     assert image.grad is not None
     assert image.grad.isfinite().all()
     assert (image.grad != 0).float().mean() > 0.99

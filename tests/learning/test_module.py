@@ -10,7 +10,7 @@ from flmrcm.mri.normalisation import denormalise
 def test_a_step_gives_the_mean_absolute_error_image_and_latent() -> None:
     learner, batch = make_learner(), make_batch()
     step = learner.training_step(batch)
-    image, latent = learner.model(batch)
+    image, latent, _ = learner.model(batch)
     assert_close(step["loss"], (image - batch.target).abs().mean())
     assert torch.equal(step["image"], image)
     assert torch.equal(step["latent"], latent)
@@ -52,7 +52,7 @@ def test_a_prediction_is_in_the_datas_own_units() -> None:
     batch = batch._replace(mean=torch.tensor([1.0, 2.0]), std=torch.tensor([3.0, 4.0]))
     with torch.no_grad():
         found = learner.predict_step(batch)
-        image, latent = learner.model(batch)
+        image, latent, _ = learner.model(batch)
     for shown, normalised in (
         (found.reconstruction, image),
         (found.target, batch.target),

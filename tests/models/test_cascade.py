@@ -26,7 +26,7 @@ def test_a_cascade_is_networks_and_consistency_in_turns() -> None:
     net, batch = Cascade(3, 3, 4), make_kspace_batch()
     acquisition = Cartesian(batch.mask, torch.ones(1, 1, 1, 1, dtype=torch.complex64))
     assert batch.kspace is not None
-    found, _ = net.unroll(acquisition, batch.kspace)
+    found, *_ = net.unroll(acquisition, batch.kspace)
     current = batch.kspace
     for denoiser in net.cascades:
         image = denoiser(ifft2c(current)[:, 0])[0]
@@ -58,7 +58,7 @@ def test_modl_solves_for_the_image_that_suits_data_and_denoiser() -> None:
     assert batch.kspace is not None
     acquisition = Cartesian(batch.mask, net.find_maps(batch.kspace, batch))
     with torch.no_grad():
-        found, _ = net.unroll(acquisition, batch.kspace)
+        found, *_ = net.unroll(acquisition, batch.kspace)
         start = acquisition.adjoint(batch.kspace)
         right = start + 0.3 * net.denoiser(start)[0]
         x = acquisition.solve(right, 0.3, steps=60)

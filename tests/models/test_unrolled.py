@@ -55,7 +55,8 @@ def test_the_image_has_the_batch_s_size_odd_or_even(
     name: str, coils: int, size: tuple[int, int]
 ) -> None:
     batch = make_kspace_batch(size=size, coils=coils)
-    image, latent = MODELS[name]()(batch)
+    image, latent, kspace = MODELS[name]()(batch)
+    assert kspace.shape == batch.kspace.shape
     assert image.shape == batch.image.shape == (2, 1, *size)
     assert latent.shape == (2, MODELS[name]().latent_size)
     assert image.dtype == latent.dtype == torch.float32
@@ -94,9 +95,9 @@ def test_a_slice_knows_nothing_of_its_batch_and_centres_may_differ(name: str, co
 @coils
 def test_an_all_zero_slice_gives_finite_images_and_gradients(name: str, coils: int) -> None:
     batch, net = make_kspace_batch(coils=coils, empty=(1,)), MODELS[name]()
-    image, latent = net(batch)
-    (L1()(image, batch) + latent.sum()).backward()
-    assert image.isfinite().all()
+    found = net(batch)
+    (L1()(found, batch) + found.latent.sum()).backward()
+    assert found.image.isfinite().all()
     for key, parameter in net.named_parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all(), key
 

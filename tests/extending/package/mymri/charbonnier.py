@@ -5,7 +5,7 @@ from torch import Tensor
 
 from flmrcm import Loss
 from flmrcm.errors import require
-from flmrcm.types import Batch
+from flmrcm.types import Batch, Reconstruction
 
 
 class Charbonnier(Loss):
@@ -22,7 +22,7 @@ class Charbonnier(Loss):
         require({"loss.epsilon": (epsilon > 0, f"above 0; got {epsilon}.")})
         self.epsilon = epsilon
 
-    def __call__(self, image: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of an image, (batch, 1, height, width), ≥ 0."""
-        error = image.float() - batch.target
+    def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
+        """Return the loss of a reconstruction, ≥ 0."""
+        error = found.image.float() - goal.target
         return (torch.sqrt(error**2 + self.epsilon**2) - self.epsilon).mean()
