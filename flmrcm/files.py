@@ -15,6 +15,11 @@ def expand_home(path: str | Path) -> Path:
     return expanded.absolute() if str(expanded).startswith("~") else expanded
 
 
+def find_cache_folder() -> Path:
+    """Return the folder of what can be computed again: $FLMRCM_CACHE, else ~/.cache/flmrcm."""
+    return expand_home(os.environ.get("FLMRCM_CACHE") or "~/.cache/flmrcm")
+
+
 def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     """Write a file that nobody sees before it is whole and on the device; folders are made.
 

@@ -19,9 +19,11 @@ import torch
 from omegaconf import DictConfig
 
 from flmrcm.config.check import suit_loss
+from flmrcm.config.coil_maps import choose_maps, find_maps_problems, needs_center
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
 from flmrcm.config.model_fit import find_loss_problems, find_model_problems
 from flmrcm.config.setup import Setup
+from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
 from flmrcm.errors import ConfigErrors
@@ -83,6 +85,7 @@ class Federation:
         participants: names of the sites that train; all when None.
         local: how a site trains in a round; RMSprop at 1e-4, two epochs when None.
         loss: what training minimises; L1 when None. Or that of some sites, by name, beside L1.
+        maps: where coil maps come from, as `data.espirit_maps.Espirit()`.
         metrics: what images are scored by, by name; `psnr` has to be among them.
         middleware: members of the chain beside the ledger, by name.
         compute: device and precision.
@@ -104,6 +107,7 @@ class Federation:
         participants: Sequence[str] | None = None,
         local: LocalTraining | None = None,
         loss: Loss | Mapping[str, Loss] | None = None,
+        maps: CoilMaps = FROM_MODEL,
         metrics: Mapping[str, Metric] = DEFAULT_METRICS,
         middleware: Mapping[str, Middleware] | None = None,
         compute: Compute | None = None,
@@ -114,8 +118,8 @@ class Federation:
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        _check_parts(sites, strategy, module, losses)
-        _prepare_loading(sites, module, losses, seed)
+        _check_parts(sites, strategy, module, losses, maps)
+        _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
         plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
@@ -171,9 +175,14 @@ class Federation:
 
 
 def _check_parts(
-    sites: Sequence[Site], strategy: Strategy, module: ReconModule, losses: Mapping[str, Loss]
+    sites: Sequence[Site],
+    strategy: Strategy,
+    module: ReconModule,
+    losses: Mapping[str, Loss],
+    maps: CoilMaps,
 ) -> None:
     problems = find_model_problems(strategy, module, DictConfig({}))
+    problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})
     problems += [f"loss: {name} is none of the sites." for name in strangers]
@@ -182,7 +191,11 @@ def _check_parts(
 
 
 def _prepare_loading(
-    sites: Sequence[Site], module: ReconModule, losses: Mapping[str, Loss], seed: int
+    sites: Sequence[Site],
+    module: ReconModule,
+    losses: Mapping[str, Loss],
+    maps: CoilMaps,
+    seed: int,
 ) -> None:
     """Have sites load what model and loss read, in the order that the seed gives."""
     for site in sites:
@@ -191,7 +204,8 @@ def _prepare_loading(
             loading,
             seed=seed,
             needs_kspace=module.model.needs_kspace,
-            needs_center=module.model.needs_center,
+            needs_center=needs_center(maps, module.model),
+            maps=maps,
         )
 
 

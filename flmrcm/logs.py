@@ -1,12 +1,18 @@
 """What the package says: plain lines, and log lines on the terminal and in a run's folder."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.progress import track
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 _ROOT = "flmrcm"
 
@@ -53,3 +59,18 @@ def log_to_file(path: Path) -> Generator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+def track_progress(items: Collection[Item], about: str, unit: str = "volumes") -> Iterable[Item]:
+    """Return what is to be made: with a progress bar and time left on a terminal, else a log line.
+
+    Args:
+        items: in the order in which they are made.
+        about: what is made.
+        unit: what an item is called.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        log.info("making %s: %d %s", about, len(items), unit)
+        return items
+    return track(items, f"making {about}", total=len(items), console=console)

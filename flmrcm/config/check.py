@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.coil_maps import build_coil_maps, needs_center
 from flmrcm.config.learner import build_learner, build_site_losses
 from flmrcm.config.middleware import build_members
 from flmrcm.config.model_fit import find_loss_problems, find_model_problems
@@ -116,9 +117,11 @@ def build_sites(
     """
     keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
     keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
+    maps = build_coil_maps(cfg, found, module)
     needs = {
         "needs_kspace": module is not None and module.model.needs_kspace,
-        "needs_center": module is not None and module.model.needs_center,
+        "needs_center": module is not None and needs_center(maps, module.model),
+        "maps": maps,
     }
     loading = found.call(Loading, keys, seed=cfg.seed, **needs)
     sources = build_sources(cfg, found)

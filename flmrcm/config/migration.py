@@ -28,7 +28,9 @@ RENAMED_TARGETS: Mapping[str, str] = {
 """What a `_target_` of version 0.1.0 begins with → what it begins with now; the first that fits."""
 
 
-ADDED_KEYS = ("searchpath", "robust", "loss", "metrics", "middleware", "accept_lost_journal")
+ADDED_KEYS = (
+    "searchpath", "robust", "loss", "metrics", "middleware", "accept_lost_journal", "maps",
+)  # fmt: skip
 """Keys that a run's config may lack, since there weren't any when it was begun."""
 
 

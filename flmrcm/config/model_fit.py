@@ -5,7 +5,6 @@ from fnmatch import filter as match_names
 
 from omegaconf import DictConfig
 
-from flmrcm.config.sites import list_site_nodes
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
@@ -28,10 +27,6 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             f"strategy: {strategy.name} aligns latents, and {type(module.model).__name__} has "
             "none; use a model with `encode`, such as model=unet, or another strategy."
         )
-    if module.model.needs_maps:
-        problems.append(f"model: {type(module.model).__name__} reads coil maps; sites have none.")
-    if module.model.needs_center:
-        problems += _find_center_problems(type(module.model).__name__, cfg)
     checkpoints = (cfg.get("compute") or {}).get("checkpoint_cascades")
     if checkpoints and not isinstance(module.model, Cascaded):
         problems.append(
@@ -70,17 +65,4 @@ def find_loss_problems(
         "says nothing; use model=unet_complex, cascade, varnet or modl."
         for key, loss in all_losses.items()
         if loss.needs_kspace
-    ]
-
-
-def _find_center_problems(model: str, cfg: DictConfig) -> list[str]:
-    """Return a line for each mask that leaves no centre, from which coil maps are estimated."""
-    masks = {"mask": cfg.get("mask")}
-    if cfg.get("sites"):
-        masks |= {f"sites.{n}.mask": node.get("mask") for n, node in list_site_nodes(cfg).items()}
-    return [
-        f"{key}.center_fractions={node.center_fractions}: {model} estimates coil maps from a fully "
-        "sampled centre; leave one, such as 0.08."
-        for key, node in masks.items()
-        if node and 0 in (node.get("center_fractions") or ())
     ]

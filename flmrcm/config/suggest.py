@@ -50,6 +50,7 @@ OPTION_SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "engine": {"flwr": "flower", "local": "in_process", "nvidia": "nvflare"},
     "logger": {"none": "csv", "null": "csv"},
     "loss": {"mae": "l1", "mse": "l2"},
+    "maps": {"learned": "sense_net", "walsh": "adaptive", "stored": "file", "own": "file"},
     "mask": {
         "cartesian": "random",
         "gaussian": "gaussian_1d",

@@ -26,7 +26,7 @@ SITE_NAME = re.compile(r"\w[\w.-]{0,63}")
 """What a site may be called: its name becomes that of folders, keys and certificates."""
 
 TRAVELLING_GROUPS = (
-    "mask", "model", "model_size", "strategy", "local", "loss", "metrics", "middleware",
+    "mask", "model", "model_size", "maps", "strategy", "local", "loss", "metrics", "middleware",
 )  # fmt: skip
 """The config groups whose classes a travelling config may name."""
 
@@ -41,8 +41,8 @@ _ITS_OWN: Mapping[str, Any] = {
 
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
-    "validate_every", "contrast", "coils", "mask", "model", "strategy", "local", "loss", "metrics",
-    "middleware",
+    "validate_every", "contrast", "coils", "mask", "model", "maps", "strategy", "local", "loss",
+    "metrics", "middleware",
 )  # fmt: skip
 _DATA = ("seed", "resolution", "clamp_target")
 TRAVELLING_KEYS = (*_TRAVELS, "sites", "data", "engine", "test", "compute")

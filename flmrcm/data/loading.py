@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.errors import ConfigErrors, check_choice, require
 
 
@@ -20,6 +21,7 @@ class Loading:
         needs_peak: also hand each volume's largest target value to the loss.
         needs_target: whether the loss reads targets; training volumes may lack them otherwise.
         seed: the run's seed, of training order and training masks.
+        maps: where coil maps come from.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -35,6 +37,7 @@ class Loading:
     needs_peak: bool = False
     needs_target: bool = True
     seed: int = 0
+    maps: CoilMaps = FROM_MODEL
 
     def __post_init__(self) -> None:
         if problems := check_choice("data.cache", self.cache, ("off", "ram")):

@@ -1,30 +1,29 @@
 """One institution as Lightning sees it: loaders, and the one function that makes batches."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader
 
+from flmrcm.data.coil_maps import SplitSlices
 from flmrcm.data.loading import Loading
+from flmrcm.data.mask_checks import check_mask, warn_of_easy_masks
 from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
-from flmrcm.data.provenance import is_made_of_magnitudes
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
 from flmrcm.data.transforms import choose_crop_size, prepare_images
 from flmrcm.errors import DataLayoutError
 from flmrcm.mri.acquisition import Cartesian, stack_masks
-from flmrcm.mri.masks import Sampling
+from flmrcm.mri.masks import Sampling, Shape
 from flmrcm.seeding import seed_for
 from flmrcm.types import Batch
-
-log = logging.getLogger(__name__)
 
 
 class Site(LightningDataModule):
@@ -93,24 +92,21 @@ class Site(LightningDataModule):
         Raises:
             DataLayoutError: names the volume.
         """
-        volumes = dict.fromkeys(volume for volume, _ in self.slices(split).examples)
+        volumes = list(dict.fromkeys(volume for volume, _ in self.slices(split).examples))
         for volume in volumes:
-            try:
-                self._masks[volume.site].check(volume.shape[2:])
-            except DataLayoutError as error:
-                raise DataLayoutError(f"{volume.path}: {error}") from None
-            if self.loading.needs_center and volume.lacks_center and volume.shape[1] > 1:
-                raise DataLayoutError(
-                    f"{volume.path}: its own mask leaves no fully sampled centre, from which the "
-                    "model estimates coil maps; use a model without, as model=unet."
-                )
-        halved = [v for v in volumes if (self._masks[v.site].partial_fourier or 1) < 1]
-        if n_easy := sum(map(is_made_of_magnitudes, (volume.path for volume in halved))):
-            log.warning(
-                "site %s: mask.partial_fourier with k-space made from magnitude images (%d files "
-                "of split '%s'): what it leaves out mirrors what it keeps; scores are too good",
-                self.name, n_easy, split,
-            )  # fmt: skip
+            check_mask(volume, self._masks[volume.site], self.loading.needs_center)
+        warn_of_easy_masks(volumes, self._masks, f"site {self.name}, split '{split}'")
+
+    def prepare_maps(self, split: str) -> None:
+        """Check a split's coil maps, and compute those that take long, before any are needed.
+
+        Raises:
+            DataLayoutError: names the volume, and what its maps lack.
+        """
+        about, masks = f"{self.name} {split}", repr(sorted(self._masks.items()))
+        slices = self.slices(split)
+        measure = partial(self._measure, split, slices)
+        self.loading.maps.prepare(SplitSlices(about, masks, slices.examples, measure))
 
     def n_bytes(self, split: str) -> int:
         """Return the memory that keeping a split's slices takes."""
@@ -187,7 +183,7 @@ class Site(LightningDataModule):
         prepared = prepare_images(
             kspace, acquisition, target, self.loading.resolution, clamp, raw.image_shape
         )
-        return Batch(
+        batch = Batch(
             *prepared,
             mask=mask,
             volume=[f"{site}/{name}" for site, name in zip(raw.site, raw.volume, strict=True)],
@@ -198,6 +194,8 @@ class Site(LightningDataModule):
             n_acquired=None if acquired is None else acquired.sum((1, 2, 3)),
             seeds=seeds,
         )
+        stored = None if raw.maps is None else raw.maps.to(device, non_blocking=True)
+        return batch._replace(maps=self.loading.maps.find(batch, stored))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """Let Lightning's Trainer make batches the same way the local loop does."""
@@ -209,6 +207,16 @@ class Site(LightningDataModule):
         site, volume = raw.site[i], raw.volume[i]
         mask, shape = self._masks[site], (raw.kspace.shape[-2], raw.kspace.shape[-1])
         return mask(shape, seeds[i] if seeds else mask.get_fixed_seed(site, volume))
+
+    def _measure(self, split: str, slices: Slices, number: int) -> Iterator[tuple[Tensor, Shape]]:
+        """Give a slice's undersampled k-space and its centre; see `coil_maps.SplitSlices`."""
+        raw = slices[BatchIndices([number], None)]
+        family, samplings = self._masks[raw.site[0]], [self._draw_mask(raw, 0, None)]
+        if split == "train" and not family.from_file:
+            samplings = family.draw_each((raw.kspace.shape[-2], raw.kspace.shape[-1]))
+        acquired = torch.tensor(True) if raw.acquired is None else raw.acquired[0]
+        for mask, center in samplings:
+            yield Cartesian(mask & acquired).undersample(raw.kspace[0]), center
 
     def _collect_slices(self, split: str) -> Slices:
         examples = [
@@ -223,7 +231,8 @@ class Site(LightningDataModule):
                 f"site {self.name}: no slice of split '{split}' is left; check its slices and "
                 "foreground settings."
             )
-        return Slices(examples, self.loading.cache == "ram", self.loading.needs_peak)
+        keep, peak, maps = self.loading.cache == "ram", self.loading.needs_peak, self.loading.maps
+        return Slices(examples, keep, peak, maps.read)
 
     def _make_loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
         slices = self.slices(split).load()

@@ -1,11 +1,12 @@
 """The slices of a site's split as a data set of whole batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -16,6 +17,10 @@ from flmrcm.mri.masks import Sampling
 from flmrcm.seeding import seed_for
 
 _KSPACE_BYTES, _TARGET_BYTES = 8, 4
+
+
+ReadMaps = Callable[[Volume, int], NDArray[np.complex64] | None]
+"""Gives what files hold of a slice's coil maps, complex64, (coils, rows, columns); or None."""
 
 
 class RawBatch(NamedTuple):
@@ -34,6 +39,7 @@ class RawBatch(NamedTuple):
         acquired: bool, (batch, columns), False in columns that are padding; None where none is.
         samplings: of each slice its file's own, None where masks are drawn.
         image_shape: height and width of the final image, pixels; of the target where there is one.
+        maps: complex64, (batch, coils, rows, columns), stored coil maps; None unless asked for.
     """
 
     kspace: Tensor
@@ -47,6 +53,7 @@ class RawBatch(NamedTuple):
     acquired: Tensor | None = None
     samplings: list[Sampling | None] | None = None
     image_shape: tuple[int, int] | None = None
+    maps: Tensor | None = None
 
     def find_seeds(self, seed: int) -> list[int] | None:
         """Return each slice's seed in this pass of a run, by the run's; None in evaluation."""
@@ -82,6 +89,7 @@ class Slices(Dataset[RawBatch]):
         examples: (volume, slice index) in file order.
         in_memory: keep everything once `load` was called.
         with_peak: also read the largest value of each volume's target.
+        read_maps: also reads coil maps; None reads none.
     """
 
     def __init__(
@@ -89,8 +97,10 @@ class Slices(Dataset[RawBatch]):
         examples: Sequence[tuple[Volume, int]],
         in_memory: bool = False,
         with_peak: bool = False,
+        read_maps: ReadMaps | None = None,
     ) -> None:
         self.examples, self.in_memory, self.with_peak = examples, in_memory, with_peak
+        self.read_maps = read_maps
         self._peaks: dict[Path, float] = {}
         self._kept: list[StoredSlice] = []
 
@@ -121,6 +131,7 @@ class Slices(Dataset[RawBatch]):
             _mark_acquired(volumes),
             [s.sampling for s in slices],
             volumes[0].image_shape,
+            self._read_maps(pick.indices),
         )
 
     @property
@@ -147,6 +158,13 @@ class Slices(Dataset[RawBatch]):
 
     def _read(self, index: int) -> StoredSlice:
         return self._kept[index] if self._kept else _read_slice(*self.examples[index])
+
+    def _read_maps(self, indices: Sequence[int]) -> Tensor | None:
+        if self.read_maps is None:
+            return None
+        found = [self.read_maps(*self.examples[index]) for index in indices]
+        maps = [array for array in found if array is not None]
+        return torch.from_numpy(np.stack(maps)) if maps else None
 
 
 def _read_slice(volume: Volume, index: int) -> StoredSlice:

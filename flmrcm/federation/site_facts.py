@@ -60,6 +60,8 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
     for split in filter(site.has, sorted({*splits, "test"} - {"train"})):
         # found at the test, it would cost the run
         check_targets(pair for pair in site.slices(split).examples if pair[0].target_key)
+    for split in filter(site.has, sorted({*splits, "test"})):
+        site.prepare_maps(split)
     trains, present = site.has("train"), list(filter(site.has, SPLITS))
     return SiteFacts(
         n_examples=site.n_examples,

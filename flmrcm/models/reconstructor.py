@@ -13,14 +13,16 @@ class Reconstructor(nn.Module, ABC):
 
     Attributes:
         needs_kspace: whether it reads `batch.kspace`.
-        needs_maps: whether it reads `batch.maps`.
-        needs_center: whether it cannot do without a fully sampled centre of k-space.
+        reads_maps: whether it takes `batch.maps` where there are some.
+        needs_maps: whether it cannot do without them.
+        learns_maps: whether a network of its own finds coil maps where the batch has none.
         predicts_kspace: whether its reconstruction has k-space in it.
     """
 
     needs_kspace: ClassVar[bool] = False
+    reads_maps: ClassVar[bool] = False
     needs_maps: ClassVar[bool] = False
-    needs_center: ClassVar[bool] = False
+    learns_maps: ClassVar[bool] = False
     predicts_kspace: ClassVar[bool] = False
 
     @abstractmethod

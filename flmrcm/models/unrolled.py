@@ -10,8 +10,8 @@ from torch.utils.checkpoint import checkpoint
 
 from flmrcm.models.denoisers import Denoiser
 from flmrcm.models.reconstructor import HasLatent, Reconstructor
-from flmrcm.mri.acquisition import Cartesian, center_crop, keep_center
-from flmrcm.mri.coil_combination import estimate_coil_maps
+from flmrcm.mri.acquisition import Cartesian, center_crop
+from flmrcm.mri.coil_combination import estimate_maps_of_center
 from flmrcm.mri.fourier import ifft2c
 from flmrcm.mri.normalisation import normalise
 from flmrcm.types import Batch, Reconstruction
@@ -28,6 +28,7 @@ class Unrolled(Reconstructor, HasLatent):
     """
 
     needs_kspace: ClassVar[bool] = True
+    reads_maps: ClassVar[bool] = True
     predicts_kspace: ClassVar[bool] = True
 
     @property
@@ -72,8 +73,7 @@ class Unrolled(Reconstructor, HasLatent):
             return kspace.new_ones(1, 1, 1, 1)
         if batch.maps is not None:
             return batch.maps
-        with torch.no_grad():
-            return estimate_coil_maps(ifft2c(keep_center(kspace, get_center(batch))))
+        return estimate_maps_of_center(kspace, get_center(batch))
 
     def _read(self, batch: Batch) -> tuple[Cartesian, Tensor]:
         if batch.kspace is None:

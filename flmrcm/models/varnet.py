@@ -21,7 +21,8 @@ class VarNet(Cascaded):
     """k ← k − η·M(k − k₀) − F S R(Sᴴ F⁻¹ k), with a network R and a step η of each cascade.
 
     A network of its own estimates the coil maps S from the fully sampled centre; one coil's map
-    is a phase. The batch's maps are not read.
+    is a phase. Where the batch has maps, those are taken, and that network's weights stay as they
+    are.
 
     Args:
         cascades: their number.
@@ -34,7 +35,7 @@ class VarNet(Cascaded):
         ConfigErrors: a value outside its range.
     """
 
-    needs_center: ClassVar[bool] = True
+    learns_maps: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -61,7 +62,9 @@ class VarNet(Cascaded):
         return self.cascades[0].model  # pyright: ignore[reportReturnType]
 
     def find_maps(self, kspace: Tensor, batch: Batch) -> Tensor:
-        """Return learned coil maps, complex, (batch, coils, rows, columns)."""
+        """Return the batch's coil maps or learned ones, complex, (batch, coils, rows, columns)."""
+        if batch.maps is not None:
+            return super().find_maps(kspace, batch)
         return self.sens_net(keep_center(kspace, get_center(batch)))
 
     def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:

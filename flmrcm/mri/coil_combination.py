@@ -4,7 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from flmrcm.mri.acquisition import keep_center
 from flmrcm.mri.coils import reduce_coils, rss
+from flmrcm.mri.fourier import ifft2c
 
 _TINY = 1e-30
 """Keeps a division by an empty neighbourhood finite; far below any signal."""
@@ -56,6 +58,28 @@ def estimate_coil_maps(images: Tensor, width: int = 7, iterations: int = 3) -> T
         maps = maps * torch.sgn((pattern * maps.conj()).sum(1, keepdim=True))
         combined = (maps.conj() * images).sum(1, keepdim=True)
     return maps
+
+
+def align_phase(maps: Tensor, images: Tensor) -> Tensor:
+    """Return maps whose phase, at each pixel, is taken against the coils' strongest common pattern.
+
+    Args:
+        maps: complex, (batch, coils, height, width); at each pixel they may turn by any one angle.
+        images: complex, (batch, coils, …), coil images, or their k-space: the pattern is the same.
+    """
+    pattern = _find_strongest_pattern(images)
+    return maps * torch.sgn((pattern * maps.conj()).sum(1, keepdim=True))
+
+
+@torch.no_grad()
+def estimate_maps_of_center(kspace: Tensor, center: Tensor) -> Tensor:
+    """Return coil maps as `estimate_coil_maps` finds them in the fully sampled centre alone.
+
+    Args:
+        kspace: complex, (batch, coils, rows, columns).
+        center: int, (batch, 2), rows and columns of the centre of each slice.
+    """
+    return estimate_coil_maps(ifft2c(keep_center(kspace, center)))
 
 
 def _find_strongest_pattern(images: Tensor) -> Tensor:

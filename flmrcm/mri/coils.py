@@ -45,6 +45,18 @@ def reduce_coils(images: Tensor, maps: Tensor) -> Tensor:
     return (images * maps.conj()).sum(1)
 
 
+def normalise_maps(maps: Tensor) -> Tensor:
+    """Return coil maps with Σ|maps|² = 1 wherever any coil sees something, else 0.
+
+    The image that belongs to them is then as bright as the root sum of squares over coils.
+
+    Args:
+        maps: complex, (batch, coils, rows, columns), of any scale.
+    """
+    norm = rss(maps).unsqueeze(1)
+    return maps / torch.where(norm > 0, norm, 1)
+
+
 def make_birdcage_maps(n_coils: int, height: int, width: int, radius: float = 1.5) -> Tensor:
     """Return smooth sensitivities of coils on a ring around the field of view.
 

@@ -71,6 +71,7 @@ class Evaluation:
         for site in self.sites.values():
             if site.has(self.asked.split):
                 site.check_masks(self.asked.split)
+                site.prepare_maps(self.asked.split)
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
         test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))

@@ -2,21 +2,15 @@
 
 import fcntl
 import logging
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
-
-from rich.console import Console
-from rich.progress import track
 
 from flmrcm.errors import DataLayoutError
 from flmrcm.files import write_atomically
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 
 def generate_once(folder: Path, make: Callable[[], None], about: str) -> None:
@@ -56,15 +50,6 @@ def generate_once(folder: Path, make: Callable[[], None], about: str) -> None:
 def hash_text(about: str) -> str:
     """Return 12 hex digits that depend on the text: the name of a cache folder ends with them."""
     return blake2b(about.encode(), digest_size=6).hexdigest()
-
-
-def track_progress(items: Collection[Item], about: str) -> Iterable[Item]:
-    """Return the volumes to make, with a progress bar if stderr is a terminal, else a log line."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        log.info("making %s: %d volumes", about, len(items))
-        return items
-    return track(items, f"making {about}", total=len(items), console=console)
 
 
 @contextmanager

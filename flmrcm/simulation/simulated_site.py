@@ -18,8 +18,9 @@ from flmrcm.data.provenance import CANONICAL_ORIENTATION
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import DataLayoutError, check_choice, require
 from flmrcm.files import expand_home
+from flmrcm.logs import track_progress
 from flmrcm.simulation.anatomy import Grid
-from flmrcm.simulation.cache_folder import generate_once, hash_text, track_progress
+from flmrcm.simulation.cache_folder import generate_once, hash_text
 from flmrcm.simulation.protocol import ScanProtocol
 from flmrcm.simulation.scanner import (
     AcquisitionMatrix,

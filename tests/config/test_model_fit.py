@@ -41,31 +41,6 @@ def test_checkpoints_of_cascades_need_cascades():
     assert check_config(cfg).compute.checkpoint_cascades
 
 
-def test_a_model_that_reads_maps_is_refused_where_sites_have_none(monkeypatch):
-    monkeypatch.setattr("flmrcm.models.unet.UNet.needs_maps", True)
-    (problem,) = problems_of("rounds=1")
-    assert problem == "model: UNet reads coil maps; sites have none."
-
-
 def test_a_network_on_kspace_may_crop_its_images_as_small_as_it_likes():
     words = ["sites=simulated_pair", "model=varnet", "size=tiny", "compute=cpu"]
     check_config(compose_config("train", [*words, "model.pools=4", "data.resolution=16"]))
-
-
-@pytest.mark.parametrize(
-    ("words", "key"),
-    [
-        (["mask.center_fractions=[0]"], "mask.center_fractions=[0]"),
-        (
-            ["+mask@sites.sim_b.mask=random", "sites.sim_b.mask.center_fractions=[0]"],
-            "sites.sim_b.mask.center_fractions=[0]",
-        ),
-    ],
-)
-def test_a_model_that_estimates_maps_needs_a_centre_in_every_mask(words, key):
-    config = ["sites=simulated", "size=tiny", "compute=cpu", *words]
-    with pytest.raises(ConfigErrors) as caught:
-        check_config(compose_config("train", [*config, "model=varnet"]))
-    (problem,) = caught.value.problems
-    assert problem.startswith(f"{key}: VarNet estimates coil maps")
-    assert check_config(compose_config("train", [*config, "model=unet"]))

@@ -48,7 +48,9 @@ def test_the_hash_is_that_of_the_values_whatever_the_order_of_keys():
     assert hash_travelling_config(received) == hash_travelling_config(sent)
 
 
-@pytest.mark.parametrize("word", ["seed=2", "local.epochs=3", "middleware.wire.kind=bf16"])
+@pytest.mark.parametrize(
+    "word", ["seed=2", "local.epochs=3", "maps=espirit", "middleware.wire.kind=bf16"]
+)
 def test_what_changes_numbers_changes_the_hash(word):
     near = [word]
     assert hash_travelling_config(travels(*near)) != hash_travelling_config(travels())
@@ -72,7 +74,7 @@ LIST = AllowList(groups=TRAVELLING_GROUPS)
 @pytest.mark.parametrize(
     "word",
     [f"{group}={name}" for group in TRAVELLING_GROUPS[:2] for name in list_options(group)]
-    + [f"strategy={name}" for name in list_options("strategy")]
+    + [f"{group}={name}" for group in ("strategy", "maps") for name in list_options(group)]
     + ["local.optimizer._target_=torch.optim.AdamW", "+mask@sites.ixi.mask=equispaced"],
 )
 def test_a_site_takes_whatever_the_installed_groups_describe(word):

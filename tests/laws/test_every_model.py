@@ -10,6 +10,7 @@ import torch
 from kits.factories import make_site, write_site
 from kits.laws import SEED, Setting, equal, fl_mrcm
 
+from flmrcm.data.coil_maps import Adaptive
 from flmrcm.data.site import Site
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.module import ReconModule
@@ -96,6 +97,20 @@ def test_fl_mrcm_aligns_unrolled_networks_on_several_coils(
     encoder = [name for name in aligned.weights if "down_" in name or "features" in name]
     assert encoder
     assert any(not torch.equal(aligned.weights[name], plain.weights[name]) for name in encoder)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_network_for_maps_rests_where_the_data_have_some(
+    rooms: dict[int, dict[str, Site]], tmp_path: Path, strategy: str
+) -> None:
+    loading = {"seed": SEED, "needs_kspace": True, "maps": Adaptive()}
+    sites = {n: make_site(site.sources[0].folder, **loading) for n, site in rooms[3].items()}
+    state = train(sites, tmp_path, "varnet", STRATEGIES[strategy]("varnet"))
+    with seeded("every model"):
+        initial = MODELS["varnet"]().state_dict()
+    rests = [name for name in state.weights if name.startswith("sens_net.")]
+    assert all(torch.equal(state.weights[name], initial[name]) for name in rests)
+    assert rests
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -124,3 +124,15 @@ def test_public_state_dicts_and_lightnings_load(tmp_path: Path, prefix: str) -> 
     torch.save(lightning if prefix else named, path)
     load_weights(other, path)
     assert all(torch.equal(v, one.state_dict()[k]) for k, v in other.state_dict().items())
+
+
+def test_given_the_maps_of_its_own_network_it_gives_the_same_image() -> None:
+    net, batch = VarNet(2, 2, 2, 2, 2).eval(), make_kspace_batch(coils=3)
+    given = batch._replace(maps=net._read(batch)[0].maps.detach())
+    assert torch.equal(net(given).image, net(batch).image)
+    other = batch._replace(maps=batch.kspace)
+    assert not torch.equal(net(other).image, net(batch).image)
+    net(given).image.sum().backward()
+    learns = {name for name, p in net.named_parameters() if p.grad is not None}
+    assert learns
+    assert learns == {n for n, _ in net.named_parameters() if not n.startswith("sens_net.")}

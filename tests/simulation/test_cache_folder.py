@@ -1,6 +1,5 @@
 """A cache folder is filled once, and completely."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -9,7 +8,7 @@ import pytest
 
 from flmrcm.errors import DataLayoutError
 from flmrcm.simulation import cache_folder
-from flmrcm.simulation.cache_folder import generate_once, hash_text, track_progress
+from flmrcm.simulation.cache_folder import generate_once, hash_text
 
 
 def test_two_processes_at_once_fill_it_once(
@@ -58,9 +57,3 @@ def test_different_texts_have_different_hashes() -> None:
 def test_the_names_of_cache_folders_stay_as_they_are() -> None:
     # another hash would make every user simulate again
     assert hash_text("MNI152 T1, format 1: mni152, size 32, slices 3") == "e6723650f04b"
-
-
-def test_every_item_comes_through_the_progress_bar(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    assert list(track_progress([1, 2, 3], "sim")) == [1, 2, 3]
-    assert "making sim: 3 volumes" in caplog.text

@@ -6,7 +6,7 @@ training and per volume in validation and test.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, NamedTuple
 
 from numpy.random import RandomState
@@ -110,6 +110,11 @@ class Mask(ABC):
         if first := self.get_first_column(shape[1]):
             sampling.mask[:, :first] = False
         return sampling
+
+    def draw_each(self, shape: Shape) -> list[Sampling]:
+        """Return one mask for each acceleration and its centre fraction: every size of centre."""
+        alone = [replace(self, accelerations=[r], center_fractions=[f]) for r, f in self.pairs]
+        return [mask(shape, 0) for mask in alone]
 
     def get_first_column(self, n_columns: int) -> int:
         """Return the first column that may be measured: 0, but with `partial_fourier`."""
