@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import filter as match_names
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -28,10 +29,10 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             f"strategy: {strategy.name} aligns latents, and {type(module.model).__name__} has "
             "none; use a model with `encode`, such as model=unet, or another strategy."
         )
-    if module.model.needs_maps:
-        problems.append(f"model: {type(module.model).__name__} reads coil maps; sites have none.")
-    if module.model.needs_center:
-        problems += _find_center_problems(type(module.model).__name__, cfg)
+    masks = {"mask": cfg.get("mask")}
+    if cfg.get("sites"):
+        masks |= {f"sites.{n}.mask": node.get("mask") for n, node in list_site_nodes(cfg).items()}
+    problems += find_acquisition_problems(module, masks)
     checkpoints = (cfg.get("compute") or {}).get("checkpoint_cascades")
     if checkpoints and not isinstance(module.model, Cascaded):
         problems.append(
@@ -73,14 +74,18 @@ def find_loss_problems(
     ]
 
 
-def _find_center_problems(model: str, cfg: DictConfig) -> list[str]:
-    """Return a line for each mask that leaves no centre, from which coil maps are estimated."""
-    masks = {"mask": cfg.get("mask")}
-    if cfg.get("sites"):
-        masks |= {f"sites.{n}.mask": node.get("mask") for n, node in list_site_nodes(cfg).items()}
-    return [
-        f"{key}.center_fractions={node.center_fractions}: {model} estimates coil maps from a fully "
+def find_acquisition_problems(module: ReconModule, masks: Mapping[str, Any]) -> list[str]:
+    """Return a line for each thing that the model reads and that isn't measured.
+
+    Args:
+        module: with the model.
+        masks: nodes of the config, by their keys; None for one that isn't there.
+    """
+    model, name = module.model, type(module.model).__name__
+    problems = [f"model: {name} reads coil maps; sites have none."] * model.needs_maps
+    return problems + [
+        f"{key}.center_fractions={node.center_fractions}: {name} estimates coil maps from a fully "
         "sampled centre; leave one, such as 0.08."
         for key, node in masks.items()
-        if node and 0 in (node.get("center_fractions") or ())
+        if model.needs_center and node and 0 in (node.get("center_fractions") or ())
     ]

@@ -47,11 +47,10 @@ def write_reconstruction_sheet(
     page, axes = draw_page(pairs, columns, provenance, captions)
     for place, index in enumerate(indices):
         row, column = divmod(place, columns)
-        x, y = column * pairs.shape[2] + 4, row * pairs.shape[1] + 4
-        write_on(axes, (x, y), f"{index}", color=_QUIET, fontsize=7, va="top")
-        if row == 0:
-            for name, shift in (("zero-filled", 0.5), ("reconstruction", 1.5)):
-                middle = x - 4 + shift * width
-                write_on(axes, (middle, y), name, color=_INK, fontsize=8, va="top", ha="center")
+        left_edge, top = column * pairs.shape[2] + 4, row * pairs.shape[1] + 4
+        below = left_edge, top + height - 8
+        write_on(axes, below, f"{index}", color=_QUIET, fontsize=7, va="bottom")
+        for name, shift in (("zero-filled", 0), ("reconstruction", width)) if row == 0 else ():
+            write_on(axes, (left_edge + shift, top), name, color=_INK, fontsize=7, va="top")
     draw_letters(axes, provenance, (height, width))
     save_page(page, png)

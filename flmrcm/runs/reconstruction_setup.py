@@ -1,0 +1,129 @@
+"""From typed words and a checkpoint to what reconstructs scans; all problems come together."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from omegaconf import DictConfig
+
+from flmrcm import __version__
+from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.check import build_loading
+from flmrcm.config.learner import build_learner
+from flmrcm.config.model_fit import find_acquisition_problems
+from flmrcm.config.run_config import overlay_words
+from flmrcm.config.sites import choose_sites, list_site_nodes, list_split_sites
+from flmrcm.config.words import parse_word
+from flmrcm.data.h5 import PHASE_ENCODINGS
+from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.files import expand_home
+from flmrcm.learning.module import ReconModule
+from flmrcm.mri.masks import Mask
+from flmrcm.runs.opened_checkpoint import OpenedCheckpoint, open_checkpoint
+from flmrcm.runs.reconstructed_volume import FORMATS
+from flmrcm.runs.reconstruction import ScanReconstruction
+from flmrcm.runs.scans import ScanReading
+from flmrcm.strategies.base import Strategy
+
+_NOBODY = ""
+
+
+def prepare_reconstruction(asked: DictConfig, words: Sequence[str]) -> ScanReconstruction:
+    """Return what reconstructs scans, checked.
+
+    Args:
+        asked: `flmrcm reconstruct`'s own keys.
+        words: of training, laid over the checkpoint's config.
+
+    Raises:
+        ConfigErrors: all problems together.
+        CheckpointError: the file can't be read, holds another model's weights, or lacks a site's.
+    """
+    opened = open_checkpoint(expand_home(asked.checkpoint), asked.trust)
+    base = opened.config.copy()
+    base.init_from = None  # the checkpoint holds every weight, or else a site does
+    cfg, builder = overlay_words(base, words), Builder()
+    builder.problems += check_choice("format", asked.format, list(FORMATS))
+    builder.problems += check_choice("coils", cfg.coils, ("single", "multi", "auto"))
+    axes = (*PHASE_ENCODINGS, "null")
+    builder.problems += check_choice("phase_encoding", asked.phase_encoding or "null", axes)
+    site = builder.attempt("site", lambda: _choose_site(asked.site, opened, cfg)) or _NOBODY
+    cfg = _see_as_site(cfg, site, words)
+    axis = asked.phase_encoding or (list_site_nodes(cfg).get(site) or {}).get("phase_encoding")
+    compute, module, _ = build_learner(cfg, builder)
+    loading = build_loading(cfg, builder, module)
+    mask = builder.build("mask", cfg.mask, Mask)
+    strategy = builder.build("strategy", cfg.strategy, Strategy)
+    if module is not None:
+        builder.problems += find_acquisition_problems(module, {"mask": cfg.mask})
+    builder.raise_if_any()
+    assert compute is not None and module is not None and loading is not None  # noqa: S101, PT018
+    _load(opened, module, strategy, site)
+    institution = list_split_sites(cfg).get(site, (site,))[0]
+    keeps_own = not _is_typed("mask", words)
+    reading = ScanReading(institution, mask, keeps_own, cfg.coils, axis)
+    made = _describe(opened, module, site)
+    settings = {
+        **made,
+        "format": asked.format,
+        "keeps_own_sampling": keeps_own,
+        "resolution": loading.resolution,
+        "precision": compute.precision,
+        "phase_encoding": axis,
+        **{key: to_plain(cfg[key]) for key in ("model", "mask", "coils")},
+    }
+    settings.pop("made_by")  # another version goes on where this one stopped
+    return ScanReconstruction(compute, module, reading, loading, asked.format, made, settings)
+
+
+def _choose_site(name: Any, opened: OpenedCheckpoint, cfg: DictConfig) -> str:
+    """Return the site whose weights and masks are used; nobody's where none is named.
+
+    Raises:
+        ConfigErrors: the run has none of that name, or one has to be named.
+    """
+    if name is not None:
+        (site,) = choose_sites("site", [str(name)], cfg)
+        return site
+    if opened.private:
+        sites = opened.list_personal_sites()
+        raise ConfigErrors(
+            [
+                f"site: {opened.path} lacks weights that stayed at the sites "
+                f"({', '.join(opened.private)}); name the site whose are used: site="
+                f"{' or site='.join(sites) or '… (no site has any)'}."
+            ]
+        )
+    return _NOBODY
+
+
+def _see_as_site(cfg: DictConfig, site: str, words: Sequence[str]) -> DictConfig:
+    """Return the config with what a site says of its own data, except where it's typed."""
+    seen, node = cfg.copy(), list_site_nodes(cfg).get(site) or {}
+    for key in ("mask", "coils"):
+        if node.get(key) is not None and not _is_typed(key, words):
+            seen[key] = node[key]
+    return seen
+
+
+def _is_typed(key: str, words: Sequence[str]) -> bool:
+    places = [parts.place for word in words if (parts := parse_word(word))]
+    return any(place == key or place.startswith(f"{key}.") for place in places)
+
+
+def _load(opened: OpenedCheckpoint, module: ReconModule, strategy: Strategy, site: str) -> None:
+    if opened.private:
+        opened.load_personal(module.model, strategy, site)
+    else:
+        opened.load_shared(module.model)
+
+
+def _describe(opened: OpenedCheckpoint, module: ReconModule, site: str) -> dict[str, Any]:
+    """Return what outputs say of the checkpoint that made them."""
+    return {
+        "made_by": f"flmrcm {__version__}",
+        "checkpoint": opened.path.name,
+        "checkpoint_sha256": sha256(opened.path.read_bytes()).hexdigest(),
+        "network": type(module.model).__name__,
+        **({"reconstructed_as": site} if site else {}),
+    }
