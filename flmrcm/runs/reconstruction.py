@@ -19,9 +19,17 @@ from flmrcm.inspection.reconstruction_sheet import write_reconstruction_sheet
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
+from flmrcm.models.unrolled import get_center
 from flmrcm.runs.reconstructed_volume import FORMATS, ReconstructedVolume
 from flmrcm.runs.reconstruction_folder import ReconstructionFolder
-from flmrcm.runs.scans import ScanReading, ScanSource, read_kept_attributes, read_scan_provenance
+from flmrcm.runs.scans import (
+    OWN,
+    ScanReading,
+    ScanSource,
+    read_kept_attributes,
+    read_scan_provenance,
+)
+from flmrcm.types import Batch
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +107,7 @@ class ScanReconstruction:
         missing, done, refused = dict[str, ScanSource](), list[str](), list[ScanOutcome]()
         for name, path in scans.items():
             try:
-                if folder.is_done(path, name):
+                if folder.is_done(path, name, self.format):
                     done.append(name)
                 else:
                     missing[name] = self._open(path)
@@ -130,7 +138,7 @@ class ScanReconstruction:
                 files = FORMATS[self.format](volume, folder.path / name)
                 files.append(folder.path / f"{name}.png")
                 self._write_sheet(name, volume, files[-1])
-                folder.add(source.header.path, name, files)
+                folder.add(source.header.path, name, self.format, files)
                 yield ScanOutcome(name, files)
 
     def reconstruct(self, source: ScanSource, on_slices: OnSlices) -> ReconstructedVolume:
@@ -142,6 +150,7 @@ class ScanReconstruction:
         header, site = source.header, Site(source.name, [source], self.loading)
         images, inputs, shares = list[np.ndarray](), list[np.ndarray](), list[float]()
         for batch, prediction in self._evaluator.reconstruct(self.module, site):
+            self._check_center(header, batch)
             images.append(prediction.reconstruction.numpy())
             inputs.append(prediction.input.numpy())
             shares += [float(batch.measured_share)] * len(batch.image)
@@ -174,20 +183,30 @@ class ScanReconstruction:
             raise DataLayoutError(f"{path}: {problem}")
         return source
 
+    def _check_center(self, header: Volume, batch: Batch) -> None:
+        """Raise an error where coil maps were estimated from a centre that nobody measured."""
+        model, is_multi = self.module.model, header.shape[1] > 1
+        estimates = model.needs_center or (model.needs_kspace and is_multi and batch.maps is None)
+        if estimates and not get_center(batch).all():
+            raise DataLayoutError(
+                f"{header.path}: {type(model).__name__} estimates coil maps from a fully sampled "
+                "centre of k-space, and this file has none; use another model."
+            )
+
     def _choose_size(self, volume: Volume) -> tuple[int, int]:
-        return choose_crop_size(
-            self.loading.resolution, volume.shape[2:], (volume.target_shape or volume.shape[2:])
-        )
+        return choose_crop_size(self.loading.resolution, volume.shape[2:], volume.image_shape)
 
     def _announce(self, sources: Iterable[ScanSource]) -> None:
         """Say, once for each kind of scan, what is taken as measured, and what is cut off."""
         sources = list(sources)
-        for what, count in Counter(source.describe_mask() for source in sources).items():
-            log.info("%d %s fully sampled: undersampled by %s", count, _name_scans(count), what)
-        cut = [
-            ((s.header.target_shape or s.header.shape[2:]), self._choose_size(s.header))
-            for s in sources
-        ]
+        for mask, count in Counter(source.describe_mask() for source in sources).items():
+            how = f"fully sampled: undersampled by {mask} (mask=file takes all that was measured)"
+            own = "reconstructed from what was measured, by the file's own mask or its zeros"
+            log.info("%d %s %s", count, _name_scans(count), own if mask == OWN else how)
+        if count := sum(source.header.exceeds_mask for source in sources):
+            log.warning("%d %s hold samples outside their own masks; these are not used",
+                        count, _name_scans(count))  # fmt: skip
+        cut = [(s.header.image_shape, self._choose_size(s.header)) for s in sources]
         for (whole, size), count in Counter(pair for pair in cut if pair[0] != pair[1]).items():
             log.warning(
                 "%d %s of %s pixels: the middle %s is reconstructed, since data.resolution=%d; "

@@ -18,7 +18,7 @@ class ReconstructionFolder:
 
     Args:
         path: the folder.
-        settings: all that changes a reconstruction, plain; a folder holds those of one only.
+        settings: all that changes a reconstruction, plain; all in a folder were made with the same.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -47,8 +47,8 @@ class ReconstructionFolder:
         """Raise an error unless the folder is new, or was begun with the same settings.
 
         Raises:
-            DataLayoutError: it holds something else; another checkpoint, mask or format made what
-                is there.
+            DataLayoutError: it holds something else; or another checkpoint or mask made what is
+                there.
         """
         stored = self._state / "settings.json"
         if self.path.exists() and not self.path.is_dir():
@@ -70,12 +70,13 @@ class ReconstructionFolder:
                 "give a new folder."
             )
 
-    def is_done(self, scan: Path, name: str) -> bool:
+    def is_done(self, scan: Path, name: str, kind: str) -> bool:
         """Return whether a scan's files are there, and the scan is as it was then.
 
         Args:
             scan: the file it lies in.
             name: of its output, without ending, below the folder.
+            kind: the format of the output.
 
         Raises:
             DataLayoutError: another scan's files have this name.
@@ -83,19 +84,21 @@ class ReconstructionFolder:
         row = self._rows.get(name)
         if row is None:
             return False
-        is_same = {key: row[key] for key in ("bytes", "time")} == _identify(scan)
-        if not is_same and row["scan"] != str(scan.resolve()):
+        if not _is_of(row, scan) and row["scan"] != str(scan.resolve()):
             raise DataLayoutError(
                 f"{scan}: output={self.path} holds {name} of another scan, {row['scan']}; give "
                 "another output."
             )
-        return is_same and all((self.path / file).exists() for file in row["files"])
+        files = row["files"].get(kind, ())
+        return _is_of(row, scan) and bool(files) and all((self.path / f).exists() for f in files)
 
-    def add(self, scan: Path, name: str, files: Sequence[Path]) -> None:
-        """Note a volume all of whose files are written."""
+    def add(self, scan: Path, name: str, kind: str, files: Sequence[Path]) -> None:
+        """Note a volume all of whose files are written in a format."""
+        row = self._rows.get(name)
+        before = row["files"] if row and _is_of(row, scan) else {}
         written = [file.relative_to(self.path).as_posix() for file in files]
-        row = {"name": name, "scan": str(scan.resolve()), **_identify(scan), "files": written}
-        self._rows[name] = row
+        about = {"name": name, "scan": str(scan.resolve()), **_identify(scan)}
+        row = self._rows[name] = {**about, "files": {**before, kind: written}}
         # the line break comes first: it ends the half line that a killed process may have left
         with (self._state / "volumes.jsonl").open("a") as journal:
             journal.write(f"\n{json.dumps(row)}")
@@ -112,6 +115,10 @@ class ReconstructionFolder:
                 continue
             rows[row["name"]] = row
         return rows
+
+
+def _is_of(row: Mapping[str, Any], scan: Path) -> bool:
+    return {key: row[key] for key in ("bytes", "time")} == _identify(scan)
 
 
 def _identify(scan: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ from flmrcm.config.model_fit import find_acquisition_problems
 from flmrcm.config.run_config import overlay_words
 from flmrcm.config.sites import choose_sites, list_site_nodes, list_split_sites
 from flmrcm.config.words import parse_word
-from flmrcm.data.h5 import PHASE_ENCODINGS
+from flmrcm.data.phase_encoding import PHASE_ENCODINGS
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.files import expand_home
 from flmrcm.learning.module import ReconModule
@@ -65,7 +65,6 @@ def prepare_reconstruction(asked: DictConfig, words: Sequence[str]) -> ScanRecon
     made = _describe(opened, module, site)
     settings = {
         **made,
-        "format": asked.format,
         "keeps_own_sampling": keeps_own,
         "resolution": loading.resolution,
         "precision": compute.precision,
@@ -83,7 +82,9 @@ def _choose_site(name: Any, opened: OpenedCheckpoint, cfg: DictConfig) -> str:
         ConfigErrors: the run has none of that name, or one has to be named.
     """
     if name is not None:
-        (site,) = choose_sites("site", [str(name)], cfg)
+        site, *more = choose_sites("site", str(name), cfg)
+        if more:
+            raise ConfigErrors([f"site={name}: name one site."])
         return site
     if opened.private:
         sites = opened.list_personal_sites()

@@ -10,9 +10,10 @@ import numpy as np
 from flmrcm.data.h5 import Volume, read_header
 from flmrcm.data.hdf5 import open_h5, read_attributes
 from flmrcm.data.ismrmrd_header import parse_header
+from flmrcm.data.own_sampling import adopt_own_sampling
 from flmrcm.data.provenance import Provenance, read_provenance
 from flmrcm.data.source import Source
-from flmrcm.data.stored_sampling import mark_acquired_columns
+from flmrcm.data.stored_sampling import mark_acquired_columns, read_stored_sampling
 from flmrcm.errors import DataLayoutError
 from flmrcm.mri.masks import Mask
 
@@ -21,6 +22,10 @@ COPIED = (
     "kspace_origin", "patient_id", "subject", "site",
 )  # fmt: skip
 """Attributes of a scan that its reconstruction keeps: how it lies, and where it comes from."""
+
+
+OWN = "the file's own"
+"""How the mask of a scan is called that is taken as it was measured."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class ScanSource(Source):
 
     def describe_mask(self) -> str:
         """Return in a few words which samples count as measured: `Random, 4x`."""
+        if self.header.own_mask:
+            return OWN
         accelerations = ", ".join(f"{r:g}x" for r in self.mask.accelerations)
         return f"{type(self.mask).__name__}, {accelerations}"
 
@@ -74,11 +81,15 @@ class ScanReading:
         header = read_header(path, self.site, self.coils, self.phase_encoding)
         if header.shape[0] == 0:
             raise DataLayoutError(f"{path}: its 'kspace' holds no slice.")
-        header = mark_acquired_columns(header)
-        try:
-            self.mask.check(header.shape[2:])
-        except DataLayoutError as error:
-            raise DataLayoutError(f"{path}: {error}") from None
+        is_under = self.keeps_own and read_stored_sampling(header).undersampling
+        if self.mask.from_file or is_under:
+            header = adopt_own_sampling(header)
+        else:
+            header = mark_acquired_columns(header)
+            try:
+                self.mask.check(header.shape[2:])
+            except DataLayoutError as error:
+                raise DataLayoutError(f"{path}: {error}") from None
         return ScanSource(self.site, path.parent, "", self.mask, header=header)
 
 

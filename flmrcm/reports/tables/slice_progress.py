@@ -50,7 +50,9 @@ class SliceProgress:
     def finish_scan(self, problem: str) -> None:
         """Count a scan, and say why where it couldn't be reconstructed."""
         self._done += not problem
-        if problem:
+        if problem and self._bar.disable:
             log.warning("left out: %s", problem)
+        elif problem:
+            self._bar.console.print(f"left out: {problem}", markup=False)
         elif self._bar.disable and self._done % max(1, self.n_scans // _MOST_LINES) == 0:
             log.info("reconstructed %d of %d scans", self._done, self.n_scans)
