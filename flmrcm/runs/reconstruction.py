@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from flmrcm.data.h5 import Volume
-from flmrcm.data.site import Loading, Site
+from flmrcm.data.loading import Loading
+from flmrcm.data.site import Site
 from flmrcm.data.transforms import choose_crop_size
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.inspection.reconstruction_sheet import write_reconstruction_sheet
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
-from flmrcm.models.unrolled import get_center
 from flmrcm.runs.reconstructed_volume import FORMATS, ReconstructedVolume
 from flmrcm.runs.reconstruction_folder import ReconstructionFolder
 from flmrcm.runs.scans import (
@@ -29,7 +29,6 @@ from flmrcm.runs.scans import (
     read_kept_attributes,
     read_scan_provenance,
 )
-from flmrcm.types import Batch
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +149,6 @@ class ScanReconstruction:
         header, site = source.header, Site(source.name, [source], self.loading)
         images, inputs, shares = list[np.ndarray](), list[np.ndarray](), list[float]()
         for batch, prediction in self._evaluator.reconstruct(self.module, site):
-            self._check_center(header, batch)
             images.append(prediction.reconstruction.numpy())
             inputs.append(prediction.input.numpy())
             shares += [float(batch.measured_share)] * len(batch.image)
@@ -177,21 +175,16 @@ class ScanReconstruction:
     def _open(self, path: Path) -> ScanSource:
         """Return a scan that the model can take."""
         source, model = self.reading.open(path), self.module.model
-        volume = source.header
+        volume, is_multi = source.header, source.header.shape[1] > 1
+        if volume.lacks_center and is_multi and model.needs_kspace:
+            raise DataLayoutError(
+                f"{path}: its own mask leaves no fully sampled centre, from which "
+                f"{type(model).__name__} estimates coil maps; use another model."
+            )
         size = volume.shape[2:] if model.needs_kspace else self._choose_size(volume)
         if problem := model.find_size_problem(*size):
             raise DataLayoutError(f"{path}: {problem}")
         return source
-
-    def _check_center(self, header: Volume, batch: Batch) -> None:
-        """Raise an error where coil maps were estimated from a centre that nobody measured."""
-        model, is_multi = self.module.model, header.shape[1] > 1
-        estimates = model.needs_center or (model.needs_kspace and is_multi and batch.maps is None)
-        if estimates and not get_center(batch).all():
-            raise DataLayoutError(
-                f"{header.path}: {type(model).__name__} estimates coil maps from a fully sampled "
-                "centre of k-space, and this file has none; use another model."
-            )
 
     def _choose_size(self, volume: Volume) -> tuple[int, int]:
         return choose_crop_size(self.loading.resolution, volume.shape[2:], volume.image_shape)

@@ -1,6 +1,6 @@
 """From typed words and a checkpoint to what reconstructs scans; all problems come together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -43,36 +43,33 @@ def prepare_reconstruction(asked: DictConfig, words: Sequence[str]) -> ScanRecon
     base = opened.config.copy()
     base.init_from = None  # the checkpoint holds every weight, or else a site does
     cfg, builder = overlay_words(base, words), Builder()
-    builder.problems += check_choice("format", asked.format, list(FORMATS))
-    builder.problems += check_choice("coils", cfg.coils, ("single", "multi", "auto"))
-    axes = (*PHASE_ENCODINGS, "null")
-    builder.problems += check_choice("phase_encoding", asked.phase_encoding or "null", axes)
+    builder.problems += _find_word_problems(asked, cfg)
     site = builder.attempt("site", lambda: _choose_site(asked.site, opened, cfg)) or _NOBODY
     cfg = _see_as_site(cfg, site, words)
-    axis = asked.phase_encoding or (list_site_nodes(cfg).get(site) or {}).get("phase_encoding")
     compute, module, _ = build_learner(cfg, builder)
     loading = build_loading(cfg, builder, module)
-    mask = builder.build("mask", cfg.mask, Mask)
-    strategy = builder.build("strategy", cfg.strategy, Strategy)
+    reading = _build_reading(asked, cfg, builder, site, words)
     if module is not None:
         builder.problems += find_acquisition_problems(module, {"mask": cfg.mask})
+    strategy = builder.build("strategy", cfg.strategy, Strategy) if opened.private else None
     builder.raise_if_any()
     assert compute is not None and module is not None and loading is not None  # noqa: S101, PT018
-    _load(opened, module, strategy, site)
-    institution = list_split_sites(cfg).get(site, (site,))[0]
-    keeps_own = not _is_typed("mask", words)
-    reading = ScanReading(institution, mask, keeps_own, cfg.coils, axis)
+    if strategy is None:
+        opened.load_shared(module.model)
+    else:
+        opened.load_personal(module.model, strategy, site)
     made = _describe(opened, module, site)
-    settings = {
-        **made,
-        "keeps_own_sampling": keeps_own,
-        "resolution": loading.resolution,
-        "precision": compute.precision,
-        "phase_encoding": axis,
-        **{key: to_plain(cfg[key]) for key in ("model", "mask", "coils")},
-    }
-    settings.pop("made_by")  # another version goes on where this one stopped
+    settings = _list_settings(made, reading, cfg)
     return ScanReconstruction(compute, module, reading, loading, asked.format, made, settings)
+
+
+def _find_word_problems(asked: DictConfig, cfg: DictConfig) -> list[str]:
+    axis = asked.phase_encoding or "null"
+    return [
+        *check_choice("format", asked.format, list(FORMATS)),
+        *check_choice("coils", cfg.coils, ("single", "multi", "auto")),
+        *check_choice("phase_encoding", axis, (*PHASE_ENCODINGS, "null")),
+    ]
 
 
 def _choose_site(name: Any, opened: OpenedCheckpoint, cfg: DictConfig) -> str:
@@ -107,16 +104,22 @@ def _see_as_site(cfg: DictConfig, site: str, words: Sequence[str]) -> DictConfig
     return seen
 
 
+def _build_reading(
+    asked: DictConfig, cfg: DictConfig, builder: Builder, site: str, words: Sequence[str]
+) -> ScanReading:
+    own_axis = (list_site_nodes(cfg).get(site) or {}).get("phase_encoding")
+    return ScanReading(
+        site=list_split_sites(cfg).get(site, (site,))[0],
+        mask=builder.build("mask", cfg.mask, Mask),
+        keeps_own=not _is_typed("mask", words),
+        coils=cfg.coils,
+        phase_encoding=asked.phase_encoding or own_axis,
+    )
+
+
 def _is_typed(key: str, words: Sequence[str]) -> bool:
     places = [parts.place for word in words if (parts := parse_word(word))]
     return any(place == key or place.startswith(f"{key}.") for place in places)
-
-
-def _load(opened: OpenedCheckpoint, module: ReconModule, strategy: Strategy, site: str) -> None:
-    if opened.private:
-        opened.load_personal(module.model, strategy, site)
-    else:
-        opened.load_shared(module.model)
 
 
 def _describe(opened: OpenedCheckpoint, module: ReconModule, site: str) -> dict[str, Any]:
@@ -127,4 +130,18 @@ def _describe(opened: OpenedCheckpoint, module: ReconModule, site: str) -> dict[
         "checkpoint_sha256": sha256(opened.path.read_bytes()).hexdigest(),
         "network": type(module.model).__name__,
         **({"reconstructed_as": site} if site else {}),
+    }
+
+
+def _list_settings(
+    made: Mapping[str, Any], reading: ScanReading, cfg: DictConfig
+) -> dict[str, Any]:
+    """Return all that changes an image, plain; another version goes on where this one stopped."""
+    return {
+        **{key: value for key, value in made.items() if key != "made_by"},
+        "keeps_own_sampling": reading.keeps_own,
+        "phase_encoding": reading.phase_encoding,
+        "resolution": cfg.data.resolution,
+        "precision": cfg.compute.precision,
+        **{key: to_plain(cfg[key]) for key in ("model", "mask", "coils")},
     }
