@@ -160,11 +160,13 @@ class ScanReconstruction:
                 "Use compute.precision=32-true, or another checkpoint."
             )
         sampling = {"mask": source.describe_mask(), "acceleration": round(1 / np.mean(shares), 4)}
+        provenance = read_scan_provenance(header)
+        voxel = {"voxel_mm": provenance.voxel_mm} if provenance.voxel_mm else {}
         return ReconstructedVolume(
             np.ascontiguousarray(image),
             np.ascontiguousarray(zero_filled),
-            read_scan_provenance(header),
-            read_kept_attributes(header.path),
+            provenance,
+            {**voxel, **read_kept_attributes(header.path)},
             {**self.made, **sampling},
         )
 
