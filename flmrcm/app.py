@@ -19,6 +19,7 @@ from flmrcm.logs import log_to_terminal, say
 COMMANDS = {
     "train": "run a federation: train, validate, test, keep everything in outputs/",
     "evaluate": "test a checkpoint on sites and splits",
+    "reconstruct": "images of new scans, by any checkpoint: HDF5, NIfTI, PNG",
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
@@ -29,7 +30,7 @@ COMMANDS = {
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
 
-_WITH_CONFIG = ("train", "evaluate", "prepare", "simulate", "deploy", "up")
+_WITH_CONFIG = ("train", "evaluate", "reconstruct", "prepare", "simulate", "deploy", "up")
 """Commands whose words are keys of a config."""
 
 HELP_TEXTS = Path(__file__).parent / "commands" / "help"
@@ -39,7 +40,7 @@ HELP = f"""flmrcm {__version__}: federated MRI reconstruction from a config
 
 usage: flmrcm COMMAND [KEY=VALUE | GROUP=NAME ...]
 
-{chr(10).join(f"  {name:<10}{text}" for name, text in COMMANDS.items())}
+{chr(10).join(f"  {name:<13}{text}" for name, text in COMMANDS.items())}
 
 first steps
   flmrcm train debug=tiny                          two small sites, one round, seconds

@@ -1,8 +1,9 @@
-"""Files that are whole or not there: written under a temporary name, then renamed; and paths."""
+"""Files that are whole or not there: written under a temporary name, then renamed; locks, paths."""
 
+import fcntl
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -61,6 +62,23 @@ def link_atomically(source: Path, path: Path) -> None:
     temporary.replace(path)
     # renaming between two names of one file does nothing, and both stay
     temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def hold_lock(path: Path, refusal: Exception) -> Generator[None]:
+    """Keep other processes out while the block runs; a process that ends lets go, however it ends.
+
+    Args:
+        path: of the lock's file; folders are made.
+        refusal: what is raised where another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise refusal from None
+        yield
 
 
 def delete_stale(folder: Path) -> None:

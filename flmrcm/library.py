@@ -120,9 +120,8 @@ class Federation:
         module = ReconModule(model, local.optimizer, run_loss, metrics)
         _check_parts(sites, strategy, module, losses, maps)
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
-        names: list[str] = sorted(participants or [site.name for site in sites])
-        shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
-        plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
+        names = sorted(participants or [site.name for site in sites])
+        plan = _plan_rounds(names, strategy.target, rounds, validate_every, seed)
         members = {"wire": Wire(), "reply_validation": ReplyValidation(), **(middleware or {})}
         self.setup = Setup(
             _CONFIG,
@@ -172,6 +171,13 @@ class Federation:
     @cached_property
     def _rounds(self) -> Any:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
+
+
+def _plan_rounds(
+    participants: list[str], target: str | None, rounds: int, validate_every: int, seed: int
+) -> TrainingPlan:
+    shown = sorted({*participants, *([target] if target else [])})
+    return TrainingPlan(rounds, participants, shown, validate_every=validate_every, seed=seed)
 
 
 def _check_parts(

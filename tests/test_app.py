@@ -77,6 +77,7 @@ def imported_for(*words):
         ("trian", 2),
         ("train debug=tiny roundz=3 model.channels=4 -m", 2),
         ("evaluate checkpont=x.pt mask=random", 2),
+        ("reconstruct checkpoint=x.pt inptu=y", 2),
         ("deploy flower adress=here", 2),
         ("prepare source=ixi outptu=x", 2),
     ],

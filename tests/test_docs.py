@@ -8,6 +8,7 @@ import pytest
 
 from flmrcm.config.compose import compose_config
 from flmrcm.config.jobs import list_combinations
+from flmrcm.config.words import split_own_words
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -104,3 +105,11 @@ def test_what_is_typed_for_evaluation_is_understood(line):
     assert own
     compose_config("evaluate", own)
     compose_config("train", [word for word in first if word not in own])
+
+
+@pytest.mark.parametrize("line", list_commands("reconstruct"))
+def test_what_is_typed_for_reconstruction_is_understood(line):
+    own, others = split_own_words("reconstruct", shlex.split(line, comments=True)[2:])
+    assert {word.split("=")[0] for word in own} >= {"checkpoint", "input", "output"}
+    compose_config("reconstruct", own)
+    compose_config("train", others)

@@ -1,18 +1,16 @@
 """`flmrcm evaluate`: test any checkpoint on any sites."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from flmrcm.config.compose import compose_config, find_unreadable, gather_problems
-from flmrcm.config.conf_files import read_key_tree
+from flmrcm.commands.own_keys import read_own_keys
+from flmrcm.config.compose import find_unreadable, gather_problems
 from flmrcm.config.jobs import list_combinations
-from flmrcm.config.words import find_key_problems, parse_word, quote_texts
-from flmrcm.errors import CheckpointError, ConfigErrors
+from flmrcm.config.words import find_key_problems, quote_texts, split_own_words
+from flmrcm.errors import ConfigErrors
 from flmrcm.files import expand_home
 from flmrcm.logs import say
 
@@ -26,37 +24,14 @@ def main(words: list[str]) -> None:
     if problems := find_key_problems("evaluate", typed) | find_unreadable(typed):
         raise ConfigErrors([problems[word] for word in typed if word in problems])
     jobs = list_combinations(typed) if many else [typed]
-    asked = gather_problems([lambda job=job: _read_own_keys(job) for job in jobs])
+    asked = gather_problems([lambda job=job: read_own_keys("evaluate", job) for job in jobs])
     output = asked[0].output
     folder = expand_home(str(output)) if output else _name_folder()
     from flmrcm.runs.evaluation import evaluate  # only here: wrong words are told before it loads
 
-    others = [[word for word in job if not _is_own(word)] for job in jobs]
+    others = [split_own_words("evaluate", job)[1] for job in jobs]
     evaluate(list(zip(asked, others, strict=True)), folder, many)
     _print_conditions(folder) if many else _print_scores(folder)
-
-
-def _read_own_keys(words: Sequence[str]) -> DictConfig:
-    """Return `flmrcm evaluate`'s own keys.
-
-    Raises:
-        ConfigErrors: no checkpoint is named, or another word is wrong.
-        CheckpointError: there is none of that name.
-    """
-    asked = compose_config("evaluate", [word for word in words if _is_own(word)])
-    if OmegaConf.is_missing(asked, "checkpoint"):
-        raise ConfigErrors(["checkpoint: give checkpoint=FILE."])
-    path = expand_home(str(asked.checkpoint))
-    if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder; name a file, such as checkpoints/last.pt.")
-    if not path.exists():
-        raise CheckpointError(f"{path}: there is no such checkpoint.")
-    return asked
-
-
-def _is_own(word: str) -> bool:
-    parts = parse_word(word)
-    return parts is not None and parts.key in read_key_tree("evaluate")
 
 
 def _name_folder() -> Path:

@@ -115,15 +115,7 @@ def build_sites(
         module: says what of a batch its model and its loss read.
         losses: of sites that have one of their own.
     """
-    keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
-    keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
-    maps = build_coil_maps(cfg, found, module)
-    needs = {
-        "needs_kspace": module is not None and module.model.needs_kspace,
-        "needs_center": module is not None and needs_center(maps, module.model),
-        "maps": maps,
-    }
-    loading = found.call(Loading, keys, seed=cfg.seed, **needs)
+    loading = build_loading(cfg, found, module)
     sources = build_sources(cfg, found)
     if loading is None:
         return {}
@@ -147,3 +139,16 @@ def _pool_sites(sites: Mapping[str, Site], participants: Sequence[str]) -> Site:
     members = [sites[name] for name in participants]
     sources = [source for site in members for source in site.sources]
     return Site(POOLED, sources, members[0].loading)
+
+
+def build_loading(cfg: DictConfig, found: Builder, module: ReconModule | None) -> Loading | None:
+    """Return how slices become batches for a model, whatever the loss."""
+    keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
+    keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
+    maps = build_coil_maps(cfg, found, module)
+    needs = {
+        "needs_kspace": module is not None and module.model.needs_kspace,
+        "needs_center": module is not None and needs_center(maps, module.model),
+        "maps": maps,
+    }
+    return found.call(Loading, keys, seed=cfg.seed, **needs)

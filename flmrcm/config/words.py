@@ -25,6 +25,7 @@ DEPLOYMENT_KEYS = ("output", "address", "port", "node_port", "admin_port", "days
 CONFIGS: Mapping[str, Sequence[str]] = {
     "train": ("train",),
     "evaluate": ("train", "evaluate"),
+    "reconstruct": ("train", "reconstruct"),
     "simulate": ("train",),
     "deploy": ("train",),
     "up": ("train",),
@@ -88,6 +89,13 @@ def quote_texts(words: Sequence[str], many: bool = False) -> list[str]:
         many: a comma parts two values, as in a multirun.
     """
     return [_quote_text(word, many) for word in words]
+
+
+def split_own_words(command: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words whose keys are a command's own, and those that a training has too."""
+    tree, parts = read_key_tree(command), {word: parse_word(word) for word in words}
+    own = [word for word, found in parts.items() if found and found.key in tree]
+    return own, [word for word in words if word not in own]
 
 
 def is_text(word: Word) -> bool:

@@ -1,8 +1,10 @@
 """One volume on one page: its slices on one brightness scale, with orientation letters."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +22,7 @@ MOST_SLICES = 24
 _SIDE = 192  # longer side of a slice's picture, pixels
 _COLUMNS_TO_ROWS = 1.3
 _DPI = 100
-_CAPTION = 0.34  # height of the caption, inches
+_CAPTION, _LINE = 0.34, 0.17  # height of a caption, and of each further line of it, inches
 _MIN_WIDTH = 4.6  # width that the caption needs, inches
 _INK, _PAPER = "#f0f0f0", "#000000"
 _LETTER_AT = {
@@ -48,21 +50,43 @@ def write_volume_sheet(volume: Path, png: Path) -> None:
     header, provenance = read_header(volume, ""), read_provenance(volume)
     images = read_images(header, choose_evenly(header.shape[0], MOST_SLICES), _SIDE)
     columns = ceil(np.sqrt(_COLUMNS_TO_ROWS * len(images)))
+    caption = _make_caption(header, provenance, len(images))
+    page, axes = draw_page(images, columns, provenance, [caption])
+    draw_letters(axes, provenance, images.shape[1:])
+    save_page(page, png)
+
+
+def draw_page(
+    images: Pixels, columns: int, provenance: Provenance, captions: Sequence[str]
+) -> tuple[Figure, Axes]:
+    """Return a page of images on one brightness scale, and its axes, in pixels of the images.
+
+    Args:
+        images: (slices, height, width).
+        columns: number of images in a row.
+        provenance: tells how wide and high a pixel is.
+        captions: lines above the images.
+    """
     _, row_mm, column_mm = provenance.voxel_mm or (1.0, 1.0, 1.0)
     sheet = tile_slices(images, columns)
     # pixels that aren't square are shown as rectangles: the head keeps its proportions
     height, width = sheet.shape[0] * row_mm / column_mm / _DPI, sheet.shape[1] / _DPI
-    page = Figure((max(width, _MIN_WIDTH), height + _CAPTION), dpi=_DPI, facecolor=_PAPER)
+    head = _CAPTION + _LINE * (len(captions) - 1)
+    page = Figure((max(width, _MIN_WIDTH), height + head), dpi=_DPI, facecolor=_PAPER)
     page_width, page_height = page.get_size_inches()
     axes = page.add_axes(
         (0.5 - 0.5 * width / page_width, 0, width / page_width, height / page_height)
     )
     axes.set_axis_off()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=find_white_level(images), aspect="auto")
-    _draw_letters(axes, provenance, images.shape[1:])
-    caption = _make_caption(header, provenance, len(images))
-    top = 1 - 0.5 * _CAPTION / page_height
-    page.text(0.08 / page_width, top, caption, color=_INK, fontsize=8, va="center")
+    for line, caption in enumerate(captions):
+        top = 1 - (0.5 * _CAPTION + line * _LINE) / page_height
+        page.text(0.08 / page_width, top, caption, color=_INK, fontsize=8, va="center")
+    return page, axes
+
+
+def save_page(page: Figure, png: Path) -> None:
+    """Write a page, complete or not at all; parent folders are created."""
     buffer = BytesIO()
     FigureCanvasAgg(page).print_png(buffer, metadata={"Software": None})
     write_atomically(png, buffer.getbuffer())
@@ -86,24 +110,20 @@ def tile_slices(images: Pixels, columns: int) -> Pixels:
     return grid.reshape(rows * height, columns * width)
 
 
-def _draw_letters(axes: Axes, provenance: Provenance, tile: tuple[int, ...]) -> None:
-    """Draw letters at the edges of the first tile, (height, width)."""
+def draw_letters(axes: Axes, provenance: Provenance, tile: tuple[int, ...]) -> None:
+    """Draw letters for the directions at the edges of the first tile, (height, width)."""
     height, width = tile
-    # a dark outline: letters must be readable on bright tissue too
-    outline = [withStroke(linewidth=2.5, foreground=_PAPER)]
     for edge, letter in provenance.edges.items():
         across, down, horizontal, vertical = _LETTER_AT[edge]
-        axes.text(
-            across * width,
-            down * height,
-            letter,
-            color="#ffd75f",
-            fontsize=9,
-            fontweight="bold",
-            ha=horizontal,
-            va=vertical,
-            path_effects=outline,
-        )
+        place = across * width, down * height
+        write_on(axes, place, letter, color="#ffd75f", fontsize=9, ha=horizontal, va=vertical)
+
+
+def write_on(axes: Axes, place: tuple[float, float], text: str, **look: Any) -> None:
+    """Write on an image, at (column, row)."""
+    # a dark outline: letters must be readable on bright tissue too
+    outline = [withStroke(linewidth=2.5, foreground=_PAPER)]
+    axes.text(*place, text, fontweight="bold", path_effects=outline, **look)
 
 
 def _make_caption(header: Volume, provenance: Provenance, n_shown: int) -> str:

@@ -9,6 +9,7 @@ from flmrcm.data.site import Site
 from flmrcm.learning.compute import Compute, silence_lightning
 from flmrcm.learning.metrics import VolumeScore
 from flmrcm.learning.module import Prediction, ReconModule
+from flmrcm.types import Batch
 
 
 class Evaluator:
@@ -40,10 +41,18 @@ class Evaluator:
 
     def predict(self, module: ReconModule, site: Site, split: str = "test") -> Iterator[Prediction]:
         """Return the split's images batch by batch, in file order."""
+        for _, prediction in self.reconstruct(module, site, split):
+            yield prediction
+
+    def reconstruct(
+        self, module: ReconModule, site: Site, split: str = "test"
+    ) -> Iterator[tuple[Batch, Prediction]]:
+        """Return the split's batches in file order, and what became of each."""
         module.eval()
         device = self.trainer.strategy.root_device
         module.to(device)
         for raw in site.dataloader(split):
             with torch.inference_mode(), self.trainer.precision_plugin.forward_context():
-                prediction = module.predict_step(site.prepare_batch(raw, device))
-            yield prediction
+                batch = site.prepare_batch(raw, device)
+                prediction = module.predict_step(batch)
+            yield batch, prediction

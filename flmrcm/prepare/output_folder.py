@@ -1,6 +1,5 @@
 """The output folder of a preparation: its arguments, its finished volumes, one writer at a time."""
 
-import fcntl
 import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import DataLayoutError
-from flmrcm.files import write_atomically
+from flmrcm.files import hold_lock, write_atomically
 from flmrcm.prepare.pseudonyms import draw_salt, parse_patient_id
 from flmrcm.prepare.splits import format_splits, parse_splits, refuse_crossing
 
@@ -42,13 +41,10 @@ class OutputFolder:
         self.check(arguments)
         self._state.mkdir(parents=True, exist_ok=True)
         self._state.chmod(0o700)
-        with (self._state / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataLayoutError(
-                    f"{self.path}: another process is preparing into this folder; wait for it."
-                ) from None
+        refusal = DataLayoutError(
+            f"{self.path}: another process is preparing into this folder; wait for it."
+        )
+        with hold_lock(self._state / "lock", refusal):
             if not self._arguments.exists():
                 write_atomically(self._arguments, _format_json(arguments))
             for half_written in self.path.rglob(".*.h5.*"):

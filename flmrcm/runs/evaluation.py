@@ -1,33 +1,30 @@
 """Testing a checkpoint, of ours or of others, under typed conditions."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.check import build_sites
-from flmrcm.config.compose import compose_config, gather_problems
-from flmrcm.config.learner import build_learner, load_weights
-from flmrcm.config.migration import migrate_config
-from flmrcm.config.run_config import complete_config, overlay_words
+from flmrcm.config.compose import gather_problems
+from flmrcm.config.learner import build_learner
+from flmrcm.config.run_config import overlay_words
 from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
-from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError, check_choice
+from flmrcm.errors import DataLayoutError, check_choice
 from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_KINDS
 from flmrcm.learning.scoring import Evaluator
-from flmrcm.learning.weights import read_torch_file
 from flmrcm.logs import log_warnings_only
 from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.opened_checkpoint import open_checkpoint
 from flmrcm.runs.testing import CheckpointTest, describe_weights
 
 log = logging.getLogger(__name__)
@@ -123,16 +120,8 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
         ConfigErrors: all problems together.
         CheckpointError: the file can't be read, or holds another model's weights.
     """
-    path = expand_home(asked.checkpoint)
-    content = read_torch_file(path)
-    trained = _find_config(content)
-    if trained is not None and not asked.trust:
-        _check_trust(path, trained)
-    try:
-        base = compose_config("train", []) if trained is None else complete_config(trained)
-    except FlmrcmError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    private = () if trained is None else tuple(base.strategy.get("private") or ())
+    opened = open_checkpoint(expand_home(asked.checkpoint), asked.trust)
+    path, private, base = opened.path, opened.private, opened.config.copy()
     if not private:
         base.init_from = None  # the checkpoint holds every weight
     cfg, builder = overlay_words(base, words), Builder()
@@ -144,34 +133,14 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     names = builder.attempt("test_sites", lambda: choose_sites("test_sites", asked.test_sites, cfg))
     builder.raise_if_any()
     assert compute is not None and module is not None  # noqa: S101, PT018  # else a problem was
-    load_weights(module.model, path, content, private)
+    opened.load_shared(module.model)
     if private:
         log.info("%s holds no private weights; every site is tested with the initial ones.", path)
-    method = path.stem if trained is None else cfg.get("method") or cfg.strategy.name
+    method = path.stem if opened.trained is None else cfg.get("method") or cfg.strategy.name
     chosen = {name: sites[name] for name in names or ()}
     weights = describe_weights(private, chosen)
     return Evaluation(cfg, asked, str(method), compute, module, chosen, weights)
 
 
-def _check_trust(path: Path, trained: Mapping[str, Any]) -> None:
-    """Raise an error where a checkpoint's config names what is not flmrcm's own to build.
-
-    Raises:
-        CheckpointError: it does; what it names could be any program of this machine.
-    """
-    if problems := AllowList().find_problems("config", migrate_config(trained)):
-        lines = " ".join(problems)
-        raise CheckpointError(
-            f"{path}: {lines} Whoever wrote the file chose that; trust=true builds it all the same."
-        )
-
-
 def _list_kinds(asked: DictConfig) -> list[str]:
     return [asked.save] if isinstance(asked.save, str) else list(asked.save or ())
-
-
-def _find_config(content: Any) -> dict[str, Any] | None:
-    """Return the config that a checkpoint of ours holds; None for those of others."""
-    config = content.get("config") if isinstance(content, dict) else None
-    ours = isinstance(config, dict) and {"strategy", "sites", "mask"} <= set(config)
-    return config if ours else None

@@ -1,6 +1,5 @@
 """One run's folder: who may write there, what was asked, on what it ran, whether it's done."""
 
-import fcntl
 import json
 import platform
 import subprocess
@@ -14,7 +13,7 @@ from omegaconf import OmegaConf
 
 from flmrcm.config.conf_files import find_checkout
 from flmrcm.errors import FlmrcmError
-from flmrcm.files import delete_stale, write_atomically
+from flmrcm.files import delete_stale, hold_lock, write_atomically
 from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, METRICS
 
 FAILED = "failed"
@@ -85,15 +84,11 @@ class RunFolder:
         Raises:
             FolderLockedError: another process holds the folder.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise FolderLockedError(
-                    f"{self.path}: another run is writing here; wait for it, or give this one "
-                    "another name=…."
-                ) from None
+        refusal = FolderLockedError(
+            f"{self.path}: another run is writing here; wait for it, or give this one another "
+            "name=…."
+        )
+        with hold_lock(self.path / ".lock", refusal):
             delete_stale(self.path)
             yield
 

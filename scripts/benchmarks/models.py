@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -105,11 +106,11 @@ def compare_with_fastmri(parts: Setup, repeats: int) -> list[Figure]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            from fastmri.models import VarNet
+            fastmri = import_module("fastmri.models")
         except ImportError:
             return []
     node = parts.config["model"]
-    theirs = VarNet(
+    theirs = fastmri.VarNet(
         node["cascades"], node["sens_channels"], node["sens_pools"], node["channels"], node["pools"]
     )
     theirs.load_state_dict(parts.module.model.state_dict())

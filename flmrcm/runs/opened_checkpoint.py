@@ -1,0 +1,136 @@
+"""A checkpoint of ours or of others, opened for use: its config, and its weights for a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from flmrcm.config.allow_list import AllowList
+from flmrcm.config.compose import compose_config
+from flmrcm.config.learner import load_weights
+from flmrcm.config.migration import migrate_config
+from flmrcm.config.run_config import complete_config
+from flmrcm.errors import CheckpointError, FlmrcmError
+from flmrcm.federation.memory import MemoryStore
+from flmrcm.learning.weights import find_weights, read_torch_file
+from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.strategies.base import PRIVATE, Strategy
+from flmrcm.types import Weights
+
+
+@dataclass(frozen=True)
+class OpenedCheckpoint:
+    """A checkpoint's content, which may be built of.
+
+    Attributes:
+        path: the file.
+        content: what it holds.
+        trained: the config it was trained with, as it stands there; None in those of others.
+    """
+
+    path: Path
+    content: Any
+    trained: Mapping[str, Any] | None
+
+    @cached_property
+    def config(self) -> DictConfig:
+        """Its config in today's words; that of a training as it stands for checkpoints of others.
+
+        Raises:
+            CheckpointError: what it was trained with isn't a whole config.
+        """
+        try:
+            if self.trained is None:
+                return compose_config("train", [])
+            return complete_config(self.trained)
+        except FlmrcmError as error:
+            raise CheckpointError(f"{self.path}: {error}") from None
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """The patterns of the weights that stayed at the sites; those of others hold every one."""
+        return () if self.trained is None else tuple(self.config.strategy.get("private") or ())
+
+    def load_shared(self, model: Reconstructor) -> None:
+        """Load its weights; for those that stayed at the sites the model keeps its own.
+
+        Raises:
+            CheckpointError: they are another model's, or not finite.
+        """
+        load_weights(model, self.path, self.content, self.private)
+
+    def load_personal(self, model: Reconstructor, strategy: Strategy, site: str) -> None:
+        """Load the weights that a site is tested with: its private ones over those it shares.
+
+        Raises:
+            CheckpointError: the site has none in this run, or they aren't beside the checkpoint.
+        """
+        weights = strategy.personal_weights(self._read_memory(site), self._find_shared())
+        load_weights(model, self.path, {"weights": weights})
+
+    def list_personal_sites(self) -> list[str]:
+        """Return the sites that trained private weights in its run."""
+        return sorted(self.content.get("memory") or ()) if self.private else []
+
+    def _find_shared(self) -> Weights:
+        return find_weights(self.content, self.path)
+
+    def _read_memory(self, site: str) -> Any:
+        sites = self.list_personal_sites()
+        if site not in sites:
+            raise CheckpointError(
+                f"site={site}: has no private weights in the run of {self.path}; "
+                f"{', '.join(sites) or 'no site'} has."
+            )
+        store = MemoryStore(self.path.parent / "memory")
+        store.restore(self.content["memory"])
+        try:
+            memory = store.load(site)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error} The private weights of site={site} stay in the run's folder beside its "
+                "checkpoints, or where the site trained: use the checkpoint in that folder."
+            ) from None
+        if PRIVATE not in memory.tensors:
+            raise CheckpointError(f"site={site}: its memory in {store.folder} holds no weights.")
+        return memory
+
+
+def open_checkpoint(path: Path, trust: bool) -> OpenedCheckpoint:
+    """Return a checkpoint, read and, unless it's trusted, looked at before anything is built.
+
+    Args:
+        path: of a file of ours, of fastMRI, or of the published code.
+        trust: build whatever classes its own config names.
+
+    Raises:
+        CheckpointError: the file can't be read, or its config names what isn't flmrcm's own.
+    """
+    content = read_torch_file(path)
+    trained = _find_config(content)
+    if trained is not None and not trust:
+        _check_trust(path, trained)
+    return OpenedCheckpoint(path, content, trained)
+
+
+def _check_trust(path: Path, trained: Mapping[str, Any]) -> None:
+    """Raise an error where a checkpoint's config names what is not flmrcm's own to build.
+
+    Raises:
+        CheckpointError: it does; what it names could be any program of this machine.
+    """
+    if problems := AllowList().find_problems("config", migrate_config(trained)):
+        lines = " ".join(problems)
+        raise CheckpointError(
+            f"{path}: {lines} Whoever wrote the file chose that; trust=true builds it all the same."
+        )
+
+
+def _find_config(content: Any) -> dict[str, Any] | None:
+    """Return the config that a checkpoint of ours holds; None for those of others."""
+    config = content.get("config") if isinstance(content, dict) else None
+    ours = isinstance(config, dict) and {"strategy", "sites", "mask"} <= set(config)
+    return config if ours else None

@@ -1,0 +1,125 @@
+"""A reconstructed volume, and the files that it becomes: HDF5, NIfTI, or a picture per slice."""
+
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nibabel
+import numpy as np
+from nibabel.orientations import axcodes2ornt
+from numpy.typing import NDArray
+from PIL import Image
+
+from flmrcm.data.provenance import Provenance
+from flmrcm.files import write_atomically
+from flmrcm.inspection.thumbnails import find_white_level
+
+Images = NDArray[np.float32]
+
+_ALIGNED = 2
+"""NIfTI's code of an affine whose directions are true and whose origin isn't the scanner's."""
+
+_DESCRIPTION = 79
+"""Letters that a NIfTI header has room for."""
+
+
+@dataclass(frozen=True)
+class ReconstructedVolume:
+    """All slices of a scan, along the axes that its k-space is stored in.
+
+    Attributes:
+        image: magnitude in the scan's own units, (slices, height, width).
+        zero_filled: the zero-filled image, same shape and units.
+        provenance: voxel size and orientation, where they are known.
+        attributes: of the scan, those that say where it comes from and how it lies.
+        made: what made the image: checkpoint, mask, acceleration.
+    """
+
+    image: Images
+    zero_filled: Images
+    provenance: Provenance
+    attributes: Mapping[str, Any]
+    made: Mapping[str, Any]
+
+
+def write_h5(volume: ReconstructedVolume, base: Path) -> list[Path]:
+    """Write `<base>.h5` in fastMRI's layout: `reconstruction`, float32, (slices, height, width).
+
+    The scan's attributes and what made the image are its attributes.
+    """
+    path = _add_ending(base, ".h5")
+    buffer = BytesIO()
+    with h5py.File(buffer, "w") as file:
+        chunks = (1, *volume.image.shape[1:])
+        file.create_dataset("reconstruction", data=volume.image, chunks=chunks)
+        file.attrs.update({**volume.attributes, **volume.made})
+    write_atomically(path, buffer.getbuffer())
+    return [path]
+
+
+def write_nifti(volume: ReconstructedVolume, base: Path) -> list[Path]:
+    """Write `<base>.nii.gz`, float32, (columns, rows, slices), and `<base>.json` beside it.
+
+    The affine's directions and voxel sizes are the scan's, its origin is the middle of the
+    volume. Without an orientation there is no affine, only voxel sizes.
+    """
+    path, beside = _add_ending(base, ".nii.gz"), _add_ending(base, ".json")
+    image = nibabel.Nifti1Image(volume.image.transpose(2, 1, 0), None)
+    image.header.set_xyzt_units("mm")
+    image.header.set_zooms((volume.provenance.voxel_mm or (1.0, 1.0, 1.0))[::-1])
+    affine = compute_affine(volume.provenance, volume.image.shape)
+    if affine is not None:
+        image.set_sform(affine, _ALIGNED)
+        image.set_qform(affine, _ALIGNED)
+    image.header["descrip"] = f"{volume.made['made_by']} {volume.made['checkpoint']}"[:_DESCRIPTION]
+    write_atomically(beside, f"{json.dumps(dict(volume.made), indent=2)}\n")
+    write_atomically(path, gzip.compress(image.to_bytes(), 6, mtime=0))
+    return [path, beside]
+
+
+def write_pngs(volume: ReconstructedVolume, base: Path) -> list[Path]:
+    """Write `<base>_slices/000.png` and so on, grey, 8 bits, pixel by pixel, on one scale."""
+    folder = _add_ending(base, "_slices")
+    levels = np.clip(255 * volume.image / find_white_level(volume.image), 0, 255).round()
+    paths: list[Path] = []
+    for index, pixels in enumerate(levels.astype(np.uint8)):
+        buffer = BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        paths.append(folder / f"{index:03}.png")
+        write_atomically(paths[-1], buffer.getbuffer())
+    return paths
+
+
+FORMATS: Mapping[str, Callable[[ReconstructedVolume, Path], list[Path]]] = {
+    "h5": write_h5, "nifti": write_nifti, "png": write_pngs,
+}  # fmt: skip
+"""How a volume is written: a function of it and of a path without ending; it returns the files."""
+
+
+def compute_affine(provenance: Provenance, shape: tuple[int, ...]) -> NDArray[np.floating] | None:
+    """Return the affine, (4, 4), from (column, row, slice) to mm, RAS+; None without orientation.
+
+    Args:
+        provenance: of the scan.
+        shape: slices, rows and columns.
+    """
+    if not provenance.edges:
+        return None
+    affine = np.eye(4)
+    affine[:3, :3] = 0
+    sizes = (provenance.voxel_mm or (1.0, 1.0, 1.0))[::-1]
+    letters = provenance.orientation.upper()[::-1]
+    for index, (axis, sign) in enumerate(axcodes2ornt(letters)):
+        affine[int(axis), index] = sign * sizes[index]
+    # where the Fourier transform has its middle, so that two crops of a scan lie on each other
+    affine[:3, 3] = -affine[:3, :3] @ [n // 2 for n in reversed(shape)]
+    return affine
+
+
+def _add_ending(base: Path, ending: str) -> Path:
+    return base.with_name(f"{base.name}{ending}")
