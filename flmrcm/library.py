@@ -120,7 +120,7 @@ class Federation:
         module = ReconModule(model, local.optimizer, run_loss, metrics)
         _check_parts(sites, strategy, module, losses, maps)
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
-        names = sorted(participants or [site.name for site in sites])
+        names: list[str] = sorted(participants or [site.name for site in sites])
         plan = _plan_rounds(names, strategy.target, rounds, validate_every, seed)
         members = {"wire": Wire(), "reply_validation": ReplyValidation(), **(middleware or {})}
         self.setup = Setup(
