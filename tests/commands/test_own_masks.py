@@ -7,10 +7,15 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from kits.factories import write_site
 from kits.raw_files import plain_kspace, write_kspace
 
+from flmrcm import FedAvg, Federation, UNet, open_site
 from flmrcm.app import main
+from flmrcm.learning.losses import Loss
+from flmrcm.mri.masks import FileMask
+from flmrcm.types import Batch
 
 MODEL = ["model.channels=2", "model.pools=2", "engine.threads=1", "compute=cpu"]
 HERE = ["sites=bfhi", "data_dir=data", "participants=BF", "target=null", "logger=csv"]
@@ -169,3 +174,21 @@ def test_a_model_that_estimates_coil_maps_needs_a_centre(capsys):
     words += ["model.sens_channels=2", "model.sens_pools=2"]
     said = " ".join(refused(capsys, *words).split())
     assert "its own mask leaves no fully sampled centre" in said
+
+
+class Blind(Loss):
+    """A loss that never looks at a target."""
+
+    needs_target = False
+
+    def __call__(self, image: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return (image.float() - batch.image).square().mean()
+
+
+def test_a_loss_that_needs_no_target_trains_on_scans_without_any(tmp_path):
+    write_own("fastMRI/T1/train/a.h5", target=False)
+    sites = [open_site("data/fastMRI", mask=FileMask()), open_site("data/BraTS")]
+    federation = Federation(sites, UNet(2, 2), FedAvg(), tmp_path, rounds=1, loss=Blind())
+    state = federation.run()
+    assert all(torch.isfinite(tensor).all() for tensor in state.weights.values())
+    assert set(federation.test().site) == {"fastMRI", "BraTS"}
