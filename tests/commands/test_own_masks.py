@@ -61,7 +61,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_a_site_without_validation_trains_and_one_without_targets_is_named(capsys):
     run = train()
-    said = " ".join(capsys.readouterr().out.split())
+    said, logged = (" ".join(text.split()) for text in capsys.readouterr())
+    assert "fastmri: no validation volume with a target; the best round is chosen" in logged
     assert "ixi: reconstructed, not scored: no volume holds a target" in said
     assert "fastmri: volumes without a target are reconstructed, not scored" in said
     assert set(scores(run).site) == {"brats", "fastmri", "hpks"}
