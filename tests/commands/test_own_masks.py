@@ -74,6 +74,14 @@ def test_a_site_without_validation_trains_and_one_without_targets_is_named(capsy
     assert rates["fastmri"] == pytest.approx(16 / LINES.sum())
 
 
+def test_validation_volumes_without_targets_are_left_out():
+    write_own("fastMRI/T1/val/a.h5", target=False)
+    run = train()
+    journal = pd.read_csv(run / "journal.csv")
+    assert set(journal[journal.split == "val"].site) == {"brats"}
+    assert (run / "checkpoints" / "best.pt").exists()
+
+
 def test_scores_stay_with_their_volumes_names(capsys):
     run = train()
     own = scores(run)
