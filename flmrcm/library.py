@@ -176,7 +176,7 @@ class Federation:
 def _plan_rounds(
     participants: list[str], target: str | None, rounds: int, validate_every: int, seed: int
 ) -> TrainingPlan:
-    shown = sorted({*participants, *([target] if target else [])})
+    shown: list[str] = sorted({*participants, *([target] if target else [])})
     return TrainingPlan(rounds, participants, shown, validate_every=validate_every, seed=seed)
 
 

@@ -174,6 +174,11 @@ def open_journal(setup: Setup, folder: Path) -> Journal:
 def drop_unvalidated(setup: Setup, facts: Mapping[str, SiteFacts]) -> TrainingPlan:
     """Return the plan without sites that have no validation volume to be scored."""
     sites = [n for n in setup.plan.validation_sites if n not in facts or facts[n].scores("val")]
+    if silent := [name for name in setup.plan.selection_sites if name not in sites]:
+        log.warning(
+            "%s: no validation volume with a target; the best round is chosen without",
+            ", ".join(silent),
+        )
     return replace(setup.plan, validation_sites=sites)
 
 

@@ -7,10 +7,15 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from kits.factories import write_site
 from kits.raw_files import plain_kspace, write_kspace
 
+from flmrcm import FedAvg, Federation, UNet, open_site
 from flmrcm.app import main
+from flmrcm.learning.losses import Loss
+from flmrcm.mri.masks import FileMask
+from flmrcm.types import Batch
 
 MODEL = ["model.channels=2", "model.pools=2", "engine.threads=1", "compute=cpu"]
 HERE = ["sites=bfhi", "data_dir=data", "participants=BF", "target=null", "logger=csv"]
@@ -56,7 +61,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_a_site_without_validation_trains_and_one_without_targets_is_named(capsys):
     run = train()
-    said = " ".join(capsys.readouterr().out.split())
+    said, logged = (" ".join(text.split()) for text in capsys.readouterr())
+    assert "fastmri: no validation volume with a target; the best round is chosen" in logged
     assert "ixi: reconstructed, not scored: no volume holds a target" in said
     assert "fastmri: volumes without a target are reconstructed, not scored" in said
     assert set(scores(run).site) == {"brats", "fastmri", "hpks"}
@@ -66,6 +72,14 @@ def test_a_site_without_validation_trains_and_one_without_targets_is_named(capsy
     assert (run / "checkpoints" / "best.pt").exists()
     rates = journal[journal.metric == "acceleration"].set_index("site").value
     assert rates["fastmri"] == pytest.approx(16 / LINES.sum())
+
+
+def test_validation_volumes_without_targets_are_left_out():
+    write_own("fastMRI/T1/val/a.h5", target=False)
+    run = train()
+    journal = pd.read_csv(run / "journal.csv")
+    assert set(journal[journal.split == "val"].site) == {"brats"}
+    assert (run / "checkpoints" / "best.pt").exists()
 
 
 def test_scores_stay_with_their_volumes_names(capsys):
@@ -169,3 +183,21 @@ def test_a_model_that_estimates_coil_maps_needs_a_centre(capsys):
     words += ["model.sens_channels=2", "model.sens_pools=2"]
     said = " ".join(refused(capsys, *words).split())
     assert "its own mask leaves no fully sampled centre" in said
+
+
+class Blind(Loss):
+    """A loss that never looks at a target."""
+
+    needs_target = False
+
+    def __call__(self, image: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return (image.float() - batch.image).square().mean()
+
+
+def test_a_loss_that_needs_no_target_trains_on_scans_without_any(tmp_path):
+    write_own("fastMRI/T1/train/a.h5", target=False)
+    sites = [open_site("data/fastMRI", mask=FileMask()), open_site("data/BraTS")]
+    federation = Federation(sites, UNet(2, 2), FedAvg(), tmp_path, rounds=1, loss=Blind())
+    state = federation.run()
+    assert all(torch.isfinite(tensor).all() for tensor in state.weights.values())
+    assert set(federation.test().site) == {"fastMRI", "BraTS"}

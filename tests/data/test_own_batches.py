@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 import torch
 from kits.factories import make_site
 from kits.own_masks import (
@@ -22,9 +23,12 @@ from kits.own_masks import (
 )
 from kits.raw_files import header, plain_kspace, raw_kspace, write_kspace, write_raw
 
+from flmrcm.mri.coils import rss
 from flmrcm.mri.fourier import ifft2c
-from flmrcm.mri.masks import Gaussian2D, Mask, Random
+from flmrcm.mri.masks import Equispaced, Gaussian2D, Mask, Random
 from flmrcm.mri.normalisation import denormalise
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "kdata_8ch.mat"
 
 
 @pytest.mark.parametrize("mask", [Random((4,)), Gaussian2D((4,))])
@@ -193,3 +197,22 @@ def test_the_fingerprint_follows_the_masks_in_every_split(tmp_path: Path) -> Non
             assert one == again != two
     root = tmp_path / "center"
     assert take(root, "val", LINES, True) != take(root, "val", LINES, True, num_low_frequency=4)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="no ../shared/data")
+@pytest.mark.parametrize("mask", [Equispaced((4,)), Gaussian2D((4,))])
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_real_scan_of_eight_coils_is_zero_filled_by_its_own_sampling(
+    tmp_path: Path, mask: Mask, stored: bool
+) -> None:
+    full = scipy.io.loadmat(REAL)["full_kspace_data"].transpose(2, 0, 1).astype(np.complex64)
+    sampled, center = mask(full.shape[1:], 1)
+    more = {"mask": sampled.numpy()} if stored else {}
+    write_kspace(place(tmp_path), (full * sampled.numpy())[None], target=False, **more)
+    (batch,) = batches(open_own(tmp_path / "here"))
+    assert torch.equal(batch.mask[0, 0], sampled)
+    assert batch.center[0, 1] >= center[1]
+    image = denormalise(batch.image, batch.mean, batch.std)[0, 0]
+    target = rss(ifft2c(torch.from_numpy(full)[None]))[0]
+    error = (image - target)[batch.image[0, 0].abs() < 6].square().mean().sqrt()
+    assert 24 < float(20 * torch.log10(target.max() / error)) < 36

@@ -24,5 +24,5 @@ class Charbonnier(Loss):
 
     def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return the loss of a reconstruction, ≥ 0."""
-        error = found.image.float() - goal.target
+        error = found.image.float() - goal.get_target()
         return (torch.sqrt(error**2 + self.epsilon**2) - self.epsilon).mean()

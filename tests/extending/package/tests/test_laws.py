@@ -67,7 +67,7 @@ def test_hfen_of_the_target_is_zero_and_of_an_empty_image_one():
 def test_charbonnier_is_l1_where_epsilon_is_small_and_smooth_at_its_minimum(batch):
     found = Reconstruction(batch.image)
     assert Charbonnier(1e-9)(found, batch) == pytest.approx(L1()(found, batch))
-    image = batch.target.clone().requires_grad_()
+    image = batch.get_target().clone().requires_grad_()
     Charbonnier(0.1)(Reconstruction(image), batch).backward()
     assert image.grad.abs().max() == 0
 
