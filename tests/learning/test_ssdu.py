@@ -121,6 +121,12 @@ def test_what_the_network_sees_is_as_if_no_more_had_been_measured(coils: int) ->
         assert torch.equal(part.std, std)
 
 
+def test_maps_that_come_with_the_batch_are_kept_as_in_the_paper() -> None:
+    maps = torch.ones(2, 4, 24, 20, dtype=torch.complex64)
+    seen, _ = SSDU().divide(make_training_batch(4)._replace(maps=maps))
+    assert seen.maps is maps
+
+
 @every
 @coils
 def test_what_is_hidden_changes_the_loss_and_nothing_else(name: str, coils: int) -> None:
