@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import filter as match_names
 
+import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.learning.losses import Loss
@@ -27,6 +29,8 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             f"strategy: {strategy.name} aligns latents, and {type(module.model).__name__} has "
             "none; use a model with `encode`, such as model=unet, or another strategy."
         )
+    if problem := _find_optimizer_problem(strategy, module):
+        problems.append(f"strategy: {problem}")
     checkpoints = (cfg.get("compute") or {}).get("checkpoint_cascades")
     if checkpoints and not isinstance(module.model, Cascaded):
         problems.append(
@@ -66,3 +70,11 @@ def find_loss_problems(
         for key, loss in all_losses.items()
         if loss.needs_kspace
     ]
+
+
+def _find_optimizer_problem(strategy: Strategy, module: ReconModule) -> str | None:
+    try:
+        optimizer = module.make_optimizer([nn.Parameter(torch.zeros(1, 1))])
+    except Exception:  # told where each optimizer of the config is tried
+        return None
+    return strategy.find_optimizer_problem(optimizer)
