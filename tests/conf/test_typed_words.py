@@ -33,7 +33,10 @@ def refused(*words):
         ("gpu=0", "Did you mean 'compute=gpu' or 'compute.device'?"),
         ("strategy.lambda=1", "Did you mean 'strategy.weight'?"),
         ("channels=3", "Did you mean 'model.channels'?"),
-        ("strategy.mu=1", "strategy.mu: there is no such key, but with strategy=fedprox."),
+        (
+            "strategy.mu=1",
+            "but with strategy=fedprox or strategy=moon.",
+        ),
         ("strategy=fedavg", "Did you mean 'fl_mr'?"),
         ("strategy=FL-MRCM", "Did you mean 'fl_mrcm'?"),
         ("sites=BFHI", "Did you mean 'bfhi'?"),

@@ -14,6 +14,8 @@ from flmrcm.errors import CheckpointError, DataLayoutError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 
 TIMES = ("seconds", "slices_per_second")
@@ -26,7 +28,7 @@ def measured(setting):
 
 @pytest.mark.parametrize(
     "strategy",
-    [FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold()],
+    [FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(), Moon()],
     ids=str,
 )
 def test_resumed_equals_straight(setting, strategy):
