@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flmrcm.models.varnet import VarNet
     from flmrcm.mri.masks import Equispaced, Mask, Random
     from flmrcm.strategies.base import LocalRule, Strategy
+    from flmrcm.strategies.ditto import Ditto
     from flmrcm.strategies.fedavg import FedAvg
     from flmrcm.strategies.feddyn import FedDyn
     from flmrcm.strategies.fednova import FedNova
@@ -41,6 +42,7 @@ _MODULES = {
     "Cascade": "models.cascade",
     "ComplexUNet": "models.unet_complex",
     "Compute": "learning.compute",
+    "Ditto": "strategies.ditto",
     "Equispaced": "mri.masks",
     "FLMRCM": "strategies.fl_mrcm",
     "FedAdagrad": "strategies.server_optimizer",
@@ -81,6 +83,7 @@ __all__ = [
     "Cascade",
     "ComplexUNet",
     "Compute",
+    "Ditto",
     "Equispaced",
     "FedAdagrad",
     "FedAdam",

@@ -26,6 +26,9 @@ from flmrcm.types import (
 PRIVATE = "private"
 """The kind under which a site's memory keeps the weights that never leave it."""
 
+PERSONAL = "personal"
+"""The kind under which it keeps a whole set of weights that it trains for itself alone."""
+
 
 class LocalRule:
     """A site's changes to plain local training; this default changes nothing."""
@@ -72,6 +75,7 @@ class Strategy(ABC):
 
     needs_target: ClassVar[bool] = False
     needs_latents: ClassVar[bool] = False
+    trains_personal: ClassVar[bool] = False  # whether `personal_rule` gives one
     per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
 
     name: str = ""
@@ -180,6 +184,13 @@ class Strategy(ABC):
     @abstractmethod
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Return the client half for one site and round."""
+
+    def personal_rule(self, site: SiteContext) -> LocalRule | None:
+        """Return the rule of a second training, of a site's personal weights; None: there is none.
+
+        It runs after the first, over the same batches, and its `finish` is not called.
+        """
+        return None
 
     def answer_survey(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
         """Return a surveyed site's answer, by kind; called in evaluation mode, without gradients.

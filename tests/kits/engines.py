@@ -23,6 +23,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import Rounds
 from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
 from flmrcm.strategies.fednova import FedNova
@@ -43,6 +44,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "fednova": FedNova(any_optimizer=True, weighting="fair"),
     "feddyn": FedDyn(),
     "moon": Moon(),
+    "ditto": Ditto(),
 }
 
 

@@ -23,6 +23,7 @@ from flmrcm.models.unet_complex import ComplexUNet
 from flmrcm.models.varnet import VarNet
 from flmrcm.seeding import seeded
 from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
 from flmrcm.strategies.fednova import FedNova
@@ -53,6 +54,7 @@ STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "fednova": lambda _: FedNova(any_optimizer=True),
     "feddyn": lambda _: FedDyn(),
     "moon": lambda _: Moon(),
+    "ditto": lambda _: Ditto(),
     "fedper": lambda model: FedPer(private=PRIVATE[model]) if model in PRIVATE else FedPer(),
     "lg_fedavg": lambda model: LGFedAvg(**({"private": FIRST[model]} if model in FIRST else {})),
 }
