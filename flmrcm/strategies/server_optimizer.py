@@ -24,7 +24,8 @@ MOMENTUM, VARIANCE, COUNT = "momentum", "variance", "count"
 class FedAvgM(FedAvg):
     """Federated averaging with momentum: m ← β·m + Δ, x ← x + η·m (Hsu et al., arXiv 1909.06335).
 
-    With η = 1 and β = 0 it is federated averaging, bit for bit.
+    With η = 1 and β = 0 it is federated averaging, bit for bit. The YAML file says why the
+    defaults are what they are.
 
     Args:
         rate: η > 0.
@@ -34,8 +35,8 @@ class FedAvgM(FedAvg):
         ConfigErrors: a value outside its range.
     """
 
-    rate: float = 1.0
-    momentum: float = 0.9
+    rate: float = 0.5
+    momentum: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,9 +78,9 @@ class AdaptiveServer(FedAvg):
         ConfigErrors: a value outside its range.
     """
 
-    rate: float = 1e-3
+    rate: float = 4e-3
     beta_1: float = 0.5
-    tau: float = 5e-4
+    tau: float = 2e-3
     initial: float = 1.0
 
     def __post_init__(self) -> None:
@@ -128,7 +129,6 @@ class AdaptiveServer(FedAvg):
 class FedAdagrad(AdaptiveServer):
     """v ← v + Δ²: steps shrink as changes add up."""
 
-    rate: float = 2e-3
     beta_1: float = 0.0
 
     def update_variance(self, variance: Tensor, square: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
-from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.conf_files import list_options
 from flmrcm.errors import ConfigErrors
 
 WORDS = ["sites=simulated_pair", "model.channels=2", "model.pools=2", "compute=cpu"]
@@ -27,7 +27,7 @@ def test_something_has_to_be_shared():
     assert "leave some to share" in problem
 
 
-STRATEGIES = sorted(p.stem for p in (find_conf_dir() / "strategy").glob("[!_]*.yaml"))
+STRATEGIES = list_options("strategy")
 DESCENT = "local.optimizer._target_=torch.optim.SGD"
 
 

@@ -13,7 +13,7 @@ from kits.laws import TARGET, Setting
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
-from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.conf_files import list_options
 from flmrcm.middleware.ledger import FROM_SITE, LEDGER, METRICS, TO_SITE, Ledger
 from flmrcm.models.unet import UNet
 from flmrcm.strategies.base import PRIVATE, Strategy
@@ -21,7 +21,7 @@ from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Weights
 
 PAGE = (Path(__file__).parents[2] / "docs/strategies.md").read_text()
-NAMES = sorted(path.stem for path in (find_conf_dir() / "strategy").glob("[!_]*.yaml"))
+NAMES = list_options("strategy")
 DESCENT = "local.optimizer._target_=torch.optim.SGD"
 WORDS = ["sites=simulated_pair", "compute=cpu", "model.channels=2", "model.pools=2", DESCENT]
 MODEL = make_unet().state_dict()

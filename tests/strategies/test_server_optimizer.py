@@ -87,7 +87,7 @@ def test_momentum_adds_up_changes(rate: float, momentum: float) -> None:
 
 
 def test_at_rate_one_without_momentum_it_is_fl_mr_bit_for_bit(run: Any) -> None:
-    assert equal(run(FedAvgM(momentum=0.0)).weights, run(FedAvg()).weights)
+    assert equal(run(FedAvgM(rate=1.0, momentum=0.0)).weights, run(FedAvg()).weights)
 
 
 @pytest.mark.parametrize("kind", ADAPTIVE)
