@@ -12,6 +12,7 @@ from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
 from flmrcm.models.unrolled import Cascaded
+from flmrcm.strategies.aggregation import FAIR
 from flmrcm.strategies.base import Strategy
 
 
@@ -69,6 +70,16 @@ def find_loss_problems(
         "says nothing; use model=unet_complex, cascade, varnet or modl."
         for key, loss in all_losses.items()
         if loss.needs_kspace
+    ]
+
+
+def find_weighting_problems(strategy: Strategy, losses: Mapping[str, Loss]) -> list[str]:
+    """Return a line for each loss of a site's own where losses weigh the sites."""
+    return [
+        f"sites.{name}.loss: strategy.weighting=fair compares the losses of sites; leave it null, "
+        "or use strategy.weighting=uniform."
+        for name in sorted(losses)
+        if strategy.weighting == FAIR
     ]
 
 
