@@ -25,11 +25,16 @@ if TYPE_CHECKING:
     from flmrcm.models.varnet import VarNet
     from flmrcm.mri.masks import Equispaced, Mask, Random
     from flmrcm.strategies.base import LocalRule, Strategy
+    from flmrcm.strategies.ditto import Ditto
     from flmrcm.strategies.fedavg import FedAvg
-    from flmrcm.strategies.fedper import FedPer
+    from flmrcm.strategies.feddyn import FedDyn
+    from flmrcm.strategies.fednova import FedNova
+    from flmrcm.strategies.fedper import FedPer, LGFedAvg
     from flmrcm.strategies.fedprox import FedProx
     from flmrcm.strategies.fl_mrcm import FLMRCM
+    from flmrcm.strategies.moon import Moon
     from flmrcm.strategies.scaffold import Scaffold
+    from flmrcm.strategies.server_optimizer import FedAdagrad, FedAdam, FedAvgM, FedYogi
 
 __version__ = version("flmrcm")
 
@@ -37,13 +42,21 @@ _MODULES = {
     "Cascade": "models.cascade",
     "ComplexUNet": "models.unet_complex",
     "Compute": "learning.compute",
+    "Ditto": "strategies.ditto",
     "Equispaced": "mri.masks",
     "FLMRCM": "strategies.fl_mrcm",
+    "FedAdagrad": "strategies.server_optimizer",
+    "FedAdam": "strategies.server_optimizer",
     "FedAvg": "strategies.fedavg",
+    "FedAvgM": "strategies.server_optimizer",
+    "FedDyn": "strategies.feddyn",
+    "FedNova": "strategies.fednova",
     "FedPer": "strategies.fedper",
     "FedProx": "strategies.fedprox",
+    "FedYogi": "strategies.server_optimizer",
     "Federation": "library",
     "HasLatent": "models.reconstructor",
+    "LGFedAvg": "strategies.fedper",
     "LocalRule": "strategies.base",
     "LocalTraining": "federation.local_training",
     "Loss": "learning.losses",
@@ -51,6 +64,7 @@ _MODULES = {
     "Metric": "learning.metrics",
     "Middleware": "federation.middleware",
     "MoDL": "models.modl",
+    "Moon": "strategies.moon",
     "Random": "mri.masks",
     "Reconstructor": "models.reconstructor",
     "SSDU": "learning.ssdu",
@@ -69,12 +83,20 @@ __all__ = [
     "Cascade",
     "ComplexUNet",
     "Compute",
+    "Ditto",
     "Equispaced",
+    "FedAdagrad",
+    "FedAdam",
     "FedAvg",
+    "FedAvgM",
+    "FedDyn",
+    "FedNova",
     "FedPer",
     "FedProx",
+    "FedYogi",
     "Federation",
     "HasLatent",
+    "LGFedAvg",
     "LocalRule",
     "LocalTraining",
     "Loss",
@@ -82,6 +104,7 @@ __all__ = [
     "Metric",
     "Middleware",
     "MoDL",
+    "Moon",
     "Random",
     "Reconstructor",
     "Scaffold",

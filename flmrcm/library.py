@@ -21,7 +21,11 @@ from omegaconf import DictConfig
 from flmrcm.config.check import suit_loss
 from flmrcm.config.coil_maps import choose_maps, find_maps_problems, needs_center
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
-from flmrcm.config.model_fit import find_loss_problems, find_model_problems
+from flmrcm.config.model_fit import (
+    find_loss_problems,
+    find_model_problems,
+    find_weighting_problems,
+)
 from flmrcm.config.setup import Setup
 from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.data.site import Loading, Site
@@ -189,7 +193,7 @@ def _check_parts(
 ) -> None:
     problems = find_model_problems(strategy, module, DictConfig({}))
     problems += find_maps_problems(maps, module.model)
-    problems += find_loss_problems(module, losses)
+    problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})
     problems += [f"loss: {name} is none of the sites." for name in strangers]
     if problems:

@@ -11,7 +11,10 @@ from kits.laws import fl_mrcm
 import flmrcm
 from flmrcm import (
     FedAvg,
+    FedAvgM,
+    FedDyn,
     Federation,
+    FedNova,
     FedProx,
     LocalTraining,
     Reconstructor,
@@ -115,13 +118,20 @@ class Halving(Reconstructor):
         return Reconstruction(self.scale * batch.image)
 
 
-@pytest.mark.parametrize("strategy", [FedAvg(), FedProx(), Scaffold()])
+@pytest.mark.parametrize("strategy", [FedAvg(), FedProx(), Scaffold(), FedAvgM(), FedDyn()])
 def test_a_model_without_a_latent_works_with_every_strategy_that_asks_for_none(
     sites, tmp_path, strategy
 ):
     federation = Federation(sites, Halving(), strategy, tmp_path / "run", rounds=1)
     assert federation.run().weights["scale"] != 0.5
     assert len(federation.test())
+
+
+def test_a_strategy_that_an_optimizer_does_not_suit_refuses_it_in_words(sites, tmp_path):
+    with pytest.raises(ConfigErrors, match="exact for SGD without momentum, and"):
+        Federation(sites, Halving(), FedNova(name="FedNova"), tmp_path / "run")
+    plain = LocalTraining(partial(torch.optim.SGD, lr=0.1))
+    Federation(sites, Halving(), FedNova(name="FedNova"), tmp_path / "run", local=plain)
 
 
 def test_a_strategy_that_needs_a_latent_refuses_it_in_words(sites, tmp_path):

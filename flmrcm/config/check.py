@@ -11,7 +11,11 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.coil_maps import build_coil_maps, needs_center
 from flmrcm.config.learner import build_learner, build_site_losses
 from flmrcm.config.middleware import build_members
-from flmrcm.config.model_fit import find_loss_problems, find_model_problems
+from flmrcm.config.model_fit import (
+    find_loss_problems,
+    find_model_problems,
+    find_weighting_problems,
+)
 from flmrcm.config.policies import build_gates, find_crossing_problems
 from flmrcm.config.setup import Setup
 from flmrcm.config.sites import choose_participants, choose_target
@@ -65,6 +69,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     if strategy and module:
         found.problems += find_model_problems(strategy, module, cfg)
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
+        found.problems += find_weighting_problems(strategy, losses)
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and strategy:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import filter as match_names
 
+import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
 from flmrcm.models.unrolled import Cascaded
+from flmrcm.strategies.aggregation import FAIR
 from flmrcm.strategies.base import Strategy
 
 
@@ -27,6 +30,8 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             f"strategy: {strategy.name} aligns latents, and {type(module.model).__name__} has "
             "none; use a model with `encode`, such as model=unet, or another strategy."
         )
+    if problem := _find_optimizer_problem(strategy, module):
+        problems.append(f"strategy: {problem}")
     checkpoints = (cfg.get("compute") or {}).get("checkpoint_cascades")
     if checkpoints and not isinstance(module.model, Cascaded):
         problems.append(
@@ -66,3 +71,21 @@ def find_loss_problems(
         for key, loss in all_losses.items()
         if loss.needs_kspace
     ]
+
+
+def find_weighting_problems(strategy: Strategy, losses: Mapping[str, Loss]) -> list[str]:
+    """Return a line for each loss of a site's own where losses weigh the sites."""
+    return [
+        f"sites.{name}.loss: strategy.weighting=fair compares the losses of sites; leave it null, "
+        "or use strategy.weighting=uniform."
+        for name in sorted(losses)
+        if strategy.weighting == FAIR
+    ]
+
+
+def _find_optimizer_problem(strategy: Strategy, module: ReconModule) -> str | None:
+    try:
+        optimizer = module.make_optimizer([nn.Parameter(torch.zeros(1, 1))])
+    except Exception:  # told where each optimizer of the config is tried
+        return None
+    return strategy.find_optimizer_problem(optimizer)

@@ -21,7 +21,7 @@ from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_BY_RUNS, save_volumes
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.seeding import seed_for, seeded
-from flmrcm.strategies.base import PRIVATE, Strategy
+from flmrcm.strategies.base import PERSONAL, PRIVATE, LocalRule, Strategy
 from flmrcm.types import Broadcast, Memory, Reply, SiteContext, Weights
 
 MODEL = "model"
@@ -143,7 +143,25 @@ class Client:
         shared = self._split_weights(memory)
         seen = {"bytes_seen/target_images": float(target.n_bytes)} if target else {}
         values = {**metrics.compute(), **rule.metrics(), **seen}
+        if personal := strategy.personal_rule(context):
+            values["personal_loss"] = self._train_personal(personal, message, memory, batches)
         return Reply(self.site.name, self.site.n_examples, shared, extras, values)
+
+    def _train_personal(
+        self, rule: LocalRule, message: Broadcast, memory: Memory, batches: SiteBatches
+    ) -> float:
+        """Train the site's personal weights, at first the broadcast ones; return the mean loss."""
+        module, local = self.runtime.module, self.runtime.local
+        self._load(message.weights, memory.tensors.get(PERSONAL))
+        optimizer = self._build_optimizer(message.round, memory, PERSONAL)
+        total = self.site.n_examples * batches.workload.epochs
+        metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
+        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
+            metrics.add(*step)
+        if local.keep_optimizer:
+            memory.optimizers[PERSONAL] = optimizer.state_dict()
+        memory.tensors[PERSONAL] = self._copy_weights()
+        return metrics.compute()["loss"]
 
     @torch.no_grad()
     def _survey(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
@@ -196,26 +214,29 @@ class Client:
             learning_rate=0.0,  # surveys have none; training fills in its own
         )
 
-    def _build_optimizer(self, round_: int, memory: Memory) -> Optimizer:
+    def _build_optimizer(self, round_: int, memory: Memory, kind: str = MODEL) -> Optimizer:
         module, local = self.runtime.module, self.runtime.local
         optimizer = local.optimizer(module.model.parameters())
         base = _read_base_rate(optimizer)
-        if local.keep_optimizer and MODEL in memory.optimizers:
-            optimizer.load_state_dict(memory.optimizers[MODEL])
+        if local.keep_optimizer and kind in memory.optimizers:
+            optimizer.load_state_dict(memory.optimizers[kind])
         for group in optimizer.param_groups:
             group["lr"] = base * local.decay(round_)
         return optimizer
 
     def _split_weights(self, memory: Memory) -> Weights:
         """Keep private weights in the memory and return the shared ones."""
-        weights = {
-            name: tensor.detach().to("cpu", copy=True)
-            for name, tensor in self.runtime.module.model.state_dict().items()
-        }
+        weights = self._copy_weights()
         is_shared = self.runtime.strategy.is_shared
         if private := {k: v for k, v in weights.items() if not is_shared(k)}:
             memory.tensors[PRIVATE] = private
         return {k: v for k, v in weights.items() if is_shared(k)}
+
+    def _copy_weights(self) -> Weights:
+        return {
+            name: tensor.detach().to("cpu", copy=True)
+            for name, tensor in self.runtime.module.model.state_dict().items()
+        }
 
     def _report(self, done: int, total: int, loss: float) -> None:
         self.runtime.on_progress(Progress("train", self.site.name, done, total, loss))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from flmrcm.config.build import Builder, to_plain
@@ -138,8 +139,16 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
         log.info("%s holds no private weights; every site is tested with the initial ones.", path)
     method = path.stem if opened.trained is None else cfg.get("method") or cfg.strategy.name
     chosen = {name: sites[name] for name in names or ()}
-    weights = describe_weights(private, chosen)
+    personal = opened.trained is not None and _trains_personal(opened.config)
+    weights = describe_weights(private, personal, chosen)
     return Evaluation(cfg, asked, str(method), compute, module, chosen, weights)
+
+
+def _trains_personal(cfg: DictConfig) -> bool:
+    try:
+        return getattr(get_object(cfg.strategy._target_), "trains_personal", False)
+    except Exception:  # a class of somebody else's package; its weights can be tested without it
+        return False
 
 
 def _list_kinds(asked: DictConfig) -> list[str]:

@@ -110,18 +110,21 @@ def score_sites(
 
 
 def describe_weights(
-    patterns: Sequence[str], sites: Iterable[str], trained: Container[str] = ()
+    patterns: Sequence[str], personal: bool, sites: Iterable[str], trained: Container[str] = ()
 ) -> dict[str, str]:
-    """Return with which weights each site is tested; nothing where all weights are shared.
+    """Return with which weights each site is tested; nothing where all have the same.
 
     Args:
         patterns: of the private weights.
+        personal: whether sites train personal weights beside the global ones.
         sites: that are tested.
-        trained: the sites that have private weights of their own.
+        trained: the sites that have private or personal weights of their own.
     """
     own = "its private weights over the shared ones"
     none = "the shared weights, completed from the run's initial ones: it has no private weights"
-    return {site: own if site in trained else none for site in sites if patterns}
+    if personal:
+        own, none = "its personal weights", "the global weights: it has no personal ones"
+    return {site: own if site in trained else none for site in sites if patterns or personal}
 
 
 def describe_unscored(facts: Mapping[str, SiteFacts]) -> dict[str, str]:

@@ -1,13 +1,18 @@
 """Means of sites' tensors, as running float64 sums: memory does not grow with the sites."""
 
 from collections.abc import Iterable, Mapping
+from math import inf
 
 import torch
 from torch import Tensor
 
 from flmrcm.types import Reply, Weights
 
-WEIGHTINGS = ("uniform", "examples")
+EXAMPLES, FAIR = "examples", "fair"
+WEIGHTINGS = ("uniform", EXAMPLES, FAIR)
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""What a batch norm counts; no gradient changes these entries of a state dict."""
 
 
 class RunningMean:
@@ -39,14 +44,51 @@ class RunningMean:
         }
 
 
-def average_replies(replies: Iterable[Reply], weighting: str) -> Weights:
+def average_replies(replies: Iterable[Reply], weighting: str, fairness: float = 1.0) -> Weights:
     """Return the mean of the replies' weights, named, shaped and typed as theirs.
 
     Args:
         replies: at least one, in sorted site order: float sums depend on their order.
-        weighting: `uniform` (1/K each) or `examples` (by training slices).
+        weighting: see `weigh_reply`.
+        fairness: see `weigh_reply`.
     """
     mean = RunningMean()
     for reply in replies:
-        mean.add(reply.weights, reply.n_examples if weighting == "examples" else 1.0)
+        mean.add(reply.weights, weigh_reply(reply, weighting, fairness))
     return mean.result()
+
+
+def weigh_reply(reply: Reply, weighting: str, fairness: float = 1.0) -> float:
+    """Return a reply's weight in a mean, above 0; weights need not sum to 1.
+
+    `fair` are the weights F_k^q of q-FFL (Li et al., ICLR 2020, equation 4), F_k being the site's
+    mean reconstruction loss over the round. q-FFL rather than agnostic federated learning (Mohri et
+    al., ICML 2019): it needs no state at the server, works when only some sites reply, and one
+    number goes from the uniform mean (q = 0, bit for bit) towards the worst site alone. The weights
+    are divided by their sum: the paper's step length is derived for plain SGD, and would make the
+    step shorter under RMSprop or Adam for no reason.
+
+    Args:
+        reply: of a training site.
+        weighting: `uniform` (1 each), `examples` (training slices) or `fair`.
+        fairness: q ≥ 0 of `fair`.
+    """
+    if weighting == EXAMPLES:
+        return float(reply.n_examples)
+    return reply.metrics["loss"] ** fairness if weighting == FAIR else 1.0
+
+
+def find_weight_problem(reply: Reply, weighting: str) -> str | None:
+    """Return why a reply cannot be weighed, in a few words; None where it can."""
+    loss = reply.metrics.get("loss", 0.0)
+    good = weighting != FAIR or 0 < loss < inf
+    return None if good else f"its loss is {loss:g}, and weighting=fair needs one above 0"
+
+
+def list_trained(weights: Weights) -> list[str]:
+    """Return the names of the entries that gradients change: no counts, no batch statistics."""
+    return [
+        name
+        for name, tensor in weights.items()
+        if tensor.is_floating_point() and name.rpartition(".")[2] not in _STATISTICS
+    ]

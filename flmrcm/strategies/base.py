@@ -7,9 +7,10 @@ from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from torch import Tensor
+from torch.optim import Optimizer
 
-from flmrcm.errors import ConfigErrors, check_choice
-from flmrcm.strategies.aggregation import WEIGHTINGS
+from flmrcm.errors import ConfigErrors, check_choice, require
+from flmrcm.strategies.aggregation import WEIGHTINGS, find_weight_problem, weigh_reply
 from flmrcm.types import (
     Batch,
     Broadcast,
@@ -24,6 +25,9 @@ from flmrcm.types import (
 
 PRIVATE = "private"
 """The kind under which a site's memory keeps the weights that never leave it."""
+
+PERSONAL = "personal"
+"""The kind under which it keeps a whole set of weights that it trains for itself alone."""
 
 
 class LocalRule:
@@ -60,25 +64,30 @@ class Strategy(ABC):
         name: in results.
         target: the site that the others align with or are tested on; it need not train.
         weighting: `uniform` gives each site the same weight (published), `examples` weighs by
-            training slices.
+            training slices, `fair` by the site's loss to the power of `fairness`.
+        fairness: q ≥ 0 of the weighting `fair`.
         private: patterns of weights that stay at each site, such as `up_conv.*`; `*` stands for any
             text. Every site starts them from the run's initial weights.
 
     Raises:
-        ConfigErrors: an unknown weighting.
+        ConfigErrors: an unknown weighting, or a negative fairness.
     """
 
     needs_target: ClassVar[bool] = False
     needs_latents: ClassVar[bool] = False
+    trains_personal: ClassVar[bool] = False  # whether `personal_rule` gives one
+    per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
 
     name: str = ""
     target: str | None = None
     weighting: str = "uniform"
+    fairness: float = 1.0
     private: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if problems := check_choice("strategy.weighting", self.weighting, WEIGHTINGS):
             raise ConfigErrors(problems)
+        require({"strategy.fairness": (self.fairness >= 0, f"at least 0; got {self.fairness}.")})
 
     @property
     def needs_target_images(self) -> bool:
@@ -104,6 +113,13 @@ class Strategy(ABC):
     def tolerates_missing_target(self) -> bool:
         """Whether a round goes on when a surveyed site gives no answer."""
         return False
+
+    def find_optimizer_problem(self, optimizer: Optimizer) -> str | None:
+        """Return why sites must not train with an optimizer, and how to mend it; None if they may.
+
+        It is asked before a run starts, with an optimizer of one unused parameter.
+        """
+        return None
 
     def is_shared(self, name: str) -> bool:
         """Return whether a weight travels; the others are private."""
@@ -155,7 +171,11 @@ class Strategy(ABC):
 
         The weights, and whether all tensors are finite, are checked for every strategy alike.
         """
-        return None
+        return find_weight_problem(reply, self.weighting) if op == "train" else None
+
+    def weigh(self, reply: Reply) -> float:
+        """Return a training reply's weight in means, above 0."""
+        return weigh_reply(reply, self.weighting, self.fairness)
 
     @abstractmethod
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
@@ -164,6 +184,13 @@ class Strategy(ABC):
     @abstractmethod
     def local_rule(self, site: SiteContext) -> LocalRule:
         """Return the client half for one site and round."""
+
+    def personal_rule(self, site: SiteContext) -> LocalRule | None:
+        """Return the rule of a second training, of a site's personal weights; None: there is none.
+
+        It runs after the first, over the same batches, and its `finish` is not called.
+        """
+        return None
 
     def answer_survey(self, site: SiteContext, batches: Iterator[Batch]) -> Mapping[str, Weights]:
         """Return a surveyed site's answer, by kind; called in evaluation mode, without gradients.

@@ -55,7 +55,7 @@ class FedAvg(Strategy):
         if self.needs_all_replies:
             weights = combine_robustly(list(replies), self.aggregation, self.faulty)
         else:
-            weights = average_replies(replies, self.weighting)
+            weights = average_replies(replies, self.weighting, self.fairness)
         return ServerState(weights, state.extras)
 
     def local_rule(self, site: SiteContext) -> LocalRule:

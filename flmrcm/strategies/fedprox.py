@@ -1,6 +1,7 @@
 """FedProx: a proximal term keeps sites near the global weights (Li et al., MLSys 2020)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flmrcm.errors import require
 from flmrcm.strategies.base import LocalRule
@@ -18,6 +19,8 @@ class FedProx(FedAvg):
     Raises:
         ConfigErrors: a negative μ.
     """
+
+    per_step: ClassVar[str] = "a pull on each weight"
 
     mu: float = 0.01
 

@@ -54,6 +54,7 @@ class FLMRCM(FedAvg):
 
     needs_target: ClassVar[bool] = True
     needs_latents: ClassVar[bool] = True
+    per_step: ClassVar[str] = "the discriminator's step; of images, an encoder pass, too"
 
     weight: float = 1.0
     alignment: str = "images"
@@ -112,7 +113,7 @@ class FLMRCM(FedAvg):
         """Return what is wrong with an answer: it must hold latents, (n, latent_size), n ≥ 1."""
         latents = reply.extras.get(LATENTS, {}).get(LATENTS, torch.empty(0))
         good = op != "survey" or (latents.ndim == 2 and latents.numel() > 0)
-        return None if good else "its answer holds no latents"
+        return super().validate_reply(op, sent, reply) if good else "its answer holds no latents"
 
     def on_survey_replies(self, state: ServerState, answers: Sequence[Reply]) -> ServerState:
         """Return the state with the target's last latents where they are to be reused."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -27,6 +28,8 @@ class Scaffold(FedAvg):
         ConfigErrors: a rule other than the mean.
     """
 
+    per_step: ClassVar[str] = "a shift of each gradient, and its sum"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         why = f"{self.name} averages: its control variates are means; use {MEAN}."
@@ -49,13 +52,15 @@ class Scaffold(FedAvg):
         control, change = sent.extras.get(CONTROL, {}), reply.extras.get(CONTROL_CHANGE, {})
         fits = all(k in control and v.shape == control[k].shape for k, v in change.items())
         good = op != "train" or (change and fits)
-        return None if good else f"its {CONTROL_CHANGE} doesn't match the control that was sent"
+        if good:
+            return super().validate_reply(op, sent, reply)
+        return f"its {CONTROL_CHANGE} doesn't match the control that was sent"
 
     def aggregate(self, state: ServerState, replies: Iterable[Reply]) -> ServerState:
         """Return the averaged weights, and c moved by |S|/N times the mean change of the c_i."""
         weights, change, answered = RunningMean(), RunningMean(), 0
         for reply in replies:
-            weights.add(reply.weights, reply.n_examples if self.weighting == "examples" else 1.0)
+            weights.add(reply.weights, self.weigh(reply))
             change.add(reply.extras[CONTROL_CHANGE])
             answered += 1
         # sites that were not drawn keep their c_i, so c moves by their share only (algorithm 1)

@@ -107,6 +107,21 @@ def test_shared_weights_are_completed_from_the_initial_ones(capsys):
     assert not own.loc["brats"].equals(again.loc["brats"])
 
 
+def test_sites_with_personal_weights_are_told_from_those_tested_with_the_global(capsys):
+    words = ["strategy=ditto", "rounds=1", "logger=csv", "participants=BF", "target=null"]
+    main(["train", *HERE, *MODEL, *words])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "brats, fastmri: tested with its personal weights" in printed
+    assert "hpks, ixi: tested with the global weights" in printed
+    (run,) = Path("outputs/train").iterdir()
+    main(["evaluate", f"checkpoint={run}/checkpoints/last.pt", "output=again"])
+    printed = " ".join("".join(capsys.readouterr()).split())
+    assert "brats, fastmri, hpks, ixi: tested with the global weights" in printed
+    own, again = (scores(f).set_index("site") for f in (run, "again"))
+    assert own.loc["ixi"].equals(again.loc["ixi"])
+    assert not own.loc["brats"].equals(again.loc["brats"])
+
+
 def test_everything_asked_for_is_saved(trained):
     kinds = ",".join(SAVED_KINDS)
     checkpoint = f"checkpoint={trained}/checkpoints/last.pt"

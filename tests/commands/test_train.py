@@ -45,9 +45,17 @@ def test_the_published_layout_trains_as_it_is(hospitals):
     assert runs("small")[0].joinpath("done").exists()
 
 
-@pytest.mark.parametrize("strategy", ["fl_mr", "fl_mrcm_latent", "fedprox", "scaffold"])
-def test_every_strategy_runs_from_the_command_line(hospitals, strategy):
-    main(["train", *SMALL, f"strategy={strategy}"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fl_mr"], ["fl_mr", "strategy.weighting=fair"], ["fl_mrcm_latent"], ["fedprox"],
+        ["scaffold"], ["fedavgm"], ["fedadam"], ["fedyogi"], ["fedadagrad"], ["feddyn"], ["moon"],
+        ["ditto"], ["fednova", "local.optimizer._target_=torch.optim.SGD"],
+    ],
+    ids="+".join,
+)  # fmt: skip
+def test_every_strategy_runs_from_the_command_line(hospitals, words):
+    main(["train", *SMALL, f"strategy={words[0]}", *words[1:]])
     assert runs("small")[0].joinpath("done").exists()
 
 

@@ -55,7 +55,7 @@ def test_both_scenarios_share_the_sites_that_train_alone():
 def test_a_newer_key_counts_only_where_it_is_used():
     old = compose_config("train", [])
     later = "robust middleware loss metrics strategy.aggregation strategy.faulty strategy.private"
-    later += " mask.partial_fourier maps"
+    later += " mask.partial_fourier maps strategy.fairness"
     for key in later.split():
         OmegaConf.set_struct(old, False)
         parent, _, last = key.rpartition(".")
@@ -63,5 +63,8 @@ def test_a_newer_key_counts_only_where_it_is_used():
     for site in old.sites.values():
         del site["policy"]
     assert hash_config(_root_=old) == hashed()
-    words = "robust.quorum=3", "strategy.aggregation=median", "mask.partial_fourier=0.75"
-    assert len({hashed(), *map(hashed, words)}) == 4
+    words = (
+        "robust.quorum=3", "strategy.aggregation=median", "strategy.fairness=2",
+        "mask.partial_fourier=0.75",
+    )  # fmt: skip
+    assert len({hashed(), *map(hashed, words)}) == 5

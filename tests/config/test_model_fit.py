@@ -4,6 +4,7 @@ import pytest
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
+from flmrcm.config.conf_files import list_options
 from flmrcm.errors import ConfigErrors
 
 WORDS = ["sites=simulated_pair", "model.channels=2", "model.pools=2", "compute=cpu"]
@@ -26,11 +27,28 @@ def test_something_has_to_be_shared():
     assert "leave some to share" in problem
 
 
-@pytest.mark.parametrize("strategy", ["fl_mr", "fedprox", "scaffold", "fl_mrcm", "fl_mrcm_latent"])
+STRATEGIES = list_options("strategy")
+DESCENT = "local.optimizer._target_=torch.optim.SGD"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_takes_private_weights(strategy):
-    words = [f"strategy={strategy}", "strategy.private=['up_*']"]
+    words = [f"strategy={strategy}", "strategy.private=['up_*']", DESCENT]
     setup = check_config(compose_config("train", [*WORDS, *words]))
     assert not setup.strategy.is_shared("up_conv.0.layers.0.weight")
+
+
+def test_fednova_asks_for_plain_descent_before_anything_starts():
+    (problem,) = problems_of("strategy=fednova")
+    assert problem.startswith("strategy: FedNova is exact for SGD without momentum, and")
+    assert DESCENT in problem
+    for word in (DESCENT, "strategy.any_optimizer=true"):
+        assert check_config(compose_config("train", [*WORDS, "strategy=fednova", word])).strategy
+
+
+def test_an_optimizer_that_cannot_be_built_is_told_once():
+    (problem,) = problems_of("strategy=fednova", "local.optimizer.lr=-1")
+    assert problem.startswith("local.optimizer.lr=-1")
 
 
 def test_checkpoints_of_cascades_need_cascades():

@@ -146,3 +146,8 @@ def test_a_site_s_own_file_goes_before_the_run(tmp_path, run_s, own, expected):
     client = read_site_settings(path).build_client(accepted, "e" * 16, None)
     assert type(client.loss) is expected
     assert collect_facts(client.site, ["train"]).needs_target is expected.needs_target
+
+
+def test_a_fair_mean_refuses_losses_of_different_kinds():
+    (problem,) = problems_of("model=cascade", OWN, "strategy=fl_mr", "strategy.weighting=fair")
+    assert problem.startswith("sites.sim_b.loss: strategy.weighting=fair compares the losses")

@@ -105,9 +105,10 @@ def list_runs(
     return runs
 
 
-CHOICES = ("=with_hfen", "=charbonnier", "=plane", "=cnn", "=fedavgm", "=clipped")
+CHOICES = ("=with_hfen", "=charbonnier", "=plane", "=cnn", "=heavy_ball", "=clipped")
 INSIDE = (
-    "metrics=with_hfen", "loss=charbonnier", "model=cnn", "strategy=fedavgm", "middleware=clipped",
+    "metrics=with_hfen", "loss=charbonnier", "model=cnn", "strategy=heavy_ball",
+    "middleware=clipped",
 )  # fmt: skip
 
 
@@ -202,7 +203,7 @@ def test_a_model_without_a_latent_is_refused_by_fl_mrcm_before_anything_starts(
 def test_a_strategy_keeps_its_state_in_the_checkpoint(runs):
     run = runs("strategy")
     assert any(tensor.any() for tensor in read_last(run).extras["velocity"].values())
-    assert "FedAvgM" in set(pd.read_csv(run / "scores.csv")["method"])
+    assert "HeavyBall" in set(pd.read_csv(run / "scores.csv")["method"])
 
 
 def test_a_middleware_counts_on_both_sides_and_is_resumed_bit_for_bit(runs, environment):

@@ -23,9 +23,14 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import Rounds
 from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import FedPer
+from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.strategies.server_optimizer import FedAdam
 from flmrcm.types import Broadcast
 
 CLINICS = ("east", "north", "south", "west")
@@ -35,6 +40,11 @@ STRATEGIES: Mapping[str, Strategy] = {
     "fl_mrcm_latent": fl_mrcm(alignment="latents"),
     "scaffold": Scaffold(),
     "fedper": FedPer(),
+    "fedadam": FedAdam(),
+    "fednova": FedNova(any_optimizer=True, weighting="fair"),
+    "feddyn": FedDyn(),
+    "moon": Moon(),
+    "ditto": Ditto(),
 }
 
 

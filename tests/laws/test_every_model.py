@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from kits.factories import make_site, write_site
+from kits.factories import make_context, make_site, write_site
 from kits.laws import SEED, Setting, equal, fl_mrcm
+from torch.testing import assert_close
 
 from flmrcm.data.coil_maps import Adaptive
 from flmrcm.data.site import Site
@@ -22,11 +23,16 @@ from flmrcm.models.unet_complex import ComplexUNet
 from flmrcm.models.varnet import VarNet
 from flmrcm.seeding import seeded
 from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
-from flmrcm.strategies.fedper import FedPer
+from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.fednova import FedNova
+from flmrcm.strategies.fedper import FedPer, LGFedAvg
 from flmrcm.strategies.fedprox import FedProx
+from flmrcm.strategies.moon import PREVIOUS, Moon
 from flmrcm.strategies.scaffold import Scaffold
-from flmrcm.types import ServerState
+from flmrcm.strategies.server_optimizer import FedAdagrad, FedAdam, FedAvgM, FedYogi
+from flmrcm.types import Memory, ServerState
 
 MODELS: dict[str, Callable[[], Reconstructor]] = {
     "unet": partial(UNet, 2, 2),
@@ -41,8 +47,18 @@ STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "fl_mrcm_latent": lambda _: fl_mrcm(alignment="latents"),
     "fedprox": lambda _: FedProx(),
     "scaffold": lambda _: Scaffold(),
+    "fedavgm": lambda _: FedAvgM(),
+    "fedadagrad": lambda _: FedAdagrad(),
+    "fedadam": lambda _: FedAdam(),
+    "fedyogi": lambda _: FedYogi(),
+    "fednova": lambda _: FedNova(any_optimizer=True),
+    "feddyn": lambda _: FedDyn(),
+    "moon": lambda _: Moon(),
+    "ditto": lambda _: Ditto(),
     "fedper": lambda model: FedPer(private=PRIVATE[model]) if model in PRIVATE else FedPer(),
+    "lg_fedavg": lambda model: LGFedAvg(**({"private": FIRST[model]} if model in FIRST else {})),
 }
+FIRST = {"cascade": ["cascades.0.*"], "modl": ["denoiser.features.0.*"]}
 PRIVATE = {"cascade": ["cascades.1.*"], "modl": ["denoiser.last.*"]}
 """Of a network that is no U-Net, what stays at the sites has to be named."""
 
@@ -111,6 +127,22 @@ def test_a_network_for_maps_rests_where_the_data_have_some(
     rests = [name for name in state.weights if name.startswith("sens_net.")]
     assert all(torch.equal(state.weights[name], initial[name]) for name in rests)
     assert rests
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_from_equal_weights_moon_s_latents_are_equal_whatever_the_model(
+    rooms: dict[int, dict[str, Site]], model: str
+) -> None:
+    site = rooms[1]["north"]
+    batch = site.prepare_batch(next(iter(site.train_dataloader())), torch.device("cpu"))
+    with seeded("every model"):
+        module = ReconModule(MODELS[model](), partial(torch.optim.RMSprop, lr=1e-3)).train()
+    rule = Moon().local_rule(
+        make_context(module, memory=Memory({PREVIOUS: module.model.state_dict()}))
+    )
+    latent = module.training_step(batch)["latent"]
+    for older in rule.older:
+        assert_close(older.encode(batch), latent)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -13,7 +13,10 @@ from flmrcm.engines import in_process
 from flmrcm.errors import CheckpointError, DataLayoutError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.site_call import call_site
+from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 
 TIMES = ("seconds", "slices_per_second")
@@ -26,9 +29,12 @@ def measured(setting):
 
 @pytest.mark.parametrize(
     "strategy",
-    [FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold()],
+    [
+        FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(),
+        Moon(), Ditto(),
+    ],
     ids=str,
-)
+)  # fmt: skip
 def test_resumed_equals_straight(setting, strategy):
     straight, halves = setting(rounds=3), setting(rounds=1)
     expected = straight.run(strategy)

@@ -1,16 +1,26 @@
 """Means of sites' tensors."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 from weakref import ref
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.testing import assert_close
 
-from flmrcm.strategies.aggregation import RunningMean, average_replies
-from flmrcm.types import Reply
+from flmrcm.errors import ConfigErrors
+from flmrcm.strategies.aggregation import RunningMean, average_replies, list_trained
+from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.fednova import FedNova
+from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.types import Broadcast, Reply
+
+UNIFORM = "uniform"
 
 
 def replies() -> Iterator[Reply]:
@@ -65,3 +75,67 @@ def test_what_was_added_is_not_changed() -> None:
     mean.add({"w": torch.full((2,), 5.0, dtype=torch.float64)})
     assert mean.result()["w"].tolist() == [3.0, 3.0]
     assert first["w"].tolist() == [1.0, 1.0]
+
+
+LOSSES = {"a": 0.1, "b": 0.4, "c": 0.2}
+
+
+def with_losses() -> Iterator[Reply]:
+    return (replace(reply, metrics={"loss": LOSSES[reply.site]}) for reply in replies())
+
+
+@pytest.mark.parametrize("fairness", [0.5, 1.0, 3.0])
+def test_fair_weights_are_the_losses_to_the_power_of_q(fairness: float) -> None:
+    weights = [loss**fairness for loss in LOSSES.values()]
+    pairs = zip(weights, (1.0, 2.0, 6.0), strict=True)
+    expected = sum(p * w for p, w in pairs) / sum(weights)
+    mean = average_replies(with_losses(), "fair", fairness)
+    assert_close(mean["w"], torch.full((2,), expected))
+
+
+def test_fairness_of_zero_is_uniform_bit_for_bit() -> None:
+    fair, uniform = average_replies(with_losses(), "fair", 0.0), average_replies(replies(), UNIFORM)
+    assert all(torch.equal(fair[name], uniform[name]) for name in uniform)
+
+
+def test_great_fairness_is_the_worst_site_alone() -> None:
+    mean = average_replies(with_losses(), "fair", 100.0)
+    assert_close(mean["w"], torch.full((2,), 2.0))
+
+
+@pytest.mark.parametrize("kind", [FedAvg, Scaffold, FedNova])
+@pytest.mark.parametrize("loss", [{}, {"loss": 0.0}, {"loss": -1.0}, {"loss": float("nan")}])
+def test_a_fair_mean_refuses_a_reply_without_a_loss_above_zero(
+    kind: type[Strategy], loss: dict[str, float]
+) -> None:
+    control = {"control": {"w": torch.zeros(2)}}
+    sent = Broadcast(0, {"w": torch.zeros(2)}, control)
+    extras = {"control_change": control["control"]}
+    reply = Reply("a", 1, {"w": torch.ones(2)}, extras, {"steps": 2.0, **loss})
+    problem = kind(weighting="fair").validate_reply("train", sent, reply)
+    assert problem is not None
+    assert "its loss is" in problem
+    good = replace(reply, metrics={"steps": 2.0, "loss": 0.1})
+    assert kind(weighting="fair").validate_reply("train", sent, good) is None
+    assert kind().validate_reply("train", sent, reply) is None
+
+
+def test_negative_fairness_is_refused() -> None:
+    with pytest.raises(ConfigErrors, match=r"strategy\.fairness: at least 0; got -1"):
+        FedAvg(fairness=-1)
+
+
+@pytest.mark.parametrize("kind", [FedAvg, Scaffold, FedNova])
+def test_a_federation_leans_towards_the_site_with_the_larger_loss(run: Any, kind: Any) -> None:
+    options = {"any_optimizer": True} if kind is FedNova else {}
+    fair, uniform = (
+        run(kind(weighting="fair", fairness=q, **options), rounds=1).weights for q in (9.0, 0.0)
+    )
+    assert any(not torch.equal(fair[name], uniform[name]) for name in uniform)
+
+
+def test_what_gradients_change_is_neither_a_count_nor_a_statistic() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    trained = [name for name, _ in model.named_parameters()]
+    assert list_trained(model.state_dict()) == trained
+    assert len(model.state_dict()) == len(trained) + 3

@@ -9,9 +9,13 @@ from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.strategies.base import PRIVATE
 from flmrcm.strategies.fedavg import FedAvg
-from flmrcm.strategies.fedper import DECODER, FedPer
+from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.fednova import FedNova
+from flmrcm.strategies.fedper import DECODER, FedPer, LGFedAvg
 from flmrcm.strategies.fedprox import FedProx
+from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.strategies.server_optimizer import FedAdam
 from flmrcm.types import Broadcast, Memory
 
 NAMES = list(make_unet().state_dict())
@@ -33,6 +37,22 @@ def test_the_decoder_is_private_and_the_rest_is_shared():
     assert 0 < len(PRIVATE_NAMES) < len(NAMES)
 
 
+def test_lg_fedavg_keeps_the_first_layers_and_no_weight_that_fedper_keeps():
+    strategy = LGFedAvg()
+    private = {name for name in NAMES if not strategy.is_shared(name)}
+    assert private == {name for name in NAMES if name.startswith("down_")}
+    assert not private & PRIVATE_NAMES
+
+
+def test_lg_fedavg_averages_the_rest_and_keeps_every_sites_own(setting):
+    here = setting()
+    state = here.run(LGFedAvg())
+    assert {name for name in NAMES if name.startswith("down_")} == private_of(here, "east").keys()
+    assert state.weights.keys() == set(NAMES) - private_of(here, "east").keys()
+    first = "down_sample_layers.0.layers.0.weight"
+    assert not torch.equal(private_of(here, "east")[first], private_of(here, "north")[first])
+
+
 def test_with_no_private_weight_it_is_federated_averaging_bit_for_bit(run):
     assert equal(run(FedPer(private=())).weights, run(FedAvg()).weights)
 
@@ -41,6 +61,10 @@ STRATEGIES = [
     FedPer(),
     FedProx(private=DECODER),
     Scaffold(private=DECODER),
+    FedAdam(private=DECODER),
+    FedNova(private=DECODER, any_optimizer=True),
+    FedDyn(private=DECODER),
+    Moon(private=DECODER),
     fl_mrcm(private=DECODER),
     fl_mrcm(private=DECODER, alignment="latents"),
 ]

@@ -6,7 +6,7 @@ import torch
 from mymri.charbonnier import Charbonnier
 from mymri.clip import CLIPPED, Clip
 from mymri.cnn import CNN
-from mymri.fedavgm import FedAvgM
+from mymri.heavy_ball import HeavyBall
 from mymri.hfen import HFEN
 from mymri.plane_mask import PlaneMask
 
@@ -102,10 +102,10 @@ def test_a_cnn_gives_an_image_of_its_inputs_size_and_no_latent(batch):
     assert latent is None
 
 
-def test_fedavgm_without_momentum_is_fl_mr_and_with_it_from_the_second_round_on_is_not(run):
-    assert equal(run(FedAvgM(beta=0.0), "none").weights, run(FedAvg(), "plain").weights)
-    assert equal(run(FedAvgM(), "first", 1).weights, run(FedAvg(), "plain_first", 1).weights)
-    assert not equal(run(FedAvgM(), "second").weights, run(FedAvg(), "plain").weights)
+def test_heavy_ball_without_momentum_is_fl_mr_and_with_it_from_the_second_round_on_is_not(run):
+    assert equal(run(HeavyBall(beta=0.0), "none").weights, run(FedAvg(), "plain").weights)
+    assert equal(run(HeavyBall(), "first", 1).weights, run(FedAvg(), "plain_first", 1).weights)
+    assert not equal(run(HeavyBall(), "second").weights, run(FedAvg(), "plain").weights)
 
 
 def test_an_update_that_is_short_enough_passes_bit_for_bit(run):
@@ -125,9 +125,9 @@ def test_no_update_is_longer_than_the_bound_and_every_clipping_is_counted(run):
 
 def test_a_resumed_run_ends_bit_for_bit_where_the_whole_one_ends(run):
     options = {"middleware": {"clip": Clip(longest=1e-3)}}
-    whole = run(FedAvgM(), "whole", 3, **options)
-    run(FedAvgM(), "parts", 1, **options)
-    parts = run(FedAvgM(), "parts", 3, **options)
+    whole = run(HeavyBall(), "whole", 3, **options)
+    run(HeavyBall(), "parts", 1, **options)
+    parts = run(HeavyBall(), "parts", 3, **options)
     assert equal(parts.weights, whole.weights)
     assert all(equal(parts.extras[kind], whole.extras[kind]) for kind in whole.extras)
 
@@ -138,7 +138,7 @@ def test_a_resumed_run_ends_bit_for_bit_where_the_whole_one_ends(run):
         (lambda: Charbonnier(0), "loss.epsilon"),
         (lambda: PlaneMask(power=-1), "mask.power"),
         (lambda: CNN(depth=1), "model.depth"),
-        (lambda: FedAvgM(beta=1), "strategy.beta"),
+        (lambda: HeavyBall(beta=1), "strategy.beta"),
         (lambda: Clip(longest=0), "middleware.clip.longest"),
     ],
 )

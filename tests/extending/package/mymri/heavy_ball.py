@@ -1,4 +1,4 @@
-"""FedAvgM: federated averaging with momentum at the server (Hsu et al., arXiv 1909.06335)."""
+"""Federated averaging with a heavy ball at the server (Hsu et al., arXiv 1909.06335)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ VELOCITY = "velocity"
 
 
 @dataclass(frozen=True)
-class FedAvgM(FedAvg):
+class HeavyBall(FedAvg):
     """Federated averaging whose server goes on in the direction of its last step.
 
     w' = mean + β·v and v' = w' − w, where w are the global weights before the round.
