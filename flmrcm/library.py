@@ -123,7 +123,6 @@ class Federation:
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
         plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
-        members = {"wire": Wire(), "reply_validation": ReplyValidation(), **(middleware or {})}
         self.setup = Setup(
             _CONFIG,
             {site.name: site for site in sorted(sites, key=lambda site: site.name)},
@@ -132,7 +131,7 @@ class Federation:
             plan,
             compute or Compute(),
             module,
-            middleware=members,
+            middleware={**_MEMBERS, **(middleware or {})},
             losses=losses,
         )
         self._initial = {k: v.clone() for k, v in model.state_dict().items()}
@@ -208,6 +207,9 @@ def _prepare_loading(
             maps=maps,
         )
 
+
+_MEMBERS: Mapping[str, Middleware] = {"wire": Wire(), "reply_validation": ReplyValidation()}
+"""Members of the chain that every federation has."""
 
 _CONFIG: Mapping[str, Any] = {
     "engine": {"_target_": IN_PROCESS},
