@@ -125,8 +125,8 @@ class Federation:
         _check_parts(sites, strategy, module, losses, maps)
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
-        plan = _plan_rounds(names, strategy.target, rounds, validate_every, seed)
-        members = {"wire": Wire(), "reply_validation": ReplyValidation(), **(middleware or {})}
+        shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
+        plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
         self.setup = Setup(
             _CONFIG,
             {site.name: site for site in sorted(sites, key=lambda site: site.name)},
@@ -135,7 +135,7 @@ class Federation:
             plan,
             compute or Compute(),
             module,
-            middleware=members,
+            middleware={**_MEMBERS, **(middleware or {})},
             losses=losses,
         )
         self._initial = {k: v.clone() for k, v in model.state_dict().items()}
@@ -177,13 +177,6 @@ class Federation:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
 
 
-def _plan_rounds(
-    participants: list[str], target: str | None, rounds: int, validate_every: int, seed: int
-) -> TrainingPlan:
-    shown: list[str] = sorted({*participants, *([target] if target else [])})
-    return TrainingPlan(rounds, participants, shown, validate_every=validate_every, seed=seed)
-
-
 def _check_parts(
     sites: Sequence[Site],
     strategy: Strategy,
@@ -218,6 +211,9 @@ def _prepare_loading(
             maps=maps,
         )
 
+
+_MEMBERS: Mapping[str, Middleware] = {"wire": Wire(), "reply_validation": ReplyValidation()}
+"""Members of the chain that every federation has."""
 
 _CONFIG: Mapping[str, Any] = {
     "engine": {"_target_": IN_PROCESS},

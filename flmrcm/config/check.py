@@ -59,13 +59,11 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     sites = build_sites(cfg, found, module, losses)
     participants = found.attempt("participants", lambda: choose_participants(cfg)) or []
     target = found.attempt("target", lambda: choose_target(cfg.target, cfg))
-    strategy = found.build("strategy", cfg.strategy, Strategy, target=target)
+    strategy = _build_strategy(cfg, found, target)
     plan = _build_plan(cfg, found, participants, target)
     found.problems += _find_word_problems(cfg)
     if POOLED in sites:
         found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
-    if strategy and strategy.needs_target and cfg.target is None:
-        found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
     if strategy and module:
         found.problems += find_model_problems(strategy, module, cfg)
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
@@ -81,6 +79,13 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         config, sites, strategy, local, plan, compute, module, pool, gates, members, losses,
     )  # fmt: skip
     return Setup(*parts)  # whatever is missing was a problem
+
+
+def _build_strategy(cfg: DictConfig, found: Builder, target: str | None) -> Strategy | None:
+    strategy = found.build("strategy", cfg.strategy, Strategy, target=target)
+    if strategy and strategy.needs_target and cfg.target is None:
+        found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
+    return strategy
 
 
 def _build_plan(
