@@ -201,3 +201,27 @@ def test_reconstructions_stay_at_the_site_and_scores_go_by_number(server, tmp_pa
     reply = server.handle(test, replace(weights(), extras={}), SAVING).reply
     assert {name.split("/")[1] for name in reply.metrics} == {"0000", "0001"}
     assert len([*(tmp_path / "runs").rglob("reconstructions/ixi/*.h5")]) == 1
+
+
+def test_a_site_elsewhere_computes_coil_maps_as_it_joins_and_keeps_them_itself(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("sigpy")
+    monkeypatch.setenv("FLMRCM_CACHE", str(tmp_path / "cache"))
+    write_site(tmp_path / "mri", {"train": (2,), "val": (1,)}, size=(20, 24), coils=3)
+    text = yaml.safe_dump({"site": "ixi", "data": {"root": "mri"}, "threads": 1})
+    (tmp_path / "site.yaml").write_text(text)
+    server = SiteServer(read_site_settings(tmp_path / "site.yaml"))
+    maps = to_plain(compose_config("train", ["maps=espirit", "maps.kernel=3"]).maps)
+    model = {"_target_": "flmrcm.models.cascade.Cascade", "cascades": 1, "layers": 2, "channels": 2}
+    mask = {**CONFIG["mask"], "center_fractions": [0.2]}
+    config = {**CONFIG, "model": model, "mask": mask, "maps": maps}
+    call = replace(JOIN, config_hash=hash_travelling_config(config))
+    assert server.handle(call, NOTHING, config).facts.n_examples == 2
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 2
+    assert str(tmp_path) not in dump_config(config)
+    narrow = {**config, "maps": {**maps, "kernel": 6}}
+    refused = server.handle(
+        replace(call, config_hash=hash_travelling_config(narrow)), NOTHING, narrow
+    )
+    assert refused.reply.error_kind == "data"
