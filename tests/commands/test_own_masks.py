@@ -15,7 +15,7 @@ from flmrcm import FedAvg, Federation, UNet, open_site
 from flmrcm.app import main
 from flmrcm.learning.losses import Loss
 from flmrcm.mri.masks import FileMask
-from flmrcm.types import Batch
+from flmrcm.types import Batch, Reconstruction
 
 MODEL = ["model.channels=2", "model.pools=2", "engine.threads=1", "compute=cpu"]
 HERE = ["sites=bfhi", "data_dir=data", "participants=BF", "target=null", "logger=csv"]
@@ -190,8 +190,8 @@ class Blind(Loss):
 
     needs_target = False
 
-    def __call__(self, image: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return (image.float() - batch.image).square().mean()
+    def __call__(self, found: Reconstruction, goal: Batch) -> torch.Tensor:
+        return (found.image.float() - goal.image).square().mean()
 
 
 def test_a_loss_that_needs_no_target_trains_on_scans_without_any(tmp_path):
