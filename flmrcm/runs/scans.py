@@ -15,7 +15,7 @@ from flmrcm.data.provenance import Provenance, read_provenance
 from flmrcm.data.source import Source
 from flmrcm.data.stored_sampling import mark_acquired_columns, read_stored_sampling
 from flmrcm.errors import DataLayoutError
-from flmrcm.mri.masks import Mask
+from flmrcm.mri.masks import FileMask, Mask
 
 COPIED = (
     "voxel_mm", "orientation", "phase_encoding", "native_shape", "contrast", "acquisition",
@@ -48,7 +48,7 @@ class ScanSource(Source):
 
     def describe_mask(self) -> str:
         """Return in a few words which samples count as measured: `Random, 4x`."""
-        if self.header.own_mask:
+        if self.mask.from_file:
             return OWN
         accelerations = ", ".join(f"{r:g}x" for r in self.mask.accelerations)
         return f"{type(self.mask).__name__}, {accelerations}"
@@ -76,21 +76,15 @@ class ScanReading:
         """Return a scan; of its k-space one slice is read.
 
         Raises:
-            DataLayoutError: it isn't in the file format, or too small for the mask.
+            DataLayoutError: it isn't in the file format, or undersampled where a mask is drawn.
         """
         header = read_header(path, self.site, self.coils, self.phase_encoding)
         if header.shape[0] == 0:
             raise DataLayoutError(f"{path}: its 'kspace' holds no slice.")
         is_under = self.keeps_own and read_stored_sampling(header).undersampling
-        if self.mask.from_file or is_under:
-            header = adopt_own_sampling(header)
-        else:
-            header = mark_acquired_columns(header)
-            try:
-                self.mask.check(header.shape[2:])
-            except DataLayoutError as error:
-                raise DataLayoutError(f"{path}: {error}") from None
-        return ScanSource(self.site, path.parent, "", self.mask, header=header)
+        mask = FileMask() if is_under else self.mask
+        adopt = adopt_own_sampling if mask.from_file else mark_acquired_columns
+        return ScanSource(self.site, path.parent, "", mask, header=adopt(header))
 
 
 def list_scans(place: Path) -> dict[str, Path]:
