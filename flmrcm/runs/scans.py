@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flmrcm.data.coil_maps import MAPS_FOLDER
 from flmrcm.data.h5 import Volume, read_header
 from flmrcm.data.hdf5 import open_h5, read_attributes
 from flmrcm.data.ismrmrd_header import parse_header
@@ -90,7 +91,7 @@ class ScanReading:
 def list_scans(place: Path) -> dict[str, Path]:
     """Return a file, or the .h5 files in a folder and its folders, by their names for outputs.
 
-    A name is the path below the folder without its ending. Hidden files are left out.
+    A name is the path below the folder without its ending. Hidden files and coil maps are left out.
 
     Raises:
         DataLayoutError: there is no such place, or no .h5 file in it.
@@ -99,7 +100,8 @@ def list_scans(place: Path) -> dict[str, Path]:
         return {place.stem: place}
     if not place.is_dir():
         raise DataLayoutError(f"input={place}: there is no such file or folder.")
-    files = sorted(path for path in place.rglob("*.h5") if not path.name.startswith("."))
+    files = [file for file in sorted(place.rglob("*.h5")) if not file.name.startswith(".")]
+    files = [file for file in files if file.parent.name != MAPS_FOLDER]
     if not files:
         raise DataLayoutError(f"input={place}: holds no .h5 file, nor does a folder in it.")
     return {path.relative_to(place).with_suffix("").as_posix(): path for path in files}

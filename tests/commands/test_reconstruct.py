@@ -151,6 +151,13 @@ def test_rows_are_turned_back(hospitals):
         np.testing.assert_array_equal(read(Path(f"out_{folder}/scan.h5"))[0], expected)
 
 
+def test_coil_maps_beside_scans_are_no_scans():
+    write_challenge(Path("in/scan.h5"), 4)
+    write_challenge(Path("in/sensitivity_maps/scan.h5"))
+    reconstruct(write_unet(), *UNET, "input=in", "output=out")
+    assert [path.name for path in Path("out").rglob("*.h5")] == ["scan.h5"]
+
+
 def test_undersampled_k_space_is_refused_where_a_mask_is_typed(capsys):
     write_challenge(Path("in/scan.h5"))
     said = failing(capsys, write_unet(), *UNET, "input=in", "output=out", "mask=random")[1]
