@@ -13,6 +13,7 @@ import torch
 
 from flmrcm.data.h5 import Volume
 from flmrcm.data.loading import Loading
+from flmrcm.data.mask_checks import check_mask
 from flmrcm.data.site import Site
 from flmrcm.data.transforms import choose_crop_size
 from flmrcm.errors import DataLayoutError, FlmrcmError
@@ -147,8 +148,8 @@ class ScanReconstruction:
             DataLayoutError: a slice can't be read, or its image isn't finite.
         """
         header, site = source.header, Site(source.name, [source], self.loading)
-        site.prepare_maps("test")
         images, inputs, shares = list[np.ndarray](), list[np.ndarray](), list[float]()
+        site.prepare_maps("test")
         for batch, prediction in self._evaluator.reconstruct(self.module, site):
             images.append(prediction.reconstruction.numpy())
             inputs.append(prediction.input.numpy())
@@ -178,12 +179,8 @@ class ScanReconstruction:
     def _open(self, path: Path) -> ScanSource:
         """Return a scan that the model can take."""
         source, model = self.reading.open(path), self.module.model
-        volume, is_multi = source.header, source.header.shape[1] > 1
-        if volume.lacks_center and is_multi and self.loading.needs_center:
-            raise DataLayoutError(
-                f"{path}: its own mask leaves no fully sampled centre, from which coil maps are "
-                "estimated; use maps=file, or a model without maps."
-            )
+        volume = source.header
+        check_mask(volume, source.mask, self.loading.needs_center)
         size = volume.shape[2:] if model.needs_kspace else self._choose_size(volume)
         if problem := model.find_size_problem(*size):
             raise DataLayoutError(f"{path}: {problem}")

@@ -147,5 +147,5 @@ def _list_settings(
         "phase_encoding": reading.phase_encoding,
         "resolution": cfg.data.resolution,
         "precision": cfg.compute.precision,
-        **{key: to_plain(cfg.get(key)) for key in ("model", "mask", "maps", "coils")},
+        **{key: to_plain(cfg.get(key)) for key in ("model", "mask", "coils", "maps")},
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flmrcm.data.coil_maps import MAPS_FOLDER
 from flmrcm.data.h5 import Volume, read_header
 from flmrcm.data.hdf5 import open_h5, read_attributes
 from flmrcm.data.ismrmrd_header import parse_header
@@ -15,7 +16,7 @@ from flmrcm.data.provenance import Provenance, read_provenance
 from flmrcm.data.source import Source
 from flmrcm.data.stored_sampling import mark_acquired_columns, read_stored_sampling
 from flmrcm.errors import DataLayoutError
-from flmrcm.mri.masks import Mask
+from flmrcm.mri.masks import FileMask, Mask
 
 COPIED = (
     "voxel_mm", "orientation", "phase_encoding", "native_shape", "contrast", "acquisition",
@@ -48,7 +49,7 @@ class ScanSource(Source):
 
     def describe_mask(self) -> str:
         """Return in a few words which samples count as measured: `Random, 4x`."""
-        if self.header.own_mask:
+        if self.mask.from_file:
             return OWN
         accelerations = ", ".join(f"{r:g}x" for r in self.mask.accelerations)
         return f"{type(self.mask).__name__}, {accelerations}"
@@ -76,27 +77,21 @@ class ScanReading:
         """Return a scan; of its k-space one slice is read.
 
         Raises:
-            DataLayoutError: it isn't in the file format, or too small for the mask.
+            DataLayoutError: it isn't in the file format, or undersampled where a mask is drawn.
         """
         header = read_header(path, self.site, self.coils, self.phase_encoding)
         if header.shape[0] == 0:
             raise DataLayoutError(f"{path}: its 'kspace' holds no slice.")
         is_under = self.keeps_own and read_stored_sampling(header).undersampling
-        if self.mask.from_file or is_under:
-            header = adopt_own_sampling(header)
-        else:
-            header = mark_acquired_columns(header)
-            try:
-                self.mask.check(header.shape[2:])
-            except DataLayoutError as error:
-                raise DataLayoutError(f"{path}: {error}") from None
-        return ScanSource(self.site, path.parent, "", self.mask, header=header)
+        mask = FileMask() if is_under else self.mask
+        adopt = adopt_own_sampling if mask.from_file else mark_acquired_columns
+        return ScanSource(self.site, path.parent, "", mask, header=adopt(header))
 
 
 def list_scans(place: Path) -> dict[str, Path]:
     """Return a file, or the .h5 files in a folder and its folders, by their names for outputs.
 
-    A name is the path below the folder without its ending. Hidden files are left out.
+    A name is the path below the folder without its ending. Hidden files and coil maps are left out.
 
     Raises:
         DataLayoutError: there is no such place, or no .h5 file in it.
@@ -105,7 +100,8 @@ def list_scans(place: Path) -> dict[str, Path]:
         return {place.stem: place}
     if not place.is_dir():
         raise DataLayoutError(f"input={place}: there is no such file or folder.")
-    files = sorted(path for path in place.rglob("*.h5") if not path.name.startswith("."))
+    files = [file for file in sorted(place.rglob("*.h5")) if not file.name.startswith(".")]
+    files = [file for file in files if file.parent.name != MAPS_FOLDER]
     if not files:
         raise DataLayoutError(f"input={place}: holds no .h5 file, nor does a folder in it.")
     return {path.relative_to(place).with_suffix("").as_posix(): path for path in files}

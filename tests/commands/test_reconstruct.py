@@ -151,6 +151,13 @@ def test_rows_are_turned_back(hospitals):
         np.testing.assert_array_equal(read(Path(f"out_{folder}/scan.h5"))[0], expected)
 
 
+def test_coil_maps_beside_scans_are_no_scans():
+    write_challenge(Path("in/scan.h5"), 4)
+    write_challenge(Path("in/sensitivity_maps/scan.h5"))
+    reconstruct(write_unet(), *UNET, "input=in", "output=out")
+    assert [path.name for path in Path("out").rglob("*.h5")] == ["scan.h5"]
+
+
 def test_undersampled_k_space_is_refused_where_a_mask_is_typed(capsys):
     write_challenge(Path("in/scan.h5"))
     said = failing(capsys, write_unet(), *UNET, "input=in", "output=out", "mask=random")[1]
@@ -163,7 +170,7 @@ def test_a_model_that_estimates_maps_refuses_a_scan_without_a_centre(capsys):
     mask[16] = 0
     write_challenge(Path("in/scan.h5"), 4, mask)
     said = failing(capsys, write_varnet(), *VARNET, "input=in", "output=out")[1]
-    assert "leaves no fully sampled centre, from which coil maps are estimated" in said
+    assert "its own mask leaves no fully sampled centre, from which coil maps come" in said
     assert not Path("out/scan.h5").exists()
 
 
