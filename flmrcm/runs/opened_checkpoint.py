@@ -17,7 +17,7 @@ from flmrcm.errors import CheckpointError, FlmrcmError
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.learning.weights import find_weights, read_torch_file
 from flmrcm.models.reconstructor import Reconstructor
-from flmrcm.strategies.base import PRIVATE, Strategy
+from flmrcm.strategies.base import PERSONAL, PRIVATE, Strategy
 from flmrcm.types import Weights
 
 
@@ -63,7 +63,7 @@ class OpenedCheckpoint:
         load_weights(model, self.path, self.content, self.private)
 
     def load_personal(self, model: Reconstructor, strategy: Strategy, site: str) -> None:
-        """Load the weights that a site is tested with: its private ones over those it shares.
+        """Load the weights that a site is tested with: its private or personal ones first.
 
         Raises:
             CheckpointError: the site has none in this run, or they aren't beside the checkpoint.
@@ -72,8 +72,8 @@ class OpenedCheckpoint:
         load_weights(model, self.path, {"weights": weights})
 
     def list_personal_sites(self) -> list[str]:
-        """Return the sites that trained private weights in its run."""
-        return sorted(self.content.get("memory") or ()) if self.private else []
+        """Return the sites that trained in its run, and may have weights of their own."""
+        return sorted(self.content.get("memory") or ())
 
     def _find_shared(self) -> Weights:
         return find_weights(self.content, self.path)
@@ -82,7 +82,7 @@ class OpenedCheckpoint:
         sites = self.list_personal_sites()
         if site not in sites:
             raise CheckpointError(
-                f"site={site}: has no private weights in the run of {self.path}; "
+                f"site={site}: has no weights of its own in the run of {self.path}; "
                 f"{', '.join(sites) or 'no site'} has."
             )
         store = MemoryStore(self.path.parent / "memory")
@@ -91,10 +91,10 @@ class OpenedCheckpoint:
             memory = store.load(site)
         except CheckpointError as error:
             raise CheckpointError(
-                f"{error} The private weights of site={site} stay in the run's folder beside its "
+                f"{error} The weights of site={site} stay in the run's folder beside its "
                 "checkpoints, or where the site trained: use the checkpoint in that folder."
             ) from None
-        if PRIVATE not in memory.tensors:
+        if not {PRIVATE, PERSONAL} & set(memory.tensors):
             raise CheckpointError(f"site={site}: its memory in {store.folder} holds no weights.")
         return memory
 

@@ -48,13 +48,17 @@ def prepare_reconstruction(asked: DictConfig, words: Sequence[str]) -> ScanRecon
     compute, module, _ = build_learner(cfg, builder)
     loading = build_loading(_without_sites(cfg), builder, module)
     reading = _build_reading(asked, cfg, builder, site, words)
-    strategy = builder.build("strategy", cfg.strategy, Strategy) if opened.private else None
+    strategy = (
+        builder.build("strategy", cfg.strategy, Strategy)
+        if site in opened.list_personal_sites() or opened.private
+        else None
+    )
     builder.raise_if_any()
     assert compute is not None and module is not None and loading is not None  # noqa: S101, PT018
-    if strategy is None:
-        opened.load_shared(module.model)
-    else:
+    if strategy is not None and (opened.private or strategy.trains_personal):
         opened.load_personal(module.model, strategy, site)
+    else:
+        opened.load_shared(module.model)
     made = _describe(opened, module, site)
     settings = _list_settings(made, reading, cfg)
     return ScanReconstruction(compute, module, reading, loading, asked.format, made, settings)

@@ -77,11 +77,26 @@ def test_a_sites_personal_weights_are_used_or_asked_for(hospitals, capsys):
     assert status == 2
     assert "name the site whose are used: site=brats or site=fastmri." in line
     status, line = failing(capsys, checkpoint, scans, "output=none", "site=ixi")
-    assert (status, "site=ixi: has no private weights in the run" in line) == (1, True)
+    assert (status, "site=ixi: has no weights of its own in the run" in line) == (1, True)
     (run / "checkpoints/last.pt").rename("moved.pt")
     status, line = failing(capsys, "checkpoint=moved.pt", scans, "output=none", "site=brats")
     assert (status, "stay in the run's folder beside its checkpoints" in line) == (1, True)
     assert not Path("none").exists()
+
+
+def test_dittos_sites_have_weights_of_their_own_beside_the_global_ones(hospitals):
+    run = train("strategy=ditto", "participants=BF", "local.optimizer.lr=0.01")
+    checkpoint, scans = f"checkpoint={run}/checkpoints/last.pt", f"input={hospitals}/BraTS/T1/test"
+    reconstruct(checkpoint, scans, "output=own", "site=brats")
+    np.testing.assert_array_equal(
+        read(Path("own/test_0.h5"))[0], read(run / "reconstructions/brats/test_0.h5")[0]
+    )
+    everything = ["mask.accelerations=[1]", "mask.center_fractions=null"]  # one mask for all
+    for name, site in {"brats": ["site=brats"], "ixi": ["site=ixi"], "none": []}.items():
+        reconstruct(checkpoint, scans, f"output={name}", *site, *everything)
+    brats, ixi, none = (read(Path(f, "test_0.h5"))[0] for f in ("brats", "ixi", "none"))
+    np.testing.assert_array_equal(ixi, none)
+    assert not np.array_equal(brats, none)
 
 
 @pytest.mark.parametrize("coils", [1, 4])
