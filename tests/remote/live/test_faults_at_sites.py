@@ -15,7 +15,8 @@ from flmrcm.runs import training
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-NODE = ("flower-supernode", "flower-superexec", "flwr-clientapp")
+CLIENT = "flower.app.client_process"
+NODE = ("flower-supernode", "flower-superexec", CLIENT)
 
 
 def test_a_killed_client_process_and_a_killed_node_miss_that_round_only(
@@ -27,13 +28,15 @@ def test_a_killed_client_process_and_a_killed_node_miss_that_round_only(
         for wait in waits:
             wait(run)
         federation.kill("brats", *NODE)
-        federation.kill("hpks", "flwr-clientapp")
+        federation.kill("hpks", CLIENT)
         # Flower waits: two heartbeats of 30 s
         until(lambda: "site brats, round 1: Error: Node Unavailable" in run.output, run.runs)
         until(lambda: "site hpks, round 1: ClientApp stopped responding." in run.output, run.runs)
     assert run.ends()[0] == 0
     assert run.absences() == {(1, "brats", "failed"), (1, "hpks", "failed")}
     assert "site brats: its SuperNode ended; again in 60 s" in federation.read_output("brats")
+    # the next test finds it again
+    until(lambda: federation.read_output("brats").count("site brats: calls ") == 2)
     missed = {(name, "train", 1): away for name in ("brats", "hpks")}
     build = training.build_rounds
     monkeypatch.setattr(training, "build_rounds", lambda *a: with_faults(build(*a), missed))
