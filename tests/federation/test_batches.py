@@ -1,14 +1,71 @@
-"""What a round's training rests on is known before a slice is read."""
+"""What a site reads in a round, and the target's beside it; it's counted before any is read."""
 
+from itertools import islice
+
+import pytest
 import torch
+from kits.factories import make_site
 
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.middleware import CallWork
 from flmrcm.federation.workload import Workload
 
+CPU = torch.device("cpu")
+
+
+def name_slices(batches):
+    return [p for b in batches for p in zip(b.volume, b.slice.tolist(), strict=True)]
+
+
+def read(site, round_, epochs=2, steps=None):
+    return SiteBatches(site, CPU, Workload(epochs, steps), round_)
+
+
+def read_epoch(site, epoch):
+    loader = site.train_dataloader()
+    loader.sampler.set_epoch(epoch)
+    return name_slices(site.prepare_batch(raw, CPU) for raw in loader)
+
+
+def test_a_round_reads_its_own_epochs(sites):
+    east = sites["east"]
+    assert name_slices(read(east, 1).train()) == read_epoch(east, 2) + read_epoch(east, 3)
+
+
+def test_a_survey_reads_what_training_would_read_first(sites):
+    east = sites["east"]
+    assert name_slices(read(east, 3).survey()) == read_epoch(east, 6)
+
+
+@pytest.mark.parametrize("sampling", ["shuffled", "published"])
+def test_the_targets_slices_of_a_round_follow_on_those_of_the_round_before(sites, sampling):
+    east, south = sites["east"], sites["south"]
+
+    def accompany(round_):
+        companions = read(east, round_).accompany(south, sampling)
+        return name_slices(islice(companions, 2 * east.n_batches))
+
+    def draw(epoch):
+        raws = south.target_batches(east.n_examples, sampling, epoch, "east")
+        return name_slices(south.prepare_batch(raw, CPU) for raw in raws)
+
+    assert accompany(0) == draw(0) + draw(1)
+    assert accompany(1) == draw(2) + draw(3)
+    assert accompany(0) != accompany(1)
+
+
+def test_companions_follow_the_runs_seed(sites):
+    root = sites["south"].sources[0].folder
+    east = read(sites["east"], 0)
+    one, two = (
+        name_slices(islice(east.accompany(make_site(root, seed=seed), "shuffled"), 4))
+        for seed in (1, 2)
+    )
+    assert one != two
+
 
 def count(site, workload):
-    return SiteBatches(site, torch.device("cpu"), workload, 0).count_work(0.1)
+    return SiteBatches(site, CPU, workload, 0).count_work(0.1)
 
 
 def test_whole_epochs_go_through_every_slice(sites):
