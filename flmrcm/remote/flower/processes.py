@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Generator
@@ -146,9 +147,23 @@ def _run_daemon(folder: Path) -> Generator[None]:
     address = folder / DAEMON
     address.unlink(missing_ok=True)  # otherwise an old one would look like a ready daemon
     words = [sys.executable, "-P", "-m", "flmrcm.remote.flower.app.site", folder / "site.yaml"]
-    with ChildProcess(words, folder, build_environment(folder)) as child:
-        if not child.wait_for(address.exists):
-            if child.stopped:
-                sys.exit()
-            raise FlmrcmError(child.output or f"{folder}: its daemon ended.")
-        yield
+    try:
+        with ChildProcess(words, folder, build_environment(folder)) as child:
+            if not child.wait_for(address.exists):
+                if child.stopped:
+                    sys.exit()
+                raise FlmrcmError(child.output or f"{folder}: its daemon ended.")
+            yield
+    finally:
+        remove_socket(address)
+
+
+def remove_socket(address: Path) -> None:
+    """Delete the folder of a daemon's socket, which one that was killed has left.
+
+    Args:
+        address: the file in which the daemon said where it listens; there may be none.
+    """
+    if address.exists():
+        place = Path(json.loads(address.read_text())["address"]).parent
+        shutil.rmtree(place, ignore_errors=True)
