@@ -13,7 +13,10 @@ from kits.scans import (
     LINES,
     UNET,
     VARNET,
+    failing,
+    images,
     read,
+    reconstruct,
     write_cascade,
     write_challenge,
     write_unet,
@@ -31,22 +34,6 @@ def train(*words):
     main(["train", *TRAIN, *words])
     (run,) = Path("outputs/train").iterdir()
     return run
-
-
-def reconstruct(*words):
-    main(["reconstruct", *words])
-
-
-def failing(capsys, *words):
-    """Return the status and what a failing command says."""
-    with pytest.raises(SystemExit) as stopped:
-        reconstruct(*words)
-    return stopped.value.code, " ".join(capsys.readouterr().err.split())
-
-
-def images(folder):
-    """Return every reconstruction in a folder by its path there."""
-    return {p.relative_to(folder).as_posix(): read(p)[0] for p in Path(folder).rglob("*.h5")}
 
 
 @pytest.mark.parametrize("words", [[], ["mask=equispaced", "mask.accelerations=[2]"]])

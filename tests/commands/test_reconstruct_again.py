@@ -14,27 +14,13 @@ from kits.factories import make_unet, write_scan
 from kits.raw_files import plain_kspace, write_kspace
 from kits.scans import (
     UNET,
-    read,
+    failing,
+    images,
+    reconstruct,
     write_unet,
 )
 
 from flmrcm.app import main
-
-
-def reconstruct(*words):
-    main(["reconstruct", *words])
-
-
-def failing(capsys, *words):
-    """Return the status and what a failing command says."""
-    with pytest.raises(SystemExit) as stopped:
-        reconstruct(*words)
-    return stopped.value.code, " ".join(capsys.readouterr().err.split())
-
-
-def images(folder):
-    """Return every reconstruction in a folder by its path there."""
-    return {p.relative_to(folder).as_posix(): read(p)[0] for p in Path(folder).rglob("*.h5")}
 
 
 def test_what_is_finished_is_not_computed_again(capsys):

@@ -5,11 +5,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 import torch
 from kits.factories import make_unet
 from kits.raw_files import plain_kspace, raw_kspace, write_kspace
 from torch import nn
 
+from flmrcm.app import main
 from flmrcm.models.cascade import Cascade
 from flmrcm.models.varnet import VarNet
 from flmrcm.seeding import seeded
@@ -24,6 +26,23 @@ CASCADE = ["model=cascade", "model.cascades=2", "model.layers=2", "model.channel
 LINES = np.zeros(32, np.float32)
 LINES[13:19] = LINES[::4] = 1
 """A challenge file's mask: every fourth column and six in the middle."""
+
+
+def reconstruct(*words: str) -> None:
+    """Run the command in this process."""
+    main(["reconstruct", *words])
+
+
+def failing(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[Any, str]:
+    """Return the status and what a failing command says."""
+    with pytest.raises(SystemExit) as stopped:
+        reconstruct(*words)
+    return stopped.value.code, " ".join(capsys.readouterr().err.split())
+
+
+def images(folder: Path | str) -> dict[str, Any]:
+    """Return every reconstruction in a folder by its path there."""
+    return {p.relative_to(folder).as_posix(): read(p)[0] for p in Path(folder).rglob("*.h5")}
 
 
 def write_unet(path: Path = Path("unet.pt")) -> str:
