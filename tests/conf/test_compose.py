@@ -20,8 +20,7 @@ NOT_EVERYWHERE = {
 }
 """Choices that need what a machine may lack."""
 SOMEWHERE = ["data_dir=/data"]
-NEEDED = {"strategy=fednova": ["local.optimizer._target_=torch.optim.SGD"]}
-"""What a choice asks for beside it."""
+BESIDE = {"strategy=fednova": ["local.optimizer._target_=torch.optim.SGD"]}
 
 
 def problems_of(*words):
@@ -38,7 +37,7 @@ def test_every_choice_composes_and_builds(choice):
         group = choice.split("=")[0]
         assert compose_config("train", [choice])[group]["_target_"] == NOT_EVERYWHERE[choice]
         return
-    parts = check_config(compose_config("train", [choice, *NEEDED.get(choice, []), *SOMEWHERE]))
+    parts = check_config(compose_config("train", [choice, *BESIDE.get(choice, []), *SOMEWHERE]))
     assert parts.sites
 
 

@@ -84,8 +84,7 @@ def test_a_slice_knows_nothing_of_its_batch_and_centres_may_differ(name: str, co
     alone = [make_kspace_batch(1, coils=coils, seed=i, center=c) for i, c in ((1, 4), (2, 7))]
     fields = [f for f, x in alone[0]._asdict().items() if isinstance(x, Tensor)]
     both = alone[0]._replace(
-        **{f: torch.cat([getattr(b, f) for b in alone]) for f in fields},
-        volume=["a", "b"],
+        **{f: torch.cat([getattr(b, f) for b in alone]) for f in fields}, volume=["a", "b"]
     )
     expected = torch.cat([run(net, batch) for batch in alone])
     assert_close(run(net, both), expected, atol=1e-4, rtol=1e-4)
