@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
-.PHONY: help demo scenarios test mutants test-transports test-deployment test-certificates check format bench wheel clean
+.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check format bench wheel clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -29,6 +29,9 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 test: $(READY)   ## the tests
 	$(BIN)/pytest
 
+test-313:        ## the tests on Python 3.13, whose checks of certificates are stricter
+	$(MAKE) test VENV=$(VENV)-313 PYTHON=$(PYTHON313)
+
 mutants: $(READY) ## the code broken in 200 known ways, one at a time: do the tests notice? 10 minutes
 	$(BIN)/python tests/mutants/run.py
 
@@ -37,12 +40,6 @@ test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages 
 
 test-deployment: $(VENV)-deployment/ready ## Flower and NVFlare, real processes on loopback and what befalls them; long
 	$(VENV)-deployment/bin/pytest $(TRANSPORTS)
-
-test-certificates: ## certificates under the strict checks of Python 3.13, which needs no PyTorch for them
-	$(PYTHON313) -m venv $(VENV)-313
-	$(VENV)-313/bin/pip install --quiet --disable-pip-version-check cryptography pytest pytest-timeout
-	$(VENV)-313/bin/pip install --quiet --disable-pip-version-check --no-deps .
-	PYTHONPATH=tests $(VENV)-313/bin/python -m pytest --noconftest tests/remote/provision/test_certificates.py tests/remote/provision/test_probe.py
 
 $(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
 	$(PYTHON) -m venv $(VENV)-deployment
