@@ -27,6 +27,10 @@ WORDS = [
     "sites=bfhi", "target=brats", "compute=cpu", "logger=csv", "rounds=3", "validate_every=2",
     "model.channels=2", "model.pools=2", "local.batch_size=2",
 ]  # fmt: skip
+RUNS = [
+    ("strategy=fl_mr",), ("strategy=fl_mrcm_latent",), ("strategy=scaffold",),
+    ("strategy=fl_mrcm_latent", "model=varnet", "model.cascades=2", "model.sens_pools=2"),
+]  # fmt: skip
 REMOTE = ["engine=flower", "engine.federation=deploy/coordinator", "engine.patience=0"]
 
 

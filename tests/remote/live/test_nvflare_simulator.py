@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("flwr", reason="see `make test-deployment`")
 pytest.importorskip("nvflare", reason="NVFlare isn't installed: pip install 'flmrcm[nvflare]'")
 
-from kits.deployed_sites import WORDS, end_local, write_site_files
+from kits.deployed_sites import RUNS, WORDS, end_local, write_site_files
 from kits.laws import equal
 from kits.network_guard import Guard
 
@@ -43,12 +43,12 @@ def simulated(place, job, sites, **environment):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["fl_mr", "fl_mrcm_latent", "scaffold"])
-def test_three_rounds_end_bit_for_bit_where_in_process_ends(tmp_path, name):
+@pytest.mark.parametrize("run", RUNS, ids="-".join)
+def test_three_rounds_end_bit_for_bit_where_in_process_ends(tmp_path, run):
     write_site_files(tmp_path / "data")
     coordinator, guard = tmp_path / "coordinator", Guard(tmp_path / "names.txt")
     coordinator.mkdir()
-    words = [f"strategy={name}", "test.saved_volumes=0"]
+    words = [*run, "test.saved_volumes=0"]
     remote = ["engine=nvflare", f"engine.federation={coordinator}"]
     setup = check_config(compose_config("train", [*WORDS, *remote, *words]))
     name_of_job = write_job(

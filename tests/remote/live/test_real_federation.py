@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("flwr", reason="Flower isn't installed: pip install 'flmrcm[flower]'")
 
-from kits.deployed_sites import SITES, end_local
+from kits.deployed_sites import RUNS, SITES, end_local
 from kits.laws import equal
 
 from flmrcm.middleware.ledger import LEDGER, Ledger
@@ -16,11 +16,11 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", ["fl_mr", "fl_mrcm_latent", "scaffold"])
-def test_three_rounds_end_bit_for_bit_where_in_process_ends(either, tmp_path, name):
-    run = either.train(f"strategy={name}")
+@pytest.mark.parametrize("words", RUNS, ids="-".join)
+def test_three_rounds_end_bit_for_bit_where_in_process_ends(either, tmp_path, words):
+    run = either.train(*words)
     assert run.ends()[0] == 0
-    here = end_local(tmp_path / "here", either.place / "data", f"strategy={name}")
+    here = end_local(tmp_path / "here", either.place / "data", *words)
     assert equal(run.last().weights, here.weights)
     assert (either.place / "names").read_text() == ""
 
