@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,8 @@ class Wandb:
         Raises:
             ConfigErrors: wandb doesn't start, for example because its server isn't reached.
         """
-        end_open_run()
+        with suppress(OSError):  # wandb's process may have died in a run before this one
+            end_open_run()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
         self._wandb = self._open(goes_on=bool(rows))
         self._wandb.define_metric("round", hidden=True)

@@ -120,6 +120,41 @@ def test_a_run_that_an_older_version_called_otherwise_goes_on_as_the_same_run(ru
     assert ids == {sha256(b"demo/2026-01-02_03-04-05_ab12").hexdigest()[:12]}
 
 
+def test_where_wandbs_process_dies_this_run_goes_on_and_the_next_has_wandb_again(run, tmp_path):
+    code = """
+import os, sys
+from pathlib import Path
+from flmrcm.tracking.run_info import RunInfo
+from flmrcm.tracking.scalars import Scalars
+from flmrcm.tracking.wandb import Wandb
+from flmrcm.tracking.window import Window
+from flmrcm.types import Measurement
+rows = [Measurement(0, "val", "ixi", "psnr", "fastmri", 9.0)]
+def begin(folder):
+    tracker = Wandb(RunInfo(Path(folder), "name", "demo", "train", [], {}))
+    window = Window("logger.wandb", tracker, Scalars("few", ["ixi"], None, {"psnr": True}))
+    window.start([])
+    return window
+first = begin(sys.argv[1])
+children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+for number in children:
+    assert b"wandb" in Path(f"/proc/{number}/cmdline").read_bytes()
+    os.kill(int(number), 9)
+    os.waitpid(int(number), 0)
+first.log(rows)
+first.close(rows, {})
+second = begin(sys.argv[2])
+second.log(rows)
+second.close(rows, {})
+print(len(children))
+"""
+    command = [sys.executable, "-c", code, str(run.folder), str(tmp_path / "next")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    assert done.stderr.count("logger.wandb: ") == 1
+    assert len(read_offline_run(tmp_path / "next").history) == 1
+
+
 def test_runs_in_different_folders_are_different_runs(run, tmp_path):
     ids = set()
     for name in ("first", "second"):
