@@ -68,6 +68,8 @@ def complete_config(own: Mapping[str, Any]) -> DictConfig:
             run[key] = default
         elif (key in closed and OmegaConf.is_dict(run[key])) or _is_moved(run[key], default):
             run[key] = OmegaConf.merge(default, run[key])  # a run of before had fewer keys in it
+    if OmegaConf.is_dict(run.logger):  # what logs is the run's own choice; this key came later
+        run.logger = OmegaConf.merge({"scalars": today.logger.scalars}, run.logger)
     return cast(DictConfig, OmegaConf.create(OmegaConf.to_container(run, resolve=True)))
 
 

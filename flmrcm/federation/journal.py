@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from flmrcm.csv_rows import read_rows
 from flmrcm.errors import DataLayoutError
@@ -22,6 +22,19 @@ _OLD_SPLITS, _OLD_METRICS = {"attendance": "participation"}, {"benched": "suspen
 """How older journals call what is read under today's words."""
 
 
+class Panel(NamedTuple):
+    """A picture of a site's reconstruction.
+
+    Attributes:
+        path: of the PNG.
+        caption: which volume and slice it shows.
+    """
+
+    path: Path
+    caption: str
+
+
+@runtime_checkable
 class Tracker(Protocol):
     """Shows the journal, round by round; it keeps nothing that is not in the journal."""
 
@@ -33,8 +46,8 @@ class Tracker(Protocol):
         """Show the rows of one round, or of the test at the end."""
         ...
 
-    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
-        """End with a summary of the whole journal and a picture (PNG) for each site."""
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Panel]) -> None:
+        """End with a summary of the whole journal and a picture for each site."""
         ...
 
 

@@ -18,8 +18,8 @@ from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error
 from flmrcm.logs import log_to_terminal, log_warnings_only
 from flmrcm.runs.folder import FolderLockedError, RunFolder
 from flmrcm.runs.sweep import Sweep, link_finished_run
-from flmrcm.runs.training import build_trackers, launch, read_validation_score
-from flmrcm.tracking.run_info import describe_training
+from flmrcm.runs.trackers import build_trackers
+from flmrcm.runs.training import launch, read_validation_score
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ def _check_name(cfg: DictConfig) -> None:
 
 
 def _check_parts(cfg: DictConfig) -> None:
-    parts = check_config(cfg)
-    build_trackers(parts.config["logger"], describe_training(Path("outputs"), parts.config))
+    build_trackers(check_config(cfg), Path("outputs"))
 
 
 def _run_sweep_job(cfg: DictConfig, folder: RunFolder) -> None:

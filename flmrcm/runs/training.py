@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 
-from flmrcm.config.build import Builder
 from flmrcm.config.check import check_config
 from flmrcm.config.federation import (
     build_engine,
@@ -23,7 +21,7 @@ from flmrcm.config.setup import Setup
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder, read_checkpoint
-from flmrcm.federation.journal import Journal, Tracker
+from flmrcm.federation.journal import Journal, Panel
 from flmrcm.federation.rounds import BEST_BY, Rounds, load_history
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.files import flush_files
@@ -33,7 +31,7 @@ from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.connection import Connection
 from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
-from flmrcm.reports.figures.saved_volumes import holds_target
+from flmrcm.reports.figures.saved_volumes import describe_middle_slice, holds_target
 from flmrcm.reports.tables.terminal import build_run_table
 from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
@@ -43,8 +41,8 @@ from flmrcm.runs.testing import (
     describe_weights,
     score_sites,
 )
+from flmrcm.runs.trackers import build_trackers
 from flmrcm.tracking.live import LiveView
-from flmrcm.tracking.run_info import RunInfo, describe_training
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +122,7 @@ def _train_and_test(
         engine = build_engine(setup, path, live)
     facts = join_sites(setup, engine, Ledger(path / LEDGER))
     with live, closing(engine):
-        about = describe_training(path, setup.config)
-        trackers = [live, *build_trackers(setup.config["logger"], about)]
+        trackers = [live, *build_trackers(setup, path)]
         rounds = build_rounds(setup, engine, facts, path, trackers)
         prints = {name: fact.fingerprint for name, fact in facts.items() if name in setup.sites}
         folder.write_environment(
@@ -158,23 +155,17 @@ def _test(setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: 
     return checkpoint
 
 
-def _draw_panels(method: str, folder: Path) -> dict[str, Path]:
+def _draw_panels(method: str, folder: Path) -> dict[str, Panel]:
     """Draw the first saved volume of each site that was scored; return the pictures by site."""
-    panels: dict[str, Path] = {}
+    panels: dict[str, Panel] = {}
     for place in sorted((folder / RECONSTRUCTIONS).glob("*/")):
         # a volume that wasn't scored has no errors to show
         if volume := min(filter(holds_target, place.rglob("*.h5")), default=None):
-            panels[place.name] = folder / "panels" / f"{place.name}.png"
-            draw_panel({method: volume}, panels[place.name])
+            name = volume.relative_to(place.parent).with_suffix("")
+            caption = f"{name.as_posix()}, {describe_middle_slice(volume)}"
+            panels[place.name] = Panel(folder / "panels" / f"{place.name}.png", caption)
+            draw_panel({method: volume}, *panels[place.name])
     return panels
-
-
-def build_trackers(nodes: dict[str, Any], info: RunInfo) -> list[Tracker]:
-    """Return the trackers the config's `logger` names."""
-    builder = Builder()
-    built = [builder.build(f"logger.{name}", node, run=info) for name, node in nodes.items()]
-    builder.raise_if_any()
-    return built
 
 
 def read_validation_score(folder: RunFolder) -> float:

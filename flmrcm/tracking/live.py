@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flmrcm.federation.engine import Progress
+from flmrcm.federation.journal import Panel
 from flmrcm.tracking.live_state import LiveState, SiteLine
 from flmrcm.types import Measurement
 
@@ -93,7 +93,7 @@ class LiveView:
             text = format_round(self.state, validated=any(row.split == "val" for row in rows))
             self.console.print(text, highlight=False, soft_wrap=True)
 
-    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Panel]) -> None:
         """Do nothing: the last view stays in the terminal."""
 
 

@@ -1,5 +1,6 @@
 """What trackers show of a run: its description, the names of measurements, a few numbers."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from flmrcm.types import Measurement
 DEFAULT_CONVENTION = "fastmri"
 """The convention that names leave out, and that summaries and the live view use."""
 
+ANY_TARGET = "any"
+"""The target of a run that no target changes: what it trains is the same for each of them."""
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -22,12 +26,12 @@ class RunInfo:
 
     Attributes:
         folder: of the run; trackers write below it (`tensorboard/`, `wandb/`).
-        name: of the run, such as `2026-11-23_10-00-00_ab12`.
+        name: for people, such as `FL-MRCM · sim_h · 4x · seed 1`; runs may share one.
         group: the experiment it belongs to.
         job_type: train | compare.
         tags: strategy, target, acceleration, contrast, seed.
         config: resolved, plain.
-        traits: settings in which runs usually differ: strategy, target, seed, ….
+        traits: settings in which runs usually differ: strategy, target, seed, …; and the folder.
     """
 
     folder: Path
@@ -38,25 +42,61 @@ class RunInfo:
     config: Mapping[str, Any]
     traits: Mapping[str, str | float] = field(default_factory=dict[str, str | float])
 
+    @property
+    def file_name(self) -> str:
+        """The name as that of a folder: letters, digits, `_`, `.`, `+` and `-`."""
+        return re.sub(r"[^A-Za-z0-9.+-]+", "_", self.name).strip("_.")[:100] or "run"
 
-def describe_training(folder: Path, config: Mapping[str, Any]) -> RunInfo:
-    """Return the description of a training run; its tags are its traits in words."""
-    strategy, target = str(config["strategy"]["name"]), str(config["target"])
-    contrast, seed = str(config["contrast"]), int(config["seed"])
-    rates = list_accelerations(config["mask"])
-    rates_in_words = describe_accelerations(config["mask"])
+    @property
+    def facts(self) -> dict[str, str | float]:
+        """The traits as trackers name them: `run/strategy`, `run/target`, …."""
+        return {f"run/{name}": value for name, value in self.traits.items()}
+
+
+def describe_training(
+    folder: Path, config: Mapping[str, Any], needs_target: bool = True
+) -> RunInfo:
+    """Return the description of a training run; its tags are its traits in words.
+
+    A run that no target changes carries the target `any`, and a tag for each site that may be one:
+    so it is found beside the runs of every target.
+
+    Args:
+        folder: of the run.
+        config: resolved, plain, with the names of participants and target.
+        needs_target: whether the strategy aligns sites with the target.
+    """
+    strategy, seed = str(config["strategy"]["name"]), int(config["seed"])
+    method, contrast = str(config.get("method") or strategy), str(config["contrast"])
+    rates, in_words = list_accelerations(config["mask"]), describe_accelerations(config["mask"])
+    targets = _list_targets(config, needs_target)
+    target = ANY_TARGET if len(targets) > 1 else targets[0]
     traits = {
         "strategy": strategy,
-        "method": config.get("method") or strategy,
+        "method": method,
         "scenario": config.get("scenario") or "none",
         "target": target,
         # as a number, 4 is sorted before 16
-        "acceleration": rates[0] if len(rates) == 1 else rates_in_words,
+        "acceleration": rates[0] if len(rates) == 1 else in_words,
         "contrast": contrast,
         "seed": seed,
+        "folder": folder.name,
     }
-    tags = [strategy, f"target {target}", rates_in_words, contrast, f"seed {seed}"]
-    return RunInfo(folder, folder.name, config["name"], "train", tags, config, traits)
+    shown = "any target" if target == ANY_TARGET else target
+    name = " · ".join((method, shown, in_words, f"seed {seed}"))
+    of_targets = [f"target {each}" for each in targets]
+    tags = [strategy, *of_targets, in_words, contrast, f"seed {seed}"]
+    return RunInfo(folder, name, config["name"], "train", tags, config, traits)
+
+
+def _list_targets(config: Mapping[str, Any], needs_target: bool) -> list[str]:
+    """Return the target; or `any` and all sites where none of them changes the run."""
+    target, participants = config["target"], config.get("participants") or ()
+    # a site that trains alone is what its run is about
+    own = needs_target or target not in participants or len(participants) == 1
+    if target is not None and own:
+        return [str(target)]
+    return [ANY_TARGET, *map(str, config.get("sites") or ())]
 
 
 def list_accelerations(mask: Mapping[str, Any]) -> list[float]:
@@ -99,7 +139,8 @@ def compute_headline(
 
     The metrics are NMSE, PSNR (dB) and SSIM under fastMRI's convention, means over the sites that
     trained. `last` and `best` are of the validation rounds (`best` is the smallest NMSE, the
-    largest PSNR and SSIM), `test` is of the final test. Metrics without rows are left out.
+    largest PSNR and SSIM), `test` is of the final test, as is `test/<metric>_worst`, the value of
+    the site that fares worst. Metrics without rows are left out.
 
     Args:
         rows: of the journal.
@@ -118,13 +159,24 @@ def compute_headline(
             numbers[f"best/{metric}"] = better(finite) if finite else validation[-1]
         if test := _average_rounds(of_metric, "test"):
             numbers[f"test/{metric}"] = test[-1]
+            tested = [r.value for r in of_metric if _is_of(r, "test")]
+            numbers[f"test/{metric}_worst"] = find_worst(tested, about.higher_is_better)
     return numbers
+
+
+def find_worst(values: Sequence[float], higher_is_better: bool) -> float:
+    """Return the worst of some values; NaN where one of them is NaN."""
+    return float(np.min(values) if higher_is_better else np.max(values))
+
+
+def _is_of(row: Measurement, split: str) -> bool:
+    return row.split == split and row.convention == DEFAULT_CONVENTION
 
 
 def _average_rounds(rows: Iterable[Measurement], split: str) -> list[float]:
     """Return the mean over sites for each round, in the order of rounds."""
     rounds: dict[int, list[float]] = defaultdict(list)
     for row in rows:
-        if row.split == split and row.convention == DEFAULT_CONVENTION:
+        if _is_of(row, split):
             rounds[row.round].append(row.value)
     return [float(np.mean(rounds[number])) for number in sorted(rounds)]

@@ -2,9 +2,9 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flmrcm.federation.journal import Panel
 from flmrcm.tracking.run_info import RunInfo, group_scalars
 from flmrcm.types import Measurement
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 class TensorBoard:
     """Shows a run in TensorBoard, with rounds as steps.
 
+    TensorBoard calls a run like its folder, so its events lie in one that bears the run's name.
+
     Args:
         run: its events are written below `<folder>/tensorboard`.
     """
 
     def __init__(self, run: RunInfo) -> None:
-        self.folder = run.folder / "tensorboard"
+        self.folder, self.name = run.folder / "tensorboard", run.file_name
         self._writer: SummaryWriter | None = None
 
     def start(self, rows: Sequence[Measurement]) -> None:
@@ -30,7 +32,7 @@ class TensorBoard:
 
         self._close_writer()
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._writer = SummaryWriter(str(self.folder))
+        self._writer = SummaryWriter(str(self.folder / self.name))
         self.log(rows)
 
     def log(self, rows: Sequence[Measurement]) -> None:
@@ -41,13 +43,13 @@ class TensorBoard:
                 writer.add_scalar(key, value, number)
         writer.flush()
 
-    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Panel]) -> None:
         """Write the panel of each site as the image `panels/<site>` at the last round."""
         from matplotlib.image import imread
 
         last = max((row.round for row in rows), default=0)
-        for site, path in panels.items():
-            image = imread(path)  # (height, width[, channels]) in [0, 1]
+        for site, panel in panels.items():
+            image = imread(panel.path)  # (height, width[, channels]) in [0, 1]
             layout = "HW" if image.ndim == 2 else "HWC"
             self._get_writer().add_image(f"panels/{site}", image, last, dataformats=layout)
         self._close_writer()

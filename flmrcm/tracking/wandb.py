@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.federation.journal import Panel
 from flmrcm.run_files import ENVIRONMENT, SCORES
-from flmrcm.tracking.run_info import RunInfo, build_key, compute_headline, group_scalars
+from flmrcm.tracking.run_info import RunInfo, compute_headline, group_scalars
 from flmrcm.tracking.wandb_session import (
     MODES,
     build_wandb_table,
@@ -33,9 +35,10 @@ class Wandb:
 
     The id of the run in wandb is made from its group and folder, so a resumed run stays one run:
     offline it is written again from the journal, online it goes on after the rounds that wandb has.
-    The summary holds the run's traits (`run/strategy`, `run/target`, …), so that the table of runs
-    can be sorted and filtered by them, and the numbers of `run_info.compute_headline`. The config
-    holds the run's environment, too, and the table `scores` is `scores.csv`.
+    Config and summary hold the run's traits (`run/strategy`, `run/target`, …), so that the table of
+    runs can be grouped, sorted and filtered by them. The summary holds the numbers of
+    `run_info.compute_headline`, too, the config the run's environment, and the table `scores` is
+    `scores.csv`.
 
     Args:
         run: its files are written below `<folder>/wandb`.
@@ -52,6 +55,7 @@ class Wandb:
         self.run, self.project, self.mode = run, project, mode
         self._wandb: wandb.Run | None = None
         self._last_round = -1  # the last round that wandb already has
+        self._tested: dict[str, float] = {}
         if mode == "online":
             require_login(_MODE_KEY)
 
@@ -61,12 +65,13 @@ class Wandb:
         Raises:
             ConfigErrors: wandb doesn't start, for example because its server isn't reached.
         """
-        end_open_run()
+        with suppress(OSError):  # wandb's process may have died in a run before this one
+            end_open_run()
         shutil.rmtree(self.run.folder / "wandb", ignore_errors=True)
         self._wandb = self._open(goes_on=bool(rows))
         self._wandb.define_metric("round", hidden=True)
         self._wandb.define_metric("*", step_metric="round")
-        self._wandb.summary.update({f"run/{name}": v for name, v in self.run.traits.items()})
+        self._wandb.summary.update(self.run.facts)
         self._last_round = int(self._wandb.summary.get("round", -1)) if self._wandb.resumed else -1
         self.log(rows)
 
@@ -76,11 +81,13 @@ class Wandb:
         The rows of the final test come site by site and are written by `close`, in one line.
         """
         run = self._get_run()
+        for scalars in group_scalars(row for row in rows if row.split == "test").values():
+            self._tested |= scalars
         new = [row for row in rows if row.round > self._last_round and row.split != "test"]
         for number, scalars in group_scalars(new).items():
             run.log({"round": number, **scalars})
 
-    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Path]) -> None:
+    def close(self, rows: Sequence[Measurement], panels: Mapping[str, Panel]) -> None:
         """Write the summary and one line of history: final test, panels and scores.
 
         The panel of each site is the image `panels/<site>`; the table `scores` is left out where
@@ -90,13 +97,12 @@ class Wandb:
 
         run = self._get_run()
         last = max((row.round for row in rows), default=0)
-        end = {build_key(row): row.value for row in rows if row.split == "test"}
-        images = {f"panels/{site}": Image(str(path)) for site, path in panels.items()}
+        images = {f"panels/{s}": Image(str(p.path), caption=p.caption) for s, p in panels.items()}
         scores = self.run.folder / SCORES
         tables = {"scores": build_wandb_table(pd.read_csv(scores))} if scores.exists() else {}
-        if end or images or tables:
+        if self._tested or images or tables:
             with stage_files(self.run.folder):
-                run.log({"round": last, **end, **images, **tables})
+                run.log({"round": last, **self._tested, **images, **tables})
         run.summary.update(compute_headline(rows, self.run.config.get("participants") or ()))
         self._wandb = None
         end_open_run()
@@ -168,7 +174,7 @@ def _list_arguments(run: RunInfo) -> dict[str, Any]:
         "group": run.group,
         "job_type": run.job_type,
         "tags": list(run.tags),
-        "config": {**run.config, **_read_environment(run.folder)},
+        "config": {**run.config, **run.facts, **_read_environment(run.folder)},
     }
 
 

@@ -21,6 +21,7 @@ from flmrcm.config.run_config import read_config
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.journal import Journal
 from flmrcm.runs.folder import RunFolder
+from flmrcm.tracking.scalars import MOST_SCALARS
 
 
 def test_a_run_leaves_everything_a_reader_needs():
@@ -36,7 +37,11 @@ def test_a_run_leaves_everything_a_reader_needs():
     }  # fmt: skip
     offline = read_offline_run(folder / "wandb")
     assert "FL-MRCM" in offline.tags
+    assert (offline.name, offline.group) == ("FL-MRCM · sim_h · 4x · seed 1", "debug")
+    assert "val/psnr_worst" in offline.history[0]
+    assert len(offline.history[0]) - 1 <= MOST_SCALARS
     assert "test/psnr/sim_b" in offline.history[-1]
+    assert offline.history[-1]["panels/sim_b"]["caption"] == "sim_b/sim_b_test_000, slice 2 of 2"
 
 
 def test_the_published_layout_trains_as_it_is(hospitals):

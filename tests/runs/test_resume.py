@@ -35,3 +35,12 @@ def test_what_changes_no_number_is_taken(resume):
     changed = resume("rounds=9", "data.cache=ram", "keep_every=1", "compute.workers=1")
     assert (changed.rounds, changed.data.cache, changed.keep_every) == (9, "ram", 1)
     assert changed.compute.workers == 1
+
+
+@pytest.mark.parametrize("names", [[], ["wandb"]])
+def test_a_run_from_before_the_choice_of_scalars_may_choose_and_keeps_its_loggers(tmp_path, names):
+    config = to_plain(compose_config("train", ["debug=tiny"]))
+    config["logger"] = {name: config["logger"][name] for name in names}
+    RunFolder(tmp_path).write_config(config)
+    changed, _ = compose_resumed([f"resume={tmp_path}", "logger.scalars=all"])
+    assert to_plain(changed["logger"]) == {**config["logger"], "scalars": "all"}

@@ -6,6 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from flmrcm.federation.journal import Panel
 from flmrcm.tracking.run_info import RunInfo
 from flmrcm.types import Measurement
 
@@ -66,7 +67,7 @@ def tested() -> list[Measurement]:
 def run(tmp_path: Path) -> RunInfo:
     return RunInfo(
         folder=tmp_path / "2026-01-02_03-04-05_ab12",
-        name="2026-01-02_03-04-05_ab12",
+        name="FL-MRCM · hpks · 4x · seed 1",
         group="demo",
         job_type="train",
         tags=["fl_mrcm", "target=hpks", "acceleration=4"],
@@ -76,7 +77,7 @@ def run(tmp_path: Path) -> RunInfo:
 
 
 @pytest.fixture
-def panels(tmp_path: Path) -> dict[str, Path]:
+def panels(tmp_path: Path) -> dict[str, Panel]:
     path = tmp_path / "brats.png"
     matplotlib.image.imsave(path, np.linspace(0, 1, 64).reshape(8, 8), cmap="gray")
-    return {"brats": path}
+    return {"brats": Panel(path, "brats/b, slice 4 of 6")}

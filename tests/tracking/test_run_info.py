@@ -28,17 +28,52 @@ def test_a_key_is_split_metric_site(row, expected):
     assert build_key(row) == expected
 
 
+CONFIG = {
+    "name": "demo", "strategy": {"name": "FL-MR"}, "target": "ixi", "contrast": "T1", "seed": 2,
+    "mask": {"accelerations": [4]}, "method": None, "sites": {"brats": {}, "hpks": {}, "ixi": {}},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(("rates", "trait", "tag"), [([4], 4.0, "4x"), ([4, 8], "4x+8x", "4x+8x")])
 def test_a_training_run_is_told_by_its_traits(tmp_path, rates, trait, tag):
-    config = {
-        "name": "demo", "strategy": {"name": "FL-MR"}, "target": "ixi", "contrast": "T1",
-        "seed": 2, "mask": {"accelerations": rates}, "method": None,
-    }  # fmt: skip
-    info = describe_training(tmp_path / "run", config)
-    assert (info.name, info.group, info.job_type) == ("run", "demo", "train")
+    info = describe_training(tmp_path / "run", {**CONFIG, "mask": {"accelerations": rates}})
+    assert (info.name, info.group) == (f"FL-MR · ixi · {tag} · seed 2", "demo")
     assert info.traits["acceleration"] == trait
-    assert info.traits["method"] == "FL-MR"
+    assert (info.traits["method"], info.traits["folder"]) == ("FL-MR", "run")
     assert info.tags == ["FL-MR", "target ixi", tag, "T1", "seed 2"]
+
+
+@pytest.mark.parametrize("target", [None, "ixi"])
+@pytest.mark.parametrize("participants", [["brats", "ixi"], ["brats", "hpks", "ixi"]])
+def test_a_run_that_no_target_changes_is_found_beside_the_runs_of_each(
+    tmp_path, target, participants
+):
+    config = {**CONFIG, "target": target, "participants": participants}
+    info = describe_training(tmp_path, config, needs_target=False)
+    assert info.traits["target"] == "any"
+    assert {f"target {site}" for site in ("any", *config["sites"])} <= set(info.tags)
+    assert info.name == "FL-MR · any target · 4x · seed 2"
+
+
+@pytest.mark.parametrize(
+    ("participants", "needs_target"),
+    [
+        (["brats", "ixi"], True),  # aligned with it
+        (["brats", "hpks"], False),  # all but the target
+        (["ixi"], False),  # the target alone
+    ],
+)
+def test_a_run_that_its_target_changes_is_found_beside_that_targets_only(
+    tmp_path, participants, needs_target
+):
+    info = describe_training(tmp_path, {**CONFIG, "participants": participants}, needs_target)
+    assert info.traits["target"] == "ixi"
+    assert [tag for tag in info.tags if tag.startswith("target")] == ["target ixi"]
+
+
+def test_a_method_of_ones_own_name_is_called_by_it(tmp_path):
+    info = describe_training(tmp_path, {**CONFIG, "method": "fused"})
+    assert info.name.startswith("fused · ixi")
 
 
 def test_different_measurements_of_a_round_have_different_keys(rounds):
@@ -56,6 +91,7 @@ def test_headline_means_leave_out_sites_that_only_were_tested(history, tested):
     assert numbers["last/psnr"] == pytest.approx((29 + 31) / 2)
     assert numbers["best/psnr"] == pytest.approx((30 + 32) / 2)
     assert numbers["test/psnr"] == pytest.approx((28 + 30) / 2)
+    assert numbers["test/psnr_worst"] == 28
 
 
 def test_best_is_the_smallest_nmse_and_the_largest_ssim(history):

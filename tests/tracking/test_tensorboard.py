@@ -1,3 +1,7 @@
+import re
+from dataclasses import replace
+
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from flmrcm.tracking.run_info import build_key
@@ -5,7 +9,8 @@ from flmrcm.tracking.tensorboard import TensorBoard
 
 
 def read(run) -> EventAccumulator:
-    return EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    (folder,) = (run.folder / "tensorboard").iterdir()
+    return EventAccumulator(str(folder)).Reload()
 
 
 def test_every_row_is_a_scalar_at_its_round(run, rounds, history):
@@ -39,8 +44,20 @@ def test_a_resumed_run_shows_each_round_once(run, rounds, history):
     resumed.log(rounds[2])
     resumed.close(history, {})
     assert [event.step for event in read(run).Scalars("train/loss/brats")] == [0, 1, 2]
-    assert len(list((run.folder / "tensorboard").iterdir())) == 1
+    assert len(list((run.folder / "tensorboard").glob("*/*"))) == 1
     killed.close([], {})
+
+
+def test_the_folder_is_called_like_the_run(run, rounds):
+    tracker = TensorBoard(run)
+    tracker.start(rounds[0])
+    tracker.close(rounds[0], {})
+    assert [p.name for p in (run.folder / "tensorboard").iterdir()] == ["FL-MRCM_hpks_4x_seed_1"]
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "a\\b: c?", "…", "x" * 400, "FL (β) · 4x+8x"])
+def test_whatever_a_run_is_called_its_folder_is_safe_on_disk(run, name):
+    assert re.fullmatch(r"[A-Za-z0-9+-][A-Za-z0-9.+_-]{0,99}", replace(run, name=name).file_name)
 
 
 def test_panels_are_shown_at_the_last_round(run, history, panels):

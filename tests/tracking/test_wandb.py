@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from dataclasses import replace
+from hashlib import sha256
 
 import pandas as pd
 import pytest
@@ -20,10 +22,11 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, tested, pane
     seen = read_offline_run(run.folder)
     assert (seen.name, seen.group, seen.job_type) == (run.name, run.group, run.job_type)
     assert sorted(seen.tags) == sorted(run.tags)
-    assert seen.config == run.config
+    assert seen.config == {**run.config, **run.facts}
     assert [line["round"] for line in seen.history] == [0, 1, 2, 2]
     panel = seen.history[-1].pop("panels/brats")
     assert (panel["height"], panel["width"]) == (8, 8)
+    assert panel["caption"] == "brats/b, slice 4 of 6"
     for line, rows in zip(seen.history, [*rounds, tested], strict=True):
         assert line == {"round": rows[0].round, **{build_key(row): row.value for row in rows}}
     assert seen.summary["best/psnr"] == 31.0
@@ -31,12 +34,13 @@ def test_a_run_is_read_back_with_all_its_keys(run, rounds, history, tested, pane
     assert seen.summary["test/psnr"] == 29.0
 
 
-def test_the_runs_table_has_a_column_for_what_a_run_was_asked_for_from_its_start_on(run):
+def test_the_runs_table_is_grouped_and_sorted_by_what_a_run_was_asked_for_from_its_start_on(run):
     tracker = Wandb(run)
     tracker.start([])
     end_open_run()  # as if it were stopped
-    summary = read_offline_run(run.folder).summary
-    assert {name: summary[f"run/{name}"] for name in run.traits} == run.traits
+    seen = read_offline_run(run.folder)
+    for columns in (seen.config, seen.summary):  # wandb groups by the one, and sorts by both
+        assert {name: columns[f"run/{name}"] for name in run.traits} == run.traits
 
 
 def test_scores_and_environment_come_along(run, rounds, tested):
@@ -105,6 +109,50 @@ os.kill(os.getpid(), 9)
     tracker.log(rounds[1])
     tracker.close(history, {})
     assert [line["round"] for line in read_offline_run(run.folder).history] == [0, 1]
+
+
+def test_a_run_that_an_older_version_called_otherwise_goes_on_as_the_same_run(run):
+    ids = set()
+    for name in (run.folder.name, run.name):
+        Wandb(replace(run, name=name)).start([])
+        end_open_run()
+        ids.add(read_offline_run(run.folder).id)
+    assert ids == {sha256(b"demo/2026-01-02_03-04-05_ab12").hexdigest()[:12]}
+
+
+def test_where_wandbs_process_dies_this_run_goes_on_and_the_next_has_wandb_again(run, tmp_path):
+    code = """
+import os, sys
+from pathlib import Path
+from flmrcm.tracking.run_info import RunInfo
+from flmrcm.tracking.scalars import Scalars
+from flmrcm.tracking.wandb import Wandb
+from flmrcm.tracking.window import Window
+from flmrcm.types import Measurement
+rows = [Measurement(0, "val", "ixi", "psnr", "fastmri", 9.0)]
+def begin(folder):
+    tracker = Wandb(RunInfo(Path(folder), "name", "demo", "train", [], {}))
+    window = Window("logger.wandb", tracker, Scalars("few", ["ixi"], None, {"psnr": True}))
+    window.start([])
+    return window
+first = begin(sys.argv[1])
+children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+for number in children:
+    assert b"wandb" in Path(f"/proc/{number}/cmdline").read_bytes()
+    os.kill(int(number), 9)
+    os.waitpid(int(number), 0)
+first.log(rows)
+first.close(rows, {})
+second = begin(sys.argv[2])
+second.log(rows)
+second.close(rows, {})
+print(len(children))
+"""
+    command = [sys.executable, "-c", code, str(run.folder), str(tmp_path / "next")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    assert done.stderr.count("logger.wandb: ") == 1
+    assert len(read_offline_run(tmp_path / "next").history) == 1
 
 
 def test_runs_in_different_folders_are_different_runs(run, tmp_path):

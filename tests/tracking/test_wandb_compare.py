@@ -8,6 +8,7 @@ import pytest
 from kits.wandb_offline import read_offline_run
 
 from flmrcm.errors import ConfigErrors
+from flmrcm.federation.journal import Panel
 from flmrcm.tracking.run_info import RunInfo
 from flmrcm.tracking.wandb import check_mode, log_comparison
 
@@ -22,8 +23,8 @@ def info(tmp_path: Path) -> RunInfo:
 
 
 @pytest.fixture
-def log(info: RunInfo, panels: dict[str, Path]) -> Callable[[], None]:
-    return lambda: log_comparison(info, {"matrix": MATRIX}, {"boxes": panels["brats"]})
+def log(info: RunInfo, panels: dict[str, Panel]) -> Callable[[], None]:
+    return lambda: log_comparison(info, {"matrix": MATRIX}, {"boxes": panels["brats"].path})
 
 
 def test_a_comparison_is_read_back_as_a_run_of_its_own(info, log) -> None:

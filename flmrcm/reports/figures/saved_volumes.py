@@ -47,6 +47,13 @@ def holds_target(path: Path) -> bool:
     return read_middle_slices(path, ("target",)) is not None
 
 
+def describe_middle_slice(path: Path) -> str:
+    """Return which slice `read_middle_slices` reads of a whole volume: `slice 4 of 6`."""
+    with h5py.File(path, "r") as file:
+        count = len(cast(h5py.Dataset, file["target"]))
+    return f"slice {count // 2 + 1} of {count}"
+
+
 def read_middle_slices(path: Path, kinds: Sequence[str]) -> dict[str, NDArray[np.float32]] | None:
     """Return the middle slice, (height, width), of each of these data sets of a saved volume.
 

@@ -6,6 +6,7 @@ import pytest
 
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.figures.saved_volumes import (
+    describe_middle_slice,
     find_saved_volumes,
     list_saving_sites,
     read_latents,
@@ -42,6 +43,13 @@ def test_volumes_are_found_by_site(run):
 def test_the_middle_slice_is_read(run):
     path = save(run.folder, "east", "a", target=latents(5))
     assert read_middle_slices(path, ["target"])["target"].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("slices", [1, 2, 5, 6])
+def test_the_slice_that_is_read_is_the_one_that_is_named(run, slices):
+    path = save(run.folder, "east", "a", target=latents(slices))
+    number = int(read_middle_slices(path, ["target"])["target"][0]) + 1
+    assert describe_middle_slice(path) == f"slice {number} of {slices}"
 
 
 def test_what_is_missing_or_damaged_is_none(run, tmp_path):
