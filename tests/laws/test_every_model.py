@@ -40,6 +40,8 @@ MODELS: dict[str, Callable[[], Reconstructor]] = {
     "cascade": partial(Cascade, 2, 2, 4),
     "varnet": partial(VarNet, 2, 2, 2, 2, 2),
     "modl": partial(MoDL, 2, 2, 4, cg_steps=2),
+    "unet, batch": partial(UNet, 2, 2, norm="batch"),
+    "varnet, batch": partial(VarNet, 2, 2, 2, 2, 2, "batch"),
 }
 STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "fl_mr": lambda _: FedAvg(),
@@ -103,7 +105,7 @@ def test_every_strategy_trains_every_model(
     train(rooms[1], tmp_path, model, STRATEGIES[strategy](model))
 
 
-@pytest.mark.parametrize("model", ["unet_complex", "cascade", "varnet", "modl"])
+@pytest.mark.parametrize("model", ["unet_complex", "cascade", "varnet", "modl", "varnet, batch"])
 @pytest.mark.parametrize("strategy", ["fl_mrcm", "fl_mrcm_latent"])
 def test_fl_mrcm_aligns_unrolled_networks_on_several_coils(
     rooms: dict[int, dict[str, Site]], tmp_path: Path, strategy: str, model: str
@@ -165,11 +167,12 @@ def test_the_journal_counts_the_target_s_kspace_that_others_looked_at(
 
 @pytest.mark.parametrize("aggregation", ["median", "trimmed_mean"])
 @pytest.mark.parametrize("wire", ["fp32", "bf16"])
+@pytest.mark.parametrize("model", ["modl", "unet, batch", "varnet, batch"])
 def test_a_batch_norm_s_count_is_aggregated_and_sent_like_a_weight(
-    rooms: dict[int, dict[str, Site]], tmp_path: Path, aggregation: str, wire: str
+    rooms: dict[int, dict[str, Site]], tmp_path: Path, aggregation: str, wire: str, model: str
 ) -> None:
     strategy = FedAvg(aggregation=aggregation, faulty=0)
-    state = train(rooms[1], tmp_path, "modl", strategy, wire=wire)
+    state = train(rooms[1], tmp_path, model, strategy, wire=wire)
     counts = [v for k, v in state.weights.items() if k.endswith("num_batches_tracked")]
     assert all(count.dtype == torch.int64 and count > 0 for count in counts)
     assert counts
