@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from flmrcm.errors import ConfigErrors, check_choice, require
@@ -120,6 +120,14 @@ class Strategy(ABC):
         It is asked before a run starts, with an optimizer of one unused parameter.
         """
         return None
+
+    def suit(self, model: nn.Module) -> Self:
+        """Return the strategy for a model, asked once before a run starts; the same by default.
+
+        Raises:
+            ConfigErrors: they don't go together.
+        """
+        return self
 
     def is_shared(self, name: str) -> bool:
         """Return whether a weight travels; the others are private."""
