@@ -122,11 +122,7 @@ class Strategy(ABC):
         return None
 
     def suit(self, model: nn.Module) -> Self:
-        """Return the strategy for a model, asked once before a run starts; the same by default.
-
-        Raises:
-            ConfigErrors: they don't go together.
-        """
+        """Return the strategy for a model, before a run; `ConfigErrors` where they don't suit."""
         return self
 
     def is_shared(self, name: str) -> bool:
@@ -155,13 +151,9 @@ class Strategy(ABC):
     def broadcast(
         self, state: ServerState, round_: int, sites: Sequence[str], answers: Sequence[Reply]
     ) -> Mapping[str, Broadcast]:
-        """Return the message to each training site.
+        """Return the message to each of the sites that train in a round.
 
-        Args:
-            state: before the round.
-            round_: counted from 0.
-            sites: that train in it.
-            answers: to the round's survey.
+        Rounds count from 0; the state is that before the round, the answers are to its survey.
         """
         return {
             site: Broadcast(round_, state.weights, self.build_extras(site, state, answers))
