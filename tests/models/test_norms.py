@@ -89,6 +89,14 @@ def test_an_affine_instance_norm_starts_as_the_plain_one(model: str) -> None:
 
 
 @every
+def test_all_norms_of_a_network_are_of_the_kind_asked_for(model: str, norm: str) -> None:
+    kinds = (nn.InstanceNorm2d, nn.GroupNorm, nn.BatchNorm2d)
+    layers = [layer for layer in build(model, norm).modules() if isinstance(layer, kinds)]
+    assert {type(layer) for layer in layers} == {type(build_norm(norm, 2))}
+    assert {len(list(layer.parameters())) for layer in layers} == {0 if norm == INSTANCE else 2}
+
+
+@every
 def test_every_weight_of_a_norm_learns(model: str, norm: str) -> None:
     net, batch = build(model, norm), make_kspace_batch(coils=2)
     L1()(net(batch), batch).backward()
