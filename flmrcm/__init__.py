@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from flmrcm.strategies.base import LocalRule, Strategy
     from flmrcm.strategies.ditto import Ditto
     from flmrcm.strategies.fedavg import FedAvg
+    from flmrcm.strategies.fedbn import FedBN
     from flmrcm.strategies.feddyn import FedDyn
+    from flmrcm.strategies.fedmri import FedMRI
     from flmrcm.strategies.fednova import FedNova
     from flmrcm.strategies.fedper import FedPer, LGFedAvg
     from flmrcm.strategies.fedprox import FedProx
@@ -49,7 +51,9 @@ _MODULES = {
     "FedAdam": "strategies.server_optimizer",
     "FedAvg": "strategies.fedavg",
     "FedAvgM": "strategies.server_optimizer",
+    "FedBN": "strategies.fedbn",
     "FedDyn": "strategies.feddyn",
+    "FedMRI": "strategies.fedmri",
     "FedNova": "strategies.fednova",
     "FedPer": "strategies.fedper",
     "FedProx": "strategies.fedprox",
@@ -89,7 +93,9 @@ __all__ = [
     "FedAdam",
     "FedAvg",
     "FedAvgM",
+    "FedBN",
     "FedDyn",
+    "FedMRI",
     "FedNova",
     "FedPer",
     "FedProx",

@@ -122,7 +122,7 @@ class Federation:
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        _check_parts(sites, strategy, module, losses, maps)
+        strategy = _suit_strategy(strategy, sites, module, losses, maps)
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
@@ -177,13 +177,15 @@ class Federation:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
 
 
-def _check_parts(
-    sites: Sequence[Site],
+def _suit_strategy(
     strategy: Strategy,
+    sites: Sequence[Site],
     module: ReconModule,
     losses: Mapping[str, Loss],
     maps: CoilMaps,
-) -> None:
+) -> Strategy:
+    """Return the strategy for the model, once all parts are seen to go together."""
+    strategy = strategy.suit(module.model)
     problems = find_model_problems(strategy, module, DictConfig({}))
     problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
@@ -191,6 +193,7 @@ def _check_parts(
     problems += [f"loss: {name} is none of the sites." for name in strangers]
     if problems:
         raise ConfigErrors(problems)
+    return strategy
 
 
 def _prepare_loading(

@@ -12,6 +12,7 @@ import flmrcm
 from flmrcm import (
     FedAvg,
     FedAvgM,
+    FedBN,
     FedDyn,
     Federation,
     FedNova,
@@ -59,6 +60,13 @@ def test_a_begun_folder_is_resumed_bit_for_bit(sites, tmp_path):
     make_federation(sites, tmp_path / "parts", rounds=1).run()
     resumed = make_federation(sites, tmp_path / "parts").run()
     assert all(torch.equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)
+
+
+def test_norms_stay_at_their_sites_where_the_strategy_says_so(sites, tmp_path):
+    federation = Federation(sites, UNet(2, 2, norm="batch"), FedBN(), tmp_path / "run", rounds=1)
+    assert federation.run().weights.keys() == UNet(2, 2).state_dict().keys()
+    with pytest.raises(ConfigErrors, match="it would be FL-MR"):
+        Federation(sites, UNet(2, 2), FedBN(), tmp_path / "plain")
 
 
 def test_participants_are_those_named(sites, tmp_path):

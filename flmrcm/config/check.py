@@ -59,7 +59,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     sites = build_sites(cfg, found, module, losses)
     participants = found.attempt("participants", lambda: choose_participants(cfg)) or []
     target = found.attempt("target", lambda: choose_target(cfg.target, cfg))
-    strategy = _build_strategy(cfg, found, target)
+    strategy = _build_strategy(cfg, found, target, module)
     plan = _build_plan(cfg, found, participants, target)
     found.problems += _find_word_problems(cfg)
     if POOLED in sites:
@@ -81,10 +81,14 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     return Setup(*parts)  # whatever is missing was a problem
 
 
-def _build_strategy(cfg: DictConfig, found: Builder, target: str | None) -> Strategy | None:
+def _build_strategy(
+    cfg: DictConfig, found: Builder, target: str | None, module: ReconModule | None
+) -> Strategy | None:
     strategy = found.build("strategy", cfg.strategy, Strategy, target=target)
     if strategy and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
+    if strategy and module:
+        return found.attempt("strategy", lambda: strategy.suit(module.model))
     return strategy
 
 

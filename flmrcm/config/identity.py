@@ -35,12 +35,15 @@ _LATER: dict[str, Any] = {
     "middleware": {}, "private": [], "fairness": 1.0, "partial_fourier": None,
     "maps": {"_target_": "flmrcm.data.coil_maps.FromModel"},
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
-    "phase_encoding": None,
+    "phase_encoding": None, "norm": "instance",
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
 
 _LATER_OF_SITES = {**_LATER, "loss": None}
 """The same below `sites`, where no loss means the run's."""
+
+_MODL, _LATER_OF_MODL = "flmrcm.models.modl.MoDL", {**_LATER, "norm": "batch"}
+"""The same of a model that had norms of another kind."""
 
 
 def find_name_problems(name: object) -> list[str]:
@@ -91,6 +94,7 @@ def _drop_later_keys(node: Any, later: dict[str, Any] = _LATER) -> Any:
     """Drop what is as it was before there was a key for it, so that older runs stay the same."""
     if not isinstance(node, dict):
         return node
+    later = _LATER_OF_MODL if node.get("_target_") == _MODL else later
     inner = {
         key: _drop_later_keys(value, _LATER_OF_SITES if key == "sites" else later)
         for key, value in node.items()

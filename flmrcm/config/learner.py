@@ -1,7 +1,6 @@
 """From the config's model, local and compute to a learner with its initial weights."""
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def build_metrics(cfg: DictConfig, found: Builder) -> dict[str, Metric]:
 
 
 def load_weights(
-    model: Reconstructor, path: Path, content: Any = None, private: Sequence[str] = ()
+    model: Reconstructor, path: Path, content: Any = None, private: Collection[str] = ()
 ) -> None:
     """Load a checkpoint's weights into a model.
 
@@ -79,17 +78,13 @@ def load_weights(
         model: changed in place.
         path: of the checkpoint, also for messages.
         content: what the file holds, where it was read before.
-        private: patterns of weights that stayed at the sites; the model keeps its own for those
-            the file lacks.
+        private: names of weights that stayed at the sites; the model keeps its own for those the
+            file lacks.
 
     Raises:
         CheckpointError: unreadable, of another architecture, or with values that aren't finite.
     """
-    kept = {
-        name: tensor
-        for name, tensor in model.state_dict().items()
-        if any(fnmatchcase(name, pattern) for pattern in private)
-    }
+    kept = {name: tensor for name, tensor in model.state_dict().items() if name in private}
     tensors = find_weights(content or read_torch_file(path), path)
     weights = {**kept, **match_weights(tensors, model, path, kept)}
     check_weights(weights, model, path)

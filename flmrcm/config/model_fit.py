@@ -19,6 +19,7 @@ from flmrcm.strategies.base import Strategy
 def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
     """Return a line for each way in which the strategy does not work with the run's model."""
     names = list(module.model.state_dict())
+    stays = [name for name in names if not strategy.is_shared(name)]
     problems = [
         f"strategy.private={pattern}: fits no weight of the model, whose weights are called "
         f"{names[0]}, …, {names[-1]}."
@@ -38,12 +39,12 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             f"compute.checkpoint_cascades=true: {type(module.model).__name__} is no row of "
             "cascades; use model=varnet or model=cascade, or leave it false."
         )
-    if not any(map(strategy.is_shared, names)):
+    if len(stays) == len(names):
         problems.append("strategy.private: keeps every weight at its site; leave some to share.")
-    if strategy.private and cfg.get("init_from") and has_remote_sites(cfg):
+    if stays and cfg.get("init_from") and has_remote_sites(cfg):
         problems.append(
             "init_from: sites elsewhere start their private weights from the run's seed and cannot "
-            "read this file; leave it null, or use strategy.private=[]."
+            "read this file; leave it null, or take a strategy that shares every weight."
         )
     return problems
 

@@ -56,6 +56,10 @@ class Setup:
         """The target's name where the strategy aligns sites with it, else None."""
         return self.strategy.target if self.strategy.needs_target else None
 
+    def list_private(self) -> list[str]:
+        """Return the names of the weights that stay at the sites."""
+        return [k for k in self.module.model.state_dict() if not self.strategy.is_shared(k)]
+
     def list_needed_splits(self, site: str) -> list[str]:
         """Return the splits that a site must have for training.
 

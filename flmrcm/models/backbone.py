@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flmrcm.models.norms import INSTANCE, build_norm
+
 _SLOPE = 0.2
 LATENT_GRID = 2
 """Features are pooled to so many rows and columns for a latent."""
@@ -23,20 +25,32 @@ class Backbone(nn.Module):
         channels: of the first level; each level below has twice as many.
         pools: down-sampling steps.
         dropout: probability of zeroing a channel in training, in [0, 1).
+        norm: after each convolution; see `build_norm`.
     """
 
-    def __init__(self, planes: int, channels: int, pools: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        planes: int,
+        channels: int,
+        pools: int,
+        dropout: float = 0.0,
+        norm: str = INSTANCE,
+    ) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(pools + 1)]
         pairs = list(pairwise(widths))
         self.latent_size = LATENT_GRID**2 * widths[-1]
         self.pools = pools
         self.down_sample_layers = nn.ModuleList(
-            build_conv_block(a, b, dropout) for a, b in pairwise([planes, *widths[:-1]])
+            build_conv_block(a, b, dropout, norm) for a, b in pairwise([planes, *widths[:-1]])
         )
-        self.conv = build_conv_block(*pairs[-1], dropout)
-        self.up_transpose_conv = nn.ModuleList(build_up_block(b, a) for a, b in reversed(pairs))
-        blocks: list[nn.Module] = [build_conv_block(b, a, dropout) for a, b in reversed(pairs)]
+        self.conv = build_conv_block(*pairs[-1], dropout, norm)
+        self.up_transpose_conv = nn.ModuleList(
+            build_up_block(b, a, norm) for a, b in reversed(pairs)
+        )
+        blocks: list[nn.Module] = [
+            build_conv_block(b, a, dropout, norm) for a, b in reversed(pairs)
+        ]
         blocks[-1] = nn.Sequential(blocks[-1], nn.Conv2d(channels, planes, kernel_size=1))
         self.up_conv = nn.ModuleList(blocks)
 
@@ -75,24 +89,24 @@ class Block(nn.Module):
         return self.layers(image)
 
 
-def build_conv_block(n_in: int, n_out: int, dropout: float) -> Block:
-    """Return two blocks: 3×3 convolution, instance norm without parameters, leaky ReLU, dropout."""
+def build_conv_block(n_in: int, n_out: int, dropout: float, norm: str = INSTANCE) -> Block:
+    """Return two blocks: 3×3 convolution, norm, leaky ReLU, dropout."""
     layers: list[nn.Module] = []
     for width in (n_in, n_out):
         layers += [
             nn.Conv2d(width, n_out, kernel_size=3, padding=1, bias=False),
-            nn.InstanceNorm2d(n_out),
+            build_norm(norm, n_out),
             nn.LeakyReLU(_SLOPE, inplace=True),
             nn.Dropout2d(dropout),
         ]
     return Block(*layers)
 
 
-def build_up_block(n_in: int, n_out: int) -> Block:
-    """Return a 2×2 transposed convolution that doubles the size, instance norm, leaky ReLU."""
+def build_up_block(n_in: int, n_out: int, norm: str = INSTANCE) -> Block:
+    """Return a 2×2 transposed convolution that doubles the size, norm, leaky ReLU."""
     return Block(
         nn.ConvTranspose2d(n_in, n_out, kernel_size=2, stride=2, bias=False),
-        nn.InstanceNorm2d(n_out),
+        build_norm(norm, n_out),
         nn.LeakyReLU(_SLOPE, inplace=True),
     )
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flmrcm.models.backbone import LATENT_GRID, Backbone, pool_latent
+from flmrcm.models.norms import INSTANCE
 
 _MULTIPLE = 16
 """fastMRI pads images to multiples of it, whatever the depth."""
@@ -44,11 +45,14 @@ class NormUNet(Denoiser):
         channels: of the first level.
         pools: down-sampling steps.
         dropout: probability of zeroing a channel in training, in [0, 1).
+        norm: after each convolution; see `build_norm`.
     """
 
-    def __init__(self, channels: int, pools: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, channels: int, pools: int, dropout: float = 0.0, norm: str = INSTANCE
+    ) -> None:
         super().__init__()
-        self.unet = Backbone(2, channels, pools, dropout)
+        self.unet = Backbone(2, channels, pools, dropout, norm)
         self.latent_size = self.unet.latent_size
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from flmrcm.errors import require
 from flmrcm.models.denoisers import ResidualCNN
+from flmrcm.models.norms import BATCH, INSTANCE, NORMS, build_norm, check_norm
 from flmrcm.models.unrolled import Unrolled
 from flmrcm.mri.acquisition import Cartesian
-from flmrcm.types import Batch
 
 
 class MoDL(Unrolled):
@@ -25,10 +25,12 @@ class MoDL(Unrolled):
 
     Args:
         unrolls: K.
-        layers: 3×3 convolutions of the network, each with a batch norm, at least 2.
+        layers: 3×3 convolutions of the network, each with a norm, at least 2.
         channels: of all layers but the last.
         weight: λ at the start, > 0.
         cg_steps: conjugate gradient steps in each unroll.
+        norm: `batch` as published, `group` or `instance_affine`; see `build_norm`. The last layer
+            has one, too: without weights, `instance`, it would fix how much the network changes.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -41,7 +43,9 @@ class MoDL(Unrolled):
         channels: int = 64,
         weight: float = 0.05,
         cg_steps: int = 10,
+        norm: str = BATCH,
     ) -> None:
+        check_norm(norm, [kind for kind in NORMS if kind != INSTANCE])
         require(
             {
                 "model.unrolls": (unrolls >= 1, f"at least 1; got {unrolls}."),
@@ -52,7 +56,7 @@ class MoDL(Unrolled):
             }
         )
         super().__init__()
-        self.denoiser = _build_cnn(layers, channels)
+        self.denoiser = _build_cnn(layers, channels, norm)
         self.log_weight = nn.Parameter(torch.tensor(math.log(weight)))
         self.unrolls, self.cg_steps = unrolls, cg_steps
 
@@ -60,17 +64,6 @@ class MoDL(Unrolled):
     def first_denoiser(self) -> ResidualCNN:
         """The only one."""
         return self.denoiser
-
-    def encode(self, batch: Batch) -> Tensor:
-        """Return the latent; another site's images must not enter the running statistics."""
-        norms = [layer for layer in self.denoiser.modules() if isinstance(layer, nn.BatchNorm2d)]
-        for norm in norms:
-            norm.track_running_stats = False
-        try:
-            return super().encode(batch)
-        finally:
-            for norm in norms:
-                norm.track_running_stats = True
 
     def unroll(self, acquisition: Cartesian, kspace: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return magnitude, latent and k-space; see `Unrolled.unroll`."""
@@ -83,14 +76,14 @@ class MoDL(Unrolled):
         return image.abs(), latents[0], acquisition.expand(image)
 
 
-def _build_cnn(layers: int, channels: int) -> ResidualCNN:
+def _build_cnn(layers: int, channels: int, norm: str) -> ResidualCNN:
     features: list[nn.Module] = []
     for n_in, n_out in pairwise([2, *[channels] * (layers - 1)]):
-        features += [*_build_layer(n_in, n_out), nn.ReLU(inplace=True)]
-    last = nn.Sequential(*_build_layer(channels, 2))
+        features += [*_build_layer(n_in, n_out, norm), nn.ReLU(inplace=True)]
+    last = nn.Sequential(*_build_layer(channels, 2, norm))
     return ResidualCNN(nn.Sequential(*features), last, channels)
 
 
-def _build_layer(n_in: int, n_out: int) -> tuple[nn.Module, nn.Module]:
-    # the batch norm has a bias of its own
-    return nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out)
+def _build_layer(n_in: int, n_out: int, norm: str) -> tuple[nn.Module, nn.Module]:
+    # the norm has a bias of its own
+    return nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), build_norm(norm, n_out)

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from flmrcm.errors import require
 from flmrcm.models.backbone import Backbone, describe_ranges, pool_latent
+from flmrcm.models.norms import INSTANCE, check_norm, hold_statistics
 from flmrcm.models.reconstructor import HasLatent, Reconstructor
 from flmrcm.types import Batch, Reconstruction
 
@@ -15,6 +16,7 @@ class UNet(Backbone, Reconstructor, HasLatent):
         channels: of the first level; each level below has twice as many.
         pools: down-sampling steps.
         dropout: probability of zeroing a channel in training, in [0, 1).
+        norm: `instance`, `instance_affine`, `group` or `batch`; see `build_norm`.
 
     The latent is the bottleneck, average-pooled to 2×2 and flattened:
     4 · channels · 2**pools wide (Guo et al. 2021, section 3.2).
@@ -23,9 +25,12 @@ class UNet(Backbone, Reconstructor, HasLatent):
         ConfigErrors: a value outside its range.
     """
 
-    def __init__(self, channels: int = 32, pools: int = 4, dropout: float = 0.0) -> None:
+    def __init__(
+        self, channels: int = 32, pools: int = 4, dropout: float = 0.0, norm: str = INSTANCE
+    ) -> None:
         require(describe_ranges(channels, pools, dropout))
-        super().__init__(1, channels, pools, dropout)
+        check_norm(norm)
+        super().__init__(1, channels, pools, dropout, norm)
 
     def forward(self, batch: Batch) -> Reconstruction:
         """Reconstructs; see `Reconstructor.forward`."""
@@ -34,7 +39,8 @@ class UNet(Backbone, Reconstructor, HasLatent):
 
     def encode(self, batch: Batch) -> Tensor:
         """Return the latent; the decoder doesn't run."""
-        return pool_latent(self.descend(batch.image)[0])
+        with hold_statistics(self):  # it may be another site's image
+            return pool_latent(self.descend(batch.image)[0])
 
     def find_size_problem(self, height: int, width: int) -> str | None:
         """Images must leave at least two pixels at the bottleneck to normalise over."""

@@ -7,6 +7,7 @@ from torch import Tensor
 from flmrcm.errors import ConfigErrors, check_choice, require
 from flmrcm.models.backbone import describe_ranges
 from flmrcm.models.denoisers import NormUNet
+from flmrcm.models.norms import INSTANCE, check_norm
 from flmrcm.models.unrolled import Unrolled, combine_coils
 from flmrcm.mri.acquisition import Cartesian
 
@@ -21,6 +22,7 @@ class ComplexUNet(Unrolled):
         pools: down-sampling steps.
         dropout: probability of zeroing a channel in training, in [0, 1).
         consistency: `hard` puts the measured samples back, `none` leaves the network's.
+        norm: `instance`, `instance_affine`, `group` or `batch`; see `build_norm`.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -29,13 +31,19 @@ class ComplexUNet(Unrolled):
     CONSISTENCIES: ClassVar[tuple[str, ...]] = (HARD, NONE)
 
     def __init__(
-        self, channels: int = 32, pools: int = 4, dropout: float = 0.0, consistency: str = HARD
+        self,
+        channels: int = 32,
+        pools: int = 4,
+        dropout: float = 0.0,
+        consistency: str = HARD,
+        norm: str = INSTANCE,
     ) -> None:
         require(describe_ranges(channels, pools, dropout))
+        check_norm(norm)
         if problems := check_choice("model.consistency", consistency, self.CONSISTENCIES):
             raise ConfigErrors(problems)
         super().__init__()
-        self.denoiser = NormUNet(channels, pools, dropout)
+        self.denoiser = NormUNet(channels, pools, dropout, norm)
         self.consistency = consistency
 
     @property

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from flmrcm.models.denoisers import Denoiser
+from flmrcm.models.norms import has_statistics, hold_statistics
 from flmrcm.models.reconstructor import HasLatent, Reconstructor
 from flmrcm.mri.acquisition import Cartesian, center_crop
 from flmrcm.mri.coil_combination import estimate_maps_of_center
@@ -61,8 +63,9 @@ class Unrolled(Reconstructor, HasLatent):
 
     def encode(self, batch: Batch) -> Tensor:
         """Return the latent; see `HasLatent.encode`."""
-        acquisition, kspace = self._read(batch)
-        return self.first_denoiser.encode(acquisition.reduce(kspace))
+        with hold_statistics(self):  # it may be another site's image
+            acquisition, kspace = self._read(batch)
+            return self.first_denoiser.encode(acquisition.reduce(kspace))
 
     def find_maps(self, kspace: Tensor, batch: Batch) -> Tensor:
         """Return coil maps, complex, (batch, coils, rows, columns), or ones, (1, 1, 1, 1).
@@ -97,7 +100,10 @@ class Cascaded(Unrolled):
     ) -> tuple[Tensor, Tensor]:
         """Return what a cascade gives for its inputs: k-space and latent."""
         if self.checkpoint_cascades and torch.is_grad_enabled():
-            return checkpoint(cascade, *inputs, use_reentrant=False)  # pyright: ignore[reportReturnType]
+            # batch norms count what they see once, and not again in the backward pass
+            twice = {"context_fn": lambda: (nullcontext(), hold_statistics(self))}
+            more = twice if has_statistics(self) else {}  # torch.compile takes no such context
+            return checkpoint(cascade, *inputs, use_reentrant=False, **more)  # pyright: ignore[reportReturnType, reportArgumentType]
         return cascade(*inputs)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from flmrcm.errors import require
 from flmrcm.models.backbone import describe_ranges
 from flmrcm.models.denoisers import NormUNet
+from flmrcm.models.norms import INSTANCE, check_norm
 from flmrcm.models.unrolled import Cascaded, combine_coils, get_center
 from flmrcm.mri.acquisition import Cartesian, keep_center
 from flmrcm.mri.fourier import ifft2c
@@ -30,6 +31,7 @@ class VarNet(Cascaded):
         pools: down-sampling steps of R.
         sens_channels: of the first level of the maps' network.
         sens_pools: its down-sampling steps.
+        norm: of both kinds of networks; see `build_norm`.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -44,7 +46,9 @@ class VarNet(Cascaded):
         pools: int = 4,
         sens_channels: int = 8,
         sens_pools: int = 4,
+        norm: str = INSTANCE,
     ) -> None:
+        check_norm(norm)
         require(
             {
                 "model.cascades": (cascades >= 1, f"at least 1; got {cascades}."),
@@ -53,8 +57,8 @@ class VarNet(Cascaded):
             }
         )
         super().__init__()
-        self.sens_net = SensitivityNet(sens_channels, sens_pools)
-        self.cascades = nn.ModuleList(VarNetCascade(channels, pools) for _ in range(cascades))
+        self.sens_net = SensitivityNet(sens_channels, sens_pools, norm)
+        self.cascades = nn.ModuleList(VarNetCascade(channels, pools, norm) for _ in range(cascades))
 
     @property
     def first_denoiser(self) -> NormUNet:
@@ -87,11 +91,12 @@ class VarNetCascade(nn.Module):
     Args:
         channels: of the network's first level.
         pools: its down-sampling steps.
+        norm: see `build_norm`.
     """
 
-    def __init__(self, channels: int, pools: int) -> None:
+    def __init__(self, channels: int, pools: int, norm: str) -> None:
         super().__init__()
-        self.model = NormUNet(channels, pools)
+        self.model = NormUNet(channels, pools, norm=norm)
         self.dc_weight = nn.Parameter(torch.ones(1))
 
     def forward(
@@ -109,11 +114,12 @@ class SensitivityNet(nn.Module):
     Args:
         channels: of the network's first level.
         pools: its down-sampling steps.
+        norm: see `build_norm`.
     """
 
-    def __init__(self, channels: int, pools: int) -> None:
+    def __init__(self, channels: int, pools: int, norm: str) -> None:
         super().__init__()
-        self.norm_unet = NormUNet(channels, pools)
+        self.norm_unet = NormUNet(channels, pools, norm=norm)
 
     def forward(self, center: Tensor) -> Tensor:
         """Return maps, complex, shaped as the k-space, (batch, coils, rows, columns)."""

@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from flmrcm.config.allow_list import AllowList
+from flmrcm.config.build import Builder
 from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import load_weights
 from flmrcm.config.migration import migrate_config
@@ -18,6 +20,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.learning.weights import find_weights, read_torch_file
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.strategies.base import PERSONAL, PRIVATE, Strategy
+from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Weights
 
 
@@ -49,10 +52,25 @@ class OpenedCheckpoint:
         except FlmrcmError as error:
             raise CheckpointError(f"{self.path}: {error}") from None
 
-    @property
-    def private(self) -> tuple[str, ...]:
-        """The patterns of the weights that stayed at the sites; those of others hold every one."""
-        return () if self.trained is None else tuple(self.config.strategy.get("private") or ())
+    @cached_property
+    def private(self) -> dict[str, None]:
+        """The names of the weights that stayed at the sites, in the model's order.
+
+        Checkpoints of others hold every weight.
+        """
+        if self.trained is None:
+            return {}
+        builder, node = Builder(), self.config.strategy
+        with torch.device("meta"):
+            model = builder.build("model", self.config.model, Reconstructor)
+        # of somebody else's class, its weights can be tested without it
+        strategy = builder.build("strategy", node, Strategy) or FedAvg(
+            private=node.get("private") or ()
+        )
+        if model is None:  # told where it is built
+            return {}
+        suited = builder.attempt("strategy", lambda: strategy.suit(model)) or strategy
+        return dict.fromkeys(name for name in model.state_dict() if not suited.is_shared(name))
 
     def load_shared(self, model: Reconstructor) -> None:
         """Load its weights; for those that stayed at the sites the model keeps its own.

@@ -89,7 +89,7 @@ def _choose_site(name: Any, opened: OpenedCheckpoint, cfg: DictConfig) -> str:
         raise ConfigErrors(
             [
                 f"site: {opened.path} lacks weights that stayed at the sites "
-                f"({', '.join(opened.private)}); name the site whose are used: site="
+                f"({next(iter(opened.private))}, …); name the site whose are used: site="
                 f"{' or site='.join(sites) or '… (no site has any)'}."
             ]
         )

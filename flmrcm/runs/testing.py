@@ -110,12 +110,12 @@ def score_sites(
 
 
 def describe_weights(
-    patterns: Sequence[str], personal: bool, sites: Iterable[str], trained: Container[str] = ()
+    private: Sequence[str], personal: bool, sites: Iterable[str], trained: Container[str] = ()
 ) -> dict[str, str]:
     """Return with which weights each site is tested; nothing where all have the same.
 
     Args:
-        patterns: of the private weights.
+        private: names of the weights that stay at the sites.
         personal: whether sites train personal weights beside the global ones.
         sites: that are tested.
         trained: the sites that have private or personal weights of their own.
@@ -124,7 +124,7 @@ def describe_weights(
     none = "the shared weights, completed from the run's initial ones: it has no private weights"
     if personal:
         own, none = "its personal weights", "the global weights: it has no personal ones"
-    return {site: own if site in trained else none for site in sites if patterns or personal}
+    return {site: own if site in trained else none for site in sites if private or personal}
 
 
 def describe_unscored(facts: Mapping[str, SiteFacts]) -> dict[str, str]:

@@ -133,7 +133,7 @@ def _train_and_test(
         folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
         checkpoint = _test(setup, rounds, facts, path)
-        own = setup.strategy.private, setup.strategy.trains_personal
+        own = setup.list_private(), setup.strategy.trains_personal
         if weights := describe_weights(*own, setup.sites, checkpoint.memory):
             folder.add_to_environment(tested_with=weights)
         if unscored := describe_unscored({name: facts[name] for name in prints}):

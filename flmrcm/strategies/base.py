@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from flmrcm.errors import ConfigErrors, check_choice, require
@@ -121,6 +121,10 @@ class Strategy(ABC):
         """
         return None
 
+    def suit(self, model: nn.Module) -> Self:
+        """Return the strategy for a model, before a run; `ConfigErrors` where they don't suit."""
+        return self
+
     def is_shared(self, name: str) -> bool:
         """Return whether a weight travels; the others are private."""
         return not any(fnmatchcase(name, pattern) for pattern in self.private)
@@ -147,13 +151,9 @@ class Strategy(ABC):
     def broadcast(
         self, state: ServerState, round_: int, sites: Sequence[str], answers: Sequence[Reply]
     ) -> Mapping[str, Broadcast]:
-        """Return the message to each training site.
+        """Return the message to each of the sites that train in a round.
 
-        Args:
-            state: before the round.
-            round_: counted from 0.
-            sites: that train in it.
-            answers: to the round's survey.
+        Rounds count from 0; the state is that before the round, the answers are to its survey.
         """
         return {
             site: Broadcast(round_, state.weights, self.build_extras(site, state, answers))

@@ -50,8 +50,9 @@ def test_it_is_what_evaluate_saves_of_the_same_volume_and_mask(hospitals, words)
     assert attributes["acceleration"] == (2 if words else 4)
 
 
-def test_a_sites_personal_weights_are_used_or_asked_for(hospitals, capsys):
-    run = train("strategy=fedper", "participants=BF")
+@pytest.mark.parametrize("words", [["strategy=fedper"], ["strategy=fedbn", "model.norm=batch"]])
+def test_a_sites_personal_weights_are_used_or_asked_for(hospitals, capsys, words):
+    run = train(*words, "participants=BF")
     checkpoint, scans = f"checkpoint={run}/checkpoints/last.pt", f"input={hospitals}/BraTS/T1/test"
     reconstruct(checkpoint, scans, "output=out", "site=brats")
     np.testing.assert_array_equal(

@@ -55,7 +55,7 @@ def test_both_scenarios_share_the_sites_that_train_alone():
 def test_a_newer_key_counts_only_where_it_is_used():
     old = compose_config("train", [])
     later = "robust middleware loss metrics strategy.aggregation strategy.faulty strategy.private"
-    later += " mask.partial_fourier maps strategy.fairness"
+    later += " mask.partial_fourier maps strategy.fairness model.norm"
     for key in later.split():
         OmegaConf.set_struct(old, False)
         parent, _, last = key.rpartition(".")
@@ -65,6 +65,14 @@ def test_a_newer_key_counts_only_where_it_is_used():
     assert hash_config(_root_=old) == hashed()
     words = (
         "robust.quorum=3", "strategy.aggregation=median", "strategy.fairness=2",
-        "mask.partial_fourier=0.75",
+        "mask.partial_fourier=0.75", "model.norm=batch",
     )  # fmt: skip
-    assert len({hashed(), *map(hashed, words)}) == 5
+    assert len({hashed(), *map(hashed, words)}) == 6
+
+
+def test_a_norm_counts_where_it_is_not_the_one_a_model_had_before_there_was_a_choice():
+    old = compose_config("train", ["model=modl"])
+    OmegaConf.set_struct(old, False)
+    del old.model["norm"]
+    assert hash_config(_root_=old) == hashed("model=modl", "model.norm=batch")
+    assert hash_config(_root_=old) != hashed("model=modl", "model.norm=group")

@@ -33,7 +33,7 @@ DESCENT = "local.optimizer._target_=torch.optim.SGD"
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_takes_private_weights(strategy):
-    words = [f"strategy={strategy}", "strategy.private=['up_*']", DESCENT]
+    words = [f"strategy={strategy}", "strategy.private=['up_*']", DESCENT, "model.norm=batch"]
     setup = check_config(compose_config("train", [*WORDS, *words]))
     assert not setup.strategy.is_shared("up_conv.0.layers.0.weight")
 

@@ -42,7 +42,7 @@ class Ran:
 def ran(request, make, clinics, tmp_path_factory):
     strategy, faults = CASES[request.param]
     here, there = (setting(clinics, tmp_path_factory.mktemp("run")) for _ in range(2))
-    initial = messages()["east"].weights
+    initial = here.module(strategy).model.state_dict()
     expected = with_faults(there.federation(strategy), faults).run(initial)
     engine = engine_of(make, clinics, strategy, here.folder)
     scale = Scale(engine)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from kits.envelopes import by_envelopes
-from kits.laws import Setting, fl_mrcm, hospitals, server_chain
+from kits.laws import Setting, fed_bn, fl_mrcm, hospitals, server_chain
 from kits.ledgers import add_ledgers
 
 from flmrcm.engines.in_process import InProcess
@@ -26,6 +26,7 @@ from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import FedPer
 from flmrcm.strategies.moon import Moon
@@ -45,6 +46,8 @@ STRATEGIES: Mapping[str, Strategy] = {
     "feddyn": FedDyn(),
     "moon": Moon(),
     "ditto": Ditto(),
+    "fedbn": fed_bn(),
+    "fedmri": FedMRI(negatives="all"),
 }
 
 

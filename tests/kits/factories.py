@@ -169,10 +169,10 @@ def make_kspace_batch(
     )
 
 
-def make_unet(channels: int = 2, pools: int = 2, seed: int = 0) -> UNet:
+def make_unet(channels: int = 2, pools: int = 2, seed: int = 0, norm: str = "instance") -> UNet:
     """Return a tiny network; equal seeds give equal weights."""
     with seeded("network", seed):
-        return UNet(channels, pools)
+        return UNet(channels, pools, norm=norm)
 
 
 def make_learner(channels: int = 2, pools: int = 2, seed: int = 0, lr: float = 0.1) -> ReconModule:

@@ -28,6 +28,7 @@ from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.models.discriminator import build_discriminator
 from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.fedbn import FedBN
 from flmrcm.strategies.fl_mrcm import FLMRCM
 from flmrcm.types import ServerState, Weights
 
@@ -56,8 +57,10 @@ class Setting:
     limits: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, Loss] = field(default_factory=dict)
 
-    def module(self) -> ReconModule:
-        return ReconModule(make_unet(), partial(torch.optim.RMSprop, lr=self.learning_rate))
+    def module(self, strategy: Strategy | None = None) -> ReconModule:
+        """Return the network; FedBN's has norms that hold something."""
+        net = make_unet(norm="batch" if isinstance(strategy, FedBN) else "instance")
+        return ReconModule(net, partial(torch.optim.RMSprop, lr=self.learning_rate))
 
     def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Rounds:
         clients = self.clients(self.runtime(strategy, module))
@@ -73,7 +76,7 @@ class Setting:
         return server_chain(strategy, folder, self.wire, **self.limits)
 
     def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
-        module, compute = module or self.module(), Compute("cpu", precision=self.precision)
+        module, compute = module or self.module(strategy), Compute("cpu", precision=self.precision)
         local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
         fabric, evaluator = compute.build_fabric(), Evaluator(compute)
         initial = {k: v for k, v in module.model.state_dict().items() if not strategy.is_shared(k)}
@@ -96,7 +99,7 @@ class Setting:
         }
 
     def run(self, strategy: Strategy) -> ServerState:
-        return self.federation(strategy).run(self.module().model.state_dict())
+        return self.federation(strategy).run(self.module(strategy).model.state_dict())
 
 
 def site_chain(
@@ -130,6 +133,11 @@ def fl_mrcm(**changes: Any) -> FLMRCM:
         "discriminator_optimizer": torch.optim.RMSprop,
     }
     return FLMRCM(**defaults | changes)
+
+
+def fed_bn() -> FedBN:
+    """Return FedBN for the network of the laws."""
+    return FedBN().suit(Setting({}, Path()).module(FedBN()).model)
 
 
 def equal(one: Weights, other: Weights) -> bool:

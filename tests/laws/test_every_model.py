@@ -1,6 +1,7 @@
 """Every strategy takes a step with every model; FL-MRCM aligns unrolled networks in both forms."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch.testing import assert_close
 
 from flmrcm.data.coil_maps import Adaptive
 from flmrcm.data.site import Site
+from flmrcm.errors import ConfigErrors
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.cascade import Cascade
@@ -25,9 +27,11 @@ from flmrcm.seeding import seeded
 from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.fedbn import FedBN
 from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.fednova import FedNova
-from flmrcm.strategies.fedper import FedPer, LGFedAvg
+from flmrcm.strategies.fedper import DECODER, FedPer, LGFedAvg
 from flmrcm.strategies.fedprox import FedProx
 from flmrcm.strategies.moon import PREVIOUS, Moon
 from flmrcm.strategies.scaffold import Scaffold
@@ -40,6 +44,8 @@ MODELS: dict[str, Callable[[], Reconstructor]] = {
     "cascade": partial(Cascade, 2, 2, 4),
     "varnet": partial(VarNet, 2, 2, 2, 2, 2),
     "modl": partial(MoDL, 2, 2, 4, cg_steps=2),
+    "unet, batch": partial(UNet, 2, 2, norm="batch"),
+    "varnet, batch": partial(VarNet, 2, 2, 2, 2, 2, "batch"),
 }
 STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "fl_mr": lambda _: FedAvg(),
@@ -55,9 +61,12 @@ STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "feddyn": lambda _: FedDyn(),
     "moon": lambda _: Moon(),
     "ditto": lambda _: Ditto(),
-    "fedper": lambda model: FedPer(private=PRIVATE[model]) if model in PRIVATE else FedPer(),
+    "fedbn": lambda _: FedBN(),
+    "fedmri": lambda model: FedMRI(private=PRIVATE.get(model, DECODER)),
+    "fedper": lambda model: FedPer(private=PRIVATE.get(model, DECODER)),
     "lg_fedavg": lambda model: LGFedAvg(**({"private": FIRST[model]} if model in FIRST else {})),
 }
+WITHOUT_NORM_WEIGHTS = ("unet", "unet_complex", "cascade", "varnet")
 FIRST = {"cascade": ["cascades.0.*"], "modl": ["denoiser.features.0.*"]}
 PRIVATE = {"cascade": ["cascades.1.*"], "modl": ["denoiser.last.*"]}
 """Of a network that is no U-Net, what stays at the sites has to be named."""
@@ -84,6 +93,7 @@ def train(
     here = Setting(sites, folder, rounds=1, participants=("north", "south"), wire=wire)
     with seeded("every model"):
         net = MODELS[model]()
+    strategy = strategy.suit(net)
     optimizer = partial(torch.optim.RMSprop, lr=1e-3)
     initial = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     state = here.federation(strategy, ReconModule(net, optimizer)).run(initial)
@@ -97,13 +107,15 @@ def train(
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_strategy_trains_every_model(
+def test_every_strategy_trains_every_model_or_says_why_not(
     rooms: dict[int, dict[str, Site]], tmp_path: Path, strategy: str, model: str
 ) -> None:
-    train(rooms[1], tmp_path, model, STRATEGIES[strategy](model))
+    refused = strategy == "fedbn" and model in WITHOUT_NORM_WEIGHTS
+    with pytest.raises(ConfigErrors, match=r"model\.norm=") if refused else nullcontext():
+        train(rooms[1], tmp_path, model, STRATEGIES[strategy](model))
 
 
-@pytest.mark.parametrize("model", ["unet_complex", "cascade", "varnet", "modl"])
+@pytest.mark.parametrize("model", ["unet_complex", "cascade", "varnet", "modl", "varnet, batch"])
 @pytest.mark.parametrize("strategy", ["fl_mrcm", "fl_mrcm_latent"])
 def test_fl_mrcm_aligns_unrolled_networks_on_several_coils(
     rooms: dict[int, dict[str, Site]], tmp_path: Path, strategy: str, model: str
@@ -121,9 +133,10 @@ def test_a_network_for_maps_rests_where_the_data_have_some(
 ) -> None:
     loading = {"seed": SEED, "needs_kspace": True, "maps": Adaptive()}
     sites = {n: make_site(site.sources[0].folder, **loading) for n, site in rooms[3].items()}
-    state = train(sites, tmp_path, "varnet", STRATEGIES[strategy]("varnet"))
+    model = "varnet, batch" if strategy == "fedbn" else "varnet"
+    state = train(sites, tmp_path, model, STRATEGIES[strategy](model))
     with seeded("every model"):
-        initial = MODELS["varnet"]().state_dict()
+        initial = MODELS[model]().state_dict()
     rests = [name for name in state.weights if name.startswith("sens_net.")]
     assert all(torch.equal(state.weights[name], initial[name]) for name in rests)
     assert rests
@@ -165,11 +178,12 @@ def test_the_journal_counts_the_target_s_kspace_that_others_looked_at(
 
 @pytest.mark.parametrize("aggregation", ["median", "trimmed_mean"])
 @pytest.mark.parametrize("wire", ["fp32", "bf16"])
+@pytest.mark.parametrize("model", ["modl", "unet, batch", "varnet, batch"])
 def test_a_batch_norm_s_count_is_aggregated_and_sent_like_a_weight(
-    rooms: dict[int, dict[str, Site]], tmp_path: Path, aggregation: str, wire: str
+    rooms: dict[int, dict[str, Site]], tmp_path: Path, aggregation: str, wire: str, model: str
 ) -> None:
     strategy = FedAvg(aggregation=aggregation, faulty=0)
-    state = train(rooms[1], tmp_path, "modl", strategy, wire=wire)
+    state = train(rooms[1], tmp_path, model, strategy, wire=wire)
     counts = [v for k, v in state.weights.items() if k.endswith("num_batches_tracked")]
     assert all(count.dtype == torch.int64 and count > 0 for count in counts)
     assert counts

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from kits.faulty_engine import with_faults
-from kits.laws import TARGET, equal, fl_mrcm
+from kits.laws import TARGET, equal, fed_bn, fl_mrcm
 
 from flmrcm.engines import in_process
 from flmrcm.errors import CheckpointError, DataLayoutError
@@ -16,6 +16,7 @@ from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 
@@ -31,7 +32,7 @@ def measured(setting):
     "strategy",
     [
         FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(),
-        Moon(), Ditto(),
+        Moon(), Ditto(), fed_bn(), FedMRI(), FedMRI(negatives="all"),
     ],
     ids=str,
 )  # fmt: skip

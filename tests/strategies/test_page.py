@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from kits.factories import make_unet
 from kits.laws import TARGET, Setting
 
 from flmrcm.config.check import check_config
@@ -24,12 +23,14 @@ PAGE = (Path(__file__).parents[2] / "docs/strategies.md").read_text()
 NAMES = list_options("strategy")
 DESCENT = "local.optimizer._target_=torch.optim.SGD"
 WORDS = ["sites=simulated_pair", "compute=cpu", "model.channels=2", "model.pools=2", DESCENT]
-MODEL = make_unet().state_dict()
+NORM = {"fedbn": "batch"}
+"""Of a strategy that needs norms of another kind."""
 
 
 def build(name: str) -> Strategy:
     """Return the strategy of a word as the config builds it, with the target of the laws."""
-    strategy = check_config(compose_config("train", [*WORDS, f"strategy={name}"])).strategy
+    words = [*WORDS, f"strategy={name}", f"model.norm={NORM.get(name, 'instance')}"]
+    strategy = check_config(compose_config("train", words)).strategy
     return replace(strategy, target=TARGET if strategy.needs_target else None)
 
 
@@ -41,21 +42,26 @@ def find_paper(kind: type[Strategy]) -> str:
     return re.sub(r", (section|algorithm|equation) [\d.]+", "", found[1])
 
 
-def measure(kind: str, tensors: Weights) -> str:
-    """Return a kind of tensors in units of the model; what is not shaped like it by name alone."""
-    if not tensors.keys() <= MODEL.keys():
-        return f"`{kind}`"
-    whole = sum(tensor.nbytes for tensor in MODEL.values())
-    return f"`{kind}` {sum(tensor.nbytes for tensor in tensors.values()) / whole:.2f}"
+def write_part(part: float) -> str:
+    """Return a part of the model; what is not quite all or nothing is not said to be."""
+    if 0 < part < 0.005 or 0.995 <= part < 1:
+        return "under 0.01" if part < 0.5 else "over 0.99"
+    return f"{part:.2f}"
 
 
-def describe(kinds: Mapping[str, Weights]) -> list[str]:
-    """Return each kind in words, those that only count left out."""
+def describe(kinds: Mapping[str, Weights], shared: Weights, travels: float) -> list[str]:
+    """Return each kind, in units of the model where it is shaped like what is shared.
+
+    What only counts is left out.
+    """
     large = {kind: tensors for kind, tensors in kinds.items() if kind != "count" and tensors}
-    return [measure(kind, tensors) for kind, tensors in sorted(large.items())]
+    return [
+        f"`{kind}` {write_part(travels)}" if tensors.keys() == shared.keys() else f"`{kind}`"
+        for kind, tensors in sorted(large.items())
+    ]
 
 
-def list_crossing(folder: Path, way: str) -> str:
+def list_crossing(folder: Path, way: str, shared: Weights, travels: float) -> str:
     """Return the kinds beside weights and numbers that crossed in the second round."""
     kinds: dict[str, Weights] = {}
     for entry in Ledger(folder / LEDGER).read():
@@ -63,13 +69,15 @@ def list_crossing(folder: Path, way: str) -> str:
         if crossed and entry.kind not in ("weights", METRICS):
             held = torch.empty(entry.bytes, dtype=torch.uint8)
             kinds.setdefault(entry.kind, {})[entry.name] = held
-    return ", ".join(describe(kinds))
+    return ", ".join(describe(kinds, shared, travels))
 
 
-def share_weights(strategy: Strategy) -> float:
+def share_weights(strategy: Strategy, norm: str) -> float:
     """Return the part of the published U-Net that travels."""
     with torch.device("meta"):
-        sizes = {name: tensor.numel() for name, tensor in UNet(32, 4).state_dict().items()}
+        net = UNet(32, 4, norm=norm)
+    strategy = strategy.suit(net)
+    sizes = {name: tensor.numel() for name, tensor in net.state_dict().items()}
     shared = sum(size for name, size in sizes.items() if strategy.is_shared(name))
     return shared / sum(sizes.values())
 
@@ -79,18 +87,20 @@ def make_row(name: str, setting: Callable[..., Setting]) -> str:
     strategy, here = build(name), setting(rounds=2)
     federation = here.federation(strategy)
     federation.chain.halves = here.server_chain(strategy, here.folder).halves
-    state = federation.run(here.module().model.state_dict())
+    state = federation.run(here.module(strategy).model.state_dict())
     memory = federation.engine.store.load("east")
     optimizers = [f"optimizer of `{kind}`" for kind in sorted(memory.optimizers) if kind != "model"]
     kept = {kind: tensors for kind, tensors in memory.tensors.items() if kind != PRIVATE}
-    travels = share_weights(strategy)
-    private = [f"`{PRIVATE}` {1 - travels:.2f}"] if PRIVATE in memory.tensors else []
-    stays = ", ".join([*private, *describe(kept), *optimizers])
+    travels = share_weights(strategy, NORM.get(name, "instance"))
+    private = [f"`{PRIVATE}` {write_part(1 - travels)}"] if PRIVATE in memory.tensors else []
+    seen = state.weights, travels
+    stays = ", ".join([*private, *describe(kept, *seen), *optimizers])
+    ways = [list_crossing(here.folder, way, *seen) for way in (TO_SITE, FROM_SITE)]
+    models = "with norm weights" if name in NORM else "all"
     cells = [
-        f"`{name}`", find_paper(type(strategy)), f"{travels:.2f}",
-        list_crossing(here.folder, TO_SITE), list_crossing(here.folder, FROM_SITE), stays,
-        ", ".join(describe(state.extras)), strategy.per_step,
-        "with a latent" if strategy.needs_latents else "all",
+        f"`{name}`", find_paper(type(strategy)), write_part(travels), *ways, stays,
+        ", ".join(describe(state.extras, *seen)), strategy.per_step,
+        "with a latent" if strategy.needs_latents else models,
     ]  # fmt: skip
     return f"| {' | '.join(cell or '–' for cell in cells)} |"
 
