@@ -34,7 +34,7 @@ from flmrcm.errors import ConfigErrors
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.middleware import Middleware
-from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.federation.rounds import TrainingPlan, find_round_problems
 from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
@@ -138,6 +138,8 @@ class Federation:
             middleware={**_MEMBERS, **(middleware or {})},
             losses=losses,
         )
+        if problems := find_round_problems(strategy, plan):
+            raise ConfigErrors(problems)
         self._initial = {k: v.clone() for k, v in model.state_dict().items()}
         self._engine = build_engine(self.setup, self.folder, lambda _: None)
 
@@ -166,8 +168,8 @@ class Federation:
         kept = read_checkpoint(self.folder / "checkpoints" / f"{checkpoint}.pt")
         scored = score_sites(self.setup, self._rounds, self._facts, kept, self.folder)
         rows = [
-            (method, site, s.volume, s.metric, s.convention, s.value, s.slices)
-            for method, site, scores in scored
+            (method, site, s.volume, s.metric, s.convention, s.value, s.slices, weights)
+            for method, site, scores, weights in scored
             for s in scores
         ]
         return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))

@@ -44,7 +44,9 @@ def test_a_runs_table_holds_each_score_under_its_method(tmp_path):
     )
     rounds = SimpleNamespace(engine=engine, chain=ServerChain())
     facts = {"here": SiteFacts(8, 1, ["test"])}
-    scored = {m: s[0].value for m, _, s in score_sites(setup, rounds, facts, CHECKPOINT, tmp_path)}
+    scored = {
+        x.method: x.scores[0].value for x in score_sites(setup, rounds, facts, CHECKPOINT, tmp_path)
+    }
     assert scored == read_values(tmp_path) == {"FL-MR": 31.0, ZERO_FILLED: 20.0}
     assert (engine.op, engine.memory) == ("test", {"here": 3})
     assert engine.message.weights == CHECKPOINT.weights
@@ -54,7 +56,9 @@ def test_an_evaluations_table_holds_each_score_under_its_method(tmp_path):
     evaluator = SimpleNamespace(test=lambda *_: (OURS, ZERO))
     site = SimpleNamespace(has=lambda _: True, list_volumes=lambda *_, **__: ["v"])
     test = CheckpointTest("FL-MR", kinds=())
-    scored = {m: s[0].value for m, _, s in test.run(evaluator, None, {"here": site}, tmp_path)}
+    scored = {
+        x.method: x.scores[0].value for x in test.run(evaluator, None, {"here": site}, tmp_path)
+    }
     assert scored == read_values(tmp_path) == {"FL-MR": 31.0, ZERO_FILLED: 20.0}
 
 

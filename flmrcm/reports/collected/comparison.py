@@ -12,6 +12,7 @@ import pandas as pd
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.records import PERSONAL
 from flmrcm.reports.collected.finished_runs import Run, RunCollection
 from flmrcm.reports.collected.labels import describe_differences, format_label
 from flmrcm.reports.metric_info import MetricInfo, merge_infos, metric_info, sort_metrics
@@ -36,9 +37,10 @@ class Comparison:
         collection: the runs, also those that can't be compared.
         convention: of the tables; `results` holds all conventions.
         results: a row per score: section, method, name, run, seed, site, volume, metric,
-            convention, value, slices. `method` is unique for equal settings within its section
-            (`FL-MR (local.epochs=1)`), `name` is the method alone; `run` is the folder as typed.
-            Each run has its own zero-filled rows.
+            convention, value, slices, weights. `method` is unique for equal settings within its
+            section (`FL-MR (local.epochs=1)`), and at a site all its rows are of one kind of
+            weights; `name` is the method alone; `run` is the folder as typed. Each run has its
+            own zero-filled rows.
     """
 
     collection: RunCollection
@@ -151,13 +153,16 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
     for name in set(names.values()):
         same_name = {folder: configs[folder] for folder in names if names[folder] == name}
         differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
+    own = _tell_weights(
+        runs, {run.folder: (names[run.folder], differences[run.folder]) for run in runs}
+    )
     frames: list[pd.DataFrame] = []
     for run in runs:
         name, folder = names[run.folder], run.folder
         inputs = run.scores["method"] == ZERO_FILLED
         labels = (
             format_label(ZERO_FILLED, test_differences[folder]),
-            format_label(name, differences[folder]),
+            format_label(name, ", ".join(filter(None, (differences[folder], own[folder])))),
         )
         scores = run.scores.assign(
             method=np.where(inputs, *labels),
@@ -167,6 +172,24 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
         )
         frames.append(scores.loc[scores["site"].isin(sorted(_find_counting_sites(run, scenario)))])
     return frames
+
+
+def _tell_weights(runs: Sequence[Run], labels: Mapping[Path, tuple[str, str]]) -> dict[Path, str]:
+    """Return for each run whose weights it was tested with, where equal runs differ in that.
+
+    A mean over scores of global and of personal weights would be that of no method.
+    """
+    used = {run.folder: run.weights for run in runs}
+    told = dict.fromkeys(used, "")
+    for label in set(labels.values()):
+        alike = [folder for folder in used if labels[folder] == label]
+        sites = sorted({site for folder in alike for site in used[folder]})
+        if all(len({used[f][s] for f in alike if s in used[f]}) == 1 for s in sites):
+            continue
+        for folder in alike:
+            own = [site for site, kind in used[folder].items() if kind == PERSONAL]
+            told[folder] = f"personal weights at {', '.join(own)}" if own else "global weights"
+    return told
 
 
 def _name_run(run: Run, scenario: str) -> str:

@@ -6,7 +6,8 @@ import pytest
 from kits.reports import NORTH, write_run
 
 from flmrcm.errors import DataLayoutError, FlmrcmError
-from flmrcm.reports.collected.finished_runs import collect_runs, read_run, read_scores
+from flmrcm.reports.collected.finished_runs import collect_runs, read_run
+from flmrcm.reports.collected.score_files import read_scores
 
 
 def cut(path, to):

@@ -13,8 +13,8 @@ from flmrcm.reports.numbers.condition_means import average_by_condition, build_c
 
 def build_run(name, rates, values=(30.0, 32.0), **config):
     rows = [
-        (method, "east", str(volume), "psnr", "fastmri", value - 10 * (method != "FL"), 3)
-        for method in ("FL", "zero-filled")
+        (method, "east", str(volume), "psnr", "fastmri", value - 10 * (method != "FL"), 3, weights)
+        for method, weights in (("FL", "global"), ("zero-filled", "none"))
         for volume, value in enumerate(values)
     ]
     config = {"strategy": {"name": "FL"}, "mask": {"_target_": "a.Random", "rates": rates}} | config
@@ -23,9 +23,8 @@ def build_run(name, rates, values=(30.0, 32.0), **config):
 
 def test_what_differs_is_a_column_and_nothing_else_is():
     means = average_by_condition([build_run("1", [2]), build_run("2", [4])])
-    assert set(means.columns) - {"run", "model", "method", "site", "metric", "convention"} == {
-        "mask.rates", "value", "volumes",
-    }  # fmt: skip
+    always = {"run", "model", "method", "site", "metric", "convention", "weights"}
+    assert set(means.columns) - always == {"mask.rates", "value", "volumes"}
 
 
 def test_a_mean_is_over_volumes():

@@ -3,7 +3,7 @@
 from kits.reports import comparison_below, write_run
 
 from flmrcm.reports.metric_info import metric_info
-from flmrcm.reports.numbers.score_cells import ALL_SITES
+from flmrcm.reports.numbers.score_cells import SUMMARIES
 from flmrcm.reports.numbers.score_matrix import build_score_matrix
 
 TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
@@ -12,7 +12,7 @@ TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
 def test_sites_that_trained_come_first(tmp_path):
     write_run(tmp_path / "a", values={"alps": [1, 2], **TWO}, participants=["north", "south"])
     result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
-    assert result.sites == ["north", "south", "alps", ALL_SITES]
+    assert result.sites == ["north", "south", "alps", *SUMMARIES]
 
 
 def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
@@ -20,7 +20,7 @@ def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
     write_run(tmp_path / "b", "b", {**TWO, "north": (20.0, 22.0, 24.0)})
     result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
     ranks = {site: result.cells["b", site].rank for site in result.sites}
-    assert ranks == {"north": 0, "south": 1, ALL_SITES: 0}
+    assert ranks == {"north": 0, "south": 1, **dict.fromkeys(SUMMARIES, 0)}
     assert result.notes == ["north: not ranked: tested on different volumes (2 or 3 of them)."]
 
 
