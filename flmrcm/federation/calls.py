@@ -40,6 +40,7 @@ class RoundCalls:
         self._answered: set[str] = set()
         self._failed: set[str] = set()
         self.rows: list[Measurement] = []
+        self.fine_tuned = False
         for site in sorted(suspensions):
             if is_suspended(suspensions, site, round_):
                 self._note_absence("suspended", site)
@@ -90,6 +91,7 @@ class RoundCalls:
 
     def fine_tune(self, messages: Mapping[str, Broadcast]) -> None:
         """Have the sites that are present train for themselves and note what it took."""
+        self.fine_tuned = True
         self._note("finetune", messages)
 
     def _note(self, op: Operation, messages: Mapping[str, Broadcast]) -> None:

@@ -1,7 +1,6 @@
 """One site of the federation: it answers surveys, trains and tests; its images stay there."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from flmrcm.learning.metrics import average_scores
 from flmrcm.learning.records import SAVED_BY_RUNS, save_volumes
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.strategies.base import PERSONAL, PRIVATE, LocalRule
-from flmrcm.types import Broadcast, Memory, Reply, SiteContext, Weights
+from flmrcm.types import Batch, Broadcast, Memory, Reply, SiteContext, Weights
 
 MODEL = "model"
 PERSONAL_STEPS, PERSONAL_VOLUMES = "personal_steps", "personal_volumes"
@@ -85,18 +84,8 @@ class Client:
     def _work(
         self, op: Operation, message: Broadcast, memory: Memory, batches: SiteBatches
     ) -> Reply:
-        if op == "train":
-            return self._train(message, memory, batches)
-        if op == "survey":
-            return self._survey(message, memory, batches)
-        if op == "finetune":
-            return self._fine_tune(message, memory, batches)
-        used = self.runtime.strategy.personal_weights(memory, message.weights)
-        self.runtime.load(used)
-        if op == "validate":
-            return self._validate()
-        own = any(tensor is not message.weights.get(name) for name, tensor in used.items())
-        return self._test(own)
+        work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}.get(op)
+        return work(message, memory, batches) if work else self._score(op, message, memory)
 
     def _train(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
         """Train from the broadcast weights for a round."""
@@ -110,14 +99,9 @@ class Client:
         target = None
         if self.target is not None and self.target.name != self.site.name:
             target = batches.accompany(self.target, strategy.target_sampling)
-        context = self._build_context(message, memory)
-        rule = strategy.local_rule(
-            replace(context, learning_rate=read_base_rate(optimizer), target=target)
-        )
-        total = self.site.n_examples * batches.workload.epochs
-        metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
-        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
-            metrics.add(*step)
+        context = self._build_context(message, memory, read_base_rate(optimizer), target)
+        rule = strategy.local_rule(context)
+        metrics = self._take_steps(rule, optimizer, batches)
         extras = rule.finish(module)
         if local.keep_optimizer:
             memory.optimizers[MODEL] = optimizer.state_dict()
@@ -159,20 +143,24 @@ class Client:
         self, rule: LocalRule, optimizer: Optimizer, memory: Memory, batches: SiteBatches
     ) -> dict[str, float]:
         """Train the loaded weights and keep them as the site's personal ones; return the cost."""
-        module, local = self.runtime.module, self.runtime.local
+        metrics = self._take_steps(rule, optimizer, batches)
+        memory.tensors[PERSONAL] = self.runtime.copy_weights()
+        return {
+            "personal_loss": metrics.compute()["loss"],
+            PERSONAL_STEPS: float(metrics.n_steps),
+            PERSONAL_VOLUMES: float(len(metrics.volumes)),
+        }
+
+    def _take_steps(
+        self, rule: LocalRule, optimizer: Optimizer, batches: SiteBatches
+    ) -> TrainingMetrics:
+        """Train the loaded weights on a round's batches; return what was measured."""
+        module, local, fabric = self.runtime.module, self.runtime.local, self.runtime.fabric
         total = self.site.n_examples * batches.workload.epochs
         metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
-        volumes: set[str] = set()
-        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
+        for step in local.train(module, batches.train(), rule, optimizer, fabric):
             metrics.add(*step)
-            volumes.update(step[0].volume)
-        memory.tensors[PERSONAL] = self.runtime.copy_weights()
-        found = metrics.compute()
-        return {
-            "personal_loss": found["loss"],
-            PERSONAL_STEPS: found["steps"],
-            PERSONAL_VOLUMES: float(len(volumes)),
-        }
+        return metrics
 
     @torch.no_grad()
     def _survey(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
@@ -182,6 +170,15 @@ class Client:
         context = self._build_context(message, memory)
         extras = self.runtime.strategy.answer_survey(context, batches.survey())
         return Reply(self.site.name, self.site.n_examples, extras=extras)
+
+    def _score(self, op: Operation, message: Broadcast, memory: Memory) -> Reply:
+        """Validate or test the weights that the site uses: its own, where it has any."""
+        used = self.runtime.strategy.personal_weights(memory, message.weights)
+        self.runtime.load(used)
+        if op == "validate":
+            return self._validate()
+        own = any(tensor is not message.weights.get(name) for name, tensor in used.items())
+        return self._test(own)
 
     def _validate(self) -> Reply:
         """Score the loaded weights on the validation split; return means over volumes."""
@@ -209,14 +206,21 @@ class Client:
     def _count_volumes(self, split: str) -> int:
         return len({(v.site, v.name) for v, _ in self.site.slices(split).examples})
 
-    def _build_context(self, message: Broadcast, memory: Memory) -> SiteContext:
+    def _build_context(
+        self,
+        message: Broadcast,
+        memory: Memory,
+        rate: float = 0.0,  # surveys have none
+        target: Iterator[Batch] | None = None,
+    ) -> SiteContext:
         return SiteContext(
             module=self.runtime.module,
             message=message,
             memory=memory,
             is_target=self.site.name == self.runtime.strategy.target,
             seed=seed_for(self.runtime.seed, self.site.name, message.round),
-            learning_rate=0.0,  # surveys have none; training fills in its own
+            learning_rate=rate,
+            target=target,
         )
 
     def _split_weights(self, memory: Memory) -> Weights:

@@ -64,6 +64,12 @@ class TrainingPlan:
         )
 
     @property
+    def chosen_by(self) -> list[str]:
+        """The sites whose scores choose the best round."""
+        sites = self.selection_sites or self.participants
+        return [site for site in sites if site in self.validation_sites]
+
+    @property
     def n_drawn(self) -> int:
         """How many sites are drawn for each round."""
         return max(1, round(self.participation * len(self.participants)))
@@ -118,14 +124,11 @@ class Rounds:
         for round_ in range(last.round + 1, self.plan.rounds):
             last = self._end(last, *self._round(last, round_))
         if self.strategy.fine_tuning and not last.fine_tuned:
-            last = self._end(last, last.state, self._fine_tune(last), fine_tuned=True)
+            last = self._end(last, last.state, self._fine_tune(last))
         return last.state
 
     def _start(self, initial: Weights) -> Checkpoint:
-        checkpoint = load_history(self.checkpoints, self.journal)
-        if checkpoint and checkpoint.fine_tuned and checkpoint.round < self.plan.rounds:
-            # more rounds are asked for: they go on from before the fine-tuning
-            checkpoint = self.checkpoints.load(before=checkpoint.round)
+        checkpoint = load_history(self.checkpoints, self.journal, self.plan.rounds)
         if checkpoint is None:
             self.journal.path.unlink(missing_ok=True)
             # copies: the weights given are often those of the very module that sites train
@@ -139,7 +142,7 @@ class Rounds:
     def _round(self, last: Checkpoint, round_: int) -> tuple[ServerState, RoundCalls]:
         """Survey, broadcast, train, aggregate, and validate if due."""
         strategy, plan, drawn = self.strategy, self.plan, self.plan.draw_participants(round_)
-        state, calls = last.state, self._prepare_calls(last, round_)
+        state, calls = last.state, self._prepare(last, round_)
         answers = calls.survey(strategy.survey(state, round_))
         state = strategy.on_survey_replies(state, answers)
         messages = strategy.broadcast(state, round_, calls.list_present(drawn), answers)
@@ -152,45 +155,36 @@ class Rounds:
     def _fine_tune(self, last: Checkpoint) -> RoundCalls:
         """Have the participants train for themselves, then validate; counted as a round."""
         round_ = max(last.round + 1, self.plan.rounds)
-        calls, message = self._prepare_calls(last, round_), Broadcast(round_, last.weights)
+        calls, message = self._prepare(last, round_), Broadcast(round_, last.weights)
         calls.fine_tune(dict.fromkeys(self.plan.participants, message))
         calls.validate(dict.fromkeys(self.plan.validation_sites, message))
         return calls
 
-    def _prepare_calls(self, last: Checkpoint, round_: int) -> RoundCalls:
+    def _prepare(self, last: Checkpoint, round_: int) -> RoundCalls:
         self.chain.start_round(last.state)
-        return RoundCalls(
-            self.engine, self.strategy, self.plan.tolerance, self.chain, last.suspensions, round_
-        )
+        tolerance, before = self.plan.tolerance, last.suspensions
+        return RoundCalls(self.engine, self.strategy, tolerance, self.chain, before, round_)
 
-    def _end(
-        self, last: Checkpoint, state: ServerState, calls: RoundCalls, fine_tuned: bool = False
-    ) -> Checkpoint:
+    def _end(self, last: Checkpoint, state: ServerState, calls: RoundCalls) -> Checkpoint:
         """Keep a round's measurements and its checkpoint, and return that."""
-        # of two equal scores the earlier one is the best
-        score, best_round = max(
-            (last.best_score, -last.best_round),
-            (_score(calls.rows, self._selection), -calls.round),
-        )
+        score, best_round = _choose_best(last, calls, self.plan.chosen_by)
         self.journal.write(calls.rows)
         for tracker in self.trackers:
             tracker.log(calls.rows)
         checkpoint = Checkpoint(
-            calls.round, state.weights, state.extras, self.engine.snapshot(), score, -best_round,
-            calls.suspensions, self.journal.seal(), fine_tuned=fine_tuned,
+            calls.round, state.weights, state.extras, self.engine.snapshot(), score, best_round,
+            calls.suspensions, self.journal.seal(), fine_tuned=calls.fine_tuned,
         )  # fmt: skip
         self.engine.forget_before(self.checkpoints.save(checkpoint))
         return checkpoint
 
-    @property
-    def _selection(self) -> list[str]:
-        """The sites that choose the best round."""
-        chosen_by = self.plan.selection_sites or self.plan.participants
-        return [site for site in chosen_by if site in self.plan.validation_sites]
 
-
-def load_history(checkpoints: CheckpointFolder, journal: Journal) -> Checkpoint | None:
+def load_history(
+    checkpoints: CheckpointFolder, journal: Journal, rounds: int = 0
+) -> Checkpoint | None:
     """Return the checkpoint that a run goes on from; None where it has no whole round yet.
+
+    Where more rounds are asked for than a fine-tuned run had, it goes on from before that.
 
     Raises:
         CheckpointError: no checkpoint can be read, or all are gone.
@@ -203,6 +197,8 @@ def load_history(checkpoints: CheckpointFolder, journal: Journal) -> Checkpoint 
             f"{checkpoints.folder}: no checkpoint is left of the rounds that {journal.path} "
             "holds. Bring one back, or start a new run."
         )
+    if checkpoint and checkpoint.fine_tuned and checkpoint.round < rounds:
+        return checkpoints.load(before=checkpoint.round)
     return checkpoint
 
 
@@ -211,6 +207,13 @@ def find_round_problems(strategy: Strategy, plan: TrainingPlan) -> list[str]:
     if plan.rounds or strategy.fine_tuning:
         return []
     return ["rounds: at least 1; got 0. Without a round, only strategy=finetune trains."]
+
+
+def _choose_best(last: Checkpoint, calls: RoundCalls, sites: Sequence[str]) -> tuple[float, int]:
+    """Return the best score so far, and its round; of two equal ones the earlier."""
+    before, now = (last.best_score, -last.best_round), (_score(calls.rows, sites), -calls.round)
+    score, round_ = max(before, now)
+    return score, -round_
 
 
 def _score(rows: Iterable[Measurement], sites: Sequence[str]) -> float:

@@ -147,8 +147,7 @@ class Strategy(ABC):
 
         Weights that neither holds are taken from the run's initial weights.
         """
-        own = memory.tensors.get(PRIVATE, {}), memory.tensors.get(PERSONAL, {})
-        return {**shared, **own[0], **own[1]}
+        return {**shared, **memory.tensors.get(PRIVATE, {}), **memory.tensors.get(PERSONAL, {})}
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Return the state before the first round."""

@@ -50,7 +50,7 @@ def test_the_published_layout_trains_as_it_is(hospitals):
     [
         ["fl_mr"], ["fl_mr", "strategy.weighting=fair"], ["fl_mrcm_latent"], ["fedprox"],
         ["scaffold"], ["fedavgm"], ["fedadam"], ["fedyogi"], ["fedadagrad"], ["feddyn"], ["moon"],
-        ["ditto"], ["fednova", "local.optimizer._target_=torch.optim.SGD"],
+        ["ditto"], ["finetune"], ["fednova", "local.optimizer._target_=torch.optim.SGD"],
     ],
     ids="+".join,
 )  # fmt: skip

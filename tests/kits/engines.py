@@ -28,6 +28,7 @@ from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
 from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import FedPer
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.strategies.server_optimizer import FedAdam
@@ -45,6 +46,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "feddyn": FedDyn(),
     "moon": Moon(),
     "ditto": Ditto(),
+    "finetune": FineTune(steps=3),
 }
 
 

@@ -29,6 +29,7 @@ from flmrcm.strategies.feddyn import FedDyn
 from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import FedPer, LGFedAvg
 from flmrcm.strategies.fedprox import FedProx
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import PREVIOUS, Moon
 from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.strategies.server_optimizer import FedAdagrad, FedAdam, FedAvgM, FedYogi
@@ -55,6 +56,7 @@ STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "feddyn": lambda _: FedDyn(),
     "moon": lambda _: Moon(),
     "ditto": lambda _: Ditto(),
+    "finetune": lambda _: FineTune(steps=2),
     "fedper": lambda model: FedPer(private=PRIVATE[model]) if model in PRIVATE else FedPer(),
     "lg_fedavg": lambda model: LGFedAvg(**({"private": FIRST[model]} if model in FIRST else {})),
 }

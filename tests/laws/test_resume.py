@@ -16,6 +16,7 @@ from flmrcm.federation.site_call import call_site
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 
@@ -31,7 +32,7 @@ def measured(setting):
     "strategy",
     [
         FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(),
-        Moon(), Ditto(),
+        Moon(), Ditto(), FineTune(),
     ],
     ids=str,
 )  # fmt: skip

@@ -166,7 +166,7 @@ def test_the_journal_counts_steps_and_volumes_apart_from_those_of_rounds(setting
 
 
 def test_a_site_that_fails_ends_the_run_unless_that_is_tolerated(setting: Any) -> None:
-    faults = {("north", "finetune", 2): lambda reply: replace(reply, weights={"w": ONE})}
+    faults: Any = {("north", "finetune", 2): lambda reply: replace(reply, weights={"w": ONE})}
     here, tolerant = setting(), setting(plan={"tolerance": Tolerance(quorum=2)})
     for one in (here, tolerant):
         federation = with_faults(one.federation(FineTune()), faults)

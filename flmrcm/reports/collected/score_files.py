@@ -85,9 +85,9 @@ def _add_weights(scores: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _parse(fields: Sequence[str]) -> tuple[str | float, ...]:
-    if "" in fields:
-        raise ValueError(f"no {SCORE_COLUMNS[fields.index('')]}")
     words, (value, slices), weights = fields[:5], fields[5:7], fields[7:]
+    if "" in words:
+        raise ValueError(f"no {SCORE_COLUMNS[words.index('')]}")
     if weights and weights[0] not in (GLOBAL, PERSONAL, NO_WEIGHTS):
         raise ValueError(f"weights are {weights[0]}")
     number = float(value)

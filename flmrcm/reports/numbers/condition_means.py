@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -92,5 +93,5 @@ def _format_summaries(values: pd.DataFrame, sites: Sequence[str]) -> list[str]:
         f"{_METRIC.format(x.min())} {x.idxmin()}" if x.notna().all() else "–"
         for _, x in whole.items()
     ]
-    spreads = [_METRIC.format(x.std(skipna=False)) for _, x in whole.items()]
+    spreads = [_METRIC.format(float(np.std(x, ddof=1))) for _, x in whole.items()]
     return [f"{first}\n[dim]{second}[/dim]" for first, second in (worst, spreads)]

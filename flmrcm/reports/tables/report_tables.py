@@ -63,6 +63,9 @@ class ReportTable:
     notes: Sequence[str] = ()
 
 
+SUMMARY_HEADS = {WORST_SITE: ReportCell("worst", "site"), SITE_SPREAD: ReportCell("sd", "sites")}
+
+
 def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
     """Return the site × method matrix: means, and in small letters `±over volumes (over seeds)`.
 
@@ -77,7 +80,10 @@ def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
     ]
     heads = [
         ReportCell("method"),
-        *(ReportCell(site, _format_volumes(matrix, site)) for site in matrix.sites),
+        *(
+            SUMMARY_HEADS.get(site) or ReportCell(site, _format_volumes(matrix, site))
+            for site in matrix.sites
+        ),
     ]
     return ReportTable(_format_title(matrix.metric), heads, rows, 1, matrix.notes)
 
@@ -96,6 +102,8 @@ def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
     used = {MARKS.get(cell.weights) for cell in cells}
     marks += "".join(f"; {text}" for mark, text in _MEANINGS.items() if mark in used)
     marks += "; +steps: of a site on its own weights" if matrix.training else ""
+    if any(site == SITE_SPREAD for _, site in matrix.cells):
+        marks += "; worst, sd: the worst of the sites' means, and their sd"
     return f"mean over volumes ±sd over volumes, {spread}; convention {matrix.convention}{marks}."
 
 
@@ -133,9 +141,9 @@ def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCel
     digits = matrix.metric.digits
     sd = "" if isnan(cell.sd) else f"±{cell.sd:.{digits}f}"
     seeds = "" if isnan(cell.seed_sd) else f"({cell.seed_sd:.{digits}f})"
-    own, at = MARKS.get(cell.weights, ""), cell.at if site == WORST_SITE else ""
-    small = "" if site == SITE_SPREAD else " ".join(filter(None, (at, own, sd, seeds)))
-    return ReportCell(matrix.metric.format(cell.mean), small, cell.rank)
+    own = MARKS.get(cell.weights, "")
+    shown = {WORST_SITE: (cell.at, own), SITE_SPREAD: ()}.get(site, (own, sd, seeds))
+    return ReportCell(matrix.metric.format(cell.mean), " ".join(filter(None, shown)), cell.rank)
 
 
 def _format_training(matrix: ScoreMatrix, method: str) -> str:

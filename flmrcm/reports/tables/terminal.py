@@ -25,6 +25,7 @@ from flmrcm.reports.numbers.score_cells import (
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
     MISSING_CELL,
+    SUMMARY_HEADS,
     TESTS_LEGEND,
     ReportCell,
     ReportTable,
@@ -136,8 +137,7 @@ def _build_score_table(
         table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
     more = (WORST_SITE, SITE_SPREAD) if summaries and len(sites) > 1 else ()
     for name in more:
-        head, below = name.split(" ", 1)
-        table.add_column(_format_cell(ReportCell(head, below)), justify="right")
+        table.add_column(_format_cell(SUMMARY_HEADS[name]), justify="right")
     for name in sort_metrics(rows["metric"]):
         metric = metric_info(name, described)
         cells = compute_cells(rows.loc[rows["metric"] == name], sites, metric.higher_is_better)

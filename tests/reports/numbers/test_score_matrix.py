@@ -1,5 +1,6 @@
 """Laws of the site × method matrix."""
 
+import pytest
 from kits.reports import comparison_below, write_run
 
 from flmrcm.reports.metric_info import metric_info
@@ -39,6 +40,30 @@ def test_a_frame_has_a_row_per_cell(tmp_path):
     ).build_frame()
     assert len(frame) == 2 * 3
     assert frame.loc[(frame.method == "FL-MR") & (frame.site == "north"), "mean"].item() == 21
+
+
+def test_the_row_of_all_sites_says_the_worst_one_and_the_spread(tmp_path):
+    write_run(tmp_path / "a", values=TWO)
+    frame = build_score_matrix(
+        comparison_below(tmp_path).sections[0], metric_info("psnr")
+    ).build_frame()
+    row = frame[(frame["method"] == "FL-MR") & (frame["site"] == "all sites")].iloc[0]
+    assert (row["worst"], row["worst_site"]) == (21, "north")
+    assert row["sd_over_sites"] == pytest.approx(12 / 2**0.5)
+    assert frame.loc[frame["site"] == "north", "worst_site"].isna().all()
+
+
+def test_what_sites_trained_for_themselves_is_part_of_their_row(tmp_path):
+    own = {"own": ["north"], "personal_training": {"north": {"steps": 20, "volumes": 2}}}
+    write_run(tmp_path / "a", "tuned", TWO, **own)
+    frame = build_score_matrix(
+        comparison_below(tmp_path).sections[0], metric_info("psnr")
+    ).build_frame()
+    rows = frame[frame["method"] == "tuned"].set_index("site")
+    assert tuple(rows.loc["north", ["weights", "personal_steps"]]) == ("personal", 20)
+    assert rows.loc["north", "personal_volumes"] == 2
+    assert rows.loc[["south", "all sites"], "personal_steps"].isna().all()
+    assert rows["weights"].tolist() == ["personal", "global", "global+personal"]
 
 
 def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp_path):
