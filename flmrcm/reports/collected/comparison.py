@@ -12,9 +12,8 @@ import pandas as pd
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
-from flmrcm.learning.records import PERSONAL
 from flmrcm.reports.collected.finished_runs import Run, RunCollection
-from flmrcm.reports.collected.labels import describe_differences, format_label
+from flmrcm.reports.collected.labels import describe_differences, format_label, tell_weights
 from flmrcm.reports.metric_info import MetricInfo, merge_infos, metric_info, sort_metrics
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
@@ -153,9 +152,8 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
     for name in set(names.values()):
         same_name = {folder: configs[folder] for folder in names if names[folder] == name}
         differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
-    own = _tell_weights(
-        runs, {run.folder: (names[run.folder], differences[run.folder]) for run in runs}
-    )
+    labelled = {folder: format_label(names[folder], text) for folder, text in differences.items()}
+    own = tell_weights({run.folder: run.weights for run in runs}, labelled)
     frames: list[pd.DataFrame] = []
     for run in runs:
         name, folder = names[run.folder], run.folder
@@ -172,24 +170,6 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
         )
         frames.append(scores.loc[scores["site"].isin(sorted(_find_counting_sites(run, scenario)))])
     return frames
-
-
-def _tell_weights(runs: Sequence[Run], labels: Mapping[Path, tuple[str, str]]) -> dict[Path, str]:
-    """Return for each run whose weights it was tested with, where equal runs differ in that.
-
-    A mean over scores of global and of personal weights would be that of no method.
-    """
-    used = {run.folder: run.weights for run in runs}
-    told = dict.fromkeys(used, "")
-    for label in set(labels.values()):
-        alike = [folder for folder in used if labels[folder] == label]
-        sites = sorted({site for folder in alike for site in used[folder]})
-        if all(len({used[f][s] for f in alike if s in used[f]}) == 1 for s in sites):
-            continue
-        for folder in alike:
-            own = [site for site, kind in used[folder].items() if kind == PERSONAL]
-            told[folder] = f"personal weights at {', '.join(own)}" if own else "global weights"
-    return told
 
 
 def _name_run(run: Run, scenario: str) -> str:

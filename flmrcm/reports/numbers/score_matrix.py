@@ -137,12 +137,12 @@ def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
 def _describe_weights(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:
     """Yield, for each method with private weights, with which ones its sites were tested."""
     trained = rows.loc[~rows["method"].map(is_zero_filled), ["method", "run", "site"]]
-    lines = [
-        (f"{method} at {site}", f"tested with {weights}.")
-        for method, run, site in trained.drop_duplicates().itertuples(index=False)
-        if (weights := comparison.runs[run].tested_with.get(site))
-    ]
-    yield from merge_notes(lines)
+    sites: dict[tuple[str, str], dict[str, None]] = {}
+    for method, run, site in trained.drop_duplicates().itertuples(index=False):
+        if weights := comparison.runs[run].tested_with.get(site):
+            sites.setdefault((method, weights), {})[site] = None
+    for (method, weights), where in sites.items():
+        yield f"{method} at {', '.join(where)}: tested with {weights}."
 
 
 def _describe_unscored(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:

@@ -139,6 +139,13 @@ def test_global_and_personal_scores_of_one_method_are_never_averaged(tmp_path):
     assert (ours.groupby(["method", "site"])["weights"].nunique() == 1).all()
 
 
+def test_where_they_were_personal_is_said_only_if_that_differs(tmp_path):
+    for seed, own in enumerate((["north"], ["north"], [])):
+        write_run(tmp_path / f"{seed}", "Ditto", BOTH, own=own, seed=seed)
+    labels = {"zero-filled", "Ditto (personal weights)", "Ditto (global weights)"}
+    assert set(comparison_below(tmp_path).results["method"]) == labels
+
+
 def test_sites_of_one_run_may_differ_in_whose_weights_they_use(tmp_path):
     for seed in (1, 2):
         write_run(tmp_path / f"{seed}", "Ditto", BOTH, own=["north"], seed=seed)
