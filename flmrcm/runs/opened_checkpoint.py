@@ -1,5 +1,6 @@
 """A checkpoint of ours or of others, opened for use: its config, and its weights for a model."""
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import load_weights
 from flmrcm.config.migration import migrate_config
 from flmrcm.config.run_config import complete_config
-from flmrcm.errors import CheckpointError, FlmrcmError
+from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.learning.weights import find_weights, read_torch_file
@@ -22,6 +23,8 @@ from flmrcm.run_files import JOURNAL
 from flmrcm.runs.testing import count_personal_training
 from flmrcm.strategies.base import PERSONAL, PRIVATE, Strategy
 from flmrcm.types import Memory, Weights
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,11 @@ class OpenedCheckpoint:
 
     def count_personal_training(self, sites: Collection[str]) -> dict[str, dict[str, int]]:
         """Return what sites trained for themselves up to it, where its run's journal is there."""
-        rows = Journal(self.path.parent.parent / JOURNAL).read()
+        try:
+            rows = Journal(self.path.parent.parent / JOURNAL).read()
+        except DataLayoutError as error:  # scores don't depend on it
+            log.warning("what sites trained for themselves isn't known: %s", error)
+            rows = []
         return count_personal_training(rows, self.content["round"], sites)
 
     def load_personal(self, model: Reconstructor, strategy: Strategy, site: str) -> None:
