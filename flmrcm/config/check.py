@@ -70,7 +70,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_weighting_problems(strategy, losses)
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and strategy:
-        found.problems += find_round_problems(strategy, plan)
+        found.problems += find_round_problems(strategy, plan.rounds)
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()

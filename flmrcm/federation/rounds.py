@@ -202,9 +202,9 @@ def load_history(
     return checkpoint
 
 
-def find_round_problems(strategy: Strategy, plan: TrainingPlan) -> list[str]:
+def find_round_problems(strategy: Strategy, rounds: int) -> list[str]:
     """Return a line where a run would train nothing."""
-    if plan.rounds or strategy.fine_tuning:
+    if rounds or strategy.fine_tuning:
         return []
     return ["rounds: at least 1; got 0. Without a round, only strategy=finetune trains."]
 

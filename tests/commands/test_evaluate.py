@@ -98,7 +98,7 @@ PERSONAL = {
 }
 
 
-@pytest.fixture(params=PERSONAL)
+@pytest.fixture
 def personal(request, capsys):
     """Train where sites have weights of their own; return the run and what was printed of it."""
     words = [f"strategy={request.param}", "rounds=1", "logger=csv", "participants=BF"]
@@ -110,6 +110,7 @@ def personal(request, capsys):
     return run, request.param
 
 
+@pytest.mark.parametrize("personal", PERSONAL, indirect=True)
 def test_every_site_is_tested_with_what_it_uses_as_at_the_end_of_the_run(personal, capsys):
     run, name = personal
     kinds = scores(run).query("method != 'zero-filled'").groupby("site")["weights"].unique()
@@ -127,6 +128,7 @@ def test_every_site_is_tested_with_what_it_uses_as_at_the_end_of_the_run(persona
     assert ("personal_training" in own) == (name != "fedper")
 
 
+@pytest.mark.parametrize("personal", ["fedper", "ditto"], indirect=True)
 def test_the_weights_that_all_share_can_be_asked_for(personal, capsys):
     run, name = personal
     words = [f"checkpoint={run}/checkpoints/last.pt", "weights=global", "output=again"]
@@ -138,6 +140,7 @@ def test_the_weights_that_all_share_can_be_asked_for(personal, capsys):
     assert [own.loc[s].equals(again.loc[s]) for s in ("ixi", "brats")] == [True, False]
 
 
+@pytest.mark.parametrize("personal", ["finetune"], indirect=True)
 def test_without_a_sites_own_weights_nothing_is_tested_in_their_place(personal, capsys):
     run, _ = personal
     shutil.copy(run / "checkpoints" / "last.pt", "alone.pt")
