@@ -14,6 +14,7 @@ from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.workload import Workload
+from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.middleware.ledger import FROM_SITE, LEDGER, METRICS, Ledger
 from flmrcm.strategies.base import PERSONAL, PRIVATE
 from flmrcm.strategies.fedavg import FedAvg
@@ -130,6 +131,10 @@ def test_a_participant_is_scored_with_its_own_weights_and_an_unseen_site_with_th
     client: Any = federation.engine.clients["east"]
     message = Broadcast(3, state.weights)
     own = client.call(op, message, federation.engine.store.load("east")).metrics
+    if op == "test":  # each score says whose weights gave it
+        unseen = client.call(op, message, Memory()).metrics
+        kinds = [{name.split("/")[0] for name in metrics} for metrics in (own, unseen)]
+        assert kinds == [{"personal", ZERO_FILLED}, {"reconstruction", ZERO_FILLED}]
     tuned = Broadcast(3, memory_of(here, "east")[PERSONAL])
     scores = [list(m.values()) for m in (own, client.call(op, tuned, Memory()).metrics)]
     assert scores[0] == scores[1]

@@ -11,7 +11,7 @@ from flmrcm.learning.records import PERSONAL
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import find_differing_keys, list_settings, shorten_value
 from flmrcm.reports.metric_info import metric_info
-from flmrcm.reports.numbers.score_cells import SITE_SPREAD, WORST_SITE, average_groups
+from flmrcm.reports.numbers.score_cells import average_groups
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
 _SCORE_KEYS = ["method", "site", "metric", "convention", "weights"]
@@ -50,8 +50,8 @@ def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
 def build_condition_table(means: pd.DataFrame, convention: str = DEFAULT_CONVENTION) -> Table:
     """Return the PSNR (dB) by condition and site, with that of zero-filled images below it.
 
-    `P` marks scores of a site's own weights. Behind several sites stand the worst of them and the
-    standard deviation over them (n − 1).
+    `P` marks scores of a site's own weights. Behind several sites stand the worst of them, with its
+    name below, and the standard deviation over them (n − 1).
     """
     rows = means[(means["metric"] == _METRIC.name) & (means["convention"] == convention)]
     sites = list(dict.fromkeys(rows["site"]))
@@ -60,10 +60,10 @@ def build_condition_table(means: pd.DataFrame, convention: str = DEFAULT_CONVENT
     marks = "; P: a site's own weights" if PERSONAL in set(rows["weights"]) else ""
     table = Table(title=f"{title} ({convention}, mean over volumes{marks})")
     for key in keys:
-        table.add_column(key.rsplit(".", 1)[-1])
+        table.add_column(key.rsplit(".", 1)[-1], overflow="fold")
     for site in sites:
         table.add_column(site, justify="right")
-    for name in (WORST_SITE, SITE_SPREAD) if len(sites) > 1 else ():
+    for name in ("worst", "sd") if len(sites) > 1 else ():
         table.add_column(name, justify="right")
     for _, own in rows.groupby("run", sort=False):
         settings = (str(own.iloc[0][key]).strip("[]").replace("'", "") for key in keys)
@@ -83,15 +83,12 @@ def _format_cell(values: pd.DataFrame, site: str, personal: bool) -> str:
 
 
 def _format_summaries(values: pd.DataFrame, sites: Sequence[str]) -> list[str]:
-    """Return the worst site and the spread over sites, each above that of zero-filled images."""
+    """Return the worst value above its site, and the spread above that of zero-filled images."""
     if len(sites) < 2:
         return []
-    if len(values) < len(sites):
+    own, start = (values.get(zero_filled, pd.Series()) for zero_filled in (False, True))
+    if len(own.dropna()) < len(sites):  # not tested everywhere, or a score isn't finite
         return ["–", "–"]
-    whole = values[[False, True]]  # the method, then zero-filled
-    worst = [
-        f"{_METRIC.format(x.min())} {x.idxmin()}" if x.notna().all() else "–"
-        for _, x in whole.items()
-    ]
-    spreads = [_METRIC.format(float(np.std(x, ddof=1))) for _, x in whole.items()]
-    return [f"{first}\n[dim]{second}[/dim]" for first, second in (worst, spreads)]
+    spreads = [_METRIC.format(float(np.std(x, ddof=1))) for x in (own, start)]
+    worst = f"{_METRIC.format(own.min())}\n[dim]{own.idxmin()}[/dim]"
+    return [worst, f"{spreads[0]}\n[dim]{spreads[1]}[/dim]"]
