@@ -1,6 +1,7 @@
 """One checkpoint tested under many conditions, or many checkpoints: mean scores by site."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,8 @@ def _format_summaries(values: pd.DataFrame, sites: Sequence[str]) -> list[str]:
     """Return the worst value above its site, and the spread above that of zero-filled images."""
     if len(sites) < 2:
         return []
-    own, start = (values.get(zero_filled, pd.Series()) for zero_filled in (False, True))
+    both: Any = values.reindex(columns=[False, True])  # the method, then zero-filled
+    own, start = both[False], both[True]
     if len(own.dropna()) < len(sites):  # not tested everywhere, or a score isn't finite
         return ["–", "–"]
     spreads = [_METRIC.format(float(np.std(x, ddof=1))) for x in (own, start)]
