@@ -28,7 +28,7 @@ class FineTune(FedAvg):
     per_step: ClassVar[str] = "nothing; `steps` more after the last round"
 
     steps: int = 20
-    rate: float = 1.0
+    rate: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()

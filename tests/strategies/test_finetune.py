@@ -85,7 +85,7 @@ def test_a_site_takes_plain_steps_from_the_last_global_weights(
 def test_a_site_that_never_trained_tunes_the_weights_it_is_given(setting: Any) -> None:
     new = setting(rounds=0, participants=("north",))
     given = new.module().model.state_dict()
-    assert equal(new.run(FineTune(steps=3)).weights, given)
+    assert equal(new.run(FineTune(steps=3, rate=1.0)).weights, given)
     expected = plain_torch(new, "north", given, 3, new.learning_rate, round_=0)
     assert equal(memory_of(new, "north", 0)[PERSONAL], expected)
 
