@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flmrcm.strategies.fednova import FedNova
     from flmrcm.strategies.fedper import FedPer, LGFedAvg
     from flmrcm.strategies.fedprox import FedProx
+    from flmrcm.strategies.finetune import FineTune
     from flmrcm.strategies.fl_mrcm import FLMRCM
     from flmrcm.strategies.moon import Moon
     from flmrcm.strategies.scaffold import Scaffold
@@ -59,6 +60,7 @@ _MODULES = {
     "FedProx": "strategies.fedprox",
     "FedYogi": "strategies.server_optimizer",
     "Federation": "library",
+    "FineTune": "strategies.finetune",
     "HasLatent": "models.reconstructor",
     "LGFedAvg": "strategies.fedper",
     "LocalRule": "strategies.base",
@@ -101,6 +103,7 @@ __all__ = [
     "FedProx",
     "FedYogi",
     "Federation",
+    "FineTune",
     "HasLatent",
     "LGFedAvg",
     "LocalRule",

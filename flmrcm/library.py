@@ -34,7 +34,7 @@ from flmrcm.errors import ConfigErrors
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.middleware import Middleware
-from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.federation.rounds import TrainingPlan, find_round_problems
 from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
@@ -122,7 +122,7 @@ class Federation:
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        strategy = _suit_strategy(strategy, sites, module, losses, maps)
+        strategy = _suit_strategy(strategy, sites, module, losses, maps, rounds)
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
@@ -166,8 +166,8 @@ class Federation:
         kept = read_checkpoint(self.folder / "checkpoints" / f"{checkpoint}.pt")
         scored = score_sites(self.setup, self._rounds, self._facts, kept, self.folder)
         rows = [
-            (method, site, s.volume, s.metric, s.convention, s.value, s.slices)
-            for method, site, scores in scored
+            (method, site, s.volume, s.metric, s.convention, s.value, s.slices, weights)
+            for method, site, scores, weights in scored
             for s in scores
         ]
         return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
@@ -183,10 +183,12 @@ def _suit_strategy(
     module: ReconModule,
     losses: Mapping[str, Loss],
     maps: CoilMaps,
+    rounds: int,
 ) -> Strategy:
     """Return the strategy for the model, once all parts are seen to go together."""
     strategy = strategy.suit(module.model)
     problems = find_model_problems(strategy, module, DictConfig({}))
+    problems += find_round_problems(strategy, rounds)
     problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})

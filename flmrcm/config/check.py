@@ -31,7 +31,7 @@ from flmrcm.errors import check_choice
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
-from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.federation.rounds import TrainingPlan, find_round_problems
 from flmrcm.federation.workload import BUDGETS, POOLED
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
@@ -70,6 +70,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_weighting_problems(strategy, losses)
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and strategy:
+        found.problems += find_round_problems(strategy, plan.rounds)
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()
@@ -87,6 +88,11 @@ def _build_strategy(
     strategy = found.build("strategy", cfg.strategy, Strategy, target=target)
     if strategy and strategy.needs_target and cfg.target is None:
         found.problems.append(f"target=null: {strategy.name} aligns sites with one; name it.")
+    if strategy and strategy.fine_tuning and cfg.pooled is True:
+        found.problems.append(
+            f"pooled=true: {strategy.name} fine-tunes at each site, and a pool isn't tested; leave "
+            "it false."
+        )
     if strategy and module:
         return found.attempt("strategy", lambda: strategy.suit(module.model))
     return strategy

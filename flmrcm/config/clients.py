@@ -4,7 +4,8 @@ from pathlib import Path
 
 from flmrcm.config.middleware import build_site_chain
 from flmrcm.config.setup import Setup
-from flmrcm.federation.client import Client, ClientRuntime
+from flmrcm.federation.client import Client
+from flmrcm.federation.client_runtime import ClientRuntime
 from flmrcm.federation.engine import OnProgress
 from flmrcm.learning.scoring import Evaluator
 

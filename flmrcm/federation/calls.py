@@ -40,6 +40,7 @@ class RoundCalls:
         self._answered: set[str] = set()
         self._failed: set[str] = set()
         self.rows: list[Measurement] = []
+        self.fine_tuned = False
         for site in sorted(suspensions):
             if is_suspended(suspensions, site, round_):
                 self._note_absence("suspended", site)
@@ -86,9 +87,17 @@ class RoundCalls:
 
     def validate(self, messages: Mapping[str, Broadcast]) -> None:
         """Validate at the sites that are present and note their scores."""
+        self._note("validate", messages)
+
+    def fine_tune(self, messages: Mapping[str, Broadcast]) -> None:
+        """Have the sites that are present train for themselves and note what it took."""
+        self.fine_tuned = True
+        self._note("finetune", messages)
+
+    def _note(self, op: Operation, messages: Mapping[str, Broadcast]) -> None:
         present = {site: messages[site] for site in self.list_present(messages)}
-        for exchange in self._call("validate", present, self.tolerance.tolerates_failures):
-            self._record("validate", exchange)
+        for exchange in self._call(op, present, self.tolerance.tolerates_failures):
+            self._record(op, exchange)
 
     def _train(self, messages: Mapping[str, Broadcast], needed: int) -> Iterator[Reply]:
         self._require_quorum(len(messages), needed)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Checkpoint:
         suspensions: the sites that failed lately; see `federation.participation`.
         journal: what the journal held after the round; None in a checkpoint of an older version.
         config: the run's resolved config, so that the file explains itself.
+        fine_tuned: whether the sites have fine-tuned since its last round; it's then counted as a
+            round that changed no global weight.
     """
 
     round: int
@@ -44,6 +47,7 @@ class Checkpoint:
     suspensions: Suspensions = field(default_factory=dict[str, tuple[int, int]])
     journal: Seal | None = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fine_tuned: bool = False
 
     @property
     def state(self) -> ServerState:
@@ -104,20 +108,23 @@ class CheckpointFolder:
         self._delete_old()
         self._snapshots[checkpoint.round] = checkpoint.memory
         # best.pt is a name of a file whose round may have been deleted since: its memory stays, too
-        kept = {int(p.stem.removeprefix("round_")) for p in self._paths()} | {checkpoint.best_round}
+        kept = {*map(_read_round, self._paths()), checkpoint.best_round}
         self._snapshots = {r: memory for r, memory in self._snapshots.items() if r in kept}
         return list(self._snapshots.values())
 
-    def load(self) -> Checkpoint | None:
+    def load(self, before: float = inf) -> Checkpoint | None:
         """Return the newest checkpoint that can be read; None where there is none yet.
 
         What killed processes left while they wrote is deleted.
+
+        Args:
+            before: only checkpoints of earlier rounds count.
 
         Raises:
             CheckpointError: there are checkpoints, and none can be read.
         """
         delete_stale(self.folder)
-        paths = self._paths()
+        paths = [path for path in self._paths() if _read_round(path) < before]
         for path in reversed(paths):
             try:
                 checkpoint = read_checkpoint(path)
@@ -150,6 +157,9 @@ class CheckpointFolder:
 
     def _delete_old(self) -> None:
         for path in self._paths()[:-_KEPT]:
-            round_ = int(path.stem.removeprefix("round_"))
-            if not self.keep_every or (round_ + 1) % self.keep_every:
+            if not self.keep_every or (_read_round(path) + 1) % self.keep_every:
                 path.unlink()
+
+
+def _read_round(path: Path) -> int:
+    return int(path.stem.removeprefix("round_"))

@@ -1,57 +1,31 @@
 """One site of the federation: it answers surveys, trains and tests; its images stay there."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from math import ceil
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
+from flmrcm.errors import SiteRefuses
 from flmrcm.federation.batches import SiteBatches
-from flmrcm.federation.engine import OnProgress, Operation, Progress
-from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
+from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
+from flmrcm.federation.engine import Operation, Progress
+from flmrcm.federation.local_training import TrainingMetrics
 from flmrcm.federation.middleware import CallWork, SiteHalf
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import Workload
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import average_scores
-from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import SAVED_BY_RUNS, save_volumes
-from flmrcm.learning.scoring import Evaluator
 from flmrcm.seeding import seed_for, seeded
-from flmrcm.strategies.base import PERSONAL, PRIVATE, LocalRule, Strategy
-from flmrcm.types import Broadcast, Memory, Reply, SiteContext, Weights
+from flmrcm.strategies.base import PERSONAL, PRIVATE, LocalRule
+from flmrcm.types import Batch, Broadcast, Memory, Reply, SiteContext, Weights
 
 MODEL = "model"
-
-
-@dataclass(frozen=True)
-class ClientRuntime:
-    """What the clients of one process share; nothing of it depends on a site.
-
-    Attributes:
-        module: the learner; each call loads the weights it needs.
-        strategy: the federated algorithm.
-        local: how a site trains.
-        fabric: the training toolbox.
-        evaluator: scores images.
-        seed: the run's seed.
-        on_progress: called with what a site is doing.
-        initial: the run's initial values of the weights that stay at the sites.
-        saved_volumes: test volumes a site keeps reconstructions of; None keeps all.
-    """
-
-    module: ReconModule
-    strategy: Strategy
-    local: LocalTraining
-    fabric: Fabric
-    evaluator: Evaluator
-    seed: int
-    on_progress: OnProgress
-    initial: Weights = field(default_factory=dict[str, torch.Tensor])
-    saved_volumes: int | None = 0
+PERSONAL_STEPS, PERSONAL_VOLUMES = "personal_steps", "personal_volumes"
+"""Of a round: optimizer steps on personal weights, and the training volumes they went through."""
 
 
 class Client:
@@ -110,33 +84,24 @@ class Client:
     def _work(
         self, op: Operation, message: Broadcast, memory: Memory, batches: SiteBatches
     ) -> Reply:
-        if op == "train":
-            return self._train(message, memory, batches)
-        if op == "survey":
-            return self._survey(message, memory, batches)
-        personal = self.runtime.strategy.personal_weights(memory, message.weights)
-        self._load(personal)
-        return self._validate() if op == "validate" else self._test()
+        work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}.get(op)
+        return work(message, memory, batches) if work else self._score(op, message, memory)
 
     def _train(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
         """Train from the broadcast weights for a round."""
         module, local, strategy = self.runtime.module, self.runtime.local, self.runtime.strategy
-        self._load(message.weights, memory.tensors.get(PRIVATE))
+        self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         module.loss = self.loss  # sites share the module
-        optimizer = self._build_optimizer(message.round, memory)
+        kept = memory.optimizers.get(MODEL)
+        optimizer = self.runtime.build_optimizer(local.decay(message.round), kept)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         self._check_work("train", batches.count_work(max(rates)))
         target = None
         if self.target is not None and self.target.name != self.site.name:
             target = batches.accompany(self.target, strategy.target_sampling)
-        context = self._build_context(message, memory)
-        rule = strategy.local_rule(
-            replace(context, learning_rate=_read_base_rate(optimizer), target=target)
-        )
-        total = self.site.n_examples * batches.workload.epochs
-        metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
-        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
-            metrics.add(*step)
+        context = self._build_context(message, memory, read_base_rate(optimizer), target)
+        rule = strategy.local_rule(context)
+        metrics = self._take_steps(rule, optimizer, batches)
         extras = rule.finish(module)
         if local.keep_optimizer:
             memory.optimizers[MODEL] = optimizer.state_dict()
@@ -144,33 +109,76 @@ class Client:
         seen = {"bytes_seen/target_images": float(target.n_bytes)} if target else {}
         values = {**metrics.compute(), **rule.metrics(), **seen}
         if personal := strategy.personal_rule(context):
-            values["personal_loss"] = self._train_personal(personal, message, memory, batches)
+            values |= self._train_personal(personal, message, memory, batches)
         return Reply(self.site.name, self.site.n_examples, shared, extras, values)
 
     def _train_personal(
         self, rule: LocalRule, message: Broadcast, memory: Memory, batches: SiteBatches
-    ) -> float:
-        """Train the site's personal weights, at first the broadcast ones; return the mean loss."""
-        module, local = self.runtime.module, self.runtime.local
-        self._load(message.weights, memory.tensors.get(PERSONAL))
-        optimizer = self._build_optimizer(message.round, memory, PERSONAL)
+    ) -> dict[str, float]:
+        """Go on with the site's personal weights, at first the broadcast ones."""
+        runtime, kept = self.runtime, memory.optimizers
+        runtime.load(message.weights, memory.tensors.get(PERSONAL))
+        factor = runtime.local.decay(message.round)
+        optimizer = runtime.build_optimizer(factor, kept.get(PERSONAL))
+        values = self._train_alone(rule, optimizer, memory, batches)
+        if runtime.local.keep_optimizer:
+            kept[PERSONAL] = optimizer.state_dict()
+        return values
+
+    def _fine_tune(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
+        """Train the site's personal weights once, from the broadcast ones; no weight is replied."""
+        if (tuning := self.runtime.strategy.fine_tuning) is None:
+            raise SiteRefuses("this run's strategy fine-tunes nothing.", "operation")
+        self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
+        self.runtime.module.loss = self.loss
+        optimizer = self.runtime.build_optimizer(tuning.rate)
+        workload = Workload(ceil(tuning.steps / self.site.n_batches), tuning.steps)
+        batches = SiteBatches(self.site, batches.device, workload, message.round)
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self._check_work("finetune", batches.count_work(max(rates)))
+        values = self._train_alone(LocalRule(), optimizer, memory, batches)
+        return Reply(self.site.name, self.site.n_examples, metrics=values)
+
+    def _train_alone(
+        self, rule: LocalRule, optimizer: Optimizer, memory: Memory, batches: SiteBatches
+    ) -> dict[str, float]:
+        """Train the loaded weights and keep them as the site's personal ones; return the cost."""
+        metrics = self._take_steps(rule, optimizer, batches)
+        memory.tensors[PERSONAL] = self.runtime.copy_weights()
+        return {
+            "personal_loss": metrics.compute()["loss"],
+            PERSONAL_STEPS: float(metrics.n_steps),
+            PERSONAL_VOLUMES: float(len(metrics.volumes)),
+        }
+
+    def _take_steps(
+        self, rule: LocalRule, optimizer: Optimizer, batches: SiteBatches
+    ) -> TrainingMetrics:
+        """Train the loaded weights on a round's batches; return what was measured."""
+        module, local, fabric = self.runtime.module, self.runtime.local, self.runtime.fabric
         total = self.site.n_examples * batches.workload.epochs
         metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
-        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
+        for step in local.train(module, batches.train(), rule, optimizer, fabric):
             metrics.add(*step)
-        if local.keep_optimizer:
-            memory.optimizers[PERSONAL] = optimizer.state_dict()
-        memory.tensors[PERSONAL] = self._copy_weights()
-        return metrics.compute()["loss"]
+        return metrics
 
     @torch.no_grad()
     def _survey(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
         """Answer the strategy's survey, from training inputs and the broadcast weights."""
-        self._load(message.weights, memory.tensors.get(PRIVATE))
+        self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         self.runtime.module.eval()
         context = self._build_context(message, memory)
         extras = self.runtime.strategy.answer_survey(context, batches.survey())
         return Reply(self.site.name, self.site.n_examples, extras=extras)
+
+    def _score(self, op: Operation, message: Broadcast, memory: Memory) -> Reply:
+        """Validate or test the weights that the site uses: its own, where it has any."""
+        used = self.runtime.strategy.personal_weights(memory, message.weights)
+        self.runtime.load(used)
+        if op == "validate":
+            return self._validate()
+        own = any(tensor is not message.weights.get(name) for name, tensor in used.items())
+        return self._test(own)
 
     def _validate(self) -> Reply:
         """Score the loaded weights on the validation split; return means over volumes."""
@@ -179,7 +187,7 @@ class Client:
         metrics = {f"{m}/{convention}": v for (m, convention), v in average_scores(scores).items()}
         return Reply(self.site.name, self.site.n_examples, metrics=metrics)
 
-    def _test(self) -> Reply:
+    def _test(self, own: bool) -> Reply:
         """Score the loaded weights on the test split; return every volume's scores, by number."""
         self._check_work("test", CallWork(volumes=self._count_volumes("test")))
         evaluator, module, most = (
@@ -189,7 +197,7 @@ class Client:
         if self.volumes is not None and most != 0:
             predictions = evaluator.predict(module, self.site)
             save_volumes(predictions, self.volumes, SAVED_BY_RUNS, most)
-        return Reply(self.site.name, self.site.n_examples, metrics=number_scores(*scores))
+        return Reply(self.site.name, self.site.n_examples, metrics=number_scores(*scores, own))
 
     def _check_work(self, op: Operation, work: CallWork) -> None:
         for half in self.chain:
@@ -198,49 +206,30 @@ class Client:
     def _count_volumes(self, split: str) -> int:
         return len({(v.site, v.name) for v, _ in self.site.slices(split).examples})
 
-    def _load(self, shared: Mapping[str, torch.Tensor], private: Weights | None = None) -> None:
-        """Load weights; private ones win over shared ones, and the initial ones complete them."""
-        module = self.runtime.module
-        module.model.load_state_dict({**self.runtime.initial, **shared, **(private or {})})
-        self.runtime.fabric.to_device(module)
-
-    def _build_context(self, message: Broadcast, memory: Memory) -> SiteContext:
+    def _build_context(
+        self,
+        message: Broadcast,
+        memory: Memory,
+        rate: float = 0.0,  # surveys have none
+        target: Iterator[Batch] | None = None,
+    ) -> SiteContext:
         return SiteContext(
             module=self.runtime.module,
             message=message,
             memory=memory,
             is_target=self.site.name == self.runtime.strategy.target,
             seed=seed_for(self.runtime.seed, self.site.name, message.round),
-            learning_rate=0.0,  # surveys have none; training fills in its own
+            learning_rate=rate,
+            target=target,
         )
-
-    def _build_optimizer(self, round_: int, memory: Memory, kind: str = MODEL) -> Optimizer:
-        module, local = self.runtime.module, self.runtime.local
-        optimizer = local.optimizer(module.model.parameters())
-        base = _read_base_rate(optimizer)
-        if local.keep_optimizer and kind in memory.optimizers:
-            optimizer.load_state_dict(memory.optimizers[kind])
-        for group in optimizer.param_groups:
-            group["lr"] = base * local.decay(round_)
-        return optimizer
 
     def _split_weights(self, memory: Memory) -> Weights:
         """Keep private weights in the memory and return the shared ones."""
-        weights = self._copy_weights()
+        weights = self.runtime.copy_weights()
         is_shared = self.runtime.strategy.is_shared
         if private := {k: v for k, v in weights.items() if not is_shared(k)}:
             memory.tensors[PRIVATE] = private
         return {k: v for k, v in weights.items() if is_shared(k)}
 
-    def _copy_weights(self) -> Weights:
-        return {
-            name: tensor.detach().to("cpu", copy=True)
-            for name, tensor in self.runtime.module.model.state_dict().items()
-        }
-
     def _report(self, done: int, total: int, loss: float) -> None:
         self.runtime.on_progress(Progress("train", self.site.name, done, total, loss))
-
-
-def _read_base_rate(optimizer: Optimizer) -> float:
-    return float(optimizer.defaults["lr"])

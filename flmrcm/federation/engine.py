@@ -7,8 +7,11 @@ from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 
-Operation = Literal["survey", "train", "validate", "test"]
+Operation = Literal["survey", "train", "finetune", "validate", "test"]
 """What a site does at a call, once it has joined."""
+
+TRAINING: tuple[Operation, ...] = ("train", "finetune")
+"""The operations after which a site keeps another memory than before."""
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 JOIN = "join"

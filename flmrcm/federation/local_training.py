@@ -106,6 +106,7 @@ class TrainingMetrics:
         self.on_step = on_step
         self.started = time.perf_counter()
         self.n_steps = self.n_slices = 0
+        self.volumes: set[str] = set()
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._unread: list[Tensor] = []
 
@@ -113,6 +114,7 @@ class TrainingMetrics:
         """Add a step's batch, L1 loss and whole loss (scalars)."""
         self.n_steps += 1
         self.n_slices += len(batch.volume)
+        self.volumes.update(batch.volume)
         values = loss.float(), whole_loss.float(), batch.measured_share
         # reading a value waits for the device, so values are collected there
         self._unread.append(torch.stack(values))

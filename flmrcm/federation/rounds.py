@@ -11,7 +11,7 @@ from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.middleware import ServerChain
-from flmrcm.federation.participation import Suspensions, Tolerance
+from flmrcm.federation.participation import Tolerance
 from flmrcm.seeding import seed_for
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Measurement, ServerState, Weights
@@ -25,7 +25,7 @@ class TrainingPlan:
     """How many rounds, and what happens in them.
 
     Args:
-        rounds: in all.
+        rounds: in all; 0 where sites only fine-tune.
         participants: the sites that train.
         validation_sites: the sites whose validation split is scored.
         selection_sites: the sites whose mean validation score chooses `best.pt`; the participants,
@@ -51,7 +51,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         require(
             {
-                "rounds": (self.rounds >= 1, f"at least 1; got {self.rounds}."),
+                "rounds": (self.rounds >= 0, f"at least 0; got {self.rounds}."),
                 "participation": (
                     0 < self.participation <= 1,
                     f"a share in (0, 1]; got {self.participation}.",
@@ -62,6 +62,12 @@ class TrainingPlan:
                 ),
             }
         )
+
+    @property
+    def chosen_by(self) -> list[str]:
+        """The sites whose scores choose the best round."""
+        sites = self.selection_sites or self.participants
+        return [site for site in sites if site in self.validation_sites]
 
     @property
     def n_drawn(self) -> int:
@@ -112,37 +118,31 @@ class Rounds:
             CheckpointError: checkpoints can't be read, or are gone.
             DataLayoutError: the journal is damaged; nothing was changed.
         """
-        state, suspensions, first, best = self._start(initial)
+        last = self._start(initial)
         for tracker in self.trackers:
             tracker.start(self.journal.read())
-        for round_ in range(first, self.plan.rounds):
-            state, calls = self._round(state, suspensions, round_)
-            suspensions = calls.suspensions
-            # of two equal scores the earlier one is the best
-            best = max(best, (_score(calls.rows, self._selection), -round_))
-            self._record(calls.rows)
-            self._save(round_, state, suspensions, best)
-        return state
+        for round_ in range(last.round + 1, self.plan.rounds):
+            last = self._end(last, *self._round(last, round_))
+        if self.strategy.fine_tuning and not last.fine_tuned:
+            last = self._end(last, last.state, self._fine_tune(last))
+        return last.state
 
-    def _start(self, initial: Weights) -> tuple[ServerState, Suspensions, int, tuple[float, int]]:
-        checkpoint = load_history(self.checkpoints, self.journal)
+    def _start(self, initial: Weights) -> Checkpoint:
+        checkpoint = load_history(self.checkpoints, self.journal, self.plan.rounds)
         if checkpoint is None:
             self.journal.path.unlink(missing_ok=True)
             # copies: the weights given are often those of the very module that sites train
             shared = {k: v.clone() for k, v in initial.items() if self.strategy.is_shared(k)}
-            return self.strategy.start(shared, self.plan.participants), {}, 0, (-float("inf"), 1)
+            state = self.strategy.start(shared, self.plan.participants)
+            return Checkpoint(-1, state.weights, state.extras, {}, -float("inf"), -1)
         self.journal.cut_after(checkpoint.round, checkpoint.journal)
         self.engine.restore(checkpoint.memory)
-        best = checkpoint.best_score, -checkpoint.best_round
-        return checkpoint.state, checkpoint.suspensions, checkpoint.round + 1, best
+        return checkpoint
 
-    def _round(
-        self, state: ServerState, suspensions: Suspensions, round_: int
-    ) -> tuple[ServerState, RoundCalls]:
+    def _round(self, last: Checkpoint, round_: int) -> tuple[ServerState, RoundCalls]:
         """Survey, broadcast, train, aggregate, and validate if due."""
         strategy, plan, drawn = self.strategy, self.plan, self.plan.draw_participants(round_)
-        calls = RoundCalls(self.engine, strategy, plan.tolerance, self.chain, suspensions, round_)
-        self.chain.start_round(state)
+        state, calls = last.state, self._prepare(last, round_)
         answers = calls.survey(strategy.survey(state, round_))
         state = strategy.on_survey_replies(state, answers)
         messages = strategy.broadcast(state, round_, calls.list_present(drawn), answers)
@@ -152,30 +152,39 @@ class Rounds:
             calls.validate(dict.fromkeys(plan.validation_sites, Broadcast(round_, state.weights)))
         return state, calls
 
-    @property
-    def _selection(self) -> list[str]:
-        """The sites that choose the best round."""
-        chosen_by = self.plan.selection_sites or self.plan.participants
-        return [site for site in chosen_by if site in self.plan.validation_sites]
+    def _fine_tune(self, last: Checkpoint) -> RoundCalls:
+        """Have the participants train for themselves, then validate; counted as a round."""
+        round_ = max(last.round + 1, self.plan.rounds)
+        calls, message = self._prepare(last, round_), Broadcast(round_, last.weights)
+        calls.fine_tune(dict.fromkeys(self.plan.participants, message))
+        calls.validate(dict.fromkeys(self.plan.validation_sites, message))
+        return calls
 
-    def _record(self, rows: Sequence[Measurement]) -> None:
-        self.journal.write(rows)
+    def _prepare(self, last: Checkpoint, round_: int) -> RoundCalls:
+        self.chain.start_round(last.state)
+        tolerance, before = self.plan.tolerance, last.suspensions
+        return RoundCalls(self.engine, self.strategy, tolerance, self.chain, before, round_)
+
+    def _end(self, last: Checkpoint, state: ServerState, calls: RoundCalls) -> Checkpoint:
+        """Keep a round's measurements and its checkpoint, and return that."""
+        score, best_round = _choose_best(last, calls, self.plan.chosen_by)
+        self.journal.write(calls.rows)
         for tracker in self.trackers:
-            tracker.log(rows)
-
-    def _save(
-        self, round_: int, state: ServerState, suspensions: Suspensions, best: tuple[float, int]
-    ) -> None:
-        memory, (score, last) = self.engine.snapshot(), best
+            tracker.log(calls.rows)
         checkpoint = Checkpoint(
-            round_, state.weights, state.extras, memory, score, -last, suspensions,
-            self.journal.seal(),
+            calls.round, state.weights, state.extras, self.engine.snapshot(), score, best_round,
+            calls.suspensions, self.journal.seal(), fine_tuned=calls.fine_tuned,
         )  # fmt: skip
         self.engine.forget_before(self.checkpoints.save(checkpoint))
+        return checkpoint
 
 
-def load_history(checkpoints: CheckpointFolder, journal: Journal) -> Checkpoint | None:
+def load_history(
+    checkpoints: CheckpointFolder, journal: Journal, rounds: int = 0
+) -> Checkpoint | None:
     """Return the checkpoint that a run goes on from; None where it has no whole round yet.
+
+    Where more rounds are asked for than a fine-tuned run had, it goes on from before that.
 
     Raises:
         CheckpointError: no checkpoint can be read, or all are gone.
@@ -188,7 +197,23 @@ def load_history(checkpoints: CheckpointFolder, journal: Journal) -> Checkpoint 
             f"{checkpoints.folder}: no checkpoint is left of the rounds that {journal.path} "
             "holds. Bring one back, or start a new run."
         )
+    if checkpoint and checkpoint.fine_tuned and checkpoint.round < rounds:
+        return checkpoints.load(before=checkpoint.round)
     return checkpoint
+
+
+def find_round_problems(strategy: Strategy, rounds: int) -> list[str]:
+    """Return a line where a run would train nothing."""
+    if rounds or strategy.fine_tuning:
+        return []
+    return ["rounds: at least 1; got 0. Without a round, only strategy=finetune trains."]
+
+
+def _choose_best(last: Checkpoint, calls: RoundCalls, sites: Sequence[str]) -> tuple[float, int]:
+    """Return the best score so far, and its round; of two equal ones the earlier."""
+    before, now = (last.best_score, -last.best_round), (_score(calls.rows, sites), -calls.round)
+    score, round_ = max(before, now)
+    return score, -round_
 
 
 def _score(rows: Iterable[Measurement], sites: Sequence[str]) -> float:

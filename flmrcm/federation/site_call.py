@@ -4,7 +4,7 @@ import torch
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.federation.client import Client
-from flmrcm.federation.engine import Operation
+from flmrcm.federation.engine import TRAINING, Operation
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
@@ -56,6 +56,6 @@ def answer_call(
     site = client.site.name
     memory = store.load(site)
     reply = client.call(op, message, memory, workload)
-    if op == "train":  # a survey or a validation leaves no trace, however often it is repeated
+    if op in TRAINING:  # a survey or a validation leaves no trace, however often it is repeated
         store.save(site, memory, message.round)
     return reply

@@ -4,25 +4,35 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
+from flmrcm.learning.records import PERSONAL
 
 RECONSTRUCTED = "reconstruction"
+"""What scores of the weights that all sites share are called; those of a site's own: `PERSONAL`."""
 
-_SCORE_NAME = re.compile(rf"({RECONSTRUCTED}|{ZERO_FILLED})/\d{{4,6}}/\d{{1,6}}/[^/]+/[^/]+")
+_SCORE_NAME = re.compile(
+    rf"({RECONSTRUCTED}|{PERSONAL}|{ZERO_FILLED})/\d{{4,6}}/\d{{1,6}}/[^/]+/[^/]+"
+)
 
 
 def number_scores(
-    reconstructed: Iterable[VolumeScore], zero_filled: Iterable[VolumeScore]
+    reconstructed: Iterable[VolumeScore],
+    zero_filled: Iterable[VolumeScore],
+    own: bool = False,
 ) -> dict[str, float]:
-    """Return scores by `method/number/slices/metric/convention`.
+    """Return scores by `kind/number/slices/metric/convention`.
 
-    A volume's number is its place among the site's test volumes, the same in every run.
+    A volume's number is its place among the site's test volumes, the same in every run. `own` says
+    whether the site's own weights were tested.
     """
-    scores = {RECONSTRUCTED: list(reconstructed), ZERO_FILLED: list(zero_filled)}
+    scores = {
+        PERSONAL if own else RECONSTRUCTED: list(reconstructed),
+        ZERO_FILLED: list(zero_filled),
+    }
     names = sorted({score.volume for kind in scores.values() for score in kind})
     number = {name: f"{count:04}" for count, name in enumerate(names)}
     return {
-        f"{method}/{number[s.volume]}/{s.slices}/{s.metric}/{s.convention}": s.value
-        for method, kind in scores.items()
+        f"{what}/{number[s.volume]}/{s.slices}/{s.metric}/{s.convention}": s.value
+        for what, kind in scores.items()
         for s in kind
     }
 
@@ -36,7 +46,7 @@ def find_score_problem(metrics: Mapping[str, float]) -> str | None:
 def name_scores(
     site: str, metrics: Mapping[str, float], volumes: Sequence[str] = ()
 ) -> dict[str, list[VolumeScore]]:
-    """Return a site's scores by method, read from the metrics of its reply.
+    """Return a site's scores by their kind, read from the metrics of its reply.
 
     Args:
         site: its name.
@@ -44,9 +54,10 @@ def name_scores(
         volumes: the names of its test volumes, sorted, where they are known here; otherwise they
             are called `site/number`.
     """
-    scores: dict[str, list[VolumeScore]] = {RECONSTRUCTED: [], ZERO_FILLED: []}
+    scores: dict[str, list[VolumeScore]] = {}
     for name, value in metrics.items():
-        method, number, slices, metric, convention = name.split("/")
+        kind, number, slices, metric, convention = name.split("/")
         volume = volumes[int(number)] if volumes else f"{site}/{number}"
-        scores[method].append(VolumeScore(volume, metric, convention, value, int(slices)))
+        score = VolumeScore(volume, metric, convention, value, int(slices))
+        scores.setdefault(kind, []).append(score)
     return scores

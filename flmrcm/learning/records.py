@@ -10,7 +10,10 @@ import numpy as np
 from flmrcm.learning.metrics import VolumeScore
 from flmrcm.learning.module import Prediction
 
-SCORE_COLUMNS = ("method", "site", "volume", "metric", "convention", "value", "slices")
+SCORE_COLUMNS = ("method", "site", "volume", "metric", "convention", "value", "slices", "weights")
+GLOBAL, PERSONAL, NO_WEIGHTS = "global", "personal", "none"
+"""The weights behind a score: every site's alike, a site's own, or none (zero-filled)."""
+
 SAVED_BY_RUNS = ("reconstruction", "target", "input", "latent")
 """What a training run keeps of the volumes it is tested on."""
 
@@ -19,6 +22,8 @@ SAVED_KINDS = ("reconstruction", "target", "input", "error", "latent")
 
 class ScoreTable:
     """`scores.csv`: one row per method, site, volume, metric and convention.
+
+    `weights` is one of `GLOBAL`, `PERSONAL` and `NO_WEIGHTS`.
 
     Args:
         path: the file; an older one is replaced.
@@ -30,11 +35,12 @@ class ScoreTable:
         with path.open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerow(SCORE_COLUMNS)
 
-    def add(self, method: str, site: str, scores: Iterable[VolumeScore]) -> None:
+    def add(self, method: str, site: str, scores: Iterable[VolumeScore], weights: str) -> None:
         """Appends one method's scores at one site."""
         with self.path.open("a", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(
-                (method, site, s.volume, s.metric, s.convention, s.value, s.slices) for s in scores
+                (method, site, s.volume, s.metric, s.convention, s.value, s.slices, weights)
+                for s in scores
             )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from flmrcm.errors import ConfigErrors, SiteRefuses, require, suggest_nearest
-from flmrcm.federation.engine import JOIN, OPERATIONS, Operation
+from flmrcm.federation.engine import JOIN, OPERATIONS, TRAINING, Operation
 from flmrcm.federation.middleware import CallWork, Middleware, SiteHalf, SiteSide, Stage
 from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import METRICS, LedgerEntry, list_received, list_sent
@@ -30,7 +30,7 @@ class SitePolicy:
     slice's gradient (Zhu et al., Deep Leakage from Gradients, NeurIPS 2019).
 
     Args:
-        operations: some of join, survey, train, validate, test; a site tests where the
+        operations: some of join, survey, train, finetune, validate, test; a site tests where the
             coordinator's machine cannot read its test volumes.
         payloads: kinds of objects that may leave the site: `weights`, `metrics`, `latents`, … .
         strategies: classes of algorithms it takes part in (`FedAvg`, `FLMRCM`); None allows any.
@@ -106,7 +106,7 @@ class SitePolicy:
             SiteRefuses: a limit is not kept; nothing has been computed yet.
         """
         largest = self.largest_learning_rate
-        if op == "train":
+        if op in TRAINING:
             _refuse_below("slices", work.slices, "fewest_slices", self.fewest_slices)
             _refuse_below("steps", work.steps, "fewest_steps", self.fewest_steps)
             if largest is not None and not work.learning_rate <= largest:

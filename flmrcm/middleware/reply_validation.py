@@ -104,6 +104,8 @@ def validate_reply(
         return f"it counts {reply.n_examples} training slices"
     if op == "train" and (difference := _find_difference(sent.weights, reply.weights)):
         return difference
+    if op == "finetune" and (reply.weights or reply.extras):
+        return "it holds tensors, and fine-tuned weights stay at their site"
     if op == "test" and (odd := find_score_problem(reply.metrics)):
         return odd
     # last, since it reads every value

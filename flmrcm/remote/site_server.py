@@ -17,7 +17,7 @@ from flmrcm.config.travelling import (
 )
 from flmrcm.errors import SiteRefuses
 from flmrcm.federation.client import Client
-from flmrcm.federation.engine import JOIN
+from flmrcm.federation.engine import JOIN, TRAINING
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.site_call import answer_call
 from flmrcm.federation.site_facts import collect_facts
@@ -120,13 +120,14 @@ class SiteServer:
             return self._report_facts(client, call)
         # without a cache: the next call may come to another process of this site
         store = MemoryStore(settings.resolve_path(settings.memory) / call.run_id, budget=0)
-        if call.op == "train":
+        if call.op in TRAINING:
             store.forget_before([{settings.site: round_} for round_ in call.kept_rounds])
         if call.memory_round is not None:
             store.restore({settings.site: call.memory_round})
         workload = Workload(call.epochs, call.steps)
         reply = answer_call(client, call.op, message, store, workload, settings.threads)
-        if call.op == "train":  # with the memory that the reply names, the account of it is on disk
+        if call.op in TRAINING:
+            # with the memory that the reply names, the account of it is on disk
             flush_files([settings.build_folder(call.run_id) / LEDGER])
         return Response(reply, store.snapshot().get(settings.site))
 

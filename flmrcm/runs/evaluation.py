@@ -1,9 +1,11 @@
 """Testing a checkpoint, of ours or of others, under typed conditions."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig
@@ -16,17 +18,20 @@ from flmrcm.config.run_config import overlay_words
 from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
-from flmrcm.errors import DataLayoutError, check_choice
+from flmrcm.errors import CheckpointError, DataLayoutError, check_choice
 from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
-from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
+from flmrcm.learning.metrics import describe_metrics
 from flmrcm.learning.module import ReconModule
-from flmrcm.learning.records import SAVED_KINDS
+from flmrcm.learning.records import GLOBAL, NO_WEIGHTS, PERSONAL, SAVED_KINDS
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.logs import log_warnings_only
 from flmrcm.runs.folder import RunFolder
-from flmrcm.runs.opened_checkpoint import open_checkpoint
+from flmrcm.runs.opened_checkpoint import OpenedCheckpoint, open_checkpoint
 from flmrcm.runs.testing import CheckpointTest, describe_weights
+from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.types import Weights
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +47,8 @@ class Evaluation:
         compute: device and arithmetic.
         module: the learner with the checkpoint's weights.
         sites: those to be tested, by name.
-        tested_with: see `testing.describe_weights`.
+        opened: the checkpoint.
+        strategy: chooses each site's own weights; None tests all with the checkpoint's.
     """
 
     config: DictConfig
@@ -51,7 +57,8 @@ class Evaluation:
     compute: Compute
     module: ReconModule
     sites: dict[str, Site]
-    tested_with: dict[str, str]
+    opened: OpenedCheckpoint
+    strategy: Strategy | None
 
     def run(self, path: Path) -> None:
         """Test every site, and keep scores and what was asked to be saved in a folder.
@@ -76,14 +83,52 @@ class Evaluation:
         unscored = test.list_unscored(self.sites)
         for name, why in unscored.items():
             log.warning("site %s: %s", name, why)
-        for method, name, _ in test.run(Evaluator(self.compute), self.module, self.sites, path):
-            if method == ZERO_FILLED:
+        evaluator, used = Evaluator(self.compute), dict[str, str]()
+        for _, name, _, weights in test.run(evaluator, self.module, self.sites, path, self.load):
+            if weights == NO_WEIGHTS:
                 log.info("tested: %s", name)
+            else:
+                used[name] = weights
         prints = {name: site.fingerprint() for name, site in self.sites.items()}
-        more = {"tested_with": self.tested_with, "not_scored": unscored}
+        more = {**self._describe(used), "not_scored": unscored}
         folder.write_environment(site_fingerprints=prints, **{k: v for k, v in more.items() if v})
         folder.write_metrics(describe_metrics(self.module.metrics))
         folder.mark_done()
+
+    @cached_property
+    def _initial(self) -> Weights:
+        """The run's initial values of private weights."""
+        return {
+            name: tensor.clone()
+            for name, tensor in self.module.model.state_dict().items()
+            if name in self.opened.private
+        }
+
+    def load(self, site: str) -> str:
+        """Load what a site is tested with, and return whose weights these are.
+
+        Raises:
+            CheckpointError: it has weights of its own, and they aren't beside the checkpoint.
+        """
+        if self.strategy is None:
+            return GLOBAL
+        # the sites share the model: what one left there must not be tested at the next
+        self.module.model.load_state_dict(self._initial, strict=False)
+        try:
+            own = self.opened.load_tested(self.module.model, self.strategy, site)
+        except CheckpointError as error:
+            line = "weights=global tests every site with the weights that all share."
+            raise CheckpointError(f"{error} {line}") from None
+        return PERSONAL if own else GLOBAL
+
+    def _describe(self, used: Mapping[str, str]) -> dict[str, Any]:
+        """Return whose weights were used, and what these took, as tables say it."""
+        personal = self.opened.trained is not None and _trains_personal(self.opened.config)
+        own = [site for site, weights in used.items() if weights == PERSONAL]
+        return {
+            "tested_with": describe_weights(list(self.opened.private), personal, used),
+            "personal_training": self.opened.count_personal_training(own) if own else {},
+        }
 
 
 def evaluate(
@@ -127,6 +172,7 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
         base.init_from = None  # the checkpoint holds every weight
     cfg, builder = overlay_words(base, words), Builder()
     builder.problems += check_choice("split", asked.split, SPLITS)
+    builder.problems += check_choice("weights", asked.weights, ("own", GLOBAL))
     for kind in _list_kinds(asked):
         builder.problems += check_choice("save", kind, SAVED_KINDS)
     compute, module, _ = build_learner(cfg, builder)
@@ -135,13 +181,22 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     builder.raise_if_any()
     assert compute is not None and module is not None  # noqa: S101, PT018  # else a problem was
     opened.load_shared(module.model)
-    if private:
+    strategy = _build_strategy(opened) if asked.weights == "own" else None
+    if private and strategy is None:
         log.info("%s holds no private weights; every site is tested with the initial ones.", path)
     method = path.stem if opened.trained is None else cfg.get("method") or cfg.strategy.name
     chosen = {name: sites[name] for name in names or ()}
-    personal = opened.trained is not None and _trains_personal(opened.config)
-    weights = describe_weights(private, personal, chosen)
-    return Evaluation(cfg, asked, str(method), compute, module, chosen, weights)
+    prepared = Evaluation(cfg, asked, str(method), compute, module, chosen, opened, strategy)
+    for name in chosen:
+        prepared.load(name)  # what isn't there is said before any slice is read
+    return prepared
+
+
+def _build_strategy(opened: OpenedCheckpoint) -> Strategy | None:
+    """Return what chooses a site's own weights; None where a run's sites have none."""
+    if not opened.private and (opened.trained is None or not _trains_personal(opened.config)):
+        return None
+    return Builder().build("strategy", opened.config.strategy, Strategy) or FedAvg()
 
 
 def _trains_personal(cfg: DictConfig) -> bool:

@@ -1,6 +1,7 @@
 """A checkpoint of ours or of others, opened for use: its config, and its weights for a model."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +16,18 @@ from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import load_weights
 from flmrcm.config.migration import migrate_config
 from flmrcm.config.run_config import complete_config
-from flmrcm.errors import CheckpointError, FlmrcmError
+from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError
+from flmrcm.federation.journal import Journal
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.learning.weights import find_weights, read_torch_file
 from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.run_files import JOURNAL
+from flmrcm.runs.testing import count_personal_training
 from flmrcm.strategies.base import PERSONAL, PRIVATE, Strategy
 from flmrcm.strategies.fedavg import FedAvg
-from flmrcm.types import Weights
+from flmrcm.types import Memory, Weights
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,30 @@ class OpenedCheckpoint:
         """
         load_weights(model, self.path, self.content, self.private)
 
+    def load_tested(self, model: Reconstructor, strategy: Strategy, site: str) -> bool:
+        """Load what a site is tested with; return whether it has weights of its own.
+
+        Those that neither it nor the checkpoint holds stay as they are in the model.
+
+        Raises:
+            CheckpointError: it trained in this run, and its memory isn't beside the checkpoint.
+        """
+        shared, memory = self._find_shared(), Memory()
+        if site in self.list_personal_sites():
+            memory = self._load_memory(site)
+        weights = strategy.personal_weights(memory, shared)
+        load_weights(model, self.path, {"weights": weights}, self.private)
+        return any(tensor is not shared.get(name) for name, tensor in weights.items())
+
+    def count_personal_training(self, sites: Collection[str]) -> dict[str, dict[str, int]]:
+        """Return what sites trained for themselves up to it, where its run's journal is there."""
+        try:
+            rows = Journal(self.path.parent.parent / JOURNAL).read()
+        except DataLayoutError as error:  # scores don't depend on it
+            log.warning("what sites trained for themselves isn't known: %s", error)
+            rows = []
+        return count_personal_training(rows, self.content["round"], sites)
+
     def load_personal(self, model: Reconstructor, strategy: Strategy, site: str) -> None:
         """Load the weights that a site is tested with: its private or personal ones first.
 
@@ -96,25 +126,29 @@ class OpenedCheckpoint:
     def _find_shared(self) -> Weights:
         return find_weights(self.content, self.path)
 
-    def _read_memory(self, site: str) -> Any:
+    def _read_memory(self, site: str) -> Memory:
         sites = self.list_personal_sites()
         if site not in sites:
             raise CheckpointError(
                 f"site={site}: has no weights of its own in the run of {self.path}; "
                 f"{', '.join(sites) or 'no site'} has."
             )
+        memory = self._load_memory(site)
+        if not {PRIVATE, PERSONAL} & set(memory.tensors):
+            folder = self.path.parent / "memory"
+            raise CheckpointError(f"site={site}: its memory in {folder} holds no weights.")
+        return memory
+
+    def _load_memory(self, site: str) -> Memory:
         store = MemoryStore(self.path.parent / "memory")
         store.restore(self.content["memory"])
         try:
-            memory = store.load(site)
+            return store.load(site)
         except CheckpointError as error:
             raise CheckpointError(
                 f"{error} The weights of site={site} stay in the run's folder beside its "
                 "checkpoints, or where the site trained: use the checkpoint in that folder."
             ) from None
-        if not {PRIVATE, PERSONAL} & set(memory.tensors):
-            raise CheckpointError(f"site={site}: its memory in {store.folder} holds no weights.")
-        return memory
 
 
 def open_checkpoint(path: Path, trust: bool) -> OpenedCheckpoint:

@@ -55,8 +55,10 @@ def prepare_reconstruction(asked: DictConfig, words: Sequence[str]) -> ScanRecon
     )
     builder.raise_if_any()
     assert compute is not None and module is not None and loading is not None  # noqa: S101, PT018
-    if strategy is not None and (opened.private or strategy.trains_personal):
+    if strategy is not None and opened.private:
         opened.load_personal(module.model, strategy, site)
+    elif strategy is not None and strategy.trains_personal:
+        opened.load_tested(module.model, strategy, site)
     else:
         opened.load_shared(module.model)
     made = _describe(opened, module, site)

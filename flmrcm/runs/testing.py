@@ -1,19 +1,28 @@
 """The end of a run and `flmrcm evaluate`: test splits scored, reconstructions kept."""
 
 import logging
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flmrcm.config.setup import Setup
 from flmrcm.data.site import Site
 from flmrcm.federation.checkpoint import Checkpoint
+from flmrcm.federation.client import PERSONAL_STEPS, PERSONAL_VOLUMES
 from flmrcm.federation.rounds import Rounds
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.volume_scores import RECONSTRUCTED, name_scores
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore, average_scores
 from flmrcm.learning.module import ReconModule
-from flmrcm.learning.records import SAVED_BY_RUNS, ScoreTable, save_volumes
+from flmrcm.learning.records import (
+    GLOBAL,
+    NO_WEIGHTS,
+    PERSONAL,
+    SAVED_BY_RUNS,
+    ScoreTable,
+    save_volumes,
+)
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.run_files import RECONSTRUCTIONS, SCORES
 from flmrcm.types import Broadcast, Measurement
@@ -23,8 +32,21 @@ log = logging.getLogger(__name__)
 NONE_SCORED = "reconstructed, not scored: no volume holds a target"
 SOME_UNSCORED = "volumes without a target are reconstructed, not scored"
 
-Scored = tuple[str, str, list[VolumeScore]]
-"""Method, site, scores of its volumes."""
+
+class Scored(NamedTuple):
+    """The scores of one method at one site.
+
+    Attributes:
+        method: its name.
+        site: whose volumes they are of.
+        scores: of its volumes.
+        weights: global | personal | none: whose weights gave them.
+    """
+
+    method: str
+    site: str
+    scores: list[VolumeScore]
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -53,22 +75,35 @@ class CheckpointTest:
         }
 
     def run(
-        self, evaluator: Evaluator, module: ReconModule, sites: Mapping[str, Site], folder: Path
+        self,
+        evaluator: Evaluator,
+        module: ReconModule,
+        sites: Mapping[str, Site],
+        folder: Path,
+        load: Callable[[str], str] = lambda _: GLOBAL,
     ) -> Iterator[Scored]:
         """Score each site that has the split, and return the scores as they come.
 
         Volumes without targets are reconstructed, not scored.
+
+        Args:
+            evaluator: scores images.
+            module: tested.
+            sites: by name.
+            folder: of the scores.
+            load: loads what a site is tested with into the module, and returns whose weights
+                these are; by default the module stays as it is.
         """
         table = ScoreTable(folder / SCORES)
         for name, site in sites.items():
             if not site.has(self.split):
                 log.warning("site %s has no '%s' with targets; it is not scored", name, self.split)
                 continue
+            weights = load(name)
             if site.list_volumes(self.split, scored=True):
-                both = evaluator.test(module, site, self.split)
-                for method, scores in zip((self.method, ZERO_FILLED), both, strict=True):
-                    table.add(method, name, scores)
-                    yield method, name, scores
+                ours, zero_filled = evaluator.test(module, site, self.split)
+                yield _add(table, Scored(self.method, name, ours, weights))
+                yield _add(table, Scored(ZERO_FILLED, name, zero_filled, NO_WEIGHTS))
             if self.kinds and self.max_volumes != 0:
                 predictions = evaluator.predict(module, site, self.split)
                 place = folder / RECONSTRUCTIONS / name
@@ -103,28 +138,58 @@ def score_sites(
             site = setup.sites[reply.site]
             volumes = site.list_volumes("test", scored=True) if engine.data_is_local else ()
             scores = name_scores(reply.site, reply.metrics, volumes)
-            names = {setup.strategy.name: RECONSTRUCTED, ZERO_FILLED: ZERO_FILLED}
-            for method, own in names.items():
-                table.add(method, reply.site, scores[own])
-                yield method, reply.site, scores[own]
+            weights = PERSONAL if PERSONAL in scores else GLOBAL
+            ours = scores.get(PERSONAL) or scores.get(RECONSTRUCTED, [])
+            yield _add(table, Scored(setup.strategy.name, reply.site, ours, weights))
+            zero_filled = scores.get(ZERO_FILLED, [])
+            yield _add(table, Scored(ZERO_FILLED, reply.site, zero_filled, NO_WEIGHTS))
+
+
+def _add(table: ScoreTable, scored: Scored) -> Scored:
+    table.add(*scored)
+    return scored
 
 
 def describe_weights(
-    private: Sequence[str], personal: bool, sites: Iterable[str], trained: Container[str] = ()
+    private: Sequence[str], personal: bool, weights: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return with which weights each site is tested; nothing where all have the same.
+    """Return in words with which weights each site is tested; nothing where all have the same.
 
     Args:
         private: names of the weights that stay at the sites.
         personal: whether sites train personal weights beside the global ones.
-        sites: that are tested.
-        trained: the sites that have private or personal weights of their own.
+        weights: global | personal, of each site that is tested.
     """
     own = "its private weights over the shared ones"
     none = "the shared weights, completed from the run's initial ones: it has no private weights"
     if personal:
         own, none = "its personal weights", "the global weights: it has no personal ones"
-    return {site: own if site in trained else none for site in sites if private or personal}
+    used = {site: own if kind == PERSONAL else none for site, kind in weights.items()}
+    return used if private or personal else {}
+
+
+def count_personal_training(
+    rows: Iterable[Measurement], last_round: int, sites: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """Return what sites have trained for themselves alone: `steps`, and the `volumes` of a round.
+
+    Args:
+        rows: of the journal.
+        last_round: that counts, from 0.
+        sites: that are tested with their own weights.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row.round > last_round or row.site not in sites or row.split != "train":
+            continue
+        if row.metric not in (PERSONAL_STEPS, PERSONAL_VOLUMES):
+            continue
+        own = found.setdefault(row.site, {"steps": 0, "volumes": 0})
+        if row.metric == PERSONAL_STEPS:
+            own["steps"] += int(row.value)
+        else:
+            own["volumes"] = max(own["volumes"], int(row.value))
+    return found
 
 
 def describe_unscored(facts: Mapping[str, SiteFacts]) -> dict[str, str]:

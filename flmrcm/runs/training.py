@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -20,12 +21,13 @@ from flmrcm.config.federation import (
 from flmrcm.config.setup import Setup
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.errors import FlmrcmError
-from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder, read_checkpoint
+from flmrcm.federation.checkpoint import CheckpointFolder, read_checkpoint
 from flmrcm.federation.journal import Journal, Panel
 from flmrcm.federation.rounds import BEST_BY, Rounds, load_history
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.files import flush_files
 from flmrcm.learning.metrics import describe_metrics
+from flmrcm.learning.records import NO_WEIGHTS, PERSONAL
 from flmrcm.logs import log_to_file
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.connection import Connection
@@ -37,6 +39,7 @@ from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import (
     build_measurements,
+    count_personal_training,
     describe_unscored,
     describe_weights,
     score_sites,
@@ -132,10 +135,7 @@ def _train_and_test(
         )
         folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
-        checkpoint = _test(setup, rounds, facts, path)
-        own = setup.list_private(), setup.strategy.trains_personal
-        if weights := describe_weights(*own, setup.sites, checkpoint.memory):
-            folder.add_to_environment(tested_with=weights)
+        folder.add_to_environment(**_test(setup, rounds, facts, path))
         if unscored := describe_unscored({name: facts[name] for name in prints}):
             folder.add_to_environment(not_scored=unscored)
         panels, rows = _draw_panels(setup.strategy.name, path), rounds.journal.read()
@@ -143,16 +143,24 @@ def _train_and_test(
             tracker.close(rows, panels)
 
 
-def _test(setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path) -> Checkpoint:
-    """Test the chosen checkpoint on every site's test split, and return it."""
+def _test(
+    setup: Setup, rounds: Rounds, facts: Mapping[str, SiteFacts], folder: Path
+) -> dict[str, Any]:
+    """Test the chosen checkpoint on every site's test split; return whose weights were used."""
     name = setup.config["test"]["checkpoint"]
     checkpoint = read_checkpoint(folder / "checkpoints" / f"{name}.pt")
-    for method, site, scores in score_sites(setup, rounds, facts, checkpoint, folder):
+    used: dict[str, str] = {}
+    for method, site, scores, weights in score_sites(setup, rounds, facts, checkpoint, folder):
+        used |= {} if weights == NO_WEIGHTS else {site: weights}
         rows = build_measurements(checkpoint.round, "test", method, site, scores)
         rounds.journal.write(rows)
         for tracker in rounds.trackers:
             tracker.log(rows)
-    return checkpoint
+    about = describe_weights(setup.list_private(), setup.strategy.trains_personal, used)
+    own = [site for site, weights in used.items() if weights == PERSONAL]
+    cost = count_personal_training(rounds.journal.read(), checkpoint.round, own)
+    found = {"tested_with": about, "personal_training": cost}
+    return {key: value for key, value in found.items() if value}
 
 
 def _draw_panels(method: str, folder: Path) -> dict[str, Panel]:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -28,6 +28,18 @@ PRIVATE = "private"
 
 PERSONAL = "personal"
 """The kind under which it keeps a whole set of weights that it trains for itself alone."""
+
+
+class FineTuning(NamedTuple):
+    """What a site trains for itself alone after the last round.
+
+    Attributes:
+        steps: optimizer steps, at least 1.
+        rate: of a new optimizer, times the run's base learning rate.
+    """
+
+    steps: int
+    rate: float
 
 
 class LocalRule:
@@ -75,7 +87,7 @@ class Strategy(ABC):
 
     needs_target: ClassVar[bool] = False
     needs_latents: ClassVar[bool] = False
-    trains_personal: ClassVar[bool] = False  # whether `personal_rule` gives one
+    trains_personal: ClassVar[bool] = False  # whether sites have weights beside the global ones
     per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
 
     name: str = ""
@@ -110,6 +122,11 @@ class Strategy(ABC):
         return 1
 
     @property
+    def fine_tuning(self) -> FineTuning | None:
+        """What participants train for themselves after the last round; None: nothing."""
+        return None
+
+    @property
     def tolerates_missing_target(self) -> bool:
         """Whether a round goes on when a surveyed site gives no answer."""
         return False
@@ -130,11 +147,11 @@ class Strategy(ABC):
         return not any(fnmatchcase(name, pattern) for pattern in self.private)
 
     def personal_weights(self, memory: Memory, shared: Weights) -> Weights:
-        """Return the weights a site is validated and tested with: private over shared ones.
+        """Return the weights a site is validated and tested with: its own over the shared ones.
 
         Weights that neither holds are taken from the run's initial weights.
         """
-        return {**shared, **memory.tensors.get(PRIVATE, {})}
+        return {**shared, **memory.tensors.get(PRIVATE, {}), **memory.tensors.get(PERSONAL, {})}
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Return the state before the first round."""

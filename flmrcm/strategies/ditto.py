@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flmrcm.errors import require
-from flmrcm.strategies.base import PERSONAL, LocalRule
+from flmrcm.strategies.base import LocalRule
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.fedprox import ProximalTraining
-from flmrcm.types import Memory, SiteContext, Weights
+from flmrcm.types import SiteContext
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,3 @@ class Ditto(FedAvg):
     def personal_rule(self, site: SiteContext) -> LocalRule:
         """Return the rule that pulls the personal weights towards the broadcast ones."""
         return ProximalTraining(self.mu, site)
-
-    def personal_weights(self, memory: Memory, shared: Weights) -> Weights:
-        """Return v, or what a site without it is tested with."""
-        return {**super().personal_weights(memory, shared), **memory.tensors.get(PERSONAL, {})}

@@ -21,6 +21,7 @@ from flmrcm.types import Measurement
 _OPERATION_WORDS = {
     "survey": "asking",
     "train": "training",
+    "finetune": "fine-tuning",
     "validate": "validating",
     "test": "testing",
 }
@@ -102,13 +103,15 @@ def format_round(state: LiveState, validated: bool) -> Text:
     loss, psnr, ssim = _format_numbers(*state.compute_means())
     scores = f"  val PSNR {psnr}  SSIM {ssim}" if validated else ""
     ended = f"round {state.done:>{len(str(state.rounds))}} of {state.rounds}"
+    if state.done > state.rounds:
+        ended = "fine-tuned"
     return Text(f"{ended}  loss {loss}{scores}  {state.seconds[-1]:.1f} s")
 
 
 def build_view(state: LiveState) -> RenderableType:
     """Return the current view."""
     now = time.monotonic()
-    work = [] if state.done >= state.rounds else [_build_work_bar(state)]
+    work = [] if state.done >= state.rounds and state.activity is None else [_build_work_bar(state)]
     return Group("", _build_rounds_bar(state, now), *work, "", _build_table(state), "")
 
 

@@ -18,7 +18,7 @@ from flmrcm.config.build import to_plain
 from flmrcm.config.compose import compose_config
 from flmrcm.federation.journal import Journal
 from flmrcm.learning.metrics import CONVENTIONS, METRICS, ZERO_FILLED, VolumeScore
-from flmrcm.learning.records import ScoreTable
+from flmrcm.learning.records import GLOBAL, NO_WEIGHTS, ScoreTable
 from flmrcm.types import Measurement
 
 SITES = ("sim_b", "sim_f", "sim_h", "sim_i")
@@ -63,7 +63,7 @@ def write_outputs(folder: Path, methods: int, volumes: int, rounds: int) -> None
                 VolumeScore(f"{site}/{volume:03}", *kind, rng.uniform(0.1, 0.9), 8)
                 for kind in SCORED
             )
-            table.add(who, site, scores)
+            table.add(who, site, scores, NO_WEIGHTS if who == ZERO_FILLED else GLOBAL)
         for number, site in enumerate(SITES):
             _write_reconstruction(run / "reconstructions" / site / "000.h5", number, rng)
         (run / "done").touch()

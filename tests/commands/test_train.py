@@ -55,7 +55,7 @@ def test_the_published_layout_trains_as_it_is(hospitals):
     [
         ["fl_mr"], ["fl_mr", "strategy.weighting=fair"], ["fl_mrcm_latent"], ["fedprox"],
         ["scaffold"], ["fedavgm"], ["fedadam"], ["fedyogi"], ["fedadagrad"], ["feddyn"], ["moon"],
-        ["ditto"], ["fedmri"], ["fedmri", "strategy.negatives=all"],
+        ["ditto"], ["finetune"], ["fedmri"], ["fedmri", "strategy.negatives=all"],
         ["fedbn", "model.norm=instance_affine"],
         ["fednova", "local.optimizer._target_=torch.optim.SGD"],
     ],

@@ -1,6 +1,11 @@
 """Scores that travel: every number arrives, no name does."""
 
-from flmrcm.federation.volume_scores import RECONSTRUCTED, name_scores, number_scores
+from flmrcm.federation.volume_scores import (
+    RECONSTRUCTED,
+    find_score_problem,
+    name_scores,
+    number_scores,
+)
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
 
 OURS = [
@@ -24,3 +29,9 @@ def test_every_score_arrives_under_its_volumes_number():
 
 def test_a_volume_has_the_same_number_in_every_order_of_scoring():
     assert number_scores(OURS, ZERO) == number_scores(OURS[::-1], ZERO)
+
+
+def test_scores_of_a_sites_own_weights_say_so():
+    arrived = name_scores("ixi", number_scores(OURS, ZERO, own=True))
+    assert set(arrived) == {"personal", ZERO_FILLED}
+    assert find_score_problem(number_scores(OURS, ZERO, own=True)) is None

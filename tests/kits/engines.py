@@ -29,6 +29,7 @@ from flmrcm.strategies.feddyn import FedDyn
 from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import FedPer
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.strategies.server_optimizer import FedAdam
@@ -48,6 +49,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "ditto": Ditto(),
     "fedbn": fed_bn(),
     "fedmri": FedMRI(negatives="all"),
+    "finetune": FineTune(steps=3),
 }
 
 

@@ -12,7 +12,8 @@ from kits.factories import make_site, make_unet
 from flmrcm.data.site import Site
 from flmrcm.engines.in_process import InProcess
 from flmrcm.federation.checkpoint import CheckpointFolder
-from flmrcm.federation.client import Client, ClientRuntime
+from flmrcm.federation.client import Client
+from flmrcm.federation.client_runtime import ClientRuntime
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore

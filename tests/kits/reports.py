@@ -25,12 +25,21 @@ START = 10.0
 
 
 def score_rows(
-    method: str, values: Values, convention: str = "fastmri", metrics: Iterable[str] = BUILT_IN
+    method: str,
+    values: Values,
+    convention: str = "fastmri",
+    metrics: Iterable[str] = BUILT_IN,
+    own: Iterable[str] = (),
 ) -> pd.DataFrame:
-    """Return the rows of `scores.csv`, every metric with the same values."""
+    """Return the rows of `scores.csv`, every metric with the same values.
+
+    `own` are the sites that were tested with their own weights.
+    """
+    start = "none" if method == ZERO_FILLED else "global"
     rows = [
-        (method, site, f"{site}/{number}", metric, convention, value, 3)
+        (method, site, f"{site}/{number}", metric, convention, value, 3, weights)
         for site, of_site in values.items()
+        for weights in ["personal" if site in own else start]
         for number, value in enumerate(of_site)
         for metric in metrics
     ]
@@ -47,11 +56,13 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     """Write a finished run.
 
     `steps`, `prints`, `convention` and `metrics` are what its journal, environment and scores hold,
-    `described` is what its `metrics.json` holds; `method`, `seed` and all else goes to its config.
+    `described` is what its `metrics.json` holds, `own` are the sites tested with their own weights
+    and `personal_training` what these took; `method`, `seed` and all else goes to its config.
     """
     steps, convention = more.pop("steps", 100), more.pop("convention", "fastmri")
     prints = more.pop("prints", {site: f"{site}-print" for site in values})
     aligned_with, described = more.pop("aligned_with", None), more.pop("described", None)
+    own, trained = more.pop("own", {}), more.pop("personal_training", None)
     metrics, weights = more.pop("metrics", BUILT_IN), more.pop("tested_with", None)
     folder.mkdir(parents=True)
     config = {
@@ -60,13 +71,14 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     }  # fmt: skip
     start = {site: [START] * len(of_site) for site, of_site in values.items()}
     tables = [
-        score_rows(method, of_method, convention, metrics)
-        for method, of_method in ((ZERO_FILLED, start), (name, values))
+        score_rows(method, of_method, convention, metrics, sites)
+        for method, of_method, sites in ((ZERO_FILLED, start, ()), (name, values, own))
     ]
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     pd.concat(tables).to_csv(folder / "scores.csv", index=False)
     environment = {"site_fingerprints": prints, "aligned_with": aligned_with}
     environment |= {"tested_with": weights} if weights else {}
+    environment |= {"personal_training": trained} if trained else {}
     (folder / "environment.json").write_text(json.dumps(environment))
     if described:
         (folder / "metrics.json").write_text(json.dumps(described))

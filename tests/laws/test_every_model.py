@@ -33,6 +33,7 @@ from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import DECODER, FedPer, LGFedAvg
 from flmrcm.strategies.fedprox import FedProx
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import PREVIOUS, Moon
 from flmrcm.strategies.scaffold import Scaffold
 from flmrcm.strategies.server_optimizer import FedAdagrad, FedAdam, FedAvgM, FedYogi
@@ -61,6 +62,7 @@ STRATEGIES: dict[str, Callable[[str], Strategy]] = {
     "feddyn": lambda _: FedDyn(),
     "moon": lambda _: Moon(),
     "ditto": lambda _: Ditto(),
+    "finetune": lambda _: FineTune(steps=2),
     "fedbn": lambda _: FedBN(),
     "fedmri": lambda model: FedMRI(private=PRIVATE.get(model, DECODER)),
     "fedper": lambda model: FedPer(private=PRIVATE.get(model, DECODER)),

@@ -17,6 +17,7 @@ from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
 from flmrcm.strategies.fedmri import FedMRI
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
 
@@ -32,7 +33,7 @@ def measured(setting):
     "strategy",
     [
         FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(),
-        Moon(), Ditto(), fed_bn(), FedMRI(), FedMRI(negatives="all"),
+        Moon(), Ditto(), FineTune(), fed_bn(), FedMRI(), FedMRI(negatives="all"),
     ],
     ids=str,
 )  # fmt: skip

@@ -27,8 +27,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_a_table_holds_every_score_to_the_last_digit(tmp_path: Path) -> None:
     path = tmp_path / "new" / "scores.csv"
     table = ScoreTable(path)
-    table.add("FL-MR", "here", SCORES)
-    table.add("zero-filled", "there", SCORES[:1])
+    table.add("FL-MR", "here", SCORES, "personal")
+    table.add("zero-filled", "there", SCORES[:1], "none")
     found = rows(path)
     assert tuple(found[0]) == SCORE_COLUMNS
     assert [(r["method"], r["site"], r["volume"]) for r in found] == [
@@ -38,10 +38,11 @@ def test_a_table_holds_every_score_to_the_last_digit(tmp_path: Path) -> None:
     ]
     assert float(found[0]["value"]) == SCORES[0].value
     assert found[1]["slices"] == "3"
+    assert [r["weights"] for r in found] == ["personal", "personal", "none"]
 
 
 def test_a_new_table_replaces_an_older_one(tmp_path: Path) -> None:
-    ScoreTable(tmp_path / "scores.csv").add("old", "here", SCORES)
+    ScoreTable(tmp_path / "scores.csv").add("old", "here", SCORES, "global")
     ScoreTable(tmp_path / "scores.csv")
     assert rows(tmp_path / "scores.csv") == []
 

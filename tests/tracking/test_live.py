@@ -91,3 +91,12 @@ def test_progress_of_unknown_length_is_shown():
     with LiveView(3, [], console=console) as live:
         live(Progress("survey", "brats", 5, 0, float("nan")))
     assert "asking" in console.file.getvalue()
+
+
+def test_a_fine_tuning_after_the_last_round_is_called_so(rounds):
+    console = Console(file=io.StringIO())
+    with LiveView(2, SITES, console=console) as live:
+        feed(live, rounds)
+    lines = console.file.getvalue().splitlines()
+    assert lines[1].startswith("round 2 of 2")
+    assert lines[2].startswith("fine-tuned  loss")

@@ -24,8 +24,8 @@ from flmrcm.types import Broadcast, Weights
 log = logging.getLogger(__name__)
 
 _POLL = 0.2  # seconds
-_TYPES = {"train": "train", "validate": "evaluate", "test": "evaluate.test",
-          "survey": "query.survey", "join": "query.join"}  # fmt: skip
+_TYPES = {"train": "train", "finetune": "train.finetune", "validate": "evaluate",
+          "test": "evaluate.test", "survey": "query.survey", "join": "query.join"}  # fmt: skip
 _HEAD, _JSON, _BFLOAT16 = "head", "json", "bfloat16"
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run, RunCollection
-from flmrcm.reports.collected.labels import describe_differences, format_label
+from flmrcm.reports.collected.labels import describe_differences, format_label, tell_weights
 from flmrcm.reports.metric_info import MetricInfo, merge_infos, metric_info, sort_metrics
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
@@ -36,9 +36,10 @@ class Comparison:
         collection: the runs, also those that can't be compared.
         convention: of the tables; `results` holds all conventions.
         results: a row per score: section, method, name, run, seed, site, volume, metric,
-            convention, value, slices. `method` is unique for equal settings within its section
-            (`FL-MR (local.epochs=1)`), `name` is the method alone; `run` is the folder as typed.
-            Each run has its own zero-filled rows.
+            convention, value, slices, weights. `method` is unique for equal settings within its
+            section (`FL-MR (local.epochs=1)`), and at a site all its rows are of one kind of
+            weights; `name` is the method alone; `run` is the folder as typed. Each run has its
+            own zero-filled rows.
     """
 
     collection: RunCollection
@@ -151,13 +152,15 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
     for name in set(names.values()):
         same_name = {folder: configs[folder] for folder in names if names[folder] == name}
         differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
+    labelled = {folder: format_label(names[folder], text) for folder, text in differences.items()}
+    own = tell_weights({run.folder: run.weights for run in runs}, labelled)
     frames: list[pd.DataFrame] = []
     for run in runs:
         name, folder = names[run.folder], run.folder
         inputs = run.scores["method"] == ZERO_FILLED
         labels = (
             format_label(ZERO_FILLED, test_differences[folder]),
-            format_label(name, differences[folder]),
+            format_label(name, ", ".join(filter(None, (differences[folder], own[folder])))),
         )
         scores = run.scores.assign(
             method=np.where(inputs, *labels),

@@ -1,7 +1,5 @@
 """Finished runs as reports read them: config, scores, journal and environment of each."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from flmrcm.config.run_config import read_config
-from flmrcm.csv_rows import read_rows
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
-from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.reports.collected.score_files import read_environment, read_scores
 from flmrcm.reports.metric_info import MetricInfo, read_metric_infos
-from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, JOURNAL, SCORES
+from flmrcm.run_files import CONFIG, DONE, JOURNAL, SCORES
 from flmrcm.tracking.run_info import describe_accelerations
 from flmrcm.types import Measurement
 
@@ -34,7 +32,7 @@ class Run:
     Attributes:
         folder: where its files are.
         config: resolved.
-        scores: a row per score: method, site, volume, metric, convention, value, slices.
+        scores: a row per score, with the columns `SCORE_COLUMNS`.
     """
 
     folder: Path
@@ -70,6 +68,17 @@ class Run:
     def tested_with(self) -> dict[str, str]:
         """With which weights each site was tested; empty where all weights were shared."""
         return self.environment.get("tested_with", {})
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Whose weights its method was tested with at each site: global | personal."""
+        ours = self.scores.loc[self.scores["method"] != ZERO_FILLED]
+        return dict(zip(ours["site"], ours["weights"], strict=True))
+
+    @property
+    def personal_training(self) -> dict[str, dict[str, int]]:
+        """What sites trained for themselves alone: `steps` and `volumes`, by site."""
+        return self.environment.get("personal_training", {})
 
     @property
     def accelerations(self) -> str:
@@ -158,24 +167,6 @@ def read_run(folder: Path) -> Run:
     return Run(folder, config, read_scores(folder / SCORES))
 
 
-def read_environment(folder: Path) -> dict[str, Any]:
-    """Return what a run's `environment.json` holds; nothing where there's no such file.
-
-    Raises:
-        DataLayoutError: the file is damaged.
-    """
-    path = folder / ENVIRONMENT
-    if not path.exists():
-        return {}
-    try:
-        environment = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataLayoutError(f"{path}: not readable ({error}).") from None
-    if not isinstance(environment, dict):
-        raise DataLayoutError(f"{path}: not the environment of a run.")
-    return environment
-
-
 def find_run_folders(folder: Path) -> Iterator[Path]:
     """Yield the folders of runs, at a folder or below it.
 
@@ -189,36 +180,6 @@ def find_run_folders(folder: Path) -> Iterator[Path]:
                 yield from find_run_folders(path)
 
 
-def read_scores(path: Path) -> pd.DataFrame:
-    """Return the scores of a finished run, with the columns `SCORE_COLUMNS`.
-
-    A row per method, site, volume, metric and convention. A value that isn't finite, as NaN weights
-    give, is not-a-number.
-
-    Raises:
-        DataLayoutError: missing, cut short, with other columns, or a line of it is damaged.
-    """
-    scores = parse_scores(path)
-    if scores.empty or not path.read_bytes().endswith(b"\n") or _is_uneven(scores):
-        raise DataLayoutError(
-            f"{path}: cut short after {len(scores)} rows; flmrcm evaluate tests a checkpoint again."
-        )
-    return scores
-
-
-def parse_scores(path: Path) -> pd.DataFrame:
-    """Return the scores in a file, also of a run that hasn't finished; see `read_scores`.
-
-    Raises:
-        DataLayoutError: missing, with other columns, or a line of it is damaged.
-    """
-    try:
-        rows = read_rows(path, SCORE_COLUMNS, _parse)
-    except OSError as error:
-        raise DataLayoutError(f"{path}: not readable ({error.strerror}).") from None
-    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
-
-
 def _describe_progress(folder: Path) -> str:
     """Return how many rounds a run has done, in words."""
     try:
@@ -226,22 +187,6 @@ def _describe_progress(folder: Path) -> str:
         rows = Journal(folder / JOURNAL).read()
     except FlmrcmError as error:
         return f"damaged: {error}"
-    done = max((row.round for row in rows), default=-1) + 1
+    done = max((row.round for row in rows), default=-1) + 1  # a fine-tuning counts as a round
+    done = min(done, rounds) if isinstance(rounds, int) else done
     return f"{done} of {rounds} rounds, not tested yet"
-
-
-def _parse(fields: Sequence[str]) -> tuple[str | float, ...]:
-    *words, value, slices = fields
-    if "" in words:
-        raise ValueError(f"no {SCORE_COLUMNS[words.index('')]}")
-    number = float(value)
-    return *words, number if math.isfinite(number) else math.nan, int(slices)
-
-
-def _is_uneven(scores: pd.DataFrame) -> bool:
-    """Return whether a site has fewer rows of one method than of another: lines are missing.
-
-    Zero-filled images are a method here.
-    """
-    counts = pd.crosstab(scores["site"], scores["method"])
-    return counts.shape[1] < 2 or bool(counts.nunique(axis=1).gt(1).any())

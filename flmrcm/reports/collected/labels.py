@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from flmrcm.learning.records import PERSONAL
+
 RunKey = TypeVar("RunKey", bound=Hashable)
 
 _MAX_SHOWN = 3
@@ -53,6 +55,34 @@ def find_differing_keys(
         and (not below or key.split(".")[0] in below)
         and len({repr(own.get(key)) for own in settings}) > 1
     ]
+
+
+def tell_weights(
+    weights: Mapping[RunKey, Mapping[str, str]], labels: Mapping[RunKey, str]
+) -> dict[RunKey, str]:
+    """Return for each run whose weights were tested, where runs of one label differ in that.
+
+    Empty otherwise. A mean over scores of global and of personal weights would be of no method.
+
+    Args:
+        weights: global | personal, of each site that was tested, by run.
+        labels: of the runs so far.
+    """
+    own = {run: [s for s, kind in of_run.items() if kind == PERSONAL]
+           for run, of_run in weights.items()}  # fmt: skip
+    told = dict.fromkeys(weights, "")
+    for label in set(labels.values()):
+        alike = [run for run in weights if labels[run] == label]
+        kinds: dict[str, set[str]] = {}
+        for site, kind in (pair for run in alike for pair in weights[run].items()):
+            kinds.setdefault(site, set()).add(kind)
+        if not any(len(of_site) > 1 for of_site in kinds.values()):
+            continue
+        one_way = len({tuple(own[run]) for run in alike} - {()}) < 2
+        for run in alike:
+            where = "" if one_way else f" at {', '.join(own[run])}"
+            told[run] = f"personal weights{where}" if own[run] else "global weights"
+    return told
 
 
 def format_label(name: str, differences: str) -> str:

@@ -1,18 +1,21 @@
 """One checkpoint tested under many conditions, or many checkpoints: mean scores by site."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
 from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.records import PERSONAL
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import find_differing_keys, list_settings, shorten_value
 from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_cells import average_groups
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
-_SCORE_KEYS = ["method", "site", "metric", "convention"]
+_SCORE_KEYS = ["method", "site", "metric", "convention", "weights"]
 _MAX_SETTINGS = 4
 _METRIC = metric_info("psnr")
 """The metric of the table in the terminal; the means hold all."""
@@ -21,8 +24,9 @@ _METRIC = metric_info("psnr")
 def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
     """Return means over volumes: run, model, a column per differing setting, method, site, ….
 
-    `model` is the run's name in tables, `method` is that name or zero-filled. The class of a mask
-    has the column `mask`. `value` is the mean and `volumes` the number of volumes.
+    `model` is the run's name in tables, `method` is that name or zero-filled, `weights` those
+    tested: global, personal or none. The class of a mask has the column `mask`. `value` is the mean
+    and `volumes` the number of volumes.
     """
     configs = {run.folder: dict(list_settings(run.config)) for run in runs}
     differing = find_differing_keys({run.folder: run.config for run in runs}, ignored=["strategy"])
@@ -45,26 +49,48 @@ def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def build_condition_table(means: pd.DataFrame, convention: str = DEFAULT_CONVENTION) -> Table:
-    """Return the PSNR (dB) by condition and site, with that of zero-filled images below it."""
+    """Return the PSNR (dB) by condition and site, with that of zero-filled images below it.
+
+    `P` marks scores of a site's own weights. Behind several sites stand the worst of them, with its
+    name below, and the standard deviation over them (n − 1).
+    """
     rows = means[(means["metric"] == _METRIC.name) & (means["convention"] == convention)]
     sites = list(dict.fromkeys(rows["site"]))
     keys = [name for name in means.columns if name not in (*_SCORE_KEYS, "value", "volumes")]
     title = f"{_METRIC.title} in {_METRIC.unit}, below it zero-filled"
-    table = Table(title=f"{title} ({convention}, mean over volumes)")
+    marks = "; P: a site's own weights" if PERSONAL in set(rows["weights"]) else ""
+    table = Table(title=f"{title} ({convention}, mean over volumes{marks})")
     for key in keys:
-        table.add_column(key.rsplit(".", 1)[-1])
+        table.add_column(key.rsplit(".", 1)[-1], overflow="fold")
     for site in sites:
         table.add_column(site, justify="right")
+    for name in ("worst", "sd") if len(sites) > 1 else ():
+        table.add_column(name, justify="right")
     for _, own in rows.groupby("run", sort=False):
         settings = (str(own.iloc[0][key]).strip("[]").replace("'", "") for key in keys)
         scores = own.assign(zero_filled=own["method"] == ZERO_FILLED)
         values = scores.pivot(index="site", columns="zero_filled", values="value")
-        table.add_row(*settings, *(_format_cell(values, site) for site in sites))
+        personal = {*own["site"][own["weights"] == PERSONAL]}
+        cells = [_format_cell(values, site, site in personal) for site in sites]
+        table.add_row(*settings, *cells, *_format_summaries(values, sites))
     return table
 
 
-def _format_cell(values: pd.DataFrame, site: str) -> str:
+def _format_cell(values: pd.DataFrame, site: str, personal: bool) -> str:
     if site not in values.index:
         return "–"
     own, start = (_METRIC.format(values.loc[site, zero_filled]) for zero_filled in (False, True))
-    return f"{own}\n[dim]{start}[/dim]"
+    return f"{own}{' P' * personal}\n[dim]{start}{'  ' * personal}[/dim]"
+
+
+def _format_summaries(values: pd.DataFrame, sites: Sequence[str]) -> list[str]:
+    """Return the worst value above its site, and the spread above that of zero-filled images."""
+    if len(sites) < 2:
+        return []
+    both: Any = values.reindex(columns=[False, True])  # the method, then zero-filled
+    own, start = both[False], both[True]
+    if len(own.dropna()) < len(sites):  # not tested everywhere, or a score isn't finite
+        return ["–", "–"]
+    spreads = [_METRIC.format(float(np.std(x, ddof=1))) for x in (own, start)]
+    worst = f"{_METRIC.format(own.min())}\n[dim]{own.idxmin()}[/dim]"
+    return [worst, f"{spreads[0]}\n[dim]{spreads[1]}[/dim]"]

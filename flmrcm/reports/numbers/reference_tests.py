@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.learning.records import PERSONAL
 from flmrcm.reports.collected.comparison import Section
 from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.metric_info import MetricInfo
@@ -42,6 +43,8 @@ class ReferenceTests:
         corrected: the tests' p after Holm's correction; the family is all tests of this metric
             and section, over sites and methods.
         notes: one line each: what was refused, what couldn't be checked, and how small p can be.
+        weights: global | personal | none, of what was tested, by site and method, the reference
+            among them.
     """
 
     section: str
@@ -51,6 +54,7 @@ class ReferenceTests:
     tests: Mapping[Pair, PairedTest] = field(default_factory=dict[Pair, PairedTest])
     corrected: Mapping[Pair, float] = field(default_factory=dict[Pair, float])
     notes: Sequence[str] = ()
+    weights: Mapping[Pair, str] = field(default_factory=dict[Pair, str])
 
     def build_frame(self) -> pd.DataFrame:
         """Return a row per test: section, metric, …, the fields of the test, and `p_holm`."""
@@ -63,18 +67,22 @@ class ReferenceTests:
             {
                 **about, "site": site, "method": method, "reference": self.reference,
                 **test._asdict(), "p_holm": self.corrected[site, method],
+                "weights": self.weights.get((site, method)),
+                "reference_weights": self.weights.get((site, self.reference)),
             }
             for (site, method), test in self.tests.items()
         ]  # fmt: skip
         columns = [*about, "site", "method", "reference", *PairedTest._fields, "p_holm"]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=[*columns, "weights", "reference_weights"])
 
 
 def run_reference_tests(
     section: Section, metric: MetricInfo, reference: str, pairings: Pairings
 ) -> ReferenceTests:
     """Test every method of a section that `pair_methods` pairs with the reference."""
-    values = dict(_group_values(section.select_scores(metric.name)))
+    rows = section.select_scores(metric.name)
+    values, kinds = dict(_group_values(rows)), rows.groupby(["site", "method"])["weights"].first()
+    weights = cast(dict[Pair, str], kinds.to_dict())
     tests: dict[tuple[str, str], PairedTest] = {}
     untested: dict[tuple[str, str], str] = {}
     for site, method in (pair for pair, pairing in pairings.items() if not pairing.refusal):
@@ -92,8 +100,13 @@ def run_reference_tests(
         (f"{site} {method}", f"not tested: {why}.") for (site, method), why in untested.items()
     )
     notes += [_SCOPE_NOTE] if tests else []
+    own = [site for site, _ in tests if weights[site, reference] == PERSONAL]
+    if where := ", ".join(dict.fromkeys(own)):
+        notes.append(f"{reference} itself was tested with a site's own weights at {where}.")
     convention = section.comparison.convention
-    return ReferenceTests(section.title, metric, convention, reference, tests, family, notes)
+    return ReferenceTests(
+        section.title, metric, convention, reference, tests, family, notes, weights
+    )
 
 
 def _group_values(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[float]]]:

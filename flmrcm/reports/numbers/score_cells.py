@@ -10,7 +10,13 @@ import pandas as pd
 from flmrcm.learning.metrics import ZERO_FILLED
 
 ALL_SITES = "all sites"
-"""The last column: the mean of the sites' means, so that each site counts once."""
+"""A column of tables: the mean of the sites' means, so that each site counts once."""
+
+WORST_SITE, SITE_SPREAD = "worst site", "sd over sites"
+"""Two more: the worst of the sites' means, and their standard deviation (n − 1)."""
+
+SUMMARIES = (ALL_SITES, WORST_SITE, SITE_SPREAD)
+"""The columns behind those of the sites."""
 
 NAN = float("nan")
 _SEED_KEYS = ["method", "site", "volume", "seed"]
@@ -29,6 +35,8 @@ class ScoreCell(NamedTuple):
             zero-filled images, which depend on no seed.
         seeds: number of seeds.
         rank: 1 for the best of the site, 2 for the second; 0 for all others.
+        weights: global | personal | none, of what was tested; `global+personal` in a mean of both.
+        at: in the column of the worst site, which one that is.
     """
 
     mean: float
@@ -37,6 +45,8 @@ class ScoreCell(NamedTuple):
     seed_sd: float
     seeds: int
     rank: int = 0
+    weights: str = ""
+    at: str = ""
 
 
 ScoreCells = dict[tuple[str, str], ScoreCell]
@@ -62,30 +72,49 @@ def average_groups(groups: Any) -> Any:
     return groups.mean().where(groups.count() == groups.size())
 
 
-def compute_cells(rows: pd.DataFrame, sites: Sequence[str]) -> ScoreCells:
+def compute_cells(
+    rows: pd.DataFrame, sites: Sequence[str], higher_is_better: bool | None = None
+) -> ScoreCells:
     """Return the unranked cells by method and site.
 
-    A method that was tested at every site has a cell of `ALL_SITES`, too.
+    A method that was tested at every site, and at more than one, has the cells of `SUMMARIES`, too.
 
     Args:
-        rows: of one metric and convention: method, site, volume, seed, value.
-        sites: the sites that `ALL_SITES` is the mean of.
+        rows: of one metric and convention: method, site, volume, seed, value, weights.
+        sites: the sites that `SUMMARIES` are of.
+        higher_is_better: of the metric; None makes no site the worst.
     """
     by_seed = _average_by(_average_per_seed(rows), ["method", "site", "seed"]).unstack("seed")
     n_seeds: Any = rows.groupby(["method", "site"])["seed"].nunique()
+    kinds: Any = rows.groupby(["method", "site"])["weights"].agg(_join_kinds)
     cells: ScoreCells = {}
     for key, values in average_per_volume(rows).groupby(["method", "site"]):
         method, site = cast(tuple[str, str], key)
         mean, sd = float(values.mean()), float(cast(float, values.std()))
         seed_sd = _compute_seed_spread(method, by_seed.loc[key].dropna())
-        cell = ScoreCell(mean, sd, len(values), seed_sd, int(n_seeds[key]))
+        cell = ScoreCell(mean, sd, len(values), seed_sd, int(n_seeds[key]), weights=kinds[key])
         broken = values.isna().any()
         cells[method, site] = cell._replace(mean=NAN, sd=NAN, seed_sd=NAN) if broken else cell
     for method in sort_methods(method for method, _ in cells) if len(sites) > 1 else ():
-        own = [cells[method, site] for site in sites if (method, site) in cells]
+        own = [cells[method, site]._replace(at=site) for site in sites if (method, site) in cells]
         if own and len(own) == len(sites):
-            cells[method, ALL_SITES] = _average_sites(method, own, by_seed.loc[method])
+            every = _average_sites(method, own, by_seed.loc[method])
+            cells[method, ALL_SITES] = every
+            spread = float(np.std([cell.mean for cell in own], ddof=1))
+            cells[method, SITE_SPREAD] = every._replace(mean=spread, seed_sd=NAN)
+            if higher_is_better is not None:
+                cells[method, WORST_SITE] = _find_worst(own, higher_is_better)
     return cells
+
+
+def _find_worst(own: Sequence[ScoreCell], higher_is_better: bool) -> ScoreCell:
+    """Return the worst of a method's cells; one that isn't finite is worse than any."""
+    sign = 1 if higher_is_better else -1
+    return min(own, key=lambda cell: (not isnan(cell.mean), sign * cell.mean))
+
+
+def _join_kinds(kinds: Iterable[str]) -> str:
+    return "+".join(sorted({part for kind in kinds for part in kind.split("+")}))
 
 
 def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame) -> ScoreCell:
@@ -99,7 +128,9 @@ def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame)
     mean, n_volumes = float(np.mean([cell.mean for cell in own])), sum(c.volumes for c in own)
     # only seeds that ran for every site give a mean over all of them
     seeds = by_seed.dropna(axis=1).mean()
-    return ScoreCell(mean, NAN, n_volumes, _compute_seed_spread(method, seeds), len(seeds))
+    weights = _join_kinds(cell.weights for cell in own)
+    spread = _compute_seed_spread(method, seeds)
+    return ScoreCell(mean, NAN, n_volumes, spread, len(seeds), weights=weights)
 
 
 def rank_cells(

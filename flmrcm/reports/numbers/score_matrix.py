@@ -1,16 +1,20 @@
 """The site × method matrix: mean scores, and their spread over volumes and over seeds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 
+from flmrcm.learning.records import PERSONAL
 from flmrcm.reports.collected.comparison import Comparison, Section
 from flmrcm.reports.collected.labels import merge_notes
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.score_cells import (
     ALL_SITES,
+    SITE_SPREAD,
+    SUMMARIES,
+    WORST_SITE,
     ScoreCell,
     ScoreCells,
     compute_cells,
@@ -28,11 +32,13 @@ class ScoreMatrix:
         section: of the comparison.
         metric: one of the section's.
         convention: of the metric.
-        sites: in the order of the table, `ALL_SITES` last where there are several.
+        sites: in the order of the table, `SUMMARIES` last where there are several.
         methods: in the order of the table, zero-filled first.
         cells: by method and site; a method has no cell at sites where it wasn't tested.
         notes: one line each: why sites aren't ranked, which scores aren't finite, which weights
             gave them where some are private, and where volumes weren't scored.
+        training: what a method's sites trained for themselves alone, by method and site: (steps,
+            volumes); the largest of its runs.
     """
 
     section: str
@@ -42,28 +48,50 @@ class ScoreMatrix:
     methods: Sequence[str] = ()
     cells: ScoreCells = field(default_factory=dict[tuple[str, str], ScoreCell])
     notes: Sequence[str] = ()
+    training: Mapping[tuple[str, str], tuple[int, int]] = field(
+        default_factory=dict[tuple[str, str], tuple[int, int]]
+    )
 
     def build_frame(self) -> pd.DataFrame:
-        """Return a row per cell: section, metric, convention, method, site, and its fields."""
+        """Return a row per cell: section, metric, convention, method, site, and its fields.
+
+        Those of all sites also say the worst one and the spread, and those of personal weights
+        what these took.
+        """
         about = {
             "section": self.section,
             "metric": self.metric.name,
             "convention": self.convention,
         }
         rows = [
-            {**about, "method": method, "site": site, **self.cells[method, site]._asdict()}
+            {**about, "method": method, "site": site, **self._describe_cell(method, site)}
             for method in self.methods
             for site in self.sites
-            if (method, site) in self.cells
+            if (method, site) in self.cells and site not in (WORST_SITE, SITE_SPREAD)
         ]
         return pd.DataFrame(rows)
+
+    def _describe_cell(self, method: str, site: str) -> dict[str, Any]:
+        fields = self.cells[method, site]._asdict()
+        del fields["at"]
+        steps, volumes = self.training.get((method, site), (None, None))
+        more = {"worst": None, "worst_site": None, "sd_over_sites": None}
+        if site == ALL_SITES:
+            worst = self.cells.get((method, WORST_SITE))
+            more = {
+                "worst": worst and worst.mean,
+                "worst_site": worst and worst.at,
+                "sd_over_sites": self.cells[method, SITE_SPREAD].mean,
+            }
+        return {**fields, "personal_steps": steps, "personal_volumes": volumes, **more}
 
 
 def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "") -> ScoreMatrix:
     """Return the matrix of a section's metric; `unranked` says why nothing is to be ranked."""
     comparison, rows = section.comparison, section.select_scores(metric.name)
     sites = comparison.sort_sites(rows["site"])
-    cells, notes = compute_cells(rows, sites), [unranked] if unranked else []
+    cells = compute_cells(rows, sites, metric.higher_is_better)
+    notes = [unranked] if unranked else []
     notes += [*_describe_unfinite(rows), *_describe_weights(comparison, rows)]
     notes += _describe_unscored(comparison, rows)
     if not unranked:
@@ -71,11 +99,26 @@ def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "")
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
         rankable = [site for site in sites if site not in unlike]
         # where one site can't be ranked, the mean over all sites can't either
-        rankable = rankable if unlike else [*rankable, ALL_SITES]
+        rankable = rankable if unlike else [*rankable, ALL_SITES, WORST_SITE]
         cells = rank_cells(cells, rankable, metric.higher_is_better)
-    columns = [*sites, ALL_SITES] if len(sites) > 1 else sites
+    columns = [*sites, *SUMMARIES] if len(sites) > 1 else sites
     methods = sort_methods(method for method, _ in cells)
-    return ScoreMatrix(section.title, metric, comparison.convention, columns, methods, cells, notes)
+    training = _collect_training(comparison, rows)
+    return ScoreMatrix(
+        section.title, metric, comparison.convention, columns, methods, cells, notes, training
+    )
+
+
+def _collect_training(
+    comparison: Comparison, rows: pd.DataFrame
+) -> dict[tuple[str, str], tuple[int, int]]:
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    own = rows.loc[rows["weights"] == PERSONAL, ["method", "run", "site"]].drop_duplicates()
+    for method, run, site in own.itertuples(index=False):
+        if trained := comparison.runs[run].personal_training.get(site):
+            steps, volumes = found.get((method, site), (0, 0))
+            found[method, site] = max(steps, trained["steps"]), max(volumes, trained["volumes"])
+    return found
 
 
 def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
@@ -94,12 +137,12 @@ def _describe_unfinite(rows: pd.DataFrame) -> Iterator[str]:
 def _describe_weights(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:
     """Yield, for each method with private weights, with which ones its sites were tested."""
     trained = rows.loc[~rows["method"].map(is_zero_filled), ["method", "run", "site"]]
-    lines = [
-        (f"{method} at {site}", f"tested with {weights}.")
-        for method, run, site in trained.drop_duplicates().itertuples(index=False)
-        if (weights := comparison.runs[run].tested_with.get(site))
-    ]
-    yield from merge_notes(lines)
+    sites: dict[tuple[str, str], dict[str, None]] = {}
+    for method, run, site in trained.drop_duplicates().itertuples(index=False):
+        if weights := comparison.runs[run].tested_with.get(site):
+            sites.setdefault((method, weights), {})[site] = None
+    for (method, weights), where in sites.items():
+        yield f"{method} at {', '.join(where)}: tested with {weights}."
 
 
 def _describe_unscored(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:

@@ -5,12 +5,21 @@ from dataclasses import dataclass
 from math import isnan
 from typing import NamedTuple
 
+from flmrcm.learning.records import GLOBAL, PERSONAL
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.reference_tests import ReferenceTests
-from flmrcm.reports.numbers.score_cells import ALL_SITES
+from flmrcm.reports.numbers.score_cells import SITE_SPREAD, SUMMARIES, WORST_SITE
 from flmrcm.reports.numbers.score_matrix import ScoreMatrix
 
 MISSING_CELL = "–"
+
+MARKS = {PERSONAL: "P", f"{GLOBAL}+{PERSONAL}": "P+G"}
+"""What stands beside scores of a site's own weights, and beside a mean of both kinds."""
+
+_MEANINGS = {
+    "P": "P: with a site's own (personal or private) weights, all else with the global ones",
+    "P+G": "P+G: a mean over both",
+}
 
 TESTS_LEGEND = (
     "difference: method − reference, mean over the n volumes, each averaged over its seeds; "
@@ -54,15 +63,27 @@ class ReportTable:
     notes: Sequence[str] = ()
 
 
+SUMMARY_HEADS = {WORST_SITE: ReportCell("worst", "site"), SITE_SPREAD: ReportCell("sd", "sites")}
+
+
 def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
-    """Return the site × method matrix: means, and in small letters `±over volumes (over seeds)`."""
+    """Return the site × method matrix: means, and in small letters `±over volumes (over seeds)`.
+
+    Below a method stands what its sites trained for themselves, if anything.
+    """
     rows = [
-        [ReportCell(method), *(_build_matrix_cell(matrix, method, site) for site in matrix.sites)]
+        [
+            ReportCell(method, _format_training(matrix, method)),
+            *(_build_matrix_cell(matrix, method, site) for site in matrix.sites),
+        ]
         for method in matrix.methods
     ]
     heads = [
         ReportCell("method"),
-        *(ReportCell(site, _format_volumes(matrix, site)) for site in matrix.sites),
+        *(
+            SUMMARY_HEADS.get(site) or ReportCell(site, _format_volumes(matrix, site))
+            for site in matrix.sites
+        ),
     ]
     return ReportTable(_format_title(matrix.metric), heads, rows, 1, matrix.notes)
 
@@ -78,6 +99,11 @@ def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
         else "one seed"
     )
     marks = "; best bold, second underlined" if any(cell.rank for cell in cells) else ""
+    used = {MARKS.get(cell.weights) for cell in cells}
+    marks += "".join(f"; {text}" for mark, text in _MEANINGS.items() if mark in used)
+    marks += "; +steps: of a site on its own weights" if matrix.training else ""
+    if any(site == SITE_SPREAD for _, site in matrix.cells):
+        marks += "; worst, sd: the worst of the sites' means, and their sd"
     return f"mean over volumes ±sd over volumes, {spread}; convention {matrix.convention}{marks}."
 
 
@@ -88,7 +114,8 @@ def build_tests_table(tests: ReferenceTests) -> ReportTable:
         [
             ReportCell(text)
             for text in (
-                site, method, str(test.n),
+                site, f"{method} {MARKS.get(tests.weights.get((site, method), ''), '')}".strip(),
+                str(test.n),
                 _format_signed(test.difference, digits),
                 _format_interval(test.low, test.high, digits),
                 _format_signed(test.effect, 2), _format_p(test.p),
@@ -114,14 +141,24 @@ def _build_matrix_cell(matrix: ScoreMatrix, method: str, site: str) -> ReportCel
     digits = matrix.metric.digits
     sd = "" if isnan(cell.sd) else f"±{cell.sd:.{digits}f}"
     seeds = "" if isnan(cell.seed_sd) else f"({cell.seed_sd:.{digits}f})"
-    spreads = " ".join(filter(None, (sd, seeds)))
-    return ReportCell(matrix.metric.format(cell.mean), spreads, cell.rank)
+    own = MARKS.get(cell.weights, "")
+    shown = {WORST_SITE: (cell.at, own), SITE_SPREAD: ()}.get(site, (own, sd, seeds))
+    return ReportCell(matrix.metric.format(cell.mean), " ".join(filter(None, shown)), cell.rank)
+
+
+def _format_training(matrix: ScoreMatrix, method: str) -> str:
+    """Return `+20 steps, 4–6 vol.`; empty where its sites trained nothing for themselves."""
+    own = [cost for (name, _), cost in matrix.training.items() if name == method]
+    if not own:
+        return ""
+    steps, volumes = (_format_range(sorted(numbers)) for numbers in zip(*own, strict=True))
+    return f"+{steps} steps, {volumes} vol."
 
 
 def _format_volumes(matrix: ScoreMatrix, site: str) -> str:
     """Return `8 volumes`, or `7–8 volumes` where methods differ; empty for the mean of sites."""
     counts = sorted({cell.volumes for key, cell in matrix.cells.items() if key[1] == site})
-    if site == ALL_SITES or not counts:
+    if site in SUMMARIES or not counts:
         return ""
     return f"{_format_range(counts)} {'volume' if counts == [1] else 'volumes'}"
 

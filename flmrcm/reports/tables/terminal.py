@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flmrcm.reports.collected.finished_runs import parse_scores, read_environment
 from flmrcm.reports.collected.labels import merge_notes
+from flmrcm.reports.collected.score_files import parse_scores, read_environment
 from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_infos, sort_metrics
 from flmrcm.reports.numbers.score_cells import (
+    SITE_SPREAD,
+    WORST_SITE,
     ScoreCells,
     compute_cells,
     rank_cells,
@@ -23,6 +25,7 @@ from flmrcm.reports.numbers.score_cells import (
 from flmrcm.reports.numbers.summary import SectionSummary
 from flmrcm.reports.tables.report_tables import (
     MISSING_CELL,
+    SUMMARY_HEADS,
     TESTS_LEGEND,
     ReportCell,
     ReportTable,
@@ -33,7 +36,7 @@ from flmrcm.reports.tables.report_tables import (
 from flmrcm.run_files import SCORES
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
-DEFAULT_WIDTH = 100
+DEFAULT_WIDTH, _SMALL_WIDTH = 100, 80
 _LONGEST_NAME, _BROKEN_NAME, _COLUMN_SPACE = 30, 16, 2
 _TERMINAL_MARKS = {0: "", 1: "bold", 2: "underline"}
 
@@ -92,9 +95,13 @@ def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group
     """
     scores = parse_scores(folder / SCORES)
     table = build_score_table(scores, convention, read_metric_infos(folder))
-    weights = read_environment(folder).get("tested_with", {})
-    notes = [(site, f"tested with {what}") for site, what in weights.items()]
-    notes += read_environment(folder).get("not_scored", {}).items()
+    environment = read_environment(folder)
+    costs = environment.get("personal_training", {})
+    notes = [
+        (site, f"tested with {what}{_describe_cost(costs.get(site))}")
+        for site, what in environment.get("tested_with", {}).items()
+    ]
+    notes += environment.get("not_scored", {}).items()
     return Group(table, *map(Text, merge_notes(notes)))
 
 
@@ -105,8 +112,21 @@ def build_score_table(
 ) -> Table:
     """Return one run's scores as one table; the best of each site is bold.
 
+    The worst site and the spread over sites are in it where they fit into 80 columns.
     `described` is what the run says about its metrics.
     """
+    whole = _build_score_table(scores, convention, described, summaries=True)
+    if Console(width=1000).measure(whole).maximum <= _SMALL_WIDTH:
+        return whole
+    return _build_score_table(scores, convention, described, summaries=False)
+
+
+def _build_score_table(
+    scores: pd.DataFrame,
+    convention: str,
+    described: Mapping[str, MetricInfo] | None,
+    summaries: bool,
+) -> Table:
     rows = scores.loc[scores["convention"] == convention].assign(seed=0)
     sites = list(dict.fromkeys(rows["site"]))
     table = _build_plain_table(f"means over volumes ({convention})")
@@ -115,10 +135,18 @@ def build_score_table(
     for site in sites:
         count = rows.loc[rows["site"] == site, "volume"].nunique()
         table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
+    more = (WORST_SITE, SITE_SPREAD) if summaries and len(sites) > 1 else ()
+    for name in more:
+        table.add_column(_format_cell(SUMMARY_HEADS[name]), justify="right")
     for name in sort_metrics(rows["metric"]):
-        cells = compute_cells(rows.loc[rows["metric"] == name], sites)
-        _add_metric(table, metric_info(name, described), cells, sites)
+        metric = metric_info(name, described)
+        cells = compute_cells(rows.loc[rows["metric"] == name], sites, metric.higher_is_better)
+        _add_metric(table, metric, cells, [*sites, *more])
     return table
+
+
+def _describe_cost(cost: Mapping[str, int] | None) -> str:
+    return f" ({cost['steps']} steps, {cost['volumes']} volumes)" if cost else ""
 
 
 def _add_metric(
@@ -127,11 +155,14 @@ def _add_metric(
     cells: ScoreCells,
     sites: Sequence[str],
 ) -> None:
-    ranked = rank_cells(cells, sites, metric.higher_is_better)
+    ranked = rank_cells(cells, [s for s in sites if s != SITE_SPREAD], metric.higher_is_better)
     methods = sort_methods(method for method, _ in ranked)
     for method in methods:
         own = [ranked.get((method, site)) for site in sites]
-        texts = [metric.format(cell.mean) if cell else MISSING_CELL for cell in own]
+        texts = [
+            f"{metric.format(cell.mean)} {cell.at}".strip() if cell else MISSING_CELL
+            for cell in own
+        ]
         styles = ["bold" if cell and cell.rank == 1 else "" for cell in own]
         label = metric.label if method == methods[0] else ""
         row = (Text(label), Text(method), *map(Text, texts, styles))

@@ -13,7 +13,7 @@ from flmrcm.errors import SiteFailed
 from flmrcm.federation.journal import Journal
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.site_errors import SENTENCES
-from flmrcm.reports.collected.finished_runs import parse_scores
+from flmrcm.reports.collected.score_files import parse_scores
 
 pytestmark = pytest.mark.timeout(900)  # whole runs; a busy machine needs long
 

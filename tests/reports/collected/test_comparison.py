@@ -11,6 +11,7 @@ from flmrcm.reports.collected.comparison import list_distinct, select_rows
 
 THREE = {"east": (1.0,), "north": (2.0,), "south": (3.0,)}
 UNSEEN, TAKING_PART = "unseen target", "participating target"
+BOTH = {"north": (2.0,), "south": (3.0,)}
 
 
 def write(folder, method="FL-MR", trained=("north", "south"), **more):
@@ -120,3 +121,32 @@ def test_every_value_has_to_fit():
 
 def test_values_come_once_in_order_of_appearance():
     assert list_distinct(TABLE, "site") == ["b", "a"]
+
+
+def test_global_and_personal_scores_of_one_method_are_never_averaged(tmp_path):
+    write_run(tmp_path / "a", "Ditto", BOTH, own=["north", "south"])
+    write_run(tmp_path / "b", "Ditto", BOTH, own=["north", "south"], seed=2)
+    write_run(tmp_path / "c", "Ditto", BOTH, own=["north"], seed=3)
+    write_run(tmp_path / "d", "Ditto", BOTH, seed=4)
+    results = comparison_below(tmp_path).results
+    ours = results[results["name"] == "Ditto"]
+    assert dict(zip(ours["run"].map(lambda f: f[-1]), ours["method"], strict=True)) == {
+        "a": "Ditto (personal weights at north, south)",
+        "b": "Ditto (personal weights at north, south)",
+        "c": "Ditto (personal weights at north)",
+        "d": "Ditto (global weights)",
+    }
+    assert (ours.groupby(["method", "site"])["weights"].nunique() == 1).all()
+
+
+def test_where_they_were_personal_is_said_only_if_that_differs(tmp_path):
+    for seed, own in enumerate((["north"], ["north"], [])):
+        write_run(tmp_path / f"{seed}", "Ditto", BOTH, own=own, seed=seed)
+    labels = {"zero-filled", "Ditto (personal weights)", "Ditto (global weights)"}
+    assert set(comparison_below(tmp_path).results["method"]) == labels
+
+
+def test_sites_of_one_run_may_differ_in_whose_weights_they_use(tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / f"{seed}", "Ditto", BOTH, own=["north"], seed=seed)
+    assert set(comparison_below(tmp_path).results["method"]) == {"zero-filled", "Ditto"}

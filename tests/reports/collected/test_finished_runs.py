@@ -2,11 +2,14 @@
 
 import json
 
+import pandas as pd
 import pytest
 from kits.reports import NORTH, write_run
 
 from flmrcm.errors import DataLayoutError, FlmrcmError
-from flmrcm.reports.collected.finished_runs import collect_runs, read_run, read_scores
+from flmrcm.learning.records import SCORE_COLUMNS
+from flmrcm.reports.collected.finished_runs import collect_runs, read_run
+from flmrcm.reports.collected.score_files import read_scores
 
 
 def cut(path, to):
@@ -107,3 +110,29 @@ def test_an_older_run_lacks_only_what_it_never_wrote(tmp_path):
 def test_the_environment_is_read_as_it_was_written(tmp_path):
     folder = write_run(tmp_path / "one", values=NORTH)
     assert read_run(folder).environment == json.loads((folder / "environment.json").read_text())
+
+
+def test_scores_from_before_they_said_whose_weights_gave_them_are_read(tmp_path):
+    said = {
+        "north": "its private weights over the shared ones",
+        "south": "the shared weights, completed from the run's initial ones",
+        "west": "its personal weights",
+    }
+    values = dict.fromkeys(("north", "south", "west", "east"), (1.0,))
+    path = write_run(tmp_path / "old", values=values, tested_with=said) / "scores.csv"
+    old = pd.read_csv(path).drop(columns="weights")
+    old.to_csv(path, index=False)
+    run = read_run(path.parent)
+    assert run.weights == {
+        "north": "personal", "south": "global", "west": "personal", "east": "global",
+    }  # fmt: skip
+    start = run.scores[run.scores["method"] == "zero-filled"]
+    assert set(start["weights"]) == {"none"}
+    assert list(run.scores) == list(SCORE_COLUMNS)
+
+
+def test_weights_of_another_word_are_a_damaged_line(tmp_path):
+    path = write_run(tmp_path / "one") / "scores.csv"
+    path.write_text(path.read_text().replace("global", "golbal", 1))
+    with pytest.raises(DataLayoutError, match=r"line \d+: weights are golbal"):
+        read_scores(path)

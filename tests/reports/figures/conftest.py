@@ -65,8 +65,8 @@ def write_run(folder: Path, run: FakeRun) -> None:
     (folder / "environment.json").write_text(json.dumps({"aligned_with": run.aligned_with}))
     table = ScoreTable(folder / "scores.csv")
     for site in run.sites:
-        table.add("zero-filled", site, _scores(run, site, 20.0))
-        table.add(run.method, site, _scores(run, site, run.psnr))
+        table.add("zero-filled", site, _scores(run, site, 20.0), "none")
+        table.add(run.method, site, _scores(run, site, run.psnr), "global")
         for number in range(run.saved):
             write_volume(folder / "reconstructions" / site / f"v{number}.h5", run, site, number)
     Journal(folder / "journal.csv").write(_rows(run))

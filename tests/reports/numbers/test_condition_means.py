@@ -1,5 +1,6 @@
 """Conditions: a column for what differs, a row for each, every site beside its zero-filled."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +14,8 @@ from flmrcm.reports.numbers.condition_means import average_by_condition, build_c
 
 def build_run(name, rates, values=(30.0, 32.0), **config):
     rows = [
-        (method, "east", str(volume), "psnr", "fastmri", value - 10 * (method != "FL"), 3)
-        for method in ("FL", "zero-filled")
+        (method, "east", str(volume), "psnr", "fastmri", value - 10 * (method != "FL"), 3, weights)
+        for method, weights in (("FL", "global"), ("zero-filled", "none"))
         for volume, value in enumerate(values)
     ]
     config = {"strategy": {"name": "FL"}, "mask": {"_target_": "a.Random", "rates": rates}} | config
@@ -23,9 +24,8 @@ def build_run(name, rates, values=(30.0, 32.0), **config):
 
 def test_what_differs_is_a_column_and_nothing_else_is():
     means = average_by_condition([build_run("1", [2]), build_run("2", [4])])
-    assert set(means.columns) - {"run", "model", "method", "site", "metric", "convention"} == {
-        "mask.rates", "value", "volumes",
-    }  # fmt: skip
+    always = {"run", "model", "method", "site", "metric", "convention", "weights"}
+    assert set(means.columns) - always == {"mask.rates", "value", "volumes"}
 
 
 def test_a_mean_is_over_volumes():
@@ -43,6 +43,20 @@ def test_the_table_shows_each_condition_beside_its_zero_filled():
     )
     text = console.export_text()
     assert all(value in text for value in ("31.00", "21.00", "20.00", "10.00"))
+
+
+def test_the_table_tells_the_worst_site_the_spread_and_whose_weights_they_are():
+    east, west = build_run("1", [2], (30.0, 32.0)), build_run("1", [2], (20.0, 20.0))
+    other = west.scores.assign(site="west")
+    other["weights"] = other["weights"].replace("global", "personal")
+    scores = pd.concat([east.scores, other])
+    run = Run(east.folder, east.config, scores)
+    console = Console(record=True, width=100)
+    console.print(build_condition_table(average_by_condition([run])))
+    text = console.export_text()
+    assert re.search(r"31\.00 +│ +20\.00 P +│ +20\.00 │ +7\.78", text)
+    assert re.search(r"21\.00 +│ +10\.00 +│ +west │ +7\.78", text)
+    assert "P: a site's own weights" in text
 
 
 def test_a_score_that_is_not_finite_leaves_no_mean_and_says_so():

@@ -136,3 +136,13 @@ def test_no_tests_leave_a_table_with_its_columns(tmp_path):
     write_run(tmp_path / "a", "FL-MR", volumes())
     frame = made(comparison_below(tmp_path)).build_frame()
     assert (len(frame), {"p", "p_holm", "attainable", "effect"} <= set(frame)) == (0, True)
+
+
+def test_each_test_says_whose_weights_it_compares(tmp_path):
+    write_run(tmp_path / "a", "FL-MR", volumes())
+    write_run(tmp_path / "b", "Ditto", volumes(0.3), own=["north"])
+    frame = made(comparison_below(tmp_path)).build_frame().set_index("site")
+    assert frame.loc["north", ["weights", "reference_weights"]].tolist() == ["personal", "global"]
+    assert frame.loc["south", ["weights", "reference_weights"]].tolist() == ["global", "global"]
+    other = made(comparison_below(tmp_path), "Ditto")
+    assert "Ditto itself was tested with a site's own weights at north." in other.notes

@@ -10,6 +10,8 @@ from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_cells import (
     ALL_SITES,
+    SITE_SPREAD,
+    WORST_SITE,
     average_per_volume,
     compute_cells,
     rank_cells,
@@ -87,6 +89,44 @@ def test_who_misses_a_site_has_no_mean_over_all():
     result = cells(rows_of("FL", TWO), rows_of("cross", {"north": [9]}), sites=("north", "south"))
     assert ("cross", ALL_SITES) not in result
     assert result["FL", ALL_SITES].rank == 0
+
+
+@pytest.mark.parametrize(("higher_is_better", "worst"), [(True, "north"), (False, "south")])
+def test_the_worst_site_is_that_of_the_worst_mean(higher_is_better, worst):
+    result = compute_cells(rows_of("FL", TWO), ("north", "south"), higher_is_better)
+    assert result["FL", WORST_SITE] == result["FL", worst]._replace(at=worst)
+
+
+def test_the_spread_over_sites_is_that_of_their_means():
+    values = {"a": (1.0, 3.0), "b": (5.0,), "c": (6.0, 8.0)}  # means 2, 5, 7
+    result = compute_cells(rows_of("FL", values), tuple(values), True)
+    assert result["FL", SITE_SPREAD].mean == pytest.approx((19 / 3) ** 0.5)
+
+
+def test_worst_and_spread_are_only_of_methods_tested_at_every_site_and_of_several_sites():
+    frames = pd.concat([rows_of("FL", TWO), rows_of("part", {"north": [9.0]})])
+    result = compute_cells(frames, ("north", "south"), True)
+    assert {key[0] for key in result if key[1] in (WORST_SITE, SITE_SPREAD)} == {"FL"}
+    alone = compute_cells(rows_of("FL", {"north": [9.0]}), ("north",), True)
+    assert set(alone) == {("FL", "north")}
+    unknown = compute_cells(rows_of("FL", TWO), ("north", "south"))
+    assert ("FL", WORST_SITE) not in unknown
+
+
+def test_a_site_whose_scores_are_not_finite_is_the_worst():
+    rows = rows_of("FL", TWO).assign(value=lambda t: t["value"].where(t["site"] != "south"))
+    result = compute_cells(rows, ("north", "south"), True)
+    assert result["FL", WORST_SITE].at == "south"
+    assert isnan(result["FL", WORST_SITE].mean)
+    assert isnan(result["FL", SITE_SPREAD].mean)
+
+
+def test_a_mean_over_global_and_personal_scores_says_so():
+    rows = rows_of("FL", TWO)
+    rows["weights"] = rows["weights"].where(rows["site"] != "south", "personal")
+    result = compute_cells(rows, ("north", "south"), True)
+    kinds = [result["FL", site].weights for site in ("north", "south", ALL_SITES)]
+    assert kinds == ["global", "personal", "global+personal"]
 
 
 def test_only_seeds_that_ran_for_every_site_spread_the_mean_over_all():

@@ -1,9 +1,10 @@
 """Laws of the site × method matrix."""
 
+import pytest
 from kits.reports import comparison_below, write_run
 
 from flmrcm.reports.metric_info import metric_info
-from flmrcm.reports.numbers.score_cells import ALL_SITES
+from flmrcm.reports.numbers.score_cells import SUMMARIES
 from flmrcm.reports.numbers.score_matrix import build_score_matrix
 
 TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
@@ -12,7 +13,7 @@ TWO = {"north": (20.0, 22.0), "south": (30.0, 34.0, 35.0)}
 def test_sites_that_trained_come_first(tmp_path):
     write_run(tmp_path / "a", values={"alps": [1, 2], **TWO}, participants=["north", "south"])
     result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
-    assert result.sites == ["north", "south", "alps", ALL_SITES]
+    assert result.sites == ["north", "south", "alps", *SUMMARIES]
 
 
 def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
@@ -20,7 +21,7 @@ def test_what_was_tested_on_other_volumes_is_not_ranked(tmp_path):
     write_run(tmp_path / "b", "b", {**TWO, "north": (20.0, 22.0, 24.0)})
     result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
     ranks = {site: result.cells["b", site].rank for site in result.sites}
-    assert ranks == {"north": 0, "south": 1, ALL_SITES: 0}
+    assert ranks == {"north": 0, "south": 1, **dict.fromkeys(SUMMARIES, 0)}
     assert result.notes == ["north: not ranked: tested on different volumes (2 or 3 of them)."]
 
 
@@ -39,6 +40,30 @@ def test_a_frame_has_a_row_per_cell(tmp_path):
     ).build_frame()
     assert len(frame) == 2 * 3
     assert frame.loc[(frame.method == "FL-MR") & (frame.site == "north"), "mean"].item() == 21
+
+
+def test_the_row_of_all_sites_says_the_worst_one_and_the_spread(tmp_path):
+    write_run(tmp_path / "a", values=TWO)
+    frame = build_score_matrix(
+        comparison_below(tmp_path).sections[0], metric_info("psnr")
+    ).build_frame()
+    row = frame[(frame["method"] == "FL-MR") & (frame["site"] == "all sites")].iloc[0]
+    assert (row["worst"], row["worst_site"]) == (21, "north")
+    assert row["sd_over_sites"] == pytest.approx(12 / 2**0.5)
+    assert frame.loc[frame["site"] == "north", "worst_site"].isna().all()
+
+
+def test_what_sites_trained_for_themselves_is_part_of_their_row(tmp_path):
+    own = {"own": ["north"], "personal_training": {"north": {"steps": 20, "volumes": 2}}}
+    write_run(tmp_path / "a", "tuned", TWO, **own)
+    frame = build_score_matrix(
+        comparison_below(tmp_path).sections[0], metric_info("psnr")
+    ).build_frame()
+    rows = frame[frame["method"] == "tuned"].set_index("site")
+    assert tuple(rows.loc["north", ["weights", "personal_steps"]]) == ("personal", 20)
+    assert rows.loc["north", "personal_volumes"] == 2
+    assert rows.loc[["south", "all sites"], "personal_steps"].isna().all()
+    assert rows["weights"].tolist() == ["personal", "global", "global+personal"]
 
 
 def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp_path):

@@ -43,7 +43,7 @@ def section(folder, sites=4, methods=("FL-MR", "FL-MRCM"), **options):
 
 
 def test_four_sites_fit_a_hundred_columns_in_one_part(tmp_path):
-    text = printed(section(tmp_path), width=100)
+    text = printed(section(tmp_path, metrics=["psnr"]), width=100)
     assert "continued" not in text
     assert "…" not in text
     heads = next(line for line in text.splitlines() if "sim_0" in line)
@@ -120,8 +120,8 @@ def test_one_run_ends_with_a_small_table_in_the_order_it_was_tested():
 def test_one_run_marks_the_best_by_metric():
     text = printed(build_score_table(single()), styled=True)
     psnr, nmse = text.split("SSIM")[0], text.split("NMSE")[1]
-    assert re.findall(r"\x1b\[1m *(\d+\.\d+)", psnr) == ["21.00", "30.00"]
-    assert re.findall(r"\x1b\[1m *(\d+\.\d+)", nmse) == ["10.0000", "10.0000"]
+    assert re.findall(r"\x1b\[1m *(\d+\.\d+)", psnr) == ["21.00", "30.00", "21.00"]
+    assert re.findall(r"\x1b\[1m *(\d+\.\d+)", nmse) == ["10.0000", "10.0000", "10.0000"]
 
 
 def test_a_run_shows_its_own_metrics_as_it_says(tmp_path):
@@ -148,10 +148,43 @@ def test_one_run_says_which_scores_are_not_finite():
     scores = single()
     scores.loc[(scores["method"] == "FL") & (scores["volume"] == "south/0"), "value"] = float("nan")
     text = printed(build_score_table(scores))
-    assert text.count("not finite") == 3
+    assert text.count("not finite") == 3 * 3  # the site, which is the worst, and the spread
     assert "nan" not in text
 
 
 def test_a_site_that_was_not_tested_by_all_leaves_a_dash():
     scores = pd.concat([single(), score_rows("other", {"north": [1.0]})])
     assert "–" in printed(build_score_table(scores))
+
+
+def test_one_run_tells_the_worst_site_and_the_spread_where_they_fit():
+    assert "21.00 south" in printed(build_score_table(single()))
+    many = {f"hospital_{i}": [20.0 + i] for i in range(6)}
+    start = {site: [10.0] for site in many}
+    wide = pd.concat([score_rows("FL", many), score_rows(ZERO_FILLED, start)])
+    assert "worst" not in printed(build_score_table(wide), width=200)
+
+
+def test_a_run_tells_what_sites_trained_for_themselves(tmp_path):
+    folder = write_run(
+        tmp_path / "a",
+        values={"north": [1.0]},
+        tested_with={"north": "its personal weights"},
+        personal_training={"north": {"steps": 20, "volumes": 2}},
+    )
+    said = "north: tested with its personal weights (20 steps, 2 volumes)\n"
+    assert printed(build_run_table(folder)).endswith(said)
+
+
+def test_a_comparison_marks_what_was_personal_and_what_it_took(tmp_path):
+    values = {"north": [20.0, 21.0], "south": [30.0, 32.0]}
+    cost = {"north": {"steps": 20, "volumes": 2}}
+    write_run(tmp_path / "a", "tuned", values, own=["north"], personal_training=cost)
+    write_run(tmp_path / "b", "FL-MR", values)
+    (summary,) = summarise_sections(comparison_below(tmp_path))
+    text = printed(format_section(summary, 100, ["psnr"]))
+    assert re.search(r"tuned +20.50 ", text)
+    assert re.search(r"\+20 steps, 2 vol\. +P ±0\.71 +±1\.41 +P\+G +north P", text)
+    assert "P: with a site's own (personal or private) weights" in " ".join(text.split())
+    assert "north  tuned P " in text
+    assert "south  tuned " in text

@@ -29,6 +29,7 @@ app = ClientApp()
 
 
 @app.train()
+@app.train("finetune")
 @app.evaluate()
 @app.evaluate("test")
 @app.query("survey")
