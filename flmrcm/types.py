@@ -32,6 +32,8 @@ class Batch(NamedTuple):
         n_acquired: (batch,), number of columns that are no padding; None where none is padding.
         seeds: one number a slice, another one in every pass, for whatever a loss draws; None
             outside of training.
+        lesion: bool, (batch, 1, height, width), where a lesion lies; only in validation and test,
+            and None where no slice's file says it.
     """
 
     image: Tensor
@@ -47,6 +49,7 @@ class Batch(NamedTuple):
     peak: Tensor | None = None
     n_acquired: Tensor | None = None
     seeds: list[int] | None = None
+    lesion: Tensor | None = None
 
     def get_target(self) -> Tensor:
         """Return the target, for whoever can't do without.

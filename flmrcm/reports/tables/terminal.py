@@ -112,12 +112,12 @@ def build_score_table(
     table = _build_plain_table(f"means over volumes ({convention})")
     for name in ("metric", "method"):
         table.add_column(name)
-    for site in sites:
-        count = rows.loc[rows["site"] == site, "volume"].nunique()
+    counts = {site: rows.loc[rows["site"] == site, "volume"].nunique() for site in sites}
+    for site, count in counts.items():
         table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
     for name in sort_metrics(rows["metric"]):
         cells = compute_cells(rows.loc[rows["metric"] == name], sites)
-        _add_metric(table, metric_info(name, described), cells, sites)
+        _add_metric(table, metric_info(name, described), cells, counts)
     return table
 
 
@@ -125,13 +125,19 @@ def _add_metric(
     table: Table,
     metric: MetricInfo,
     cells: ScoreCells,
-    sites: Sequence[str],
+    counts: Mapping[str, int],
 ) -> None:
-    ranked = rank_cells(cells, sites, metric.higher_is_better)
+    """Add a row per method; where a metric is of fewer volumes than its site has, they are told."""
+    ranked = rank_cells(cells, counts, metric.higher_is_better)
     methods = sort_methods(method for method, _ in ranked)
     for method in methods:
-        own = [ranked.get((method, site)) for site in sites]
-        texts = [metric.format(cell.mean) if cell else MISSING_CELL for cell in own]
+        own = [ranked.get((method, site)) for site in counts]
+        texts = [
+            metric.format(cell.mean) + (f" ({cell.volumes} vol.)" if cell.volumes < count else "")
+            if cell
+            else MISSING_CELL
+            for cell, count in zip(own, counts.values(), strict=True)
+        ]
         styles = ["bold" if cell and cell.rank == 1 else "" for cell in own]
         label = metric.label if method == methods[0] else ""
         row = (Text(label), Text(method), *map(Text, texts, styles))
