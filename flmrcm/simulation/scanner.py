@@ -81,20 +81,7 @@ def simulate_scan(
     """
     rng = np.random.default_rng(seed_for(*person, contrast, "scan"))
     fine = _make_fine_grid(protocol, matrix)
-    amounts = torch.from_numpy(compute_tissue_amounts(fine, *person))
-    if protocol.stripped:
-        amounts[BRAIN.stop :] = 0
-        amounts *= amounts[BRAIN].sum(0) > 0.5
-    sequence = protocol.sequences[contrast]
-    signal = sequence.compute_signal(get_relaxation(protocol.tesla))
-    image = (signal.view(-1, 1, 1, 1) * amounts).sum(0)
-    level, mask = image[amounts[BRAIN].sum(0) > 0.5].abs().median(), None
-    if lesion is not None:
-        with_lesion, tumour = map(torch.from_numpy, grow_lesion(lesion, fine, amounts.numpy()))
-        own = sequence.compute_signal(get_lesion_relaxation(protocol.tesla))
-        image = (torch.cat([signal, own]).view(-1, 1, 1, 1) * with_lesion).sum(0)
-        mask = _find_mask(tumour, matrix.size)
-    image = image / level
+    image, tumour = _simulate_magnetisation(protocol, fine, contrast, person, lesion)
     coil_images = expand_coils(
         image * _simulate_receiver(protocol, fine, rng), _make_coil_maps(matrix.coils, fine.size)
     )
@@ -104,6 +91,7 @@ def simulate_scan(
     # noise comes last: a receiver adds it to every sample, also where the taper is 0
     noise = rng.standard_normal((2, *kspace.shape), dtype=np.float32) / np.float32(protocol.snr)
     kspace = kspace + torch.complex(*torch.from_numpy(noise))
+    mask = None if tumour is None else _find_mask(tumour, matrix.size)
     return SimulatedScan(kspace if matrix.coils > 1 else kspace[:, 0], mask)
 
 
@@ -116,6 +104,29 @@ def reconstruct_magnitude(kspace: Tensor) -> Tensor:
     """
     image = ifft2c(kspace)
     return image.abs() if image.ndim == 3 else rss(image)
+
+
+def _simulate_magnetisation(
+    protocol: ScanProtocol,
+    grid: Grid,
+    contrast: str,
+    person: tuple[object, ...],
+    lesion: Lesion | None,
+) -> tuple[Tensor, Tensor | None]:
+    """Return the image before the receiver, (slices, rows, columns), and a tumour's share of it."""
+    amounts = torch.from_numpy(compute_tissue_amounts(grid, *person))
+    if protocol.stripped:
+        amounts[BRAIN.stop :] = 0
+        amounts *= amounts[BRAIN].sum(0) > 0.5
+    sequence, tumour = protocol.sequences[contrast], None
+    signal = sequence.compute_signal(get_relaxation(protocol.tesla))
+    image = (signal.view(-1, 1, 1, 1) * amounts).sum(0)
+    level = image[amounts[BRAIN].sum(0) > 0.5].abs().median()
+    if lesion is not None:
+        with_lesion, tumour = map(torch.from_numpy, grow_lesion(lesion, grid, amounts.numpy()))
+        own = sequence.compute_signal(get_lesion_relaxation(protocol.tesla))
+        image = (torch.cat([signal, own]).view(-1, 1, 1, 1) * with_lesion).sum(0)
+    return image / level, tumour
 
 
 def _make_fine_grid(protocol: ScanProtocol, matrix: AcquisitionMatrix) -> Grid:
