@@ -22,16 +22,14 @@ class Batch(NamedTuple):
         mask: bool, (batch, 1, 1, columns), True where measured; never in padding.
         volume: `site/volume` of each slice.
         slice: (batch,), index within the volume.
-        kspace: complex, (batch, coils, rows, columns), undersampled and uncropped; None unless
-            the model needs it.
-        maps: complex, (batch, coils, rows, columns), coil sensitivities; None unless the model
-            needs them.
+        kspace: complex, (batch, coils, rows, columns), undersampled, uncropped; None unless needed.
+        maps: complex, (batch, coils, rows, columns), coil sensitivities; None unless needed.
         center: int, (batch, 2), rows and columns of the fully sampled centre of k-space.
-        peak: (batch,), the largest value of each slice's whole target volume, in the volume's own
-            units; None unless the loss needs it.
+        peak: (batch,), maximum of each slice's whole target, in its own units; None unless needed.
         n_acquired: (batch,), number of columns that are no padding; None where none is padding.
         seeds: one number a slice, another one in every pass, for whatever a loss draws; None
             outside of training.
+        lesion: bool, (batch, 1, height, width), in a lesion; None in training, and without any.
     """
 
     image: Tensor
@@ -47,6 +45,7 @@ class Batch(NamedTuple):
     peak: Tensor | None = None
     n_acquired: Tensor | None = None
     seeds: list[int] | None = None
+    lesion: Tensor | None = None
 
     def get_target(self) -> Tensor:
         """Return the target, for whoever can't do without.

@@ -35,7 +35,7 @@ _LATER: dict[str, Any] = {
     "middleware": {}, "private": [], "fairness": 1.0, "partial_fourier": None,
     "maps": {"_target_": "flmrcm.data.coil_maps.FromModel"},
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
-    "phase_encoding": None, "norm": "instance",
+    "phase_encoding": None, "norm": "instance", "lesions": None,
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
 

@@ -2,7 +2,8 @@
 
 `<root>/<contrast>/<split>/<volume>.h5` holds `kspace`, complex, (slices, rows, columns) or
 (slices, coils, rows, columns), from a centred orthonormal FFT, and a magnitude target:
-`reconstruction_esc` (single-coil) or `reconstruction_rss` (multi-coil). Attributes are optional.
+`reconstruction_esc` (single-coil) or `reconstruction_rss` (multi-coil). Attributes are optional;
+so is the `lesion_mask` of whoever has a lesion.
 Masks undersample columns; a file whose rows are the phase encoding is turned when it is read.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flmrcm.data.hdf5 import get_dataset, open_h5
+from flmrcm.data.lesion_masks import LESION_MASK, has_lesion_mask
 from flmrcm.data.phase_encoding import find_phase_encoding
 from flmrcm.errors import DataLayoutError
 from flmrcm.files import write_atomically
@@ -52,6 +54,7 @@ class Volume:
         lacks_center: whether the file's own mask leaves a slice without a fully sampled centre.
         recon_shape: (height, width) of the final image as the ISMRMRD header says it; None where
             that isn't known, or there is a target.
+        has_lesion: whether the file says where in the target a lesion lies.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class Volume:
     exceeds_mask: bool = False
     lacks_center: bool = False
     recon_shape: tuple[int, int] | None = None
+    has_lesion: bool = False
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -96,7 +100,8 @@ def read_header(
     Raises:
         DataLayoutError: the file can't be read or is truncated; there is no `kspace`; its type or
             number of axes is wrong; it declares far more values than the file stores; the target
-            is larger than the k-space or has another number of slices.
+            is larger than the k-space or has another number of slices; a lesion's mask doesn't
+            fit the target.
     """
     with open_h5(path) as file:
         kspace = get_dataset(file, path, "kspace")
@@ -113,10 +118,11 @@ def read_header(
         keys = [TARGET_KEYS[kind] for kind in _list_kinds(path, kspace.shape, coils)]
         key = next((key for key in keys if key in file), None)
         size = _check_target_shape(path, get_dataset(file, path, key), shape) if key else None
+        has_lesion = size is not None and has_lesion_mask(file, path, (shape[0], *size))
         is_turned = find_phase_encoding(file, path, phase_encoding) == "rows"
     if is_turned:
         shape, size = (*shape[:2], columns, rows), size and (size[1], size[0])
-    return Volume(path, site, shape, key, size, is_turned)
+    return Volume(path, site, shape, key, size, is_turned, has_lesion=has_lesion)
 
 
 def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -163,7 +169,11 @@ def read_targets(volume: Volume) -> np.ndarray:
 
 
 def write_volume(
-    path: Path, kspace: np.ndarray, target: np.ndarray, attributes: Mapping[str, Any]
+    path: Path,
+    kspace: np.ndarray,
+    target: np.ndarray,
+    attributes: Mapping[str, Any],
+    lesion: np.ndarray | None = None,
 ) -> None:
     """Write one volume, complete or not at all: under a temporary name first, then renamed.
 
@@ -173,6 +183,7 @@ def write_volume(
             orthonormal FFT.
         target: magnitude, (slices, height, width), computed from this k-space.
         attributes: where the volume comes from and how; `max` and `norm` of the target are added.
+        lesion: bool, the target's shape, True inside a lesion; None without one.
 
     Raises:
         OSError: the disk is full or can't be written to.
@@ -181,8 +192,10 @@ def write_volume(
     key = TARGET_KEYS["multi" if kspace.ndim == 4 else "single"]
     # HDF5 crashes on a full disk; a buffer that is written as bytes raises an ordinary OSError
     buffer = BytesIO()
+    arrays = {"kspace": np.asarray(kspace, np.complex64), key: target}
+    arrays |= {} if lesion is None else {LESION_MASK: np.asarray(lesion, np.uint8)}
     with h5py.File(buffer, "w") as file:
-        for name, array in (("kspace", np.asarray(kspace, np.complex64)), (key, target)):
+        for name, array in arrays.items():
             # training reads single slices, so each is a chunk of its own
             file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
         file.attrs.update(attributes)

@@ -18,7 +18,7 @@ from flmrcm.data.mask_checks import check_mask, warn_of_easy_masks
 from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
-from flmrcm.data.transforms import choose_crop_size, prepare_images
+from flmrcm.data.transforms import choose_crop_size, crop_mask, prepare_images
 from flmrcm.errors import DataLayoutError
 from flmrcm.mri.acquisition import Cartesian, stack_masks
 from flmrcm.mri.masks import Sampling, Shape
@@ -193,6 +193,7 @@ class Site(LightningDataModule):
             peak=None if raw.peak is None else raw.peak.to(device, non_blocking=True),
             n_acquired=None if acquired is None else acquired.sum((1, 2, 3)),
             seeds=seeds,
+            lesion=None if raw.lesion is None else crop_mask(raw.lesion, prepared.image),
         )
         stored = None if raw.maps is None else raw.maps.to(device, non_blocking=True)
         return batch._replace(maps=self.loading.maps.find(batch, stored))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from flmrcm.data.h5 import Volume, read_slice, read_targets
+from flmrcm.data.lesion_masks import read_lesion_mask
 from flmrcm.data.order import BatchIndices
 from flmrcm.data.own_sampling import read_own_sampling
 from flmrcm.mri.masks import Sampling
@@ -40,6 +41,7 @@ class RawBatch(NamedTuple):
         samplings: of each slice its file's own, None where masks are drawn.
         image_shape: height and width of the final image, pixels; of the target where there is one.
         maps: complex64, (batch, coils, rows, columns), stored coil maps; None unless asked for.
+        lesion: bool, (batch, height, width), as the target; None in training, and without any.
     """
 
     kspace: Tensor
@@ -54,6 +56,7 @@ class RawBatch(NamedTuple):
     samplings: list[Sampling | None] | None = None
     image_shape: tuple[int, int] | None = None
     maps: Tensor | None = None
+    lesion: Tensor | None = None
 
     def find_seeds(self, seed: int) -> list[int] | None:
         """Return each slice's seed in this pass of a run, by the run's; None in evaluation."""
@@ -132,6 +135,7 @@ class Slices(Dataset[RawBatch]):
             [s.sampling for s in slices],
             volumes[0].image_shape,
             self._read_maps(pick.indices),
+            self._read_lesions(pick) if targets else None,
         )
 
     @property
@@ -165,6 +169,19 @@ class Slices(Dataset[RawBatch]):
         found = [self.read_maps(*self.examples[index]) for index in indices]
         maps = [array for array in found if array is not None]
         return torch.from_numpy(np.stack(maps)) if maps else None
+
+    def _read_lesions(self, pick: BatchIndices) -> Tensor | None:
+        """Return the lesions that metrics look at; training reads none."""
+        examples = [self.examples[index] for index in pick.indices]
+        if pick.epoch is not None or not any(volume.has_lesion for volume, _ in examples):
+            return None
+        masks = [
+            volume.turn(read_lesion_mask(volume.path, index))
+            if volume.has_lesion
+            else np.zeros(volume.image_shape, bool)
+            for volume, index in examples
+        ]
+        return torch.from_numpy(np.stack(masks))
 
 
 def _read_slice(volume: Volume, index: int) -> StoredSlice:

@@ -59,5 +59,10 @@ def prepare_images(
     return NormalisedImages(image.clamp(-CLAMP, CLAMP), target, mean, std)
 
 
+def crop_mask(mask: Tensor, image: Tensor) -> Tensor:
+    """Return masks of targets, (batch, height', width'), as (batch, 1, height, width) of images."""
+    return center_crop(mask, *_get_image_size(image)).unsqueeze(1).to(image.device)
+
+
 def _get_image_size(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[-2], tensor.shape[-1]

@@ -81,6 +81,7 @@ class Metric(ABC):
         digits: after the point.
         higher_is_better: which way tables rank.
         over: `volume` takes whole volumes, `slices` the mean over slices, None as the convention.
+        in_every_volume: whether each volume has it; otherwise means are over those that do.
     """
 
     title: ClassVar[str]
@@ -88,6 +89,7 @@ class Metric(ABC):
     digits: ClassVar[int] = 4
     higher_is_better: ClassVar[bool] = True
     over: ClassVar[str | None] = None
+    in_every_volume: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, image: np.ndarray, target: np.ndarray, peak: float) -> float:
@@ -97,6 +99,25 @@ class Metric(ABC):
             image: magnitude, (slices, height, width), or one slice, (height, width).
             target: same shape.
             peak: the largest value of the target, > 0, as the convention takes it.
+        """
+
+
+class LesionMetric(Metric):
+    """A number of all of a volume's lesion, in every convention; a volume without one has none."""
+
+    over, in_every_volume = VOLUME, False
+
+    @abstractmethod
+    def __call__(
+        self, image: np.ndarray, target: np.ndarray, peak: float, lesion: np.ndarray | None = None
+    ) -> float:
+        """Return the number.
+
+        Args:
+            image: magnitude, (slices, height, width).
+            target: same shape.
+            peak: the largest value of the target, > 0.
+            lesion: bool, same shape, True somewhere; None is the whole image.
         """
 
 
@@ -137,7 +158,11 @@ METRICS = tuple(DEFAULT_METRICS)
 def describe_metrics(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
     """Return what reports have to know of each metric, as plain values."""
     keys = ("title", "unit", "digits", "higher_is_better")
-    return {name: {key: getattr(m, key) for key in keys} for name, m in metrics.items()}
+    return {
+        name: {key: getattr(m, key) for key in keys}
+        | ({} if m.in_every_volume else {"in_every_volume": False})
+        for name, m in metrics.items()
+    }
 
 
 def nmse(image: np.ndarray, target: np.ndarray) -> float:
@@ -169,15 +194,21 @@ def score_volume(
     target: np.ndarray,
     clamped: np.ndarray,
     metrics: Mapping[str, Metric] = DEFAULT_METRICS,
+    lesion: np.ndarray | None = None,
 ) -> Iterator[tuple[str, str, float, int]]:
     """Return (metric, convention, value, slices) for a volume under every convention.
+
+    Without a lesion, metrics of lesions are left out.
 
     Args:
         image: reconstruction, magnitude, (slices, height, width).
         target: fully sampled magnitude, same shape.
         clamped: the target clamped to ±6 σ of its input, same shape.
         metrics: by name.
+        lesion: bool, same shape; None without one, and so is one that is False everywhere.
     """
+    if lesion is None or not lesion.any():
+        metrics = {k: m for k, m in metrics.items() if not isinstance(m, LesionMetric)}
     known: dict[tuple[object, ...], tuple[float, int]] = {}
     same = np.array_equal(clamped, target)
     for convention in ALL_CONVENTIONS:
@@ -187,13 +218,21 @@ def score_volume(
             own_peak = convention.own_peak and over == SLICES
             key = name, over, own_peak, reference is target  # SSIM takes most of the time
             if key not in known:
-                known[key] = _score(metric, image, reference, over, own_peak)
+                known[key] = _score(metric, image, reference, over, own_peak, lesion)
             yield name, convention.name, *known[key]
 
 
 def _score(
-    metric: Metric, image: np.ndarray, reference: np.ndarray, over: str, own_peak: bool
+    metric: Metric,
+    image: np.ndarray,
+    reference: np.ndarray,
+    over: str,
+    own_peak: bool,
+    lesion: np.ndarray | None,
 ) -> tuple[float, int]:
+    if isinstance(metric, LesionMetric) and lesion is not None:
+        value = metric(image, reference, float(reference.max()), lesion)
+        return value, int(lesion.any((1, 2)).sum())
     if over == VOLUME:
         return metric(image, reference, float(reference.max())), len(reference)
     peaks = reference.max((1, 2)) if own_peak else np.full(len(reference), reference.max())
@@ -203,7 +242,7 @@ def _score(
 
 
 def average_scores(scores: list[VolumeScore]) -> dict[tuple[str, str], float]:
-    """Return the mean over volumes of each (metric, convention)."""
+    """Return the mean of each (metric, convention) over the volumes that have it."""
     groups: dict[tuple[str, str], list[float]] = {}
     for score in scores:
         groups.setdefault((score.metric, score.convention), []).append(score.value)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import Tensor
 from torchmetrics import Metric as TorchMetric
 
@@ -26,7 +27,7 @@ class VolumeScores(TorchMetric):
     def __init__(self, metrics: Mapping[str, Metric] = DEFAULT_METRICS) -> None:
         super().__init__()
         self.metrics = metrics
-        self._unfinished: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+        self._unfinished: dict[str, list[tuple[np.ndarray, ...]]] = {}
         self._scores: list[VolumeScore] = []
 
     def update(self, image: Tensor, batch: Batch) -> None:
@@ -39,12 +40,14 @@ class VolumeScores(TorchMetric):
         mean, std = batch.mean.float(), batch.std.float()
         target = denormalise(batch.target.float(), mean, std)
         clamped = normalise(target, mean, std).clamp(-CLAMP, CLAMP)
+        nowhere = torch.zeros_like(target, dtype=torch.bool)
         arrays = [
             x.squeeze(1).cpu().numpy()
             for x in (
                 denormalise(image.float(), mean, std),
                 target,
                 denormalise(clamped, mean, std),
+                nowhere if batch.lesion is None else batch.lesion,
             )
         ]
         self._score_finished(arrays[0].shape[1:], set(batch.volume))
@@ -65,9 +68,10 @@ class VolumeScores(TorchMetric):
         for volume in [name for name in self._unfinished if name not in still_open]:
             slices = self._unfinished[volume]
             if size in (None, slices[0][0].shape):
-                image, target, clamped = (np.stack(part) for part in zip(*slices, strict=True))
+                parts = zip(*slices, strict=True)
+                image, target, clamped, lesion = (np.stack(part) for part in parts)
                 if target.max() <= 0:
                     raise DataLayoutError(f"{volume}: the target is black throughout; remove it.")
-                rows = score_volume(image, target, clamped, self.metrics)
+                rows = score_volume(image, target, clamped, self.metrics, lesion)
                 self._scores += [VolumeScore(volume, *row) for row in rows]
                 del self._unfinished[volume]

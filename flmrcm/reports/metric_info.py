@@ -29,6 +29,7 @@ class MetricInfo:
         unit: in brackets behind the title; empty where there is none.
         digits: behind the decimal point.
         higher_is_better: False where lower is; None where nobody knows, so that nothing is ranked.
+        in_every_volume: False where some volumes have none, as those without a lesion.
     """
 
     name: str
@@ -36,6 +37,7 @@ class MetricInfo:
     unit: str = ""
     digits: int = 4
     higher_is_better: bool | None = None
+    in_every_volume: bool = True
 
     @property
     def label(self) -> str:
@@ -101,10 +103,13 @@ def merge_infos(described: Iterable[Mapping[str, MetricInfo]]) -> dict[str, Metr
 def _parse(name: str, entry: Mapping[str, Any]) -> MetricInfo:
     title, unit = entry.get("title", name), entry.get("unit", "")
     digits, higher_is_better = entry.get("digits", 4), entry.get("higher_is_better")
+    in_every_volume = entry.get("in_every_volume", True)
     if not (isinstance(title, str) and isinstance(unit, str)):
         raise ValueError(f"{name}: title and unit are text")
     if type(digits) is not int or not 0 <= digits <= _MAX_DIGITS:
         raise ValueError(f"{name}: digits is a number from 0 to {_MAX_DIGITS}")
     if higher_is_better not in (True, False, None):
         raise ValueError(f"{name}: higher_is_better is true, false or null")
-    return MetricInfo(name, title, unit, digits, higher_is_better)
+    if not isinstance(in_every_volume, bool):
+        raise ValueError(f"{name}: in_every_volume is true or false")
+    return MetricInfo(name, title, unit, digits, higher_is_better, in_every_volume)

@@ -21,6 +21,7 @@ from flmrcm.files import expand_home
 from flmrcm.logs import track_progress
 from flmrcm.simulation.anatomy import Grid
 from flmrcm.simulation.cache_folder import generate_once, hash_text
+from flmrcm.simulation.lesions import LESION_FORMAT, draw_lesion
 from flmrcm.simulation.protocol import ScanProtocol
 from flmrcm.simulation.scanner import (
     AcquisitionMatrix,
@@ -46,6 +47,7 @@ class SimulatedSite:
         slices: number of slices in a volume, evenly spread through the cerebrum.
         coils: number of receiver coils; 1 writes single-coil files.
         seed: seed of people and noise.
+        lesions: whether everybody has a tumour; its mask is stored with each volume that shows it.
 
     Raises:
         ConfigErrors: fields outside their range, all of them together.
@@ -59,6 +61,7 @@ class SimulatedSite:
     slices: int = 8
     coils: int = 1
     seed: int = 0
+    lesions: bool | None = None
 
     def __post_init__(self) -> None:
         counts = self.counts
@@ -90,7 +93,9 @@ class SimulatedSite:
     def about(self) -> str:
         """Every field that the images depend on, as text; the name of the cache folder."""
         fields = (self.name, self.protocol, self.size, self.counts, self.slices, self.coils)
-        return f"simulated, format {SIMULATED_FORMAT}: {fields}, seed {self.seed}"
+        # without lesions it is as it was before there were any: so is the name of the folder
+        ill = f", lesions of format {LESION_FORMAT}" if self.lesions else ""
+        return f"simulated, format {SIMULATED_FORMAT}: {fields}, seed {self.seed}{ill}"
 
     def locate(self) -> Path:
         """Return the root folder of the data, whether they exist or not."""
@@ -117,10 +122,12 @@ class SimulatedSite:
 
     def _write(self, path: Path, contrast: str, person: tuple[object, ...]) -> None:
         matrix = AcquisitionMatrix(self.size, self.slices, self.coils)
-        kspace = simulate_scan(self.protocol, matrix, contrast, person)
+        drawn = draw_lesion(*person) if self.lesions else None
+        kspace, mask = simulate_scan(self.protocol, matrix, contrast, person, drawn)
         target = reconstruct_magnitude(kspace)
         attributes = self._make_attributes(contrast, path.stem)
-        write_volume(path, kspace.numpy(), target.numpy(), attributes)
+        shown = mask.numpy() if mask is not None and bool(mask.any()) else None
+        write_volume(path, kspace.numpy(), target.numpy(), attributes, shown)
 
     def _make_attributes(self, contrast: str, subject: str) -> dict[str, object]:
         grid = Grid(self.size, self.protocol.field_mm, self.slices, self.protocol.thickness_mm)

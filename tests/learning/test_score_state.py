@@ -9,7 +9,8 @@ import torch
 from kits.factories import make_noisy_volume as volume
 from torch import Tensor
 
-from flmrcm.learning.metrics import VolumeScore, score_volume
+from flmrcm.learning.lesion_metrics import LesionPSNR
+from flmrcm.learning.metrics import DEFAULT_METRICS, VolumeScore, score_volume
 from flmrcm.learning.score_state import VolumeScores
 from flmrcm.mri.normalisation import CLAMP, normalise
 from flmrcm.types import Batch
@@ -119,3 +120,24 @@ def test_a_volume_without_a_target_leaves_the_others_scores_as_they_are() -> Non
     blind = [(image, batch._replace(target=None)) for image, batch in other]
     assert through([one[0], blind[0], one[1], blind[1]]) == through(one)
     assert through(blind) == []
+
+
+def test_a_volume_without_a_lesion_has_no_score_of_lesions_however_slices_are_batched() -> None:
+    image, target = volume()
+    lesion = torch.zeros(target.shape, dtype=torch.bool)[:, None]
+    lesion[1, :, 8:12, 5:9] = True
+
+    def scored_in(batch_size: int) -> dict[Any, Any]:
+        scores = VolumeScores({**DEFAULT_METRICS, "lesion": LesionPSNR()})
+        for name in ("ill", "well"):
+            for x, batch in batches_of_volume(name, image, target, batch_size):
+                mask = lesion[batch.slice] if name == "ill" else None
+                scores.update(x, batch._replace(lesion=mask))
+        return values(scores.compute())
+
+    found = scored_in(2)
+    assert {name for name, metric, _ in found if metric == "lesion"} == {"ill"}
+    assert {name for name, metric, _ in found if metric == "psnr"} == {"ill", "well"}
+    assert scored_in(1) == scored_in(99) == found
+    value, slices = found["ill", "lesion", "fastmri"]
+    assert (value, slices) == (LesionPSNR()(image, target, target.max(), lesion[:, 0].numpy()), 1)

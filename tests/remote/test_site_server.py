@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 
 import h5py
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -201,6 +202,22 @@ def test_reconstructions_stay_at_the_site_and_scores_go_by_number(server, tmp_pa
     reply = server.handle(test, replace(weights(), extras={}), SAVING).reply
     assert {name.split("/")[1] for name in reply.metrics} == {"0000", "0001"}
     assert len([*(tmp_path / "runs").rglob("reconstructions/ixi/*.h5")]) == 1
+
+
+def test_scores_of_lesions_travel_as_numbers_and_masks_stay(server, tmp_path):
+    with h5py.File(tmp_path / "mri/T1/test/test_1.h5", "a") as file:
+        mask = np.zeros(file["reconstruction_esc"].shape, np.uint8)
+        mask[0, 4:9, 5:9] = 1
+        file["lesion_mask"] = mask
+    metrics = to_plain(compose_config("train", ["metrics=with_lesions"]).metrics)
+    config = {**CONFIG, "metrics": metrics}
+    call = replace(JOIN, op="test", config_hash=hash_travelling_config(config))
+    reply = server.handle(call, replace(weights(), extras={}), config).reply
+    assert (reply.error, reply.weights, reply.extras) == (None, {}, {})
+    numbers = {m: {n.split("/")[1] for n in reply.metrics if n.split("/")[3] == m} for m in metrics}
+    assert len(numbers) == 6
+    for metric, of_metric in numbers.items():
+        assert of_metric == ({"0001"} if "lesion" in metric else {"0000", "0001"})
 
 
 def test_a_site_elsewhere_computes_coil_maps_as_it_joins_and_keeps_them_itself(

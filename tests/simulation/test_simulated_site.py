@@ -135,6 +135,7 @@ def configured(name: str, folder: Path) -> SimulatedSite:
         "slices": 2,
         "coils": 1,
         "subjects": {"test": 1},
+        "lesions": None,
         "folder": str(folder),
     }
     config = OmegaConf.create({"contrast": "T1", "coils": "auto", "data": {"seed": 0}})

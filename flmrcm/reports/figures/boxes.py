@@ -59,7 +59,7 @@ def draw_boxes(writer: FigureWriter) -> FigureOutcome:
 
 def _draw_site_boxes(axis: Axes, table: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     if table.empty:
-        leave_empty(axis, "not tested")
+        leave_empty(axis, "no scores")
     for position, (method, look) in enumerate(looks.items()):
         values = np.asarray(select_rows(table, method=method)["value"].dropna())
         if not len(values):

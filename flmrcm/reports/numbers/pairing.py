@@ -18,7 +18,8 @@ class ScoreConditions:
     """The conditions of a run's scores at a site; None where a condition isn't known.
 
     Attributes:
-        volumes: the volumes that have all of the run's metrics in the convention compared.
+        volumes: the volumes that have all of the run's metrics in the convention compared; of its
+            metrics those that every volume should have.
         fingerprint: of the site's volumes, their sizes and masks, over all splits.
         contrast: such as T1.
         mask: its config.
@@ -56,6 +57,9 @@ def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
     own = (config.get("sites") or {}).get(site) or {}
     evaluation = config.get("evaluate") or {}
     tested = (scores["site"] == site) & (scores["convention"] == convention)
+    described = run.described_metrics
+    partial = [name for name, info in described.items() if not info.in_every_volume]
+    tested &= ~scores["metric"].isin(partial)
     rows = scores.loc[tested & (scores["method"] != ZERO_FILLED)]
     counts = rows["volume"].value_counts()
     checkpoint = (config.get("test") or {}).get("checkpoint")

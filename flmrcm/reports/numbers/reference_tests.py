@@ -83,16 +83,20 @@ def run_reference_tests(
     rows = section.select_scores(metric.name)
     values, kinds = dict(_group_values(rows)), rows.groupby(["site", "method"])["weights"].first()
     weights = cast(dict[Pair, str], kinds.to_dict())
+    nothing = dict[str, float]()
     tests: dict[tuple[str, str], PairedTest] = {}
     untested: dict[tuple[str, str], str] = {}
     for site, method in (pair for pair, pairing in pairings.items() if not pairing.refusal):
-        first, second = values.get((method, site)), values.get((reference, site))
-        if first is None or second is None:
+        first, second = (values.get((name, site), nothing) for name in (method, reference))
+        # of a metric that some volumes lack, those are paired that have it in both
+        both = sorted(first.keys() & second.keys())
+        pairs = [[own[volume] for volume in both] for own in (first, second)]
+        if not both:
             untested[site, method] = f"{metric.title} isn't among the scores of both"
-        elif not np.isfinite([*first, *second]).all():
+        elif not np.isfinite(pairs).all():
             untested[site, method] = "scores that aren't finite"
         else:
-            tests[site, method] = run_paired_test(first, second)
+            tests[site, method] = run_paired_test(*pairs)
     corrected = holm([test.p for test in tests.values()])
     family = dict(zip(tests, map(float, corrected), strict=True))
     notes = [*_describe_tests(tests), *_describe_pairings(pairings, reference)]
@@ -109,10 +113,11 @@ def run_reference_tests(
     )
 
 
-def _group_values(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], list[float]]]:
-    """Yield method, site, and the values of the volumes there, (volume,), by the volumes' names."""
+def _group_values(rows: pd.DataFrame) -> Iterator[tuple[Pair, dict[str, float]]]:
+    """Yield method, site, and the values of the volumes there, by the volumes' names."""
     for key, values in average_per_volume(rows).groupby(["method", "site"]):
-        yield cast(tuple[str, str], key), values.tolist()
+        own = values.droplevel(["method", "site"]).to_dict()
+        yield cast(Pair, key), cast(dict[str, float], own)
 
 
 def pair_methods(reference: str, section: Section) -> Pairings:

@@ -17,6 +17,7 @@ from flmrcm.reports.metric_info import MetricInfo, metric_info, read_metric_info
 from flmrcm.reports.numbers.score_cells import (
     SITE_SPREAD,
     WORST_SITE,
+    ScoreCell,
     ScoreCells,
     compute_cells,
     rank_cells,
@@ -132,8 +133,8 @@ def _build_score_table(
     table = _build_plain_table(f"means over volumes ({convention})")
     for name in ("metric", "method"):
         table.add_column(name)
-    for site in sites:
-        count = rows.loc[rows["site"] == site, "volume"].nunique()
+    counts = {site: rows.loc[rows["site"] == site, "volume"].nunique() for site in sites}
+    for site, count in counts.items():
         table.add_column(_format_cell(ReportCell(site, f"{count} vol.")), justify="right")
     more = (WORST_SITE, SITE_SPREAD) if summaries and len(sites) > 1 else ()
     for name in more:
@@ -141,7 +142,7 @@ def _build_score_table(
     for name in sort_metrics(rows["metric"]):
         metric = metric_info(name, described)
         cells = compute_cells(rows.loc[rows["metric"] == name], sites, metric.higher_is_better)
-        _add_metric(table, metric, cells, [*sites, *more])
+        _add_metric(table, metric, cells, {**counts, **dict.fromkeys(more, 0)})
     return table
 
 
@@ -153,20 +154,28 @@ def _add_metric(
     table: Table,
     metric: MetricInfo,
     cells: ScoreCells,
-    sites: Sequence[str],
+    counts: Mapping[str, int],
 ) -> None:
-    ranked = rank_cells(cells, [s for s in sites if s != SITE_SPREAD], metric.higher_is_better)
+    """Add a row per method; where a metric is of fewer volumes than its site has, they are told."""
+    best = [column for column in counts if column != SITE_SPREAD]
+    ranked = rank_cells(cells, best, metric.higher_is_better)
     methods = sort_methods(method for method, _ in ranked)
     for method in methods:
-        own = [ranked.get((method, site)) for site in sites]
+        own = [ranked.get((method, column)) for column in counts]
         texts = [
-            f"{metric.format(cell.mean)} {cell.at}".strip() if cell else MISSING_CELL
-            for cell in own
+            f"{metric.format(cell.mean)} {cell.at or _tell_fewer(cell, count)}".strip()
+            if cell
+            else MISSING_CELL
+            for cell, count in zip(own, counts.values(), strict=True)
         ]
         styles = ["bold" if cell and cell.rank == 1 else "" for cell in own]
         label = metric.label if method == methods[0] else ""
         row = (Text(label), Text(method), *map(Text, texts, styles))
         table.add_row(*row, end_section=method == methods[-1])
+
+
+def _tell_fewer(cell: ScoreCell, count: int) -> str:
+    return f"({cell.volumes} vol.)" if cell.volumes < count else ""
 
 
 def _build_plain_table(title: str) -> Table:

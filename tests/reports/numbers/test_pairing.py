@@ -1,5 +1,7 @@
 """Methods are paired if they were tested alike and trained equally long; else the note says why."""
 
+import json
+
 import pytest
 from kits.reports import NORTH, write_run
 
@@ -92,3 +94,18 @@ def test_seeds_of_one_method_that_differ_are_refused_too(tmp_path):
 def test_a_sites_own_mask_counts_before_the_runs(pair):
     own = {"sites": {"north": {"mask": {"accelerations": [4]}}}, "mask": {"accelerations": [8]}}
     assert pair(**own).refusal == ""
+
+
+LESIONS = {"lesion": {"title": "Lesion", "higher_is_better": True, "in_every_volume": False}}
+
+
+def test_a_metric_that_some_volumes_lack_takes_none_of_them_from_the_others(tmp_path):
+    whole, part = (write_run(tmp_path / name, values=NORTH) for name in ("1", "2"))
+    rows = [f"{m},north,north/1,lesion,fastmri,5.0,3" for m in ("zero-filled", "FL-MR")]
+    (part / "metrics.json").write_text(json.dumps(LESIONS))
+    with (part / "scores.csv").open("a") as file:
+        file.write("\n".join(rows) + "\n")
+    one, two = (read_conditions(read_run(run), "north", "fastmri") for run in (whole, part))
+    assert one.volumes == two.volumes == {"north/0", "north/1", "north/2"}
+    (part / "metrics.json").unlink()  # a metric of which nobody says so is in every volume
+    assert read_conditions(read_run(part), "north", "fastmri").volumes == {"north/1"}

@@ -13,6 +13,8 @@ from flmrcm.reports.numbers.reference_tests import (
     run_reference_tests,
 )
 
+LESIONS = {"lesion": {"title": "Lesion", "higher_is_better": True, "in_every_volume": False}}
+
 
 def volumes(shift=0.0, n=8):
     return {site: [20 + shift * (1 + i) + i for i in range(n)] for site in ("north", "south")}
@@ -146,3 +148,25 @@ def test_each_test_says_whose_weights_it_compares(tmp_path):
     assert frame.loc["south", ["weights", "reference_weights"]].tolist() == ["global", "global"]
     other = made(comparison_below(tmp_path), "Ditto")
     assert "Ditto itself was tested with a site's own weights at north." in other.notes
+
+
+def test_of_a_metric_that_some_volumes_lack_those_are_paired_that_have_it(tmp_path):
+    for name, shift in (("FL-MR", 0.0), ("better", 0.3)):
+        run = write_run(tmp_path / name, name, volumes(shift), described=LESIONS)
+        seen = range(2, 8) if name == "FL-MR" else range(3, 8)
+        rows = [
+            f"{method},north,north/{i},lesion,fastmri,{i + shift * i},3"
+            for method in (ZERO_FILLED, name)
+            for i in reversed(seen)
+        ]
+        with (run / "scores.csv").open("a") as file:
+            file.write("\n".join(rows) + "\n")
+    section = comparison_below(tmp_path).sections[0]
+    pairings = pair_methods("FL-MR", section)
+    lesion = run_reference_tests(section, metric_info("lesion"), "FL-MR", pairings)
+    assert list(lesion.tests) == [("north", "better")]
+    test = lesion.tests["north", "better"]
+    assert (test.n, test.difference) == (5, pytest.approx(0.3 * 5))
+    assert "south better: not tested: lesion isn't among the scores of both." in lesion.notes
+    whole = run_reference_tests(section, metric_info("psnr"), "FL-MR", pairings)
+    assert {test.n for test in whole.tests.values()} == {8}
