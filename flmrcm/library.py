@@ -122,7 +122,7 @@ class Federation:
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        _check_parts(sites, strategy, module, losses, maps)
+        _check_parts(sites, strategy, module, losses, maps, middleware or {})
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
@@ -183,8 +183,11 @@ def _check_parts(
     module: ReconModule,
     losses: Mapping[str, Loss],
     maps: CoilMaps,
+    middleware: Mapping[str, Middleware],
 ) -> None:
     problems = find_model_problems(strategy, module, DictConfig({}))
+    for member in middleware.values():
+        problems += member.find_problems(strategy, module)
     problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})

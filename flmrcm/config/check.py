@@ -69,6 +69,9 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
         found.problems += find_weighting_problems(strategy, losses)
     gates, members = build_gates(cfg, found), build_members(cfg, found)
+    if strategy and module:
+        for member in members.values():
+            found.problems += member.find_problems(strategy, module)
     if plan and strategy:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())

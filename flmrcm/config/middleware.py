@@ -29,19 +29,23 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
         member = builder.build(f"middleware.{name}", node, Middleware)
         if member is not None:
             members[name] = member
-    return members
+    node = to_plain(cfg.get("privacy")) or {}
+    member = builder.build("privacy", node, Middleware) if node else None
+    return members | ({"privacy": member} if member is not None else {})
 
 
 def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
     """Return a site's halves, from the transport inwards; notes lie below the run's folder."""
     own = {"ledger": LedgerWriter(), "policy": setup.gates.get(site, PolicyGate())}
     members: Mapping[str, Middleware] = {**setup.middleware, **own}
-    side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site)
+    plan = setup.plan
+    place = folder / "sites" / site
+    side = SiteSide(site, setup.strategy, plan.seed, place, plan.rounds, plan.n_drawn)
     return [member.build_site_half(side) for member in sort_members(members)]
 
 
 def build_server_chain(setup: Setup, folder: Path) -> ServerChain:
     """Return the server's halves; the ledger lies in the run's folder."""
     members: Mapping[str, Middleware] = {**setup.middleware, "ledger": LedgerWriter()}
-    side = ServerSide(setup.strategy, folder)
+    side = ServerSide(setup.strategy, folder, setup.plan.seed)
     return ServerChain([member.build_server_half(side) for member in sort_members(members)])

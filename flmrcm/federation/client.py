@@ -12,9 +12,10 @@ from flmrcm.data.site import Site
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.engine import OnProgress, Operation, Progress
 from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
-from flmrcm.federation.middleware import CallWork, SiteHalf
+from flmrcm.federation.middleware import SiteHalf
+from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
-from flmrcm.federation.workload import Workload
+from flmrcm.federation.workload import CallWork, Workload
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import average_scores
 from flmrcm.learning.module import ReconModule
@@ -125,7 +126,10 @@ class Client:
         module.loss = self.loss  # sites share the module
         optimizer = self._build_optimizer(message.round, memory)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
-        self._check_work("train", batches.count_work(max(rates)))
+        plan = TrainingRound(batches, batches.count_work(max(rates)), local, self.runtime.fabric)
+        for half in self.chain:
+            plan = half.plan_training(plan, memory)
+        self._check_work("train", plan.work)
         target = None
         if self.target is not None and self.target.name != self.site.name:
             target = batches.accompany(self.target, strategy.target_sampling)
@@ -135,7 +139,7 @@ class Client:
         )
         total = self.site.n_examples * batches.workload.epochs
         metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
-        for step in local.train(module, batches.train(), rule, optimizer, self.runtime.fabric):
+        for step in plan.train(module, rule, optimizer):
             metrics.add(*step)
         extras = rule.finish(module)
         if local.keep_optimizer:

@@ -1,8 +1,9 @@
 """A site's training in one round: our own loop, with Lightning Fabric as its toolbox."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -15,6 +16,16 @@ from flmrcm.strategies.base import LocalRule
 from flmrcm.types import Batch
 
 _LOSSES_AT_ONCE = 20
+
+
+class Trained(Protocol):
+    """What a step was trained on, as far as its measurements go; see `Batch`."""
+
+    @property
+    def volume(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def measured_share(self) -> Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -84,11 +95,17 @@ class LocalTraining:
                 loss = step["loss"] + rule.penalty(step, batch)
             optimizer.zero_grad()
             fabric.backward(loss)
-            rule.adjust_gradients(module)
-            if self.clip_norm is not None:
-                fabric.clip_gradients(module, optimizer, max_norm=self.clip_norm)
-            optimizer.step()
+            self.take_step(module, rule, optimizer, fabric)
             yield batch, step["loss"].detach(), loss.detach()
+
+    def take_step(
+        self, module: ReconModule, rule: LocalRule, optimizer: Optimizer, fabric: Fabric
+    ) -> None:
+        """Take one optimizer step with the gradients that the module's parameters hold."""
+        rule.adjust_gradients(module)
+        if self.clip_norm is not None:
+            fabric.clip_gradients(module, optimizer, max_norm=self.clip_norm)
+        optimizer.step()
 
     def decay(self, round_: int) -> float:
         """Return the factor by which the base rate is multiplied in a round, in (0, 1]."""
@@ -109,7 +126,7 @@ class TrainingMetrics:
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._unread: list[Tensor] = []
 
-    def add(self, batch: Batch, loss: Tensor, whole_loss: Tensor) -> None:
+    def add(self, batch: Trained, loss: Tensor, whole_loss: Tensor) -> None:
         """Add a step's batch, L1 loss and whole loss (scalars)."""
         self.n_steps += 1
         self.n_slices += len(batch.volume)

@@ -7,7 +7,8 @@ from typing import ClassVar, NoReturn
 
 from flmrcm.errors import ConfigErrors, SiteRefuses, require, suggest_nearest
 from flmrcm.federation.engine import JOIN, OPERATIONS, Operation
-from flmrcm.federation.middleware import CallWork, Middleware, SiteHalf, SiteSide, Stage
+from flmrcm.federation.middleware import Middleware, SiteHalf, SiteSide, Stage
+from flmrcm.federation.workload import CallWork
 from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import METRICS, LedgerEntry, list_received, list_sent
 from flmrcm.types import Broadcast, Memory, Reply

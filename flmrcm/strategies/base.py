@@ -29,6 +29,9 @@ PRIVATE = "private"
 PERSONAL = "personal"
 """The kind under which it keeps a whole set of weights that it trains for itself alone."""
 
+VOLUME, SITE = "volume", "site"
+"""What differential privacy may be of: a single training volume, or all of a site."""
+
 
 class LocalRule:
     """A site's changes to plain local training; this default changes nothing."""
@@ -77,6 +80,7 @@ class Strategy(ABC):
     needs_latents: ClassVar[bool] = False
     trains_personal: ClassVar[bool] = False  # whether `personal_rule` gives one
     per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
+    private_units: ClassVar[Sequence[str]] = ()  # see `bounds_influence`
 
     name: str = ""
     target: str | None = None
@@ -200,3 +204,16 @@ class Strategy(ABC):
             batches: one epoch of its training data, in an order drawn for this round.
         """
         return {}
+
+
+def bounds_influence(strategy: Strategy, unit: str) -> bool:
+    """Return whether clipping and noise at one place cover all that leaves a site of a unit.
+
+    For a `volume` that place is the gradient of the loss: everything else that the strategy's
+    client half computes of training data, and sends or keeps, comes after it. For a `site` it's the
+    update: a reply holds weights alone, and the server reads nothing of them but their mean.
+    `private_units` says so. It isn't inherited by a class that overrides one of the halves.
+    """
+    halves = {"local_rule", "personal_rule", "answer_survey", "aggregate"}
+    owner = next(cls for cls in type(strategy).__mro__ if halves & vars(cls).keys())
+    return unit in vars(owner).get("private_units", ())
