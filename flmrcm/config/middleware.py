@@ -15,6 +15,7 @@ from flmrcm.federation.middleware import (
     SiteSide,
     sort_members,
 )
+from flmrcm.middleware.budget_book import BudgetBook
 from flmrcm.middleware.ledger import LedgerWriter
 from flmrcm.middleware.policy import PolicyGate
 from flmrcm.middleware.reply_validation import ReplyValidation
@@ -36,7 +37,9 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
 
 def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
     """Return a site's halves, from the transport inwards; notes lie below the run's folder."""
-    own = {"ledger": LedgerWriter(), "policy": setup.gates.get(site, PolicyGate())}
+    gate = setup.gates.get(site, PolicyGate())
+    book = BudgetBook(gate.budget, gate.policy.largest_epsilon if gate.policy else None)
+    own = {"ledger": LedgerWriter(), "policy": gate, "budget": book}
     members: Mapping[str, Middleware] = {**setup.middleware, **own}
     plan = setup.plan
     place = folder / "sites" / site

@@ -59,8 +59,8 @@ class PrivateRound(TrainingRound):
         """Train the module in place; see `TrainingRound.train`."""
         module.train()
         for step in range(self.work.steps):
-            draws = self._open_draws(step)
-            slices = DrawnSlices(list(self._draw_slices(step, draws)))
+            draws = self.open_draws(step)
+            slices = DrawnSlices(list(self._read(self.draw_slices(draws), step)))
             loss = self.write_gradients(module, slices.batches, draws)
             self.local.take_step(module, rule, optimizer, self.fabric)
             yield slices, loss, loss
@@ -79,23 +79,25 @@ class PrivateRound(TrainingRound):
                 parameter.grad = (sums[name] + deviation * noise) / own.expected
         return loss
 
-    def _open_draws(self, step: int) -> Draws:
+    def open_draws(self, step: int) -> Draws:
+        """Return the draws of a step of the round."""
         if self.mechanism.secure:
             return SecureDraws()
         return SeededDraws(*self.address, self.batches.round, step)
 
-    def _draw_slices(self, step: int, draws: Draws) -> Iterator[Batch]:
-        """Draw each volume with probability q, and one slice of each that is drawn."""
-        site, volumes = self.batches.site, group_slices(self.batches.site)
-        rate = self.mechanism.spending.rate
+    def draw_slices(self, draws: Draws) -> list[int]:
+        """Draw each volume with probability q; return the number of one slice of each drawn."""
+        volumes, rate = group_slices(self.batches.site), self.mechanism.spending.rate
         drawn = [v for v, x in zip(volumes, draws.uniform(len(volumes)), strict=True) if x < rate]
         places = draws.uniform(len(drawn))
-        indices = [v[int(place * len(v))] for v, place in zip(drawn, places, strict=True)]
-        slices = site.slices("train").load()
+        return [v[int(place * len(v))] for v, place in zip(drawn, places, strict=True)]
+
+    def _read(self, indices: Sequence[int], step: int) -> Iterator[Batch]:
+        slices = self.batches.site.slices("train").load()
         epoch = self.batches.round * self.work.steps + step  # a slice's mask is new in each step
         for chosen in batch_by_size(indices, slices.sizes, max(len(indices), 1)):
             raw = slices[BatchIndices(chosen, epoch)]
-            yield site.prepare_batch(raw, self.batches.device)
+            yield self.batches.site.prepare_batch(raw, self.batches.device)
 
 
 @dataclass(frozen=True)

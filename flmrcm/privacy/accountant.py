@@ -8,6 +8,7 @@ becomes (ε, δ) as in Canonne, Kamath and Steinke (arXiv 2004.00010, propositio
 import math
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -64,12 +65,7 @@ def compute_rdp(rate: float, noise: float, steps: int = 1) -> RDP:
         noise: σ > 0, standard deviation of the noise in units of the clip.
         steps: how many.
     """
-    if rate == 0:
-        return _NOTHING
-    if rate == 1:
-        return steps * ORDERS / (2 * noise**2)
-    moments = _compute_fractional(rate, noise), _compute_whole(rate, noise)
-    return steps * np.concatenate(moments) / (ORDERS - 1)
+    return steps * _compute_step(rate, noise)
 
 
 def find_epsilon(rdp: RDP, delta: float) -> float:
@@ -105,6 +101,16 @@ def find_noise(target: float, rate: float, steps: int, delta: float) -> float:
     if exceed(low) <= 0:
         return math.exp(low)
     return math.exp(brentq(exceed, low, high, xtol=5e-5) + 5e-5)
+
+
+@lru_cache(1000)
+def _compute_step(rate: float, noise: float) -> RDP:
+    if rate == 0:
+        return _NOTHING
+    if rate == 1:
+        return ORDERS / (2 * noise**2)
+    moments = _compute_fractional(rate, noise), _compute_whole(rate, noise)
+    return np.concatenate(moments) / (ORDERS - 1)
 
 
 def _compute_whole(rate: float, noise: float) -> RDP:
