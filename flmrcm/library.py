@@ -187,7 +187,7 @@ def _check_parts(
 ) -> None:
     problems = find_model_problems(strategy, module, DictConfig({}))
     for member in middleware.values():
-        problems += member.find_problems(strategy, module)
+        problems += member.find_problems(strategy, module, middleware)
     problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})

@@ -71,7 +71,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if strategy and module:
         for member in members.values():
-            found.problems += member.find_problems(strategy, module)
+            found.problems += member.find_problems(strategy, module, members)
     if plan and strategy:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())

@@ -41,14 +41,17 @@ def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
     book = BudgetBook(gate.budget, gate.policy.largest_epsilon if gate.policy else None)
     own = {"ledger": LedgerWriter(), "policy": gate, "budget": book}
     members: Mapping[str, Middleware] = {**setup.middleware, **own}
-    plan = setup.plan
-    place = folder / "sites" / site
-    side = SiteSide(site, setup.strategy, plan.seed, place, plan.rounds, plan.n_drawn)
+    side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site, *_count(setup))
     return [member.build_site_half(side) for member in sort_members(members)]
 
 
 def build_server_chain(setup: Setup, folder: Path) -> ServerChain:
     """Return the server's halves; the ledger lies in the run's folder."""
     members: Mapping[str, Middleware] = {**setup.middleware, "ledger": LedgerWriter()}
-    side = ServerSide(setup.strategy, folder, setup.plan.seed)
+    side = ServerSide(setup.strategy, folder, setup.plan.seed, *_count(setup))
     return ServerChain([member.build_server_half(side) for member in sort_members(members)])
+
+
+def _count(setup: Setup) -> tuple[int, int]:
+    """Return the run's rounds, and how many good replies each needs."""
+    return setup.plan.rounds, setup.plan.tolerance.count_needed(setup.plan.n_drawn)

@@ -127,7 +127,7 @@ class SiteSide:
         seed: the run's.
         folder: of the site's notes about the run, such as its ledger; None keeps nothing.
         rounds: of the run.
-        drawn: the sites that train in a round.
+        fewest: good replies that a round of training needs.
     """
 
     site: str
@@ -135,22 +135,18 @@ class SiteSide:
     seed: int = 0
     folder: Path | None = None
     rounds: int = 1
-    drawn: int = 1
+    fewest: int = 1
 
 
 @dataclass(frozen=True)
 class ServerSide:
-    """The server, as far as a member of the chain may know it.
-
-    Attributes:
-        strategy: the run's.
-        folder: the run's; None keeps nothing.
-        seed: the run's.
-    """
+    """The server, as far as a member of the chain may know it; the folder is the run's."""
 
     strategy: Strategy
     folder: Path | None = None
     seed: int = 0
+    rounds: int = 1
+    fewest: int = 1
 
 
 class Middleware:
@@ -158,8 +154,10 @@ class Middleware:
 
     stage: ClassVar[Stage] = Stage.UPDATE
 
-    def find_problems(self, strategy: Strategy, module: ReconModule) -> list[str]:
-        """Return a line for each way in which it can't stand beside a strategy, or with a model."""
+    def find_problems(
+        self, strategy: Strategy, module: ReconModule, members: Mapping[str, "Middleware"]
+    ) -> list[str]:
+        """Return a line for each way in which it can't stand beside the others, or with a model."""
         return []
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:

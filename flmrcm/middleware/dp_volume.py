@@ -91,7 +91,9 @@ class DPVolume(Middleware):
             rules["noise"] = False, "null finds it for a privacy.target_epsilon; give either."
         require({f"privacy.{key}": rule for key, rule in rules.items()})
 
-    def find_problems(self, strategy: Strategy, module: ReconModule) -> list[str]:
+    def find_problems(
+        self, strategy: Strategy, module: ReconModule, members: Mapping[str, Middleware]
+    ) -> list[str]:
         """Return a line for a strategy or a model whose sites learn past the clipped gradients."""
         return find_unit_problems("dp_volume", self.unit, strategy, module.model)
 

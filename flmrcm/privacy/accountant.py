@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +100,7 @@ def find_noise(target: float, rate: float, steps: int, delta: float) -> float:
         )
     if exceed(low) <= 0:
         return math.exp(low)
-    return math.exp(brentq(exceed, low, high, xtol=5e-5) + 5e-5)
+    return math.exp(cast(float, brentq(exceed, low, high, xtol=5e-5)) + 5e-5)
 
 
 @lru_cache(1000)
@@ -120,7 +120,7 @@ def _compute_whole(rate: float, noise: float) -> RDP:
     log_binom = gammaln(order + 1) - gammaln(i + 1) - gammaln(np.maximum(order - i, 0) + 1)
     log_draws = i * math.log(rate) + (order - i) * math.log1p(-rate)
     terms = log_binom + log_draws + (i * i - i) / (2 * noise**2)
-    return logsumexp(np.where(i <= order, terms, -np.inf), axis=1)
+    return np.asarray(logsumexp(np.where(i <= order, terms, -np.inf), axis=1))
 
 
 def _compute_fractional(rate: float, noise: float) -> RDP:
@@ -130,4 +130,4 @@ def _compute_fractional(rate: float, noise: float) -> RDP:
     low = i * math.log(rate) + j * math.log1p(-rate) + (i * i - i) / (2 * noise**2)
     high = j * math.log(rate) + i * math.log1p(-rate) + (j * j - j) / (2 * noise**2)
     terms = np.hstack([low + log_ndtr((z - i) / noise), high + log_ndtr((j - z) / noise)])
-    return logsumexp(terms, b=np.hstack([_COEFFICIENTS, _COEFFICIENTS]), axis=1)
+    return np.asarray(logsumexp(terms, b=np.hstack([_COEFFICIENTS, _COEFFICIENTS]), axis=1))

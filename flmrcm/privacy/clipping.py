@@ -71,7 +71,7 @@ def compute_each(
         goal: tensors of the batch that the loss compares with.
         by_vmap: all at once; else the one slice that there is, by plain backpropagation.
     """
-    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    weights: Weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
 
     def compute_loss(weights: Weights, seen: Weights, goal: Weights) -> Tensor:
         found = functional_call(model, weights, (_build_single(seen),))
@@ -81,10 +81,10 @@ def compute_each(
         detached = {name: weight.detach() for name, weight in weights.items()}
         return _map(grad_and_value(compute_loss), detached, seen, goal)
     value = compute_loss(weights, *({k: t[0] for k, t in x.items()} for x in (seen, goal)))
-    found = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
-    pairs = zip(weights.items(), found, strict=True)
-    gradients = {n: torch.zeros_like(w) if g is None else g for (n, w), g in pairs}
-    return {name: g[None] for name, g in gradients.items()}, value.detach()[None]
+    found = torch.autograd.grad(
+        value, list(weights.values()), allow_unused=True, materialize_grads=True
+    )
+    return {n: g[None] for n, g in zip(weights, found, strict=True)}, value.detach()[None]
 
 
 def find_mixing_layer(model: nn.Module) -> str | None:

@@ -18,8 +18,8 @@ def find_unit_problems(word: str, unit: str, strategy: Strategy, model: nn.Modul
     problems: list[str] = []
     if not bounds_influence(strategy, unit):
         problems.append(
-            f"privacy={word}: {strategy.name or type(strategy).__name__} lets more of a {unit} "
-            "leave its site than is clipped and gets noise; use strategy=fl_mr, fedprox, fedavgm, "
+            f"privacy={word}: {strategy.name or type(strategy).__name__} lets more of a {unit}'s "
+            "data out than is clipped and gets noise; use strategy=fl_mr, fedprox, fedavgm, "
             "fedadam, fedper, or privacy=none."
         )
     if strategy.weighting == "fair":

@@ -37,6 +37,7 @@ from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import (
     build_measurements,
+    describe_privacy,
     describe_unscored,
     describe_weights,
     score_sites,
@@ -132,6 +133,9 @@ def _train_and_test(
         )
         folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
+        unit = getattr(setup.middleware.get("privacy"), "unit", "")
+        if privacy := describe_privacy(rounds.journal.read(), unit):
+            folder.add_to_environment(privacy=privacy)
         checkpoint = _test(setup, rounds, facts, path)
         own = setup.strategy.private, setup.strategy.trains_personal
         if weights := describe_weights(*own, setup.sites, checkpoint.memory):

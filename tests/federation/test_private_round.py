@@ -1,7 +1,7 @@
 """A round of DP-SGD: who is drawn, what noise is added, and that an empty step is a step."""
 
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def train(plan):
     for drawn, loss, _ in plan.train(module, LocalRule(), optimizer):
         steps.append((list(drawn.volume), float(loss)))
         states.append(torch.nn.utils.parameters_to_vector(module.parameters()).detach().clone())
-    return steps, [b - a for a, b in zip(states, states[1:], strict=False)]
+    return steps, [b - a for a, b in pairwise(states)]
 
 
 def test_slices_belong_to_their_volumes(site):

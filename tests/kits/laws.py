@@ -78,7 +78,8 @@ class Setting:
         return Rounds(strategy, engine, plan, checkpoints, journal, chain=chain)
 
     def server_chain(self, strategy: Strategy, folder: Path | None = None) -> ServerChain:
-        return server_chain(strategy, folder, self.wire, self.members, **self.limits)
+        counts = self.rounds, len(self.participants)
+        return server_chain(strategy, folder, self.wire, self.members, counts, **self.limits)
 
     def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
         module, compute = module or self.module(), Compute("cpu", precision=self.precision)
@@ -103,7 +104,7 @@ class Setting:
                     wire=self.wire,
                     more=self.members,
                     rounds=self.rounds,
-                    drawn=len(self.participants),
+                    fewest=len(self.participants),
                 ),
                 loss=self.losses.get(name),
             )
@@ -135,12 +136,13 @@ def server_chain(
     folder: Path | None = None,
     wire: str = "fp32",
     more: Mapping[str, Middleware] | None = None,
+    counts: tuple[int, int] = (1, 1),
     **limits: Any,
 ) -> ServerChain:
     """Return the server's halves; its ledger lies in a folder."""
     members = {"ledger": LedgerWriter(), "wire": Wire(wire), "valid": ReplyValidation(**limits)}
     members |= more or {}
-    side = ServerSide(strategy, folder, SEED)
+    side = ServerSide(strategy, folder, SEED, *counts)
     return ServerChain([member.build_server_half(side) for member in sort_members(members)])
 
 

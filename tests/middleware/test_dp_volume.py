@@ -43,6 +43,10 @@ def private(**changes):
     return {PRIVACY: DPVolume(**{"noise": 2.0, "target_epsilon": None} | changes)}
 
 
+def find_problems(strategy, module):
+    return private()[PRIVACY].find_problems(strategy, module, {})
+
+
 @pytest.mark.parametrize("strategy", SUITED, ids=lambda s: type(s).__name__)
 def test_strategies_whose_sites_learn_by_gradients_run_and_resume_bit_for_bit(setting, strategy):
     here = setting(members=private(), rounds=2)
@@ -60,10 +64,10 @@ def test_strategies_whose_sites_learn_by_gradients_run_and_resume_bit_for_bit(se
     "strategy", [fl_mrcm(), fl_mrcm(alignment="latents"), Ditto(), Moon()], ids=lambda s: type(s)
 )
 def test_strategies_that_learn_in_other_ways_are_refused_by_name(setting, strategy):
-    member, module = private()[PRIVACY], setting().module()
-    (problem,) = member.find_problems(replace(strategy, name="Its name"), module)
-    assert problem.startswith("privacy=dp_volume: Its name lets more of a volume leave its site")
-    assert all(member.find_problems(suited, module) == [] for suited in SUITED)
+    module = setting().module()
+    (problem,) = find_problems(replace(strategy, name="Its name"), module)
+    assert problem.startswith("privacy=dp_volume: Its name lets more of a volume's data out")
+    assert all(find_problems(suited, module) == [] for suited in SUITED)
 
 
 def test_a_strategy_of_ones_own_has_to_say_that_it_is_suited(setting):
@@ -77,17 +81,17 @@ def test_a_strategy_of_ones_own_has_to_say_that_it_is_suited(setting):
         def local_rule(self, site):
             return super().local_rule(site)
 
-    member, module = private()[PRIVACY], setting().module()
-    assert member.find_problems(Own(), module)
-    assert not member.find_problems(Declared(), module)
+    module = setting().module()
+    assert find_problems(Own(), module)
+    assert not find_problems(Declared(), module)
 
 
 def test_what_else_would_tell_of_volumes_is_refused(setting):
-    member, module = private()[PRIVACY], setting().module()
-    (fair,) = member.find_problems(FedAvg(weighting="fair"), module)
+    module = setting().module()
+    (fair,) = find_problems(FedAvg(weighting="fair"), module)
     assert "weighting=fair" in fair
     module.model = MoDL(1, 2, 4)
-    (norm,) = member.find_problems(FedAvg(), module)
+    (norm,) = find_problems(FedAvg(), module)
     assert "MoDL's denoiser.features.1 is a BatchNorm2d" in norm
 
 
@@ -131,7 +135,8 @@ def test_a_run_ends_at_the_last_round_that_the_target_allows(setting, caplog):
     here = setting(members=private(target_epsilon=most), rounds=4, plan={"validate_every": 4})
     here.run(FedAvg())
     assert set(read(here)) == {0, 1}
-    assert [r for r in here.federation(FedAvg()).journal.read() if r.split == "val"][0].round == 1
+    journal = here.federation(FedAvg()).journal.read()
+    assert next(row for row in journal if row.split == "val").round == 1
     assert caplog.text.count("stopped after round 2 of 4: site ") == 1
     again = here.run(FedAvg())  # resumed, it stays where it is
     assert set(read(here)) == {0, 1}

@@ -84,8 +84,8 @@ def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
 def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group:
     """Return the scores in a run's folder as one table, and what has to be said below it.
 
-    That's which weights gave them, unless all were shared, and which sites have volumes that
-    weren't scored. The run needn't have finished.
+    That's which weights gave them, unless all were shared, what training spent of privacy, and
+    which sites have volumes that weren't scored. The run needn't have finished.
 
     Raises:
         DataLayoutError: the scores, or what the run says about its metrics, are damaged.
@@ -94,6 +94,7 @@ def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group
     table = build_score_table(scores, convention, read_metric_infos(folder))
     weights = read_environment(folder).get("tested_with", {})
     notes = [(site, f"tested with {what}") for site, what in weights.items()]
+    notes += read_environment(folder).get("privacy", {}).items()
     notes += read_environment(folder).get("not_scored", {}).items()
     return Group(table, *map(Text, merge_notes(notes)))
 
