@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from flmrcm.config.check import suit_loss
 from flmrcm.config.coil_maps import choose_maps, find_maps_problems, needs_center
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
+from flmrcm.config.middleware import find_member_problems
 from flmrcm.config.model_fit import (
     find_loss_problems,
     find_model_problems,
@@ -186,8 +187,7 @@ def _check_parts(
     middleware: Mapping[str, Middleware],
 ) -> None:
     problems = find_model_problems(strategy, module, DictConfig({}))
-    for member in middleware.values():
-        problems += member.find_problems(strategy, module, middleware)
+    problems += find_member_problems(middleware, strategy, module)
     problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})

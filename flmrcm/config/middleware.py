@@ -15,11 +15,13 @@ from flmrcm.federation.middleware import (
     SiteSide,
     sort_members,
 )
+from flmrcm.learning.module import ReconModule
 from flmrcm.middleware.budget_book import BudgetBook
 from flmrcm.middleware.ledger import LedgerWriter
 from flmrcm.middleware.policy import PolicyGate
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
+from flmrcm.strategies.base import Strategy
 
 
 def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
@@ -33,6 +35,17 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
     node = to_plain(cfg.get("privacy")) or {}
     member = builder.build("privacy", node, Middleware) if node else None
     return members | ({"privacy": member} if member is not None else {})
+
+
+def find_member_problems(
+    members: Mapping[str, Middleware], strategy: Strategy, module: ReconModule
+) -> list[str]:
+    """Return a line for each way in which a member can't stand beside the rest of a run."""
+    return [
+        line
+        for member in members.values()
+        for line in member.find_problems(strategy, module, members)
+    ]
 
 
 def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:

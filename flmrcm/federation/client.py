@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -125,10 +126,9 @@ class Client:
         self._load(message.weights, memory.tensors.get(PRIVATE))
         module.loss = self.loss  # sites share the module
         optimizer = self._build_optimizer(message.round, memory)
-        rates = [float(group["lr"]) for group in optimizer.param_groups]
-        plan = TrainingRound(batches, batches.count_work(max(rates)), local, self.runtime.fabric)
-        for half in self.chain:
-            plan = half.plan_training(plan, memory)
+        rate = max(float(group["lr"]) for group in optimizer.param_groups)
+        plan = TrainingRound(batches, batches.count_work(rate), local, self.runtime.fabric)
+        plan = reduce(lambda plan, half: half.plan_training(plan, memory), self.chain, plan)
         self._check_work("train", plan.work)
         target = None
         if self.target is not None and self.target.name != self.site.name:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from flmrcm.data.order import BatchIndices, batch_by_size
 from flmrcm.data.site import Site
+from flmrcm.federation.local_training import take_step
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.learning.module import ReconModule
 from flmrcm.privacy.accountant import Spending
@@ -62,7 +63,7 @@ class PrivateRound(TrainingRound):
             draws = self.open_draws(step)
             slices = DrawnSlices(list(self._read(self.draw_slices(draws), step)))
             loss = self.write_gradients(module, slices.batches, draws)
-            self.local.take_step(module, rule, optimizer, self.fabric)
+            take_step(module, rule, optimizer, self.fabric, self.local.clip_norm)
             yield slices, loss, loss
 
     def write_gradients(

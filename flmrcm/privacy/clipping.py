@@ -103,7 +103,7 @@ def _map(
     try:
         return vmap(compute, in_dims=(None, 0, 0), randomness="different")(*inputs)
     except RuntimeError as error:
-        if "vmap" not in str(error):
+        if not any(word in str(error) for word in ("vmap", "torch.func")):
             raise
         raise FlmrcmError(
             "the gradients of single slices can't be computed at once for this model "

@@ -119,10 +119,7 @@ class Strategy(ABC):
         return False
 
     def find_optimizer_problem(self, optimizer: Optimizer) -> str | None:
-        """Return why sites must not train with an optimizer, and how to mend it; None if they may.
-
-        It is asked before a run starts, with an optimizer of one unused parameter.
-        """
+        """Return why sites mustn't train with an optimizer, before a run; None if they may."""
         return None
 
     def is_shared(self, name: str) -> bool:

@@ -10,6 +10,7 @@ from torch import nn
 
 from flmrcm.errors import FlmrcmError
 from flmrcm.learning.losses import L1, L1SSIM, L2
+from flmrcm.learning.ssdu import SSDU
 from flmrcm.models.cascade import Cascade
 from flmrcm.models.modl import MoDL
 from flmrcm.models.unet import UNet
@@ -120,6 +121,25 @@ def test_a_model_that_cannot_be_mapped_is_told_the_way_out():
     with pytest.raises(FlmrcmError, match=r"use privacy\.chunk=1"):
         sum_clipped(model, L1(), [batch], 1.0, 2)
     sum_clipped(model, L1(), [batch], 1.0, 1)
+
+
+def test_cascades_that_are_computed_again_go_one_by_one():
+    torch.manual_seed(0)
+    model, batch = VarNet(1, 2, 2, 2, 2), make_kspace_batch(2, (16, 16), 2)
+    want = flatten(model, sum_clipped(model, L1(), [batch], 1.0, 2)[0])
+    model.checkpoint_cascades = True
+    with pytest.raises(FlmrcmError, match=r"use privacy\.chunk=1"):
+        sum_clipped(model, L1(), [batch], 1.0, 2)
+    found = flatten(model, sum_clipped(model, L1(), [batch], 1.0, 1)[0])
+    assert torch.allclose(found, want, atol=1e-6)
+
+
+def test_a_loss_divides_a_batch_before_its_slices_are_alone():
+    model, batch = VarNet(1, 2, 2, 2, 2), make_kspace_batch(3, (16, 16), 2)
+    batch = batch._replace(seeds=[1, 2, 3])
+    one, many = (flatten(model, sum_clipped(model, SSDU(), [batch], ANY, n)[0]) for n in (1, 4))
+    assert one.any()
+    assert torch.allclose(one, many, atol=1e-5)
 
 
 @pytest.mark.parametrize("chunk", [1, 4])
