@@ -5,6 +5,7 @@ Abadi et al., Deep Learning with Differential Privacy, CCS 2016, algorithm 1.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 
 import torch
@@ -88,10 +89,14 @@ class PrivateRound(TrainingRound):
 
     def draw_slices(self, draws: Draws) -> list[int]:
         """Draw each volume with probability q; return the number of one slice of each drawn."""
-        volumes, rate = group_slices(self.batches.site), self.mechanism.spending.rate
+        volumes, rate = self._volumes, self.mechanism.spending.rate
         drawn = [v for v, x in zip(volumes, draws.uniform(len(volumes)), strict=True) if x < rate]
         places = draws.uniform(len(drawn))
         return [v[int(place * len(v))] for v, place in zip(drawn, places, strict=True)]
+
+    @cached_property
+    def _volumes(self) -> list[list[int]]:
+        return group_slices(self.batches.site)
 
     def _read(self, indices: Sequence[int], step: int) -> Iterator[Batch]:
         slices = self.batches.site.slices("train").load()

@@ -148,6 +148,15 @@ class _Noise(ServerHalf):
         kept = state.extras.get(NOISE)
         self.noise = float(kept["noise"]) if kept else self._begin(state.weights)
 
+    def before(self, op: Operation, messages: Mapping[str, Broadcast]) -> Mapping[str, Broadcast]:
+        # sites don't know of a quorum, and a few shares of many are too little
+        if op == "train" and self.rule.where == SITES and len(messages) > self.side.fewest:
+            raise ConfigErrors(
+                ["privacy.where=sites: every site's share of the noise is needed; use "
+                 "robust.quorum=null, or privacy.where=server."]
+            )  # fmt: skip
+        return messages
+
     def after(self, op: Operation, message: Broadcast, reply: Reply) -> Reply:
         if op != "train" or reply.error is not None:
             return reply
@@ -186,7 +195,7 @@ class _Noise(ServerHalf):
         noise, n_weights = rule.choose_noise(side.rounds), sum(w.numel() for w in weights.values())
         length = noise * n_weights**0.5 / side.fewest
         log.warning(
-            "privacy=dp_site: %d sites, σ=%.3g: after %d rounds ε=%.3g at δ=%.1g; in each the "
+            "privacy=dp_site: %d sites, σ=%.3g: after %d rounds ε=%.3g at δ=%.2g; in each the "
             "noise on their mean is %.3g times as long as the longest update. A small ε and a "
             "useful model take hundreds of sites; for a few, use privacy=dp_volume.",
             side.fewest, noise, side.rounds, rule.count(side.rounds, noise), rule.delta, length,

@@ -161,7 +161,7 @@ class _PrivateSite(SiteHalf):
         epsilon = add_epsilon([Spending(rate, noise, steps)], delta)
         log.info(
             "%s: %d volumes, each in a step with probability %.3g; noise σ=%.3g; after %d rounds "
-            "ε=%.3g at δ=%.1g%s", self.side.site, n_volumes, rate, noise, self.side.rounds, epsilon,
+            "ε=%.3g at δ=%.2g%s", self.side.site, n_volumes, rate, noise, self.side.rounds, epsilon,
             delta, "" if self.rule.secure_randomness else " (seeded noise: for experiments only)",
         )  # fmt: skip
         return noise

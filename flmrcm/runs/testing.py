@@ -132,7 +132,7 @@ def describe_privacy(rows: Iterable[Measurement], unit: str) -> dict[str, str]:
     names = "epsilon", "delta"
     last = {(r.site, r.metric): r.value for r in rows if r.split == "train" and r.metric in names}
     return {
-        site: f"ε={last[site, 'epsilon']:.3g} at δ={last[site, 'delta']:.1g} of each {unit}"
+        site: f"ε={last[site, 'epsilon']:.3g} at δ={last[site, 'delta']:.2g} of each {unit}"
         for site in sorted({site for site, _ in last})
     }
 

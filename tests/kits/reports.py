@@ -53,6 +53,7 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     prints = more.pop("prints", {site: f"{site}-print" for site in values})
     aligned_with, described = more.pop("aligned_with", None), more.pop("described", None)
     metrics, weights = more.pop("metrics", BUILT_IN), more.pop("tested_with", None)
+    privacy = more.pop("spent", None)
     folder.mkdir(parents=True)
     config = {
         "strategy": {"name": name}, "seed": 1, "rounds": 1, "participants": sorted(values),
@@ -67,6 +68,7 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     pd.concat(tables).to_csv(folder / "scores.csv", index=False)
     environment = {"site_fingerprints": prints, "aligned_with": aligned_with}
     environment |= {"tested_with": weights} if weights else {}
+    environment |= {"privacy": privacy} if privacy else {}
     (folder / "environment.json").write_text(json.dumps(environment))
     if described:
         (folder / "metrics.json").write_text(json.dumps(described))

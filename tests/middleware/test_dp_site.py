@@ -67,6 +67,17 @@ def test_noise_is_new_in_each_round(where):
     assert abs(float(torch.corrcoef(torch.stack([first, second]))[0, 1])) < 0.06
 
 
+def test_shares_of_sites_are_for_all_of_them():
+    messages = dict.fromkeys("abcde", Broadcast(0, SENT))
+    for where in ("sites", "server"):
+        half = DPSite(where=where).build_server_half(ServerSide(FedAvg(), None, SEED, 10, N_SITES))
+        if where == "server":
+            assert half.before("train", messages) == messages
+            continue
+        with pytest.raises(ConfigErrors, match=r"use robust\.quorum=null"):
+            half.before("train", messages)
+
+
 def test_a_reply_says_nothing_of_the_training_but_steps_and_time():
     arrived, left = exchange(DPSite(), 0.1)
     assert set(left.metrics) == {"steps", "seconds"}

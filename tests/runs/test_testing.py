@@ -10,8 +10,13 @@ from flmrcm.federation.middleware import ServerChain
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore
-from flmrcm.runs.testing import CheckpointTest, build_measurements, score_sites
-from flmrcm.types import Reply
+from flmrcm.runs.testing import (
+    CheckpointTest,
+    build_measurements,
+    describe_privacy,
+    score_sites,
+)
+from flmrcm.types import Measurement, Reply
 
 OURS, ZERO = ([VolumeScore("v", "psnr", "fastmri", value, 8)] for value in (31.0, 20.0))
 CHECKPOINT = Checkpoint(4, {"w": torch.ones(1)}, {}, {"here": 3}, 31.0, 4)
@@ -62,3 +67,15 @@ def test_zero_filled_measurements_have_names_of_their_own():
     rows = [*build_measurements(4, "test", "FL-MR", "here", OURS)]
     rows += build_measurements(4, "test", ZERO_FILLED, "here", ZERO)
     assert {row.metric: row.value for row in rows} == {"psnr": 31.0, "zero_filled_psnr": 20.0}
+
+
+def test_what_was_spent_is_that_of_each_sites_last_round():
+    def tell(round_, site, epsilon):
+        values = {"epsilon": epsilon, "delta": 0.025}.items()
+        return [Measurement(round_, "train", site, name, "", value) for name, value in values]
+
+    rows = [*tell(0, "north", 1.5), *tell(0, "south", 2.0), *tell(1, "north", 2.5)]
+    assert describe_privacy(rows, "volume") == {
+        "north": "ε=2.5 at δ=0.025 of each volume", "south": "ε=2 at δ=0.025 of each volume",
+    }  # fmt: skip
+    assert describe_privacy([], "") == {}

@@ -155,3 +155,9 @@ def test_one_run_says_which_scores_are_not_finite():
 def test_a_site_that_was_not_tested_by_all_leaves_a_dash():
     scores = pd.concat([single(), score_rows("other", {"north": [1.0]})])
     assert "–" in printed(build_score_table(scores))
+
+
+def test_a_run_says_what_it_spent_of_privacy(tmp_path):
+    spent = dict.fromkeys(("north", "south"), "ε=3 at δ=0.01 of each volume")
+    folder = write_run(tmp_path / "a", values={"north": [1.0], "south": [2.0]}, spent=spent)
+    assert printed(build_run_table(folder)).endswith(f"north, south: {spent['north']}\n")
