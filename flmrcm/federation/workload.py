@@ -39,6 +39,7 @@ class CallWork(NamedTuple):
         volumes: that validation or a test scores; with `spending`, those that may be drawn.
         spending: of the privacy of a training volume; None where nothing bounds it.
         delta: at which the run counts it.
+        secure: whether nobody can compute the noise again.
     """
 
     slices: int = 0
@@ -47,6 +48,7 @@ class CallWork(NamedTuple):
     volumes: int = 0
     spending: Spending | None = None
     delta: float = 0.0
+    secure: bool = False
 
 
 def divide_workload(

@@ -52,7 +52,8 @@ class BudgetBook(Middleware):
 
     Args:
         path: the file; None keeps none, and then a cap counts nothing but the coming round.
-        largest_epsilon: ε over every run; None allows any, also training without noise.
+        largest_epsilon: ε over every run, of noise that nobody can compute again; None allows
+            any training, also without noise.
     """
 
     stage: ClassVar[Stage] = Stage.POLICY
@@ -96,6 +97,8 @@ class _Account(SiteHalf):
             return
         if work.spending is None:
             _refuse(f"training without privacy=dp_volume has no ε, {largest:g} is allowed")
+        if not work.secure:  # whoever chose the seed would take the noise away
+            _refuse("seeded noise has no ε towards the run's owner; privacy.secure_randomness=true")
         if (epsilon := self.book.add_up(work)) > largest:
             _refuse(f"ε would be {epsilon:.3g} over all runs, {largest:g} is allowed")
 

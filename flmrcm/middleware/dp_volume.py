@@ -142,7 +142,7 @@ class _PrivateSite(SiteHalf):
         }
         work = plan.work._replace(
             slices=min(site.n_examples, steps * expected),
-            volumes=n_volumes, spending=now, delta=delta,
+            volumes=n_volumes, spending=now, delta=delta, secure=rule.secure_randomness,
         )  # fmt: skip
         mechanism = Mechanism(rule.clip, now, expected, rule.chunk, rule.secure_randomness)
         address = self.side.seed, self.side.site

@@ -12,7 +12,7 @@ from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Memory, Reply
 
 ROUND = Spending(0.5, 2.0, 10)
-WORK = CallWork(16, 10, 1e-4, volumes=20, spending=ROUND, delta=1 / 200)
+WORK = CallWork(16, 10, 1e-4, volumes=20, spending=ROUND, delta=1 / 200, secure=True)
 ONE, TWO = (add_epsilon([ROUND] * n, WORK.delta) for n in (1, 2))
 
 
@@ -52,6 +52,12 @@ def test_under_a_cap_nobody_trains_without_noise(train):
     with pytest.raises(SiteRefuses, match="training without privacy=dp_volume has no ε, 8 is"):
         train(largest=8, work=plain)
     assert train(work=plain).read() == []
+
+
+def test_under_a_cap_noise_has_to_be_a_secret(train):
+    with pytest.raises(SiteRefuses, match="seeded noise has no ε towards the run's owner"):
+        train(largest=TWO, work=WORK._replace(secure=False))
+    assert len(train(work=WORK._replace(secure=False)).read()) == 1
 
 
 def test_a_large_delta_makes_nothing_small(train):
