@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,6 +46,21 @@ def read_rows(
         except ValueError as error:
             raise _report_line(path, number, str(error)) from None
     return rows
+
+
+def append_row(path: Path, columns: Sequence[str], fields: Sequence[object]) -> None:
+    """Add a line to a CSV file, after a first line of columns where there is none yet.
+
+    It's one write, so lines of two processes stay whole.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    with path.open("a", newline="", encoding="utf-8") as file:
+        text = StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([fields] if file.tell() else [columns, fields])
+        file.write(text.getvalue())
 
 
 def _split_fields(path: Path, number: int, line: str) -> list[str]:

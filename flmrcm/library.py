@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from flmrcm.config.check import suit_loss
 from flmrcm.config.coil_maps import choose_maps, find_maps_problems, needs_center
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
+from flmrcm.config.middleware import find_member_problems
 from flmrcm.config.model_fit import (
     find_loss_problems,
     find_model_problems,
@@ -122,7 +123,7 @@ class Federation:
         local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        strategy = _suit_strategy(strategy, sites, module, losses, maps, rounds)
+        strategy = _suit_strategy(strategy, sites, module, losses, maps, rounds, middleware or {})
         _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
@@ -184,11 +185,13 @@ def _suit_strategy(
     losses: Mapping[str, Loss],
     maps: CoilMaps,
     rounds: int,
+    middleware: Mapping[str, Middleware],
 ) -> Strategy:
     """Return the strategy for the model, once all parts are seen to go together."""
     strategy = strategy.suit(module.model)
     problems = find_model_problems(strategy, module, DictConfig({}))
     problems += find_round_problems(strategy, rounds)
+    problems += find_member_problems(middleware, strategy, module)
     problems += find_maps_problems(maps, module.model)
     problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
     strangers = sorted(losses.keys() - {site.name for site in sites})

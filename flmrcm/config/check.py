@@ -10,7 +10,7 @@ from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.coil_maps import build_coil_maps, needs_center
 from flmrcm.config.learner import build_learner, build_site_losses
-from flmrcm.config.middleware import build_members
+from flmrcm.config.middleware import build_members, find_member_problems
 from flmrcm.config.model_fit import (
     find_loss_problems,
     find_model_problems,
@@ -64,11 +64,12 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     found.problems += _find_word_problems(cfg)
     if POOLED in sites:
         found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
+    gates, members = build_gates(cfg, found), build_members(cfg, found)
     if strategy and module:
+        found.problems += find_member_problems(members, strategy, module)
         found.problems += find_model_problems(strategy, module, cfg)
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
         found.problems += find_weighting_problems(strategy, losses)
-    gates, members = build_gates(cfg, found), build_members(cfg, found)
     if plan and strategy:
         found.problems += find_round_problems(strategy, plan.rounds)
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)

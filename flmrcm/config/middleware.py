@@ -15,10 +15,13 @@ from flmrcm.federation.middleware import (
     SiteSide,
     sort_members,
 )
+from flmrcm.learning.module import ReconModule
+from flmrcm.middleware.budget_book import BudgetBook
 from flmrcm.middleware.ledger import LedgerWriter
 from flmrcm.middleware.policy import PolicyGate
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
+from flmrcm.strategies.base import Strategy
 
 
 def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
@@ -29,19 +32,39 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
         member = builder.build(f"middleware.{name}", node, Middleware)
         if member is not None:
             members[name] = member
-    return members
+    node = to_plain(cfg.get("privacy")) or {}
+    member = builder.build("privacy", node, Middleware) if node else None
+    return members | ({"privacy": member} if member is not None else {})
+
+
+def find_member_problems(
+    members: Mapping[str, Middleware], strategy: Strategy, module: ReconModule
+) -> list[str]:
+    """Return a line for each way in which a member can't stand beside the rest of a run."""
+    return [
+        line
+        for member in members.values()
+        for line in member.find_problems(strategy, module, members)
+    ]
 
 
 def build_site_chain(setup: Setup, site: str, folder: Path) -> list[SiteHalf]:
     """Return a site's halves, from the transport inwards; notes lie below the run's folder."""
-    own = {"ledger": LedgerWriter(), "policy": setup.gates.get(site, PolicyGate())}
+    gate = setup.gates.get(site, PolicyGate())
+    book = BudgetBook(gate.budget, gate.policy.largest_epsilon if gate.policy else None)
+    own = {"ledger": LedgerWriter(), "policy": gate, "budget": book}
     members: Mapping[str, Middleware] = {**setup.middleware, **own}
-    side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site)
+    side = SiteSide(site, setup.strategy, setup.plan.seed, folder / "sites" / site, *_count(setup))
     return [member.build_site_half(side) for member in sort_members(members)]
 
 
 def build_server_chain(setup: Setup, folder: Path) -> ServerChain:
     """Return the server's halves; the ledger lies in the run's folder."""
     members: Mapping[str, Middleware] = {**setup.middleware, "ledger": LedgerWriter()}
-    side = ServerSide(setup.strategy, folder)
+    side = ServerSide(setup.strategy, folder, setup.plan.seed, *_count(setup))
     return ServerChain([member.build_server_half(side) for member in sort_members(members)])
+
+
+def _count(setup: Setup) -> tuple[int, int]:
+    """Return the run's rounds, and how many good replies each needs."""
+    return setup.plan.rounds, setup.plan.tolerance.count_needed(setup.plan.n_drawn)

@@ -24,13 +24,19 @@ def build_gates(cfg: DictConfig, builder: Builder) -> dict[str, PolicyGate]:
             path = expand_home(node.policy)
             policy = builder.attempt(f"sites.{name}.policy", lambda path=path: read_policy(path))
             if policy is not None:
-                gates[name] = PolicyGate(policy, locate_book(path))
+                budget = locate_budget(path)
+                gates[name] = PolicyGate(policy, locate_book(path), budget=budget)
     return gates
 
 
 def locate_book(policy: Path) -> Path:
     """Return the file beside a policy's in which calls are counted."""
     return policy.with_suffix(".calls.csv")
+
+
+def locate_budget(file: Path) -> Path:
+    """Return the file beside a policy's, or a site's, in which spent privacy is added up."""
+    return file.with_suffix(".privacy.csv")
 
 
 def read_policy(path: Path) -> SitePolicy:

@@ -9,8 +9,7 @@ import torch
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
 from flmrcm.data.slices import RawBatch
-from flmrcm.federation.middleware import CallWork
-from flmrcm.federation.workload import Workload
+from flmrcm.federation.workload import CallWork, Workload
 from flmrcm.types import Batch
 
 

@@ -1,10 +1,12 @@
 """One site of the federation: it answers surveys, trains and tests; its images stay there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from math import ceil
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
@@ -12,10 +14,11 @@ from flmrcm.errors import SiteRefuses
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
 from flmrcm.federation.engine import Operation, Progress
-from flmrcm.federation.local_training import TrainingMetrics
-from flmrcm.federation.middleware import CallWork, SiteHalf
+from flmrcm.federation.local_training import Trained, TrainingMetrics
+from flmrcm.federation.middleware import SiteHalf
+from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
-from flmrcm.federation.workload import Workload
+from flmrcm.federation.workload import CallWork, Workload
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import average_scores
 from flmrcm.learning.records import SAVED_BY_RUNS, save_volumes
@@ -94,14 +97,16 @@ class Client:
         module.loss = self.loss  # sites share the module
         kept = memory.optimizers.get(MODEL)
         optimizer = self.runtime.build_optimizer(local.decay(message.round), kept)
-        rates = [float(group["lr"]) for group in optimizer.param_groups]
-        self._check_work("train", batches.count_work(max(rates)))
+        rate = max(float(group["lr"]) for group in optimizer.param_groups)
+        plan = TrainingRound(batches, batches.count_work(rate), local, self.runtime.fabric)
+        plan = reduce(lambda plan, half: half.plan_training(plan, memory), self.chain, plan)
+        self._check_work("train", plan.work)
         target = None
         if self.target is not None and self.target.name != self.site.name:
             target = batches.accompany(self.target, strategy.target_sampling)
         context = self._build_context(message, memory, read_base_rate(optimizer), target)
         rule = strategy.local_rule(context)
-        metrics = self._take_steps(rule, optimizer, batches)
+        metrics = self._take_steps(plan.train(module, rule, optimizer), batches)
         extras = rule.finish(module)
         if local.keep_optimizer:
             memory.optimizers[MODEL] = optimizer.state_dict()
@@ -143,7 +148,9 @@ class Client:
         self, rule: LocalRule, optimizer: Optimizer, memory: Memory, batches: SiteBatches
     ) -> dict[str, float]:
         """Train the loaded weights and keep them as the site's personal ones; return the cost."""
-        metrics = self._take_steps(rule, optimizer, batches)
+        module, local, fabric = self.runtime.module, self.runtime.local, self.runtime.fabric
+        steps = local.train(module, batches.train(), rule, optimizer, fabric)
+        metrics = self._take_steps(steps, batches)
         memory.tensors[PERSONAL] = self.runtime.copy_weights()
         return {
             "personal_loss": metrics.compute()["loss"],
@@ -152,13 +159,12 @@ class Client:
         }
 
     def _take_steps(
-        self, rule: LocalRule, optimizer: Optimizer, batches: SiteBatches
+        self, steps: Iterable[tuple[Trained, Tensor, Tensor]], batches: SiteBatches
     ) -> TrainingMetrics:
-        """Train the loaded weights on a round's batches; return what was measured."""
-        module, local, fabric = self.runtime.module, self.runtime.local, self.runtime.fabric
+        """Train, step by step; return what was measured."""
         total = self.site.n_examples * batches.workload.epochs
         metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
-        for step in local.train(module, batches.train(), rule, optimizer, fabric):
+        for step in steps:
             metrics.add(*step)
         return metrics
 

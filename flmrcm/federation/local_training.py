@@ -1,8 +1,9 @@
 """A site's training in one round: our own loop, with Lightning Fabric as its toolbox."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -15,6 +16,16 @@ from flmrcm.strategies.base import LocalRule
 from flmrcm.types import Batch
 
 _LOSSES_AT_ONCE = 20
+
+
+class Trained(Protocol):
+    """What a step was trained on, as far as its measurements go; see `Batch`."""
+
+    @property
+    def volume(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def measured_share(self) -> Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -44,20 +55,14 @@ class LocalTraining:
     decay_factor: float = 0.1
 
     def __post_init__(self) -> None:
-        clip = self.clip_norm
+        clip, every, factor = self.clip_norm, self.decay_every, self.decay_factor
         require(
             {
                 "local.epochs": (self.epochs >= 1, f"at least 1; got {self.epochs}."),
                 "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
                 "local.clip_norm": (clip is None or clip > 0, f"above 0, or null; got {clip}."),
-                "local.decay_every": (
-                    self.decay_every >= 1,
-                    f"at least 1; got {self.decay_every}.",
-                ),
-                "local.decay_factor": (
-                    0 < self.decay_factor <= 1,
-                    f"in (0, 1]; got {self.decay_factor}.",
-                ),
+                "local.decay_every": (every >= 1, f"at least 1; got {every}."),
+                "local.decay_factor": (0 < factor <= 1, f"in (0, 1]; got {factor}."),
             }
         )
 
@@ -84,15 +89,26 @@ class LocalTraining:
                 loss = step["loss"] + rule.penalty(step, batch)
             optimizer.zero_grad()
             fabric.backward(loss)
-            rule.adjust_gradients(module)
-            if self.clip_norm is not None:
-                fabric.clip_gradients(module, optimizer, max_norm=self.clip_norm)
-            optimizer.step()
+            take_step(module, rule, optimizer, fabric, self.clip_norm)
             yield batch, step["loss"].detach(), loss.detach()
 
     def decay(self, round_: int) -> float:
         """Return the factor by which the base rate is multiplied in a round, in (0, 1]."""
         return self.decay_factor ** (round_ // self.decay_every)
+
+
+def take_step(
+    module: ReconModule,
+    rule: LocalRule,
+    optimizer: Optimizer,
+    fabric: Fabric,
+    clip_norm: float | None,
+) -> None:
+    """Take one optimizer step with the gradients that the module's parameters hold."""
+    rule.adjust_gradients(module)
+    if clip_norm is not None:
+        fabric.clip_gradients(module, optimizer, max_norm=clip_norm)
+    optimizer.step()
 
 
 class TrainingMetrics:
@@ -110,7 +126,7 @@ class TrainingMetrics:
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._unread: list[Tensor] = []
 
-    def add(self, batch: Batch, loss: Tensor, whole_loss: Tensor) -> None:
+    def add(self, batch: Trained, loss: Tensor, whole_loss: Tensor) -> None:
         """Add a step's batch, L1 loss and whole loss (scalars)."""
         self.n_steps += 1
         self.n_slices += len(batch.volume)

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from flmrcm.federation.engine import Engine, Operation
+from flmrcm.federation.training_round import TrainingRound
+from flmrcm.federation.workload import CallWork
+from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Memory, Reply, ServerState
 
@@ -32,22 +35,6 @@ class Stage(IntEnum):
     VALIDATION = 6
 
 
-class CallWork(NamedTuple):
-    """What a reply will rest on; known before anything is computed.
-
-    Attributes:
-        slices: different training slices that training goes through.
-        steps: optimizer steps of training.
-        learning_rate: of the model's optimizer in this round.
-        volumes: that validation or a test scores.
-    """
-
-    slices: int = 0
-    steps: int = 0
-    learning_rate: float = 0.0
-    volumes: int = 0
-
-
 class SiteHalf:
     """A member's half at one site; this default changes nothing.
 
@@ -61,6 +48,10 @@ class SiteHalf:
             SiteRefuses: the site does not answer this call.
         """
         return message
+
+    def plan_training(self, plan: TrainingRound, memory: Memory) -> TrainingRound:
+        """Return how a round is trained; `SiteRefuses` where it isn't."""
+        return plan
 
     def check_work(self, op: Operation, work: CallWork) -> None:
         """Look at what a reply would rest on, before a model is trained or scored.
@@ -84,13 +75,10 @@ class ServerHalf:
     A reply that must not count is returned with `error`, one line that says why. State that has to
     outlive a round belongs in the server's state: it is read when a round starts and returned when
     it ends, so that a resumed run goes on from it.
-
-    Attributes:
-        needs_all_replies: whether `on_round` has to see all training replies at once; where no
-            member and no strategy does, memory does not grow with the number of sites.
     """
 
     needs_all_replies: bool = False
+    """Whether `on_round` has to see all training replies at once; else they come one by one."""
 
     def start_round(self, state: ServerState) -> None:
         """Read what this half kept in the server's state."""
@@ -124,6 +112,10 @@ class ServerHalf:
         """Return the state with what this half keeps, under a kind of its own in `extras`."""
         return state
 
+    def find_end(self, state: ServerState) -> str | None:
+        """Return why no round may follow a state, in a few words; None where one may."""
+        return None
+
 
 @dataclass(frozen=True)
 class SiteSide:
@@ -134,31 +126,39 @@ class SiteSide:
         strategy: the run's.
         seed: the run's.
         folder: of the site's notes about the run, such as its ledger; None keeps nothing.
+        rounds: of the run.
+        fewest: good replies that a round of training needs.
     """
 
     site: str
     strategy: Strategy
     seed: int = 0
     folder: Path | None = None
+    rounds: int = 1
+    fewest: int = 1
 
 
 @dataclass(frozen=True)
 class ServerSide:
-    """The server, as far as a member of the chain may know it.
-
-    Attributes:
-        strategy: the run's.
-        folder: the run's; None keeps nothing.
-    """
+    """The server, as far as a member of the chain may know it; the folder is the run's."""
 
     strategy: Strategy
     folder: Path | None = None
+    seed: int = 0
+    rounds: int = 1
+    fewest: int = 1
 
 
 class Middleware:
     """One member of the chain: it makes its two halves. The default changes nothing."""
 
     stage: ClassVar[Stage] = Stage.UPDATE
+
+    def find_problems(
+        self, strategy: Strategy, module: ReconModule, members: Mapping[str, "Middleware"]
+    ) -> list[str]:
+        """Return a line for each way in which it can't stand beside the others, or with a model."""
+        return []
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
         """Return the half that runs at a site."""
@@ -215,6 +215,10 @@ class ServerChain:
         for half in self.halves:
             state = half.finish_round(state)
         return state
+
+    def find_end(self, state: ServerState) -> str | None:
+        """Return why no round may follow a state; None where one may."""
+        return next((why for half in self.halves if (why := half.find_end(state))), None)
 
     def call(
         self,

@@ -1,5 +1,6 @@
 """The federated rounds of the paper; they know no transport, no data set, no GPU."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from flmrcm.federation.participation import Tolerance
 from flmrcm.seeding import seed_for
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Measurement, ServerState, Weights
+
+log = logging.getLogger(__name__)
 
 BEST_BY = "psnr/fastmri"
 """The validation metric whose mean over participants chooses `best.pt`."""
@@ -122,6 +125,9 @@ class Rounds:
         for tracker in self.trackers:
             tracker.start(self.journal.read())
         for round_ in range(last.round + 1, self.plan.rounds):
+            if why := self.chain.find_end(last.state):
+                log.warning("stopped after round %d of %d: %s", round_, self.plan.rounds, why)
+                break
             last = self._end(last, *self._round(last, round_))
         if self.strategy.fine_tuning and not last.fine_tuned:
             last = self._end(last, last.state, self._fine_tune(last))
@@ -148,7 +154,7 @@ class Rounds:
         messages = strategy.broadcast(state, round_, calls.list_present(drawn), answers)
         state = strategy.aggregate(state, calls.train(messages, len(drawn)))
         state = self.chain.finish_round(state)
-        if plan.validates(round_):
+        if plan.validates(round_) or self.chain.find_end(state):
             calls.validate(dict.fromkeys(plan.validation_sites, Broadcast(round_, state.weights)))
         return state, calls
 

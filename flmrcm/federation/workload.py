@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
+
+from flmrcm.privacy.accountant import Spending
 
 BUDGETS = ("epochs", "steps")
 POOLED = "pooled"
@@ -24,6 +27,28 @@ class Workload:
     def list_epochs(self, round_: int) -> range:
         """Return the epochs of a round, counted over the whole run."""
         return range(round_ * self.epochs, (round_ + 1) * self.epochs)
+
+
+class CallWork(NamedTuple):
+    """What a reply will rest on; known before anything is computed.
+
+    Attributes:
+        slices: different training slices that training goes through.
+        steps: optimizer steps of training.
+        learning_rate: of the model's optimizer in this round.
+        volumes: that validation or a test scores; with `spending`, those that may be drawn.
+        spending: of the privacy of a training volume; None where nothing bounds it.
+        delta: at which the run counts it.
+        secure: whether nobody can compute the noise again.
+    """
+
+    slices: int = 0
+    steps: int = 0
+    learning_rate: float = 0.0
+    volumes: int = 0
+    spending: Spending | None = None
+    delta: float = 0.0
+    secure: bool = False
 
 
 def divide_workload(

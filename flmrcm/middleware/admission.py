@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from flmrcm.csv_rows import read_rows
+from flmrcm.csv_rows import append_row, read_rows
 
 _COLUMNS = ("time", "op", "round")
 
@@ -52,7 +52,8 @@ class Admission:
         earlier = self._count(op)
         self._calls[op] += 1  # refused calls count, too: a limit is not to be tried out
         if self.book is not None and self.rules.most_calls:
-            _add_line(self.book, op, round_)
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            append_row(self.book, _COLUMNS, (now, op, round_))
         self.rules.refuse_call(op, strategy, earlier)
 
     def _count(self, op: str) -> int:
@@ -60,10 +61,3 @@ class Admission:
             return self._calls[op]
         # read anew: other processes answer for this site, too
         return read_rows(self.book, _COLUMNS, lambda fields: fields[1]).count(op)
-
-
-def _add_line(book: Path, op: str, round_: int) -> None:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    with book.open("a") as file:
-        head = "" if file.tell() else ",".join(_COLUMNS) + "\n"
-        file.write(f"{head}{now},{op},{round_}\n")  # one write: lines of two processes stay whole

@@ -7,7 +7,8 @@ from typing import ClassVar, NoReturn
 
 from flmrcm.errors import ConfigErrors, SiteRefuses, require, suggest_nearest
 from flmrcm.federation.engine import JOIN, OPERATIONS, TRAINING, Operation
-from flmrcm.federation.middleware import CallWork, Middleware, SiteHalf, SiteSide, Stage
+from flmrcm.federation.middleware import Middleware, SiteHalf, SiteSide, Stage
+from flmrcm.federation.workload import CallWork
 from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import METRICS, LedgerEntry, list_received, list_sent
 from flmrcm.types import Broadcast, Memory, Reply
@@ -42,6 +43,8 @@ class SitePolicy:
         largest_learning_rate: of the model's optimizer; None allows any.
         widest_latent: numbers for one slice in the latents that leave; None allows any.
         fewest_volumes: volumes that validation or a test has to rest on, at least.
+        largest_epsilon: of differential privacy that training may spend, over every run (
+            `budget_book`); then training without it is refused. None allows any.
 
     Raises:
         ConfigErrors: an unknown operation, images among the payloads, or a limit out of range.
@@ -57,6 +60,7 @@ class SitePolicy:
     largest_learning_rate: float | None = 0.1
     widest_latent: int | None = 4096
     fewest_volumes: int = 2
+    largest_epsilon: float | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -72,7 +76,8 @@ class SitePolicy:
         calls = self.most_calls
         counts = all(type(n) is int and n >= 0 for n in calls.values())
         rules = {"most_calls": (counts, f"whole numbers, at least 0; got {dict(calls)}.")}
-        for key in ("largest_message", "largest_learning_rate", "widest_latent"):
+        limits = "largest_message", "largest_learning_rate", "widest_latent", "largest_epsilon"
+        for key in limits:
             most = getattr(self, key)
             rules[key] = (most is None or most > 0, f"above 0, or null; got {most}.")
         for key in ("fewest_slices", "fewest_steps", "fewest_volumes"):
@@ -154,6 +159,7 @@ class PolicyGate(Middleware):
             process.
         asked: whether the policy was asked about the call before this chain was built, as a site
             on another machine does.
+        budget: a file in which spent privacy is added up; see `budget_book`.
     """
 
     stage: ClassVar[Stage] = Stage.POLICY
@@ -161,6 +167,7 @@ class PolicyGate(Middleware):
     policy: SitePolicy | None = None
     book: Path | None = None
     asked: bool = False
+    budget: Path | None = None
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
         """Return the half that applies the policy."""

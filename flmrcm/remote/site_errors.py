@@ -22,6 +22,7 @@ SENTENCES: Mapping[str, str] = {
     "learning_rate": f"{_POLICY} the learning rate is larger than it allows.",
     "latent": f"{_POLICY} the latents are wider than it allows.",
     "volumes": f"{_POLICY} the scores would rest on fewer volumes than it asks for.",
+    "privacy": "its budget of differential privacy is spent, or nothing bounds its training.",
     "version": "it has another version of flmrcm; install the same.",
     "config_hash": "it reads the run's config differently; install the same flmrcm.",
     "config": "the run's config holds what this site doesn't build; its own log says what.",

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from flmrcm.config.check import check_config
 from flmrcm.config.clients import build_clients
 from flmrcm.config.federation import IN_PROCESS
-from flmrcm.config.policies import read_policy
+from flmrcm.config.policies import locate_budget, read_policy
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.config.travelling import SITE_NAME
 from flmrcm.data.source import LAYOUT
@@ -113,7 +113,8 @@ class SiteSettings:
             ConfigErrors: a wrong value in the config, or in the site's file.
         """
         setup = check_config(OmegaConf.create(self._complete_config(config)))
-        gates = {self.site: PolicyGate(policy, asked=True)}
+        budget = locate_budget(self.resolve_path(self.policy or "site.yaml"))
+        gates = {self.site: PolicyGate(policy, asked=True, budget=budget)}
         folder = self.resolve_path("runs") / run_id
         return build_clients(replace(setup, gates=gates), folder, lambda _: None)[self.site]
 

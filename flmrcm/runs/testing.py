@@ -192,6 +192,16 @@ def count_personal_training(
     return found
 
 
+def describe_privacy(rows: Iterable[Measurement], unit: str) -> dict[str, str]:
+    """Return what each site's training spent of the privacy of a unit, of a run's journal."""
+    names = "epsilon", "delta"
+    last = {(r.site, r.metric): r.value for r in rows if r.split == "train" and r.metric in names}
+    return {
+        site: f"ε={last[site, 'epsilon']:.3g} at δ={last[site, 'delta']:.2g} of each {unit}"
+        for site in sorted({site for site, _ in last})
+    }
+
+
 def describe_unscored(facts: Mapping[str, SiteFacts]) -> dict[str, str]:
     """Return what tables say of the sites whose test volumes lack targets, all or some."""
     return {

@@ -40,6 +40,7 @@ from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import (
     build_measurements,
     count_personal_training,
+    describe_privacy,
     describe_unscored,
     describe_weights,
     score_sites,
@@ -135,6 +136,9 @@ def _train_and_test(
         )
         folder.write_metrics(describe_metrics(setup.module.metrics))
         rounds.run(setup.module.model.state_dict())
+        unit = getattr(setup.middleware.get("privacy"), "unit", "")
+        if privacy := describe_privacy(rounds.journal.read(), unit):
+            folder.add_to_environment(privacy=privacy)
         folder.add_to_environment(**_test(setup, rounds, facts, path))
         if unscored := describe_unscored({name: facts[name] for name in prints}):
             folder.add_to_environment(not_scored=unscored)

@@ -29,6 +29,9 @@ PRIVATE = "private"
 PERSONAL = "personal"
 """The kind under which it keeps a whole set of weights that it trains for itself alone."""
 
+VOLUME, SITE = "volume", "site"
+"""What differential privacy may be of: a single training volume, or all of a site."""
+
 
 class FineTuning(NamedTuple):
     """What a site trains for itself alone after the last round.
@@ -89,6 +92,7 @@ class Strategy(ABC):
     needs_latents: ClassVar[bool] = False
     trains_personal: ClassVar[bool] = False  # whether sites have weights beside the global ones
     per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
+    private_units: ClassVar[Sequence[str]] = ()  # see `bounds_influence`
 
     name: str = ""
     target: str | None = None
@@ -132,10 +136,7 @@ class Strategy(ABC):
         return False
 
     def find_optimizer_problem(self, optimizer: Optimizer) -> str | None:
-        """Return why sites must not train with an optimizer, and how to mend it; None if they may.
-
-        It is asked before a run starts, with an optimizer of one unused parameter.
-        """
+        """Return why sites mustn't train with an optimizer, before a run; None if they may."""
         return None
 
     def suit(self, model: nn.Module) -> Self:
@@ -217,3 +218,16 @@ class Strategy(ABC):
             batches: one epoch of its training data, in an order drawn for this round.
         """
         return {}
+
+
+def bounds_influence(strategy: Strategy, unit: str) -> bool:
+    """Return whether clipping and noise at one place cover all that leaves a site of a unit.
+
+    For a `volume` that place is the gradient of the loss: everything else that the strategy's
+    client half computes of training data, and sends or keeps, comes after it. For a `site` it's the
+    update: a reply holds weights alone, and the server reads nothing of them but their mean.
+    `private_units` says so. It isn't inherited by a class that overrides one of the halves.
+    """
+    halves = {"local_rule", "personal_rule", "fine_tuning", "answer_survey", "aggregate"}
+    owner = next(cls for cls in type(strategy).__mro__ if halves & vars(cls).keys())
+    return unit in vars(owner).get("private_units", ())

@@ -1,10 +1,11 @@
 """Ditto: personal weights beside the global ones, held near them (Li et al., ICML 2021)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from flmrcm.errors import require
-from flmrcm.strategies.base import LocalRule
+from flmrcm.strategies.base import SITE, LocalRule
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.fedprox import ProximalTraining
 from flmrcm.types import SiteContext
@@ -27,6 +28,7 @@ class Ditto(FedAvg):
 
     trains_personal: ClassVar[bool] = True
     per_step: ClassVar[str] = "a second step, of the personal weights"
+    private_units: ClassVar[Sequence[str]] = (SITE,)
 
     mu: float = 0.1
 

@@ -1,11 +1,12 @@
 """FL-MR: federated averaging (McMahan et al., AISTATS 2017; Guo et al., CVPR 2021, section 3.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flmrcm.errors import ConfigErrors, check_choice, require
 from flmrcm.strategies.aggregation import average_replies
-from flmrcm.strategies.base import LocalRule, Strategy
+from flmrcm.strategies.base import SITE, VOLUME, LocalRule, Strategy
 from flmrcm.strategies.robust import AGGREGATIONS, combine_robustly, count_needed_replies
 from flmrcm.types import Reply, ServerState, SiteContext
 
@@ -24,6 +25,8 @@ class FedAvg(Strategy):
     Raises:
         ConfigErrors: an unknown rule, or a weighting that the rule cannot apply.
     """
+
+    private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
 
     aggregation: str = MEAN
     faulty: int = 1

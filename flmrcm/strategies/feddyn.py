@@ -8,7 +8,7 @@ import torch
 
 from flmrcm.errors import require
 from flmrcm.strategies.aggregation import RunningMean, list_trained
-from flmrcm.strategies.base import LocalRule
+from flmrcm.strategies.base import SITE, VOLUME, LocalRule
 from flmrcm.strategies.fedavg import MEAN, FedAvg
 from flmrcm.types import Learner, Reply, ServerState, SiteContext, Weights
 
@@ -32,6 +32,7 @@ class FedDyn(FedAvg):
     """
 
     per_step: ClassVar[str] = "a pull and a shift on each weight"
+    private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
 
     alpha: float = 0.1
 

@@ -1,13 +1,15 @@
 """FedNova: sites that take more steps do not pull harder (Wang et al., NeurIPS 2020)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch.optim import SGD, Optimizer
 
 from flmrcm.errors import require
 from flmrcm.strategies.aggregation import RunningMean, list_trained
+from flmrcm.strategies.base import VOLUME
 from flmrcm.strategies.fedavg import MEAN, FedAvg
 from flmrcm.types import Broadcast, Reply, ServerState
 
@@ -32,6 +34,8 @@ class FedNova(FedAvg):
     Raises:
         ConfigErrors: a rule other than the mean.
     """
+
+    private_units: ClassVar[Sequence[str]] = (VOLUME,)
 
     any_optimizer: bool = False
 

@@ -1,10 +1,11 @@
 """FedProx: a proximal term keeps sites near the global weights (Li et al., MLSys 2020)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from flmrcm.errors import require
-from flmrcm.strategies.base import LocalRule
+from flmrcm.strategies.base import SITE, VOLUME, LocalRule
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Learner, SiteContext
 
@@ -21,6 +22,7 @@ class FedProx(FedAvg):
     """
 
     per_step: ClassVar[str] = "a pull on each weight"
+    private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
 
     mu: float = 0.01
 

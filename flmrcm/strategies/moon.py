@@ -1,6 +1,6 @@
 """MOON: a site's features stay near the global model's (Li et al., CVPR 2021)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, cast
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flmrcm.errors import require
-from flmrcm.strategies.base import LocalRule
+from flmrcm.strategies.base import SITE, LocalRule
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Batch, Learner, SiteContext, Step, Weights
 
@@ -36,6 +36,7 @@ class Moon(FedAvg):
 
     needs_latents: ClassVar[bool] = True
     per_step: ClassVar[str] = "two more encoder passes, no gradient"
+    private_units: ClassVar[Sequence[str]] = (SITE,)
 
     mu: float = 1.0
     temperature: float = 0.5

@@ -8,7 +8,7 @@ import torch
 
 from flmrcm.errors import require
 from flmrcm.strategies.aggregation import RunningMean
-from flmrcm.strategies.base import LocalRule
+from flmrcm.strategies.base import VOLUME, LocalRule
 from flmrcm.strategies.fedavg import MEAN, FedAvg
 from flmrcm.types import Broadcast, Learner, Reply, ServerState, SiteContext, Weights
 
@@ -29,6 +29,7 @@ class Scaffold(FedAvg):
     """
 
     per_step: ClassVar[str] = "a shift of each gradient, and its sum"
+    private_units: ClassVar[Sequence[str]] = (VOLUME,)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,12 +8,14 @@ weights travels. The four differ in one formula each, so they share a file.
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from flmrcm.errors import require
 from flmrcm.strategies.aggregation import list_trained
+from flmrcm.strategies.base import SITE, VOLUME
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Reply, ServerState, Weights
 
@@ -34,6 +36,8 @@ class FedAvgM(FedAvg):
     Raises:
         ConfigErrors: a value outside its range.
     """
+
+    private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
 
     rate: float = 0.5
     momentum: float = 0.5
@@ -77,6 +81,8 @@ class AdaptiveServer(FedAvg):
     Raises:
         ConfigErrors: a value outside its range.
     """
+
+    private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
 
     rate: float = 4e-3
     beta_1: float = 0.5

@@ -105,7 +105,9 @@ def format_round(state: LiveState, validated: bool) -> Text:
     ended = f"round {state.done:>{len(str(state.rounds))}} of {state.rounds}"
     if state.done > state.rounds:
         ended = "fine-tuned"
-    return Text(f"{ended}  loss {loss}{scores}  {state.seconds[-1]:.1f} s")
+    spent = [line.epsilon for line in state.lines.values() if not math.isnan(line.epsilon)]
+    privacy = f"  ε {max(spent):.2f}" if spent else ""
+    return Text(f"{ended}  loss {loss}{scores}{privacy}  {state.seconds[-1]:.1f} s")
 
 
 def build_view(state: LiveState) -> RenderableType:
@@ -149,16 +151,18 @@ def _build_bar(label: str, bar: RenderableType, about: str) -> Table:
 def _build_table(state: LiveState) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
     table.add_column("site", min_width=16, no_wrap=True)
-    for name in ("loss", "PSNR dB", "SSIM", "slices/s"):
+    spends = not all(math.isnan(line.epsilon) for line in state.lines.values())
+    for name in ("loss", "PSNR dB", "SSIM", "slices/s", *(["ε"] * spends)):
         table.add_column(name, justify="right", min_width=8, no_wrap=True)
     progress = state.activity
     at_work = None if progress is None else progress.site
     for site, line in list(state.lines.items()):
         name = f"{_choose_mark(line, site == at_work)} {site}"
-        table.add_row(
-            name, *_format_numbers(line.loss, line.psnr, line.ssim), _format_number(line.speed, 1)
-        )
-    table.add_row("  mean", *_format_numbers(*state.compute_means()), "", style="bold")
+        numbers = _format_numbers(line.loss, line.psnr, line.ssim)
+        more = [_format_number(line.epsilon, 2)] * spends
+        table.add_row(name, *numbers, _format_number(line.speed, 1), *more)
+    means = _format_numbers(*state.compute_means())
+    table.add_row("  mean", *means, "", *([""] * spends), style="bold")
     return table
 
 

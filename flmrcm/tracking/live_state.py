@@ -21,6 +21,7 @@ class SiteLine:
         psnr: of validation, in dB, fastMRI's convention.
         ssim: of validation, fastMRI's convention.
         speed: training slices per second.
+        epsilon: that training has spent.
         finished: whether the site has trained in the current round.
     """
 
@@ -28,13 +29,16 @@ class SiteLine:
     psnr: float = _NAN
     ssim: float = _NAN
     speed: float = _NAN
+    epsilon: float = _NAN
     finished: bool = False
 
     def update(self, row: Measurement) -> None:
         """Take the value of a row if the table has a column for it."""
         name = {"slices_per_second": "speed"}.get(row.metric, row.metric)
         convention = DEFAULT_CONVENTION if row.split == "val" else ""
-        columns = {"train": ("loss", "speed"), "val": ("psnr", "ssim")}.get(row.split, ())
+        columns = {"train": ("loss", "speed", "epsilon"), "val": ("psnr", "ssim")}.get(
+            row.split, ()
+        )
         if name in columns and row.convention == convention:
             setattr(self, name, row.value)
 

@@ -25,9 +25,10 @@ class Scalars:
 
     Over the sites that trained, each metric has a mean (`val/psnr_mean`) and the value of the site
     that fares worst (`val/psnr_worst`), under fastMRI's convention. Beside them stand the mean
-    loss, the mean of a strategy's penalty, the bytes that crossed in both directions, and the
-    number of absent sites. `few` adds each site's PSNR, then each site's loss, as long as a round
-    never has more than `MOST_SCALARS`; `all` adds every row of the journal.
+    loss, the mean of a strategy's penalty, or in their place the largest ε of private training,
+    the bytes that crossed in both directions, and the number of absent sites. `few` adds each
+    site's PSNR, then each site's loss, as long as a round never has more than `MOST_SCALARS`;
+    `all` adds every row of the journal.
 
     Args:
         choice: few | all.
@@ -106,6 +107,9 @@ class Scalars:
             values = [row.value for row in rows if (row.split, row.metric) == ("train", metric)]
             if any(values):  # most strategies have no penalty, and report 0
                 yield "train", f"{metric}_mean", float(np.mean(values))
+        spent = [row.value for row in rows if (row.split, row.metric) == ("train", "epsilon")]
+        if spent:  # then there is no loss: at most 20 it stays
+            yield "train", "epsilon", max(spent)
         crossed = [row.value for row in rows if row.split == "wire"]
         if crossed:
             yield "wire", "bytes", sum(crossed)

@@ -8,7 +8,7 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config, list_options
 
 LIST = AllowList()
-NODES = ("model", "mask", "maps", "strategy", "loss", "local", "metrics", "middleware")
+NODES = ("model", "mask", "maps", "strategy", "loss", "local", "metrics", "middleware", "privacy")
 
 
 @pytest.mark.parametrize(

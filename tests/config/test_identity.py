@@ -55,7 +55,7 @@ def test_both_scenarios_share_the_sites_that_train_alone():
 def test_a_newer_key_counts_only_where_it_is_used():
     old = compose_config("train", [])
     later = "robust middleware loss metrics strategy.aggregation strategy.faulty strategy.private"
-    later += " mask.partial_fourier maps strategy.fairness model.norm"
+    later += " mask.partial_fourier maps strategy.fairness model.norm privacy"
     for key in later.split():
         OmegaConf.set_struct(old, False)
         parent, _, last = key.rpartition(".")

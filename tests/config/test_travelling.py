@@ -49,7 +49,8 @@ def test_the_hash_is_that_of_the_values_whatever_the_order_of_keys():
 
 
 @pytest.mark.parametrize(
-    "word", ["seed=2", "local.epochs=3", "maps=espirit", "middleware.wire.kind=bf16"]
+    "word",
+    ["seed=2", "local.epochs=3", "maps=espirit", "middleware.wire.kind=bf16", "privacy=dp_site"],
 )
 def test_what_changes_numbers_changes_the_hash(word):
     near = [word]

@@ -7,8 +7,7 @@ import torch
 from kits.factories import make_site
 
 from flmrcm.federation.batches import SiteBatches
-from flmrcm.federation.middleware import CallWork
-from flmrcm.federation.workload import Workload
+from flmrcm.federation.workload import CallWork, Workload
 
 CPU = torch.device("cpu")
 

@@ -17,7 +17,14 @@ from flmrcm.federation.client_runtime import ClientRuntime
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.middleware import ServerChain, ServerSide, SiteHalf, SiteSide, sort_members
+from flmrcm.federation.middleware import (
+    Middleware,
+    ServerChain,
+    ServerSide,
+    SiteHalf,
+    SiteSide,
+    sort_members,
+)
 from flmrcm.federation.rounds import Rounds, TrainingPlan
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
@@ -57,6 +64,7 @@ class Setting:
     wire: str = "fp32"
     limits: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, Loss] = field(default_factory=dict)
+    members: Mapping[str, Middleware] = field(default_factory=dict)
 
     def module(self, strategy: Strategy | None = None) -> ReconModule:
         """Return the network; FedBN's has norms that hold something."""
@@ -74,7 +82,8 @@ class Setting:
         return Rounds(strategy, engine, plan, checkpoints, journal, chain=chain)
 
     def server_chain(self, strategy: Strategy, folder: Path | None = None) -> ServerChain:
-        return server_chain(strategy, folder, self.wire, **self.limits)
+        counts = self.rounds, len(self.participants)
+        return server_chain(strategy, folder, self.wire, self.members, counts, **self.limits)
 
     def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
         module, compute = module or self.module(strategy), Compute("cpu", precision=self.precision)
@@ -93,7 +102,14 @@ class Setting:
                 site,
                 runtime,
                 target,
-                site_chain(name, runtime.strategy, wire=self.wire),
+                site_chain(
+                    name,
+                    runtime.strategy,
+                    wire=self.wire,
+                    more=self.members,
+                    rounds=self.rounds,
+                    fewest=len(self.participants),
+                ),
                 loss=self.losses.get(name),
             )
             for name, site in self.sites.items()
@@ -109,20 +125,28 @@ def site_chain(
     folder: Path | None = None,
     policy: SitePolicy | None = None,
     wire: str = "fp32",
+    more: Mapping[str, Middleware] | None = None,
+    **plan: int,
 ) -> list[SiteHalf]:
     """Return a site's halves; its ledger and the count of its calls lie in a folder."""
     gate = PolicyGate(policy, folder and folder / "policy.calls.csv")
-    members = {"ledger": LedgerWriter(), "policy": gate, "wire": Wire(wire)}
-    side = SiteSide(site, strategy, SEED, folder)
+    members = {"ledger": LedgerWriter(), "policy": gate, "wire": Wire(wire), **(more or {})}
+    side = SiteSide(site, strategy, SEED, folder, **plan)
     return [member.build_site_half(side) for member in sort_members(members)]
 
 
 def server_chain(
-    strategy: Strategy, folder: Path | None = None, wire: str = "fp32", **limits: Any
+    strategy: Strategy,
+    folder: Path | None = None,
+    wire: str = "fp32",
+    more: Mapping[str, Middleware] | None = None,
+    counts: tuple[int, int] = (1, 1),
+    **limits: Any,
 ) -> ServerChain:
     """Return the server's halves; its ledger lies in a folder."""
     members = {"ledger": LedgerWriter(), "wire": Wire(wire), "valid": ReplyValidation(**limits)}
-    side = ServerSide(strategy, folder)
+    members |= more or {}
+    side = ServerSide(strategy, folder, SEED, *counts)
     return ServerChain([member.build_server_half(side) for member in sort_members(members)])
 
 

@@ -64,6 +64,7 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     aligned_with, described = more.pop("aligned_with", None), more.pop("described", None)
     own, trained = more.pop("own", {}), more.pop("personal_training", None)
     metrics, weights = more.pop("metrics", BUILT_IN), more.pop("tested_with", None)
+    privacy = more.pop("spent", None)
     folder.mkdir(parents=True)
     config = {
         "strategy": {"name": name}, "seed": 1, "rounds": 1, "participants": sorted(values),
@@ -79,6 +80,7 @@ def write_run(folder: Path, name: str = "FL-MR", values: Values = NORTH, **more:
     environment = {"site_fingerprints": prints, "aligned_with": aligned_with}
     environment |= {"tested_with": weights} if weights else {}
     environment |= {"personal_training": trained} if trained else {}
+    environment |= {"privacy": privacy} if privacy else {}
     (folder / "environment.json").write_text(json.dumps(environment))
     if described:
         (folder / "metrics.json").write_text(json.dumps(described))

@@ -7,7 +7,7 @@ import torch
 from kits.laws import site_chain
 
 from flmrcm.errors import ConfigErrors, SiteRefuses
-from flmrcm.federation.middleware import CallWork
+from flmrcm.federation.workload import CallWork
 from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import LEDGER, Ledger, list_received, list_sent
 from flmrcm.middleware.policy import SitePolicy

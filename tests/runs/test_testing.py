@@ -14,6 +14,7 @@ from flmrcm.runs.testing import (
     CheckpointTest,
     build_measurements,
     count_personal_training,
+    describe_privacy,
     score_sites,
 )
 from flmrcm.types import Measurement, Reply
@@ -99,3 +100,15 @@ def test_an_evaluation_tests_each_site_with_what_is_loaded_for_it(tmp_path):
     ]  # fmt: skip
     table = pd.read_csv(tmp_path / "scores.csv")
     assert table["weights"].tolist() == ["personal", "none", "global", "none"]
+
+
+def test_what_was_spent_is_that_of_each_sites_last_round():
+    def tell(round_, site, epsilon):
+        values = {"epsilon": epsilon, "delta": 0.025}.items()
+        return [Measurement(round_, "train", site, name, "", value) for name, value in values]
+
+    rows = [*tell(0, "north", 1.5), *tell(0, "south", 2.0), *tell(1, "north", 2.5)]
+    assert describe_privacy(rows, "volume") == {
+        "north": "ε=2.5 at δ=0.025 of each volume", "south": "ε=2 at δ=0.025 of each volume",
+    }  # fmt: skip
+    assert describe_privacy([], "") == {}

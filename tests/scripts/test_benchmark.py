@@ -26,18 +26,18 @@ def scripts_on_path(monkeypatch):
 
 @pytest.fixture
 def rounds():
-    return import_module("benchmarks.rounds")
+    return import_module("measured.rounds")
 
 
 @pytest.fixture
 def measurement():
-    return import_module("benchmarks.measurement")
+    return import_module("measured.measurement")
 
 
 @pytest.fixture
 def pair(tmp_path):
     """A source and a target that both train by FL-MRCM."""
-    make = import_module("benchmarks.fixtures").make_fixture
+    make = import_module("measured.fixtures").make_fixture
     words = ("strategy=fl_mrcm", "model.channels=4", "data.cache=ram")
     return make(tmp_path, {"source": 4, "target": 4}, 32, *words)
 
@@ -58,7 +58,7 @@ def test_unequal_weights_stop_the_comparison(rounds, pair):
 
 
 def test_published_arithmetic_ends_where_ours_does_and_takes_more_operations(rounds, pair):
-    count = import_module("benchmarks.measurement").count_flops
+    count = import_module("measured.measurement").count_flops
     ours, published = rounds.measure_lean_round, rounds.measure_published_round
     rounds.require_equal([ours(pair)], [published(pair)])
     assert count(lambda: published(pair)) > count(lambda: ours(pair))
@@ -111,7 +111,7 @@ def test_held_memory_is_that_of_children_too(measurement):
 
 
 def test_shares_of_a_step_sum_to_one(tmp_path):
-    work = import_module("benchmarks.work")
+    work = import_module("measured.work")
     shares = work.share_time_by_kind(work.make_step(tmp_path, work.TINY))
     assert {*work.KINDS, "other"} == set(shares)
     assert math.isclose(sum(shares.values()), 1)
@@ -120,8 +120,8 @@ def test_shares_of_a_step_sum_to_one(tmp_path):
 
 @pytest.mark.parametrize("engine", ["in_process.InProcess", "Echo"])
 def test_each_round_but_the_first_is_timed_and_moves_the_weights_there_and_back(pair, engine):
-    scaling = import_module("benchmarks.scaling")
-    target = "benchmarks.scaling.Echo" if engine == "Echo" else f"flmrcm.engines.{engine}"
+    scaling = import_module("measured.scaling")
+    target = "measured.scaling.Echo" if engine == "Echo" else f"flmrcm.engines.{engine}"
     words = ("strategy=fl_mr", "model.channels=4", "rounds=3", f"engine._target_={target}")
     taken = scaling.run_trial(2, 4, 32, words)
     n_bytes = sum(tensor.nbytes for tensor in pair.initial.values())
@@ -132,7 +132,7 @@ def test_each_round_but_the_first_is_timed_and_moves_the_weights_there_and_back(
 
 
 def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
-    compare = import_module("benchmarks.compare")
+    compare = import_module("measured.compare")
     compare.write_outputs(tmp_path, 2, 8, 2)
     (found,) = summarise_sections(compare_runs(collect_runs([tmp_path])))
     assert {cell.volumes for cell in found.matrices[0].cells.values()} == {2, 8}
@@ -142,7 +142,7 @@ def test_written_outputs_are_finished_runs_that_may_be_paired(tmp_path):
 
 def test_cli_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
     path = tmp_path / "deep" / "benchmark.json"
-    import_module("benchmarks.cli").main(["c", "e", "l", "--quick", "--json", str(path)])
+    import_module("measured.cli").main(["c", "e", "l", "--quick", "--json", str(path)])
     written = json.loads(path.read_text())
     assert written["quick"] is True
     assert {"cpu", "threads", "torch", "bf16"} <= set(written["machine"])
@@ -156,12 +156,12 @@ def test_cli_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
 
 def test_unknown_figure_is_refused(capsys):
     with pytest.raises(SystemExit):
-        import_module("benchmarks.cli").main(["z"])
+        import_module("measured.cli").main(["z"])
     assert "'z'" in capsys.readouterr().err
 
 
 def test_what_pages_quote_is_what_is_measured():
-    figures = import_module("benchmarks.cli").FIGURES
+    figures = import_module("measured.cli").FIGURES
     pages = [path.read_text() for path in DOCS.glob("*.md")]
     words = {w for page in pages for w in re.findall(r"scripts/benchmark\.py (\w+)`", page)}
     letters = set(re.findall(r"^\| ([a-z]) \|", (DOCS / "benchmarks.md").read_text(), re.MULTILINE))

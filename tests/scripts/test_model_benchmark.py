@@ -12,7 +12,7 @@ pytest.importorskip("fastmri.models.varnet")
 @pytest.fixture
 def models(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
-    return import_module("benchmarks.models")
+    return import_module("measured.models")
 
 
 @pytest.fixture

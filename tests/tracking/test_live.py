@@ -5,6 +5,7 @@ from rich.console import Console
 
 from flmrcm.federation.engine import Progress
 from flmrcm.tracking.live import LiveView
+from flmrcm.types import Measurement
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 SITES = ["brats", "hpks", "ixi"]
@@ -100,3 +101,17 @@ def test_a_fine_tuning_after_the_last_round_is_called_so(rounds):
     lines = console.file.getvalue().splitlines()
     assert lines[1].startswith("round 2 of 2")
     assert lines[2].startswith("fine-tuned  loss")
+
+
+def test_what_is_spent_of_privacy_has_a_column_only_where_something_is(rounds):
+    console = Console(file=io.StringIO())
+    shown = terminal()
+    spent = [Measurement(0, "train", site, "epsilon", "", 1.5 + i) for i, site in enumerate(SITES)]
+    with LiveView(3, SITES, console=console) as live, LiveView(3, SITES, console=shown) as view:
+        live.log([*rounds[0], *spent])
+        view.log(rounds[0])
+        assert "ε" not in shown.file.getvalue()
+        view.log(spent)
+    assert "  ε 3.50  " in console.file.getvalue()
+    assert "ε" in shown.file.getvalue()
+    assert "2.50" in shown.file.getvalue()

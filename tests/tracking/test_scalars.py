@@ -118,3 +118,8 @@ def test_of_the_test_the_default_convention_is_shown_at_every_site():
 def test_another_choice_is_refused_with_its_key():
     with pytest.raises(ConfigErrors, match=r"logger\.scalars=al: .*'all'"):
         replace(FEW, choice="al")
+
+
+def test_of_private_training_the_most_that_a_site_has_spent_is_shown():
+    rows = [Measurement(0, "train", s, "epsilon", "", e) for s, e in (("brats", 2.0), ("ixi", 3.0))]
+    assert Measurement(0, "train", "", "epsilon", "", 3.0) in FEW.select(rows)

@@ -93,7 +93,7 @@ def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "")
     cells = compute_cells(rows, sites, metric.higher_is_better)
     notes = [unranked] if unranked else []
     notes += [*_describe_unfinite(rows), *_describe_weights(comparison, rows)]
-    notes += _describe_unscored(comparison, rows)
+    notes += [*_describe_privacy(comparison, rows), *_describe_unscored(comparison, rows)]
     if not unranked:
         unlike = dict(_find_incomparable(rows))
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
@@ -143,6 +143,17 @@ def _describe_weights(comparison: Comparison, rows: pd.DataFrame) -> Iterator[st
             sites.setdefault((method, weights), {})[site] = None
     for (method, weights), where in sites.items():
         yield f"{method} at {', '.join(where)}: tested with {weights}."
+
+
+def _describe_privacy(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield, for each method whose training was private, what that spent at its sites."""
+    methods = rows.loc[~rows["method"].map(is_zero_filled), ["method", "run"]].drop_duplicates()
+    lines = [
+        (f"{method} at {site}", f"{spent}.")
+        for method, run in methods.itertuples(index=False)
+        for site, spent in comparison.runs[run].environment.get("privacy", {}).items()
+    ]
+    yield from merge_notes(lines)
 
 
 def _describe_unscored(comparison: Comparison, rows: pd.DataFrame) -> Iterator[str]:

@@ -88,8 +88,8 @@ def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
 def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group:
     """Return the scores in a run's folder as one table, and what has to be said below it.
 
-    That's which weights gave them, unless all were shared, and which sites have volumes that
-    weren't scored. The run needn't have finished.
+    That's which weights gave them, unless all were shared, what training spent of privacy, and
+    which sites have volumes that weren't scored. The run needn't have finished.
 
     Raises:
         DataLayoutError: the scores, or what the run says about its metrics, are damaged.
@@ -102,6 +102,7 @@ def build_run_table(folder: Path, convention: str = DEFAULT_CONVENTION) -> Group
         (site, f"tested with {what}{_describe_cost(costs.get(site))}")
         for site, what in environment.get("tested_with", {}).items()
     ]
+    notes += environment.get("privacy", {}).items()
     notes += environment.get("not_scored", {}).items()
     return Group(table, *map(Text, merge_notes(notes)))
 

@@ -66,6 +66,13 @@ def test_what_sites_trained_for_themselves_is_part_of_their_row(tmp_path):
     assert rows["weights"].tolist() == ["personal", "global", "global+personal"]
 
 
+def test_it_says_what_private_training_spent(tmp_path):
+    write_run(tmp_path / "a", "DP", TWO, spent={"north": "ε=3 at δ=0.01 of each volume"})
+    write_run(tmp_path / "b", "FL-MR", TWO)
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
+    assert result.notes == ["DP at north: ε=3 at δ=0.01 of each volume."]
+
+
 def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp_path):
     weights = {"north": "its own", "south": "the shared ones"}
     write_run(tmp_path / "a", "FedPer", TWO, tested_with=weights)

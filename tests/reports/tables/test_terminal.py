@@ -188,3 +188,9 @@ def test_a_comparison_marks_what_was_personal_and_what_it_took(tmp_path):
     assert "P: with a site's own (personal or private) weights" in " ".join(text.split())
     assert "north  tuned P " in text
     assert "south  tuned " in text
+
+
+def test_a_run_says_what_it_spent_of_privacy(tmp_path):
+    spent = dict.fromkeys(("north", "south"), "ε=3 at δ=0.01 of each volume")
+    folder = write_run(tmp_path / "a", values={"north": [1.0], "south": [2.0]}, spent=spent)
+    assert printed(build_run_table(folder)).endswith(f"north, south: {spent['north']}\n")

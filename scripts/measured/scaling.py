@@ -10,8 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.fixtures import TARGET, make_federation, make_fixture
-from benchmarks.measurement import (
+from flmrcm.engines.in_process import InProcess
+from flmrcm.federation.engine import Operation
+from flmrcm.strategies.robust import AGGREGATIONS
+from flmrcm.types import Broadcast, Reply
+from measured.fixtures import TARGET, make_federation, make_fixture
+from measured.measurement import (
     ONE_THREAD,
     Figure,
     K,
@@ -23,10 +27,6 @@ from benchmarks.measurement import (
     read_rounds,
     run_alone,
 )
-from flmrcm.engines.in_process import InProcess
-from flmrcm.federation.engine import Operation
-from flmrcm.strategies.robust import AGGREGATIONS
-from flmrcm.types import Broadcast, Reply
 
 COUNTS, ON_DISK = (4, 16, 64), "compute.memory_budget=0"
 ENGINES: dict[str, tuple[str, ...]] = {"in process": ("engine=in_process",)}
@@ -100,7 +100,7 @@ def measure_coordinator(_: Path, quick: bool) -> list[Figure]:
     """Return the seconds and memory of a round at the coordinator, whose sites take no time."""
     counts, channels = ((5,), 4) if quick else ((10, 100), 32)
     words = ("strategy=fl_mr", f"model.channels={channels}", "rounds=2")
-    words = (*words, "engine._target_=benchmarks.scaling.Echo")
+    words = (*words, "engine._target_=measured.scaling.Echo")
     trials = {
         f"{n} sites, {rule}": (n, 1, 32, (*words, f"strategy.aggregation={rule}"))
         for rule, n in product(AGGREGATIONS, counts)

@@ -11,15 +11,6 @@ import torch
 from nilearn import datasets
 from torch.autograd.profiler import profile
 
-from benchmarks.fixtures import TARGET, TINY, Size, make_fixture
-from benchmarks.measurement import (
-    Figure,
-    count_flops,
-    describe_machine,
-    make_median,
-    make_ratio,
-    time_in_turn,
-)
 from flmrcm.config.setup import Setup
 from flmrcm.data.h5 import read_header
 from flmrcm.inspection.volume_sheet import write_volume_sheet
@@ -30,6 +21,15 @@ from flmrcm.prepare.recipe import PreparationRecipe
 from flmrcm.prepare.scan import FoundVolume
 from flmrcm.prepare.volume_task import Preparer, VolumeTask
 from flmrcm.strategies.base import LocalRule
+from measured.fixtures import TARGET, TINY, Size, make_fixture
+from measured.measurement import (
+    Figure,
+    count_flops,
+    describe_machine,
+    make_median,
+    make_ratio,
+    time_in_turn,
+)
 
 CPU = torch.device("cpu")
 STEP, READING, JUDGING = Size(256, 32, 4, 5), Size(256, 32, 64, 7), Size(256, 32, 8, 5)

@@ -9,8 +9,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.fixtures import TARGET, Size, make_fixture
-from benchmarks.measurement import (
+from flmrcm.config.setup import Setup
+from flmrcm.learning.module import ReconModule
+from flmrcm.models.unrolled import get_center
+from flmrcm.mri.acquisition import center_crop
+from flmrcm.mri.normalisation import denormalise
+from flmrcm.strategies.base import LocalRule
+from flmrcm.types import Batch
+from measured.fixtures import TARGET, Size, make_fixture
+from measured.measurement import (
     Figure,
     describe_machine,
     make_median,
@@ -19,14 +26,7 @@ from benchmarks.measurement import (
     run_alone,
     time_in_turn,
 )
-from benchmarks.work import CPU, load_once
-from flmrcm.config.setup import Setup
-from flmrcm.learning.module import ReconModule
-from flmrcm.models.unrolled import get_center
-from flmrcm.mri.acquisition import center_crop
-from flmrcm.mri.normalisation import denormalise
-from flmrcm.strategies.base import LocalRule
-from flmrcm.types import Batch
+from measured.work import CPU, load_once
 
 MODELS = ("unet", "unet_complex", "cascade", "modl", "varnet")
 STEP, QUICK, COILS = Size(128, 0, 2, 5), Size(32, 0, 2, 2), 8

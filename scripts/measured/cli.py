@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import compare, end_to_end, models, rounds, scaling, work
-from benchmarks.measurement import Figure, describe_machine
+from measured import compare, end_to_end, models, rounds, scaling, work
+from measured.measurement import Figure, describe_machine
 
 FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "a": rounds.measure_round_overhead,

@@ -14,8 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.fixtures import SEED, TARGET, TINY, Fixture, Size, make_federation, make_fixture
-from benchmarks.measurement import Figure, count_flops, make_ratio, measure_in_turn, time_once
 from flmrcm.federation.checkpoint import CheckpointFolder
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.learning.module import ReconModule
@@ -23,6 +21,8 @@ from flmrcm.models.discriminator import build_discriminator
 from flmrcm.models.reconstructor import HasLatent, Reconstructor
 from flmrcm.seeding import seed_for, seeded
 from flmrcm.types import Batch, Weights
+from measured.fixtures import SEED, TARGET, TINY, Fixture, Size, make_federation, make_fixture
+from measured.measurement import Figure, count_flops, make_ratio, measure_in_turn, time_once
 
 CPU = torch.device("cpu")
 OVERHEAD, ARITHMETIC = Size(128, 32, 16, 7), Size(128, 32, 4, 5)

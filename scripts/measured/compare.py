@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import yaml
 
-from benchmarks.measurement import ONE_THREAD, Figure, read_peak_memory, run_alone, time_once
 from flmrcm.app import main as flmrcm
 from flmrcm.config.build import to_plain
 from flmrcm.config.compose import compose_config
@@ -20,6 +19,7 @@ from flmrcm.federation.journal import Journal
 from flmrcm.learning.metrics import CONVENTIONS, METRICS, ZERO_FILLED, VolumeScore
 from flmrcm.learning.records import GLOBAL, NO_WEIGHTS, ScoreTable
 from flmrcm.types import Measurement
+from measured.measurement import ONE_THREAD, Figure, read_peak_memory, run_alone, time_once
 
 SITES = ("sim_b", "sim_f", "sim_h", "sim_i")
 SCORED, LATENT_SIZE = list(product(METRICS, CONVENTIONS)), 2048

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.measurement import ONE_THREAD, Figure, make_ratio, measure_in_turn, read_rounds
+from measured.measurement import ONE_THREAD, Figure, make_ratio, measure_in_turn, read_rounds
 
 DATA = ("sites=simulated_pair", "data.simulated.size=96", "data.simulated.slices=6")
 WORK = (

@@ -1,0 +1,1 @@
+"""Differential privacy: what is spent, what bounds a volume's influence, and what hides it."""
