@@ -135,7 +135,8 @@ def build_board(protocol: Protocol, results: Sequence[Result], task: str, settin
 
 def _label(name: str, result: Result, runs: Sequence[Cell], column: str) -> pd.DataFrame:
     rows = select_cells(result.scores, runs)
-    return rows[["site", "volume", "seed"]].assign(method=name, value=rows[column])
+    about = {"method": name, "weights": "", "value": rows[column]}
+    return rows[["site", "volume", "seed"]].assign(**about)
 
 
 def _find_weak_reference(protocol: Protocol, board: Board) -> str:
