@@ -238,12 +238,12 @@ def test_inside_the_package_the_same_files_do_the_same(runs):
 
 
 def test_a_strategy_takes_part_in_a_benchmark(environment, tmp_path):
-    words = ["run", str(TINY), "method=heavy_ball", "searchpath=[pkg://mymri.conf]"]
+    words = ["run", str(TINY), "method=heavy_ball", "searchpath=[pkg://mymri.conf]", "part=1/2"]
     done = environment.run(tmp_path, "flmrcm", "benchmark", *words)
     assert done.returncode == 0, done.stderr
     file = "results/tiny/heavy_ball-unet.csv"
     assert '"name": "HeavyBall"' in (tmp_path / file).read_text()
-    assert len(pd.read_csv(tmp_path / file, comment="#")) == 36
+    assert len(pd.read_csv(tmp_path / file, comment="#")) == 24
     words = ["verify", file, f"protocol={TINY}", "tasks=participating"]
     refused = environment.run(tmp_path, "flmrcm", "benchmark", *words)
     assert refused.returncode == 1
