@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
     "compare": "tables and pictures of finished runs",
+    "benchmark": "a method's runs under a fixed protocol, and the leaderboard",
     "deploy": "certificates, keys and folders for a federation of several machines",
     "up": "try a federation out: all of it on this machine",
     "down": "end what up started",

@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -87,8 +87,13 @@ def _run_sweep_job(cfg: DictConfig, folder: RunFolder) -> None:
     if twin := link_finished_run(folder, cfg.method, cfg.scenario):
         log.info("the same run was done elsewhere, linked: %s → %s", folder.path, twin)
         return
+    run_tolerantly(folder, lambda: launch(cfg, folder, resumes=True))
+
+
+def run_tolerantly(folder: RunFolder, run: Callable[[], None]) -> None:
+    """Run one of many in its folder; whatever happens to it, the others go on."""
     try:
-        launch(cfg, folder, resumes=True)
+        run()
     except FolderLockedError as error:
         log.info("%s", error)
     except Exception as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from kits.benchmark import TINY
 
 import flmrcm
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
@@ -234,6 +235,22 @@ def test_inside_the_package_the_same_files_do_the_same(runs):
     assert found.set_index("site")["value"].to_dict() == pytest.approx(
         {"sim_b": 32 * 32 / 256, "sim_h": 32 / 8}
     )
+
+
+def test_a_strategy_takes_part_in_a_benchmark(environment, tmp_path):
+    words = ["run", str(TINY), "method=heavy_ball", "searchpath=[pkg://mymri.conf]", "part=1/2"]
+    done = environment.run(tmp_path, "flmrcm", "benchmark", *words)
+    assert done.returncode == 0, done.stderr
+    file = "results/tiny/heavy_ball-unet.csv"
+    assert '"name": "HeavyBall"' in (tmp_path / file).read_text()
+    assert len(pd.read_csv(tmp_path / file, comment="#")) == 24
+    words = ["verify", file, f"protocol={TINY}", "tasks=participating"]
+    refused = environment.run(tmp_path, "flmrcm", "benchmark", *words)
+    assert refused.returncode == 1
+    assert "trust=true" in refused.stderr
+    done = environment.run(tmp_path, "flmrcm", "benchmark", *words, "trust=true")
+    assert done.returncode == 0, done.stderr
+    assert "psnr: equal" in done.stdout
 
 
 def test_its_laws_hold(environment, tmp_path):

@@ -83,9 +83,14 @@ def assign_looks(comparison: Comparison, among: Iterable[str] = ()) -> dict[str,
     methods = sort_methods(list_distinct(comparison.results, "method"))
     zero_filled = [method for method in methods if is_zero_filled(method)]
     looks = {method: Look(GREYS[n % 2], "o", ":") for n, method in enumerate(zero_filled)}
-    looks |= {method: _make_look(n) for n, method in enumerate(methods[len(zero_filled) :])}
+    looks |= make_looks(methods[len(zero_filled) :])
     wanted = set(among) or set(methods)
     return {method: look for method, look in looks.items() if method in wanted}
+
+
+def make_looks(names: Sequence[str]) -> dict[str, Look]:
+    """Return a look for each of some names, in their order."""
+    return {name: _make_look(n) for n, name in enumerate(names)}
 
 
 def assign_site_looks(sites: Sequence[str]) -> dict[str, Look]:

@@ -1,0 +1,1 @@
+"""Running a benchmark: its data, its runs, and the verification of somebody else's results."""
