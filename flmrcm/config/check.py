@@ -62,8 +62,6 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     strategy = _build_strategy(cfg, found, target, module)
     plan = _build_plan(cfg, found, participants, target)
     found.problems += _find_word_problems(cfg)
-    if POOLED in sites:
-        found.problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
     gates, members = build_gates(cfg, found), build_members(cfg, found)
     if strategy and module:
         found.problems += find_member_problems(members, strategy, module)
@@ -117,9 +115,11 @@ def _find_word_problems(cfg: DictConfig) -> list[str]:
     problems = check_choice("budget", cfg.budget, BUDGETS)
     problems += check_choice("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
     problems += check_choice("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
-    return problems + (
-        [] if isinstance(cfg.pooled, bool) else [f"pooled={cfg.pooled}: true or false."]
-    )
+    if not isinstance(cfg.pooled, bool):
+        problems.append(f"pooled={cfg.pooled}: true or false.")
+    if POOLED in cfg.sites:
+        problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
+    return problems
 
 
 def build_sites(

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 from flmrcm.csv_rows import append_row, read_rows
 from flmrcm.errors import SiteRefuses
-from flmrcm.federation.engine import Operation
+from flmrcm.federation.engine import TRAINING, Operation
 from flmrcm.federation.middleware import Middleware, SiteHalf, SiteSide, Stage
 from flmrcm.federation.workload import CallWork
 from flmrcm.files import flush_files
@@ -90,7 +90,7 @@ class _Account(SiteHalf):
 
     def check_work(self, op: Operation, work: CallWork) -> None:
         largest = self.book.largest_epsilon
-        if op != "train":
+        if op not in TRAINING:
             return
         self._coming = work
         if largest is None:

@@ -75,11 +75,11 @@ def test_a_rebuilt_client_has_its_policy_and_its_own_ledger(installed, tmp_path)
     policy = tmp_path / "policy.yaml"
     policy.write_text("most_calls: {train: 1}")
     clients, _ = rebuild(tmp_path, f"sites.ixi.policy={policy}", "middleware.wire.kind=bf16")
-    ledger, gate, wire = clients["ixi"].chain[:3]
+    ledger, _, gate, wire = clients["ixi"].chain[:4]
     assert ledger.ledger.path == tmp_path / "sites" / "ixi" / "ledger.csv"
     assert gate.policy.most_calls == {"train": 1}
     assert wire.wire == Wire("bf16")
-    assert type(clients["brats"].chain[1]) is SiteHalf
+    assert type(clients["brats"].chain[2]) is SiteHalf
 
 
 def test_an_engine_changes_no_experiment_unless_it_rounds():
