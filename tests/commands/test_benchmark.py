@@ -15,6 +15,12 @@ FILE = Path("results/tiny/fl_mr-unet.csv")
 
 
 @pytest.fixture(scope="module")
+def simulated_cache(tmp_path_factory):
+    """A folder apart: other tests look at every volume of the one that all share."""
+    return tmp_path_factory.mktemp("benchmark_data")
+
+
+@pytest.fixture(scope="module")
 def done(tmp_path_factory, simulated_cache):
     """Run FL-MR, be stopped in the middle, and go on; give the folder, and what became of it."""
     folder = tmp_path_factory.mktemp("benchmark")
