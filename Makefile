@@ -26,8 +26,8 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 	$(BIN)/flmrcm train -m sweep=scenario_participating effort=minutes seed=1,2,3 logger=csv
 	$(BIN)/flmrcm compare outputs/scenario_unseen outputs/scenario_participating --output outputs/scenarios
 
-test: $(READY)   ## the tests
-	$(BIN)/pytest
+test: $(READY)   ## the tests, or some: TESTS=tests/mri
+	$(BIN)/pytest $(TESTS)
 
 test-313:        ## the tests on Python 3.13, whose checks of certificates are stricter
 	$(MAKE) test VENV=$(VENV)-313 PYTHON=$(PYTHON313)

@@ -9,7 +9,10 @@ from flmrcm.config.conf_files import find_conf_dir, list_options
 from flmrcm.config.jobs import compose_jobs
 from flmrcm.errors import ConfigErrors
 
-GROUPS = ("sites", "mask", "model", "strategy", "local", "compute", "engine", "logger")
+GROUPS = (
+    "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy", "compute",
+    "engine", "logger",
+)  # fmt: skip
 EXPERIMENTS = list_options("experiment")
 GRIDS = [name for name in list_options("sweep") if not name.startswith("search")]
 NOT_EVERYWHERE = {
@@ -20,7 +23,14 @@ NOT_EVERYWHERE = {
 }
 """Choices that need what a machine may lack."""
 SOMEWHERE = ["data_dir=/data"]
-BESIDE = {"strategy=fednova": ["local.optimizer._target_=torch.optim.SGD"]}
+BESIDE = {
+    "strategy=fednova": ["local.optimizer._target_=torch.optim.SGD"],
+    "strategy=fedbn": ["model.norm=instance_affine"],
+    "maps=sense_net": ["model=varnet"],
+    **dict.fromkeys(("maps=adaptive", "maps=espirit", "maps=file", "loss=ssdu"), ["model=cascade"]),
+    **dict.fromkeys(("privacy=dp_site", "privacy=dp_volume"), ["strategy=fl_mr"]),
+}
+"""What a choice needs beside it."""
 
 
 def problems_of(*words):

@@ -50,8 +50,9 @@ def test_it_tells_scores_statistics_runs_versions_and_command(pair: Path) -> Non
 
 def test_the_best_and_the_second_of_each_site_are_marked(pair: Path) -> None:
     table = render_report(report(pair)).split("</table>")[0]
-    assert len(re.findall(r"<strong>3[12]\.\d\d</strong>", table)) == 3  # two sites and their mean
-    assert len(re.findall(r"<u>3[01]\.\d\d</u>", table)) == 3
+    # of two sites, of their mean, and of the worst one
+    assert len(re.findall(r"<strong>3[12]\.\d\d</strong>", table)) == 4
+    assert len(re.findall(r"<u>3[01]\.\d\d</u>", table)) == 4
 
 
 def test_statistics_of_the_metric_asked_for_stand_open(pair: Path) -> None:

@@ -101,7 +101,7 @@ LESIONS = {"lesion": {"title": "Lesion", "higher_is_better": True, "in_every_vol
 
 def test_a_metric_that_some_volumes_lack_takes_none_of_them_from_the_others(tmp_path):
     whole, part = (write_run(tmp_path / name, values=NORTH) for name in ("1", "2"))
-    rows = [f"{m},north,north/1,lesion,fastmri,5.0,3" for m in ("zero-filled", "FL-MR")]
+    rows = [f"{m},north,north/1,lesion,fastmri,5.0,3,global" for m in ("zero-filled", "FL-MR")]
     (part / "metrics.json").write_text(json.dumps(LESIONS))
     with (part / "scores.csv").open("a") as file:
         file.write("\n".join(rows) + "\n")

@@ -155,7 +155,7 @@ def test_of_a_metric_that_some_volumes_lack_those_are_paired_that_have_it(tmp_pa
         run = write_run(tmp_path / name, name, volumes(shift), described=LESIONS)
         seen = range(2, 8) if name == "FL-MR" else range(3, 8)
         rows = [
-            f"{method},north,north/{i},lesion,fastmri,{i + shift * i},3"
+            f"{method},north,north/{i},lesion,fastmri,{i + shift * i},3,global"
             for method in (ZERO_FILLED, name)
             for i in reversed(seen)
         ]
