@@ -27,8 +27,11 @@ BESIDE = {
     "strategy=fednova": ["local.optimizer._target_=torch.optim.SGD"],
     "strategy=fedbn": ["model.norm=instance_affine"],
     "maps=sense_net": ["model=varnet"],
-    **dict.fromkeys(("maps=adaptive", "maps=espirit", "maps=file", "loss=ssdu"), ["model=cascade"]),
-    **dict.fromkeys(("privacy=dp_site", "privacy=dp_volume"), ["strategy=fl_mr"]),
+    **{
+        key: ["model=cascade"]
+        for key in ("maps=adaptive", "maps=espirit", "maps=file", "loss=ssdu")
+    },
+    **{key: ["strategy=fl_mr"] for key in ("privacy=dp_site", "privacy=dp_volume")},
 }
 """What a choice needs beside it."""
 
