@@ -6,7 +6,6 @@ from hydra.utils import get_object
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config, expand_words
 from flmrcm.config.conf_files import find_conf_dir, list_options
-from flmrcm.config.jobs import compose_jobs
 from flmrcm.errors import ConfigErrors
 
 GROUPS = (
@@ -14,7 +13,6 @@ GROUPS = (
     "engine", "logger",
 )  # fmt: skip
 EXPERIMENTS = list_options("experiment")
-GRIDS = [name for name in list_options("sweep") if not name.startswith("search")]
 NOT_EVERYWHERE = {
     "compute=gpu": "flmrcm.learning.compute.Compute",
     "engine=flower": "flmrcm.remote.flower.engine.FlowerEngine",
@@ -228,25 +226,6 @@ def test_published_fl_mr_makes_a_new_optimizer_each_round():
 def test_the_commands_of_the_manual_build_as_typed(line):
     parts = check_config(compose_config("train", expand_words(line.split())))
     assert set(parts.plan.participants) <= set(parts.sites)
-
-
-@pytest.mark.parametrize("name", GRIDS)
-def test_every_sweep_is_a_grid_of_jobs_that_build(name):
-    planned = compose_jobs("train", [f"sweep={name}"], multirun=False)
-    assert len(planned) > 1
-    assert all(check_config(job.config) for job in planned)
-
-
-def test_a_search_is_checked_by_its_first_job():
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    (job,) = compose_jobs("train", ["sweep=search_lambda"], multirun=False)
-    assert job.folder is None
-    assert check_config(job.config).strategy.name == "FL-MRCM"
-
-
-def test_a_multirun_is_every_combination():
-    words = ["strategy=fl_mr,fl_mrcm", "target=sim_b,sim_h", "mask=random,equispaced", "seed=1,2,3"]
-    assert len(compose_jobs("train", words, multirun=True)) == 24
 
 
 def test_a_model_too_large_takes_no_memory(monkeypatch):

@@ -1,13 +1,9 @@
 """What the page on extending says, done: a package of one's own beside an installed flmrcm."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
-import venv
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,55 +11,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from kits.benchmark import TINY
+from kits.environment import PACKAGE, ROOT, Environment
 
 import flmrcm
 from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = Path(__file__).parent / "package"
 PAGE = (ROOT / "docs/extending.md").read_text()
 SEARCH = "hydra.searchpath=[pkg://mymri.conf]"
 CLIPPED = "clipped"
-
-
-class Environment:
-    """A fresh environment that sees this one's packages, but its own flmrcm and mymri.
-
-    Args:
-        folder: empty; it gets the environment.
-        cache: of simulated data.
-    """
-
-    def __init__(self, folder: Path, cache: Path) -> None:
-        venv.create(folder, with_pip=False)
-        self.bin, (self.site,) = folder / "bin", folder.glob("lib/*/site-packages")
-        # a path in a .pth file is a path only: the .pth files there, such as that of an editable
-        # flmrcm, are not read
-        self.site.joinpath("seen.pth").write_text(sysconfig.get_path("purelib"))
-        self._variables = {"HOME": str(folder), "FLMRCM_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
-        wheels = folder / "wheels"
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-        options = ["--quiet", "--no-deps", "--no-index"]
-        wheel = [*pip, "wheel", *options, "--no-build-isolation", "--wheel-dir", str(wheels)]
-        subprocess.run([*wheel, str(ROOT), str(PACKAGE)], check=True)
-        into = [*pip, "--python", str(self.bin / "python"), "install", *options]
-        subprocess.run([*into, *map(str, wheels.glob("*.whl"))], check=True)
-
-    def run(self, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the environment in a folder, which is made."""
-        folder.mkdir(parents=True, exist_ok=True)
-        return subprocess.run(
-            [str(self.bin / words[0]), *words[1:]], cwd=folder, capture_output=True, text=True,
-            env={"PATH": os.environ["PATH"], **self._variables, **variables},
-        )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory, simulated_cache) -> Environment:
-    return Environment(tmp_path_factory.mktemp("environment"), simulated_cache)
 
 
 @pytest.fixture(scope="module")
@@ -235,22 +192,6 @@ def test_inside_the_package_the_same_files_do_the_same(runs):
     assert found.set_index("site")["value"].to_dict() == pytest.approx(
         {"sim_b": 32 * 32 / 256, "sim_h": 32 / 8}
     )
-
-
-def test_a_strategy_takes_part_in_a_benchmark(environment, tmp_path):
-    words = ["run", str(TINY), "method=heavy_ball", "searchpath=[pkg://mymri.conf]", "part=1/2"]
-    done = environment.run(tmp_path, "flmrcm", "benchmark", *words)
-    assert done.returncode == 0, done.stderr
-    file = "results/tiny/heavy_ball-unet.csv"
-    assert '"name": "HeavyBall"' in (tmp_path / file).read_text()
-    assert len(pd.read_csv(tmp_path / file, comment="#")) == 24
-    words = ["verify", file, f"protocol={TINY}", "tasks=participating"]
-    refused = environment.run(tmp_path, "flmrcm", "benchmark", *words)
-    assert refused.returncode == 1
-    assert "trust=true" in refused.stderr
-    done = environment.run(tmp_path, "flmrcm", "benchmark", *words, "trust=true")
-    assert done.returncode == 0, done.stderr
-    assert "psnr: equal" in done.stdout
 
 
 def test_its_laws_hold(environment, tmp_path):
