@@ -47,11 +47,12 @@ def test_training_that_would_go_beyond_the_cap_is_refused_and_not_counted(train)
     assert len(train("second", largest=TWO * 1.01).read()) == 2
 
 
-def test_under_a_cap_nobody_trains_without_noise(train):
+@pytest.mark.parametrize("op", ["train", "finetune"])
+def test_under_a_cap_nobody_trains_without_noise(train, op):
     plain = CallWork(16, 10, 1e-4)
     with pytest.raises(SiteRefuses, match="training without privacy=dp_volume has no ε, 8 is"):
-        train(largest=8, work=plain)
-    assert train(work=plain).read() == []
+        train(largest=8, work=plain, op=op)
+    assert train(work=plain, op=op).read() == []
 
 
 def test_under_a_cap_noise_has_to_be_a_secret(train):
