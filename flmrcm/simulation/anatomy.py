@@ -88,7 +88,7 @@ def compute_tissue_amounts(grid: Grid, *address: object) -> NDArray[np.float32]:
     white, grey, csf, outside = (_sample_map(volume, points) for volume in _load_base_maps())
     brain = np.stack([white, grey, csf * np.float32(csf_weight)]) ** _SHARPNESS
     brain /= np.maximum(brain.sum(0), 1e-6)
-    # `outside` is the distance from the brain: each surface lies at one distance, 1 mm soft
+    # each surface lies at one distance from the brain's, 1 mm soft
     inside = [np.clip(edge - outside + 0.5, 0, 1) for edge in (0.0, *skull_mm)]
     layers = [outer - inner for inner, outer in pairwise(inside)]
     space, table, diploe, inner_table, fat, skin = layers
@@ -142,7 +142,7 @@ class _TissueMap:
 
 @cache
 def _load_base_maps() -> tuple[_TissueMap, ...]:
-    """Return white matter, grey matter and CSF in [0, 1], and the distance from the brain, mm."""
+    """Return white matter, grey matter and CSF in [0, 1], and the height above the brain, mm."""
     # nilearn takes a second to import, and most runs find their data in the cache
     from nilearn import datasets
 
@@ -151,13 +151,20 @@ def _load_base_maps() -> tuple[_TissueMap, ...]:
     mask, _ = _crop_template(datasets.load_mni152_brain_mask(resolution=1))
     brain = _close_fissures(mask > 0)
     csf = np.clip(brain - white - grey, 0, 1)
-    outside = _compute_distance(brain)
+    outside = _compute_height(brain)
     return tuple(_TissueMap(values, origin) for values in (white, grey, csf, outside))
 
 
 def _close_fissures(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the mask with its fissures filled: a skull is smoother than the brain inside it."""
     return _compute_distance(_compute_distance(mask) > _FISSURE_MM) > _FISSURE_MM
+
+
+def _compute_height(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the distance of each voxel from the mask's surface, mm; negative inside."""
+    # a surface lies half a voxel before the middle of the first voxel behind it
+    outside, inside = _compute_distance(mask), _compute_distance(~mask)
+    return np.where(mask, 0.5 - inside, outside - 0.5)
 
 
 def _compute_distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

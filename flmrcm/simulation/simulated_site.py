@@ -30,7 +30,7 @@ from flmrcm.simulation.scanner import (
     simulate_scan,
 )
 
-SIMULATED_FORMAT = 2
+SIMULATED_FORMAT = 3
 """Raise it whenever equal fields would give other images: old cache folders are then not used."""
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from numpy.testing import assert_allclose, assert_array_equal
 
 from flmrcm.simulation.anatomy import Grid, compute_tissue_amounts
@@ -9,7 +10,7 @@ from flmrcm.simulation.tissues import BRAIN, TISSUES
 
 SIZE = 96
 GRID = Grid(size=SIZE, field_mm=240.0, slices=2)
-BONE = TISSUES.index("bone")
+WHITE, CSF, BONE = (TISSUES.index(name) for name in ("white", "csf", "bone"))
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,13 @@ def test_tissues_fill_the_head_and_nothing_else(head: np.ndarray) -> None:
     assert head.min() >= 0
     assert_allclose(total[:, 40:56, 40:56], 1, atol=0.2)
     assert_array_equal(total[:, [0, -1], :], 0)
+
+
+def test_deep_in_the_brain_a_pixel_is_of_one_tissue(head: np.ndarray) -> None:
+    amounts = head / np.maximum(head.sum(0), 1e-6)
+    deep = ndimage.binary_erosion(amounts[BRAIN].sum(0) > 0.5, np.ones((1, 9, 9)))
+    assert (amounts[WHITE][deep] > 0.9).mean() > 0.25, "white matter is white matter"
+    assert (amounts[CSF][deep] > 0.5).mean() < 0.2, "the ventricles are the smaller part"
 
 
 def test_one_address_is_one_person(head: np.ndarray) -> None:

@@ -161,7 +161,7 @@ def test_without_lesions_folder_and_bits_are_those_from_before_there_were_any(
     site: SimulatedSite,
 ) -> None:
     well = replace(site, lesions=None)
-    assert well.locate().name == "here-e225c69e74db"
+    assert well.locate().name == "here-09c5bbfe49e7"
     assert replace(site, lesions=False).locate() == well.locate() != site.locate()
     assert LESION_MASK not in h5py.File(stored(well))
 
