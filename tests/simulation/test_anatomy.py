@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 
 from flmrcm.simulation.anatomy import Grid, compute_tissue_amounts
 from flmrcm.simulation.tissues import BRAIN, TISSUES
