@@ -21,8 +21,13 @@ def find_cache_folder() -> Path:
     return expand_home(os.environ.get("FLMRCM_CACHE") or "~/.cache/flmrcm")
 
 
-def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
+def write_atomically(path: Path, content: str | bytes | memoryview, mode: int = 0o666) -> None:
     """Write a file that nobody sees before it is whole and on the device; folders are made.
+
+    Args:
+        path: of the file.
+        content: of the whole file.
+        mode: who may read and write it, as far as this process's umask lets them.
 
     Raises:
         OSError: the device is full or refuses; an older file of that name is still whole.
@@ -30,7 +35,8 @@ def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _build_temporary(path)
     try:
-        with temporary.open("wb") as file:
+        opened = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(opened, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             # otherwise a power cut may keep the new name and lose what it stands for

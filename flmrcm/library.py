@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from flmrcm.config.check import suit_loss
 from flmrcm.config.coil_maps import choose_maps, find_maps_problems, needs_center
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
-from flmrcm.config.middleware import find_member_problems
+from flmrcm.config.middleware import find_count_problems, find_member_problems
 from flmrcm.config.model_fit import (
     find_loss_problems,
     find_model_problems,
@@ -128,6 +128,8 @@ class Federation:
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
         plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
+        if problems := find_count_problems(middleware or {}, plan):
+            raise ConfigErrors(problems)
         self.setup = Setup(
             _CONFIG,
             {site.name: site for site in sorted(sites, key=lambda site: site.name)},

@@ -10,7 +10,11 @@ from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.coil_maps import build_coil_maps, needs_center
 from flmrcm.config.learner import build_learner, build_site_losses
-from flmrcm.config.middleware import build_members, find_member_problems
+from flmrcm.config.middleware import (
+    build_members,
+    find_count_problems,
+    find_member_problems,
+)
 from flmrcm.config.model_fit import (
     find_loss_problems,
     find_model_problems,
@@ -70,6 +74,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_weighting_problems(strategy, losses)
     if plan and strategy:
         found.problems += find_round_problems(strategy, plan.rounds)
+        found.problems += find_count_problems(members, plan)
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()

@@ -32,8 +32,8 @@ _LATER: dict[str, Any] = {
     },
     "wire": {"_target_": "flmrcm.middleware.wire.Wire"},
     "reply_validation": {"_target_": "flmrcm.middleware.reply_validation.ReplyValidation"},
-    "middleware": {}, "privacy": {}, "private": [], "fairness": 1.0, "partial_fourier": None,
-    "maps": {"_target_": "flmrcm.data.coil_maps.FromModel"},
+    "middleware": {}, "privacy": {}, "secure_aggregation": {}, "private": [], "fairness": 1.0,
+    "partial_fourier": None, "maps": {"_target_": "flmrcm.data.coil_maps.FromModel"},
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
     "phase_encoding": None, "norm": "instance", "lesions": None,
 }  # fmt: skip

@@ -9,12 +9,13 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.setup import Setup
 from flmrcm.federation.middleware import (
     Middleware,
-    ServerChain,
     ServerSide,
     SiteHalf,
     SiteSide,
     sort_members,
 )
+from flmrcm.federation.rounds import TrainingPlan
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.learning.module import ReconModule
 from flmrcm.middleware.budget_book import BudgetBook
 from flmrcm.middleware.ledger import LedgerWriter
@@ -22,6 +23,9 @@ from flmrcm.middleware.policy import PolicyGate
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.strategies.base import Strategy
+
+GROUPS = ("privacy", "secure_aggregation")
+"""Config groups that are one member each, beside those of `middleware`."""
 
 
 def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
@@ -32,9 +36,11 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
         member = builder.build(f"middleware.{name}", node, Middleware)
         if member is not None:
             members[name] = member
-    node = to_plain(cfg.get("privacy")) or {}
-    member = builder.build("privacy", node, Middleware) if node else None
-    return members | ({"privacy": member} if member is not None else {})
+    for group in GROUPS:
+        node = to_plain(cfg.get(group)) or {}
+        member = builder.build(group, node, Middleware) if node else None
+        members |= {group: member} if member is not None else {}
+    return members
 
 
 def find_member_problems(
@@ -45,6 +51,16 @@ def find_member_problems(
         line
         for member in members.values()
         for line in member.find_problems(strategy, module, members)
+    ]
+
+
+def find_count_problems(members: Mapping[str, Middleware], plan: TrainingPlan) -> list[str]:
+    """Return a line for each way in which a member doesn't suit the number of sites in a round."""
+    needed = plan.tolerance.count_needed(plan.n_drawn)
+    return [
+        line
+        for member in members.values()
+        for line in member.find_count_problems(plan.n_drawn, needed)
     ]
 
 

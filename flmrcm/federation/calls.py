@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.engine import Engine, Operation
-from flmrcm.federation.middleware import Exchange, ServerChain
+from flmrcm.federation.middleware import Exchange
 from flmrcm.federation.participation import Suspensions, Tolerance, is_suspended
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Measurement, Reply, Weights
 
@@ -175,7 +176,8 @@ class RoundCalls:
     def _record(self, op: Operation, exchange: Exchange) -> Reply:
         self.rows.extend(build_metric_rows(op, self.round, exchange.reply))
         if op != "validate":  # the journal counts training's traffic only; the ledger has all
-            add_byte_rows(self.rows, exchange.sent, exchange.received)
+            for one in (*exchange.beside, exchange):
+                add_byte_rows(self.rows, one.sent, one.received)
         return exchange.reply
 
 

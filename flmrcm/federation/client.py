@@ -13,7 +13,7 @@ from flmrcm.data.site import Site
 from flmrcm.errors import SiteRefuses
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
-from flmrcm.federation.engine import Operation, Progress
+from flmrcm.federation.engine import ABOUT_MASKS, Operation, Progress
 from flmrcm.federation.local_training import Trained, TrainingMetrics
 from flmrcm.federation.middleware import SiteHalf
 from flmrcm.federation.training_round import TrainingRound
@@ -87,6 +87,8 @@ class Client:
     def _work(
         self, op: Operation, message: Broadcast, memory: Memory, batches: SiteBatches
     ) -> Reply:
+        if op in ABOUT_MASKS:
+            return Reply(self.site.name, self.site.n_examples)
         work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}.get(op)
         return work(message, memory, batches) if work else self._score(op, message, memory)
 

@@ -7,11 +7,14 @@ from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 
-Operation = Literal["survey", "train", "finetune", "validate", "test"]
+Operation = Literal["survey", "agree", "train", "unmask", "finetune", "validate", "test"]
 """What a site does at a call, once it has joined."""
 
 TRAINING: tuple[Operation, ...] = ("train", "finetune")
 """The operations after which a site keeps another memory than before."""
+
+ABOUT_MASKS: tuple[Operation, ...] = ("agree", "unmask")
+"""The operations that a member of the middleware answers alone; no model and no data are read."""
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 JOIN = "join"

@@ -55,7 +55,7 @@ class VersionHead(_Head):
 class CallHead(VersionHead):
     """A call's head; see `CallHeader`."""
 
-    op: Literal["join", "survey", "train", "finetune", "validate", "test"]
+    op: Literal["join", "survey", "agree", "train", "unmask", "finetune", "validate", "test"]
     round: Round
     config_hash: Digest
     run_id: RunId

@@ -23,6 +23,8 @@ SENTENCES: Mapping[str, str] = {
     "latent": f"{_POLICY} the latents are wider than it allows.",
     "volumes": f"{_POLICY} the scores would rest on fewer volumes than it asks for.",
     "privacy": "its budget of differential privacy is spent, or nothing bounds its training.",
+    "masking": "its keys of the round are used up, or the other sites' don't fit.",
+    "range": "a weight is larger than secure_aggregation.largest, or isn't finite.",
     "version": "it has another version of flmrcm; install the same.",
     "config_hash": "it reads the run's config differently; install the same flmrcm.",
     "config": "the run's config holds what this site doesn't build; its own log says what.",

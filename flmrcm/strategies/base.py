@@ -93,6 +93,7 @@ class Strategy(ABC):
     trains_personal: ClassVar[bool] = False  # whether sites have weights beside the global ones
     per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
     private_units: ClassVar[Sequence[str]] = ()  # see `bounds_influence`
+    reads_mean: ClassVar[bool] = False  # see `reads_mean_only`
 
     name: str = ""
     target: str | None = None
@@ -231,3 +232,13 @@ def bounds_influence(strategy: Strategy, unit: str) -> bool:
     halves = {"local_rule", "personal_rule", "fine_tuning", "answer_survey", "aggregate"}
     owner = next(cls for cls in type(strategy).__mro__ if halves & vars(cls).keys())
     return unit in vars(owner).get("private_units", ())
+
+
+def reads_mean_only(strategy: Strategy) -> bool:
+    """Return whether `aggregate` reads nothing of replies' tensors but the mean of their weights.
+
+    Then it may be told the mean in each reply's place, as secure aggregation does. `reads_mean`
+    says so. It isn't inherited by a class that has an `aggregate` of its own.
+    """
+    owner = next(cls for cls in type(strategy).__mro__ if "aggregate" in vars(cls))
+    return bool(vars(owner).get("reads_mean")) and not strategy.needs_all_replies

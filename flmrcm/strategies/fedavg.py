@@ -27,6 +27,7 @@ class FedAvg(Strategy):
     """
 
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
+    reads_mean: ClassVar[bool] = True
 
     aggregation: str = MEAN
     faulty: int = 1

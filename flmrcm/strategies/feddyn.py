@@ -33,6 +33,7 @@ class FedDyn(FedAvg):
 
     per_step: ClassVar[str] = "a pull and a shift on each weight"
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
+    reads_mean: ClassVar[bool] = True
 
     alpha: float = 0.1
 

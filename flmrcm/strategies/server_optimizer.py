@@ -38,6 +38,7 @@ class FedAvgM(FedAvg):
     """
 
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
+    reads_mean: ClassVar[bool] = True
 
     rate: float = 0.5
     momentum: float = 0.5
@@ -83,6 +84,7 @@ class AdaptiveServer(FedAvg):
     """
 
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
+    reads_mean: ClassVar[bool] = True
 
     rate: float = 4e-3
     beta_1: float = 0.5

@@ -20,7 +20,9 @@ from flmrcm.types import Measurement
 
 _OPERATION_WORDS = {
     "survey": "asking",
+    "agree": "agreeing on masks",
     "train": "training",
+    "unmask": "unmasking",
     "finetune": "fine-tuning",
     "validate": "validating",
     "test": "testing",

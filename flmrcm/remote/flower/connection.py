@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 _POLL = 0.2  # seconds
 _TYPES = {"train": "train", "finetune": "train.finetune", "validate": "evaluate",
-          "test": "evaluate.test", "survey": "query.survey", "join": "query.join"}  # fmt: skip
+          "test": "evaluate.test", "survey": "query.survey", "join": "query.join",
+          "agree": "query.agree", "unmask": "query.unmask"}  # fmt: skip
 _HEAD, _JSON, _BFLOAT16 = "head", "json", "bfloat16"
 
 

@@ -33,6 +33,8 @@ app = ClientApp()
 @app.evaluate()
 @app.evaluate("test")
 @app.query("survey")
+@app.query("agree")
+@app.query("unmask")
 @app.query("join")
 def answer(message: Message, context: Context) -> Message:
     """Return the site's answer; this process lives for one message, and its errors stay here."""
