@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from flmrcm.errors import ConfigErrors, SiteRefuses, require, suggest_nearest
-from flmrcm.federation.engine import JOIN, OPERATIONS, TRAINING, Operation
+from flmrcm.federation.engine import ABOUT_MASKS, JOIN, OPERATIONS, TRAINING, Operation
 from flmrcm.federation.middleware import Middleware, SiteHalf, SiteSide, Stage
 from flmrcm.federation.workload import CallWork
 from flmrcm.middleware.admission import Admission
 from flmrcm.middleware.ledger import METRICS, LedgerEntry, list_received, list_sent
+from flmrcm.privacy.mask_messages import MASK_SHARES, MASKED
 from flmrcm.types import Broadcast, Memory, Reply
 
-IMAGES, LATENTS = "images", "latents"
+IMAGES, LATENTS, WEIGHTS = "images", "latents", "weights"
 ALL_OPERATIONS = (JOIN, *OPERATIONS)
 _MIB = 2**20
 
@@ -31,9 +32,11 @@ class SitePolicy:
     slice's gradient (Zhu et al., Deep Leakage from Gradients, NeurIPS 2019).
 
     Args:
-        operations: some of join, survey, train, finetune, validate, test; a site tests where the
-            coordinator's machine cannot read its test volumes.
+        operations: some of join, survey, agree, train, unmask, finetune, validate, test; a site
+            tests where the coordinator's machine cannot read its test volumes; secure aggregation
+            takes agree and unmask.
         payloads: kinds of objects that may leave the site: `weights`, `metrics`, `latents`, … .
+            Keys and shares of masks leave with the operations agree and unmask.
         strategies: classes of algorithms it takes part in (`FedAvg`, `FLMRCM`); None allows any.
             The class counts, since a run may give its strategy any name.
         largest_message: MiB of tensors and numbers in one message or reply; None allows any.
@@ -45,13 +48,15 @@ class SitePolicy:
         fewest_volumes: volumes that validation or a test has to rest on, at least.
         largest_epsilon: of differential privacy that training may spend, over every run (
             `budget_book`); then training without it is refused. None allows any.
+        fewest_in_sum: sites whose weights are added before anybody can read them, by secure
+            aggregation; then weights without a mask don't leave. None lets them.
 
     Raises:
         ConfigErrors: an unknown operation, images among the payloads, or a limit out of range.
     """
 
     operations: Sequence[str] = ALL_OPERATIONS
-    payloads: Sequence[str] = ("weights", METRICS)
+    payloads: Sequence[str] = (WEIGHTS, METRICS)
     strategies: Sequence[str] | None = None
     largest_message: float | None = None
     most_calls: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -61,6 +66,7 @@ class SitePolicy:
     widest_latent: int | None = 4096
     fewest_volumes: int = 2
     largest_epsilon: float | None = None
+    fewest_in_sum: int | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -80,6 +86,8 @@ class SitePolicy:
         for key in limits:
             most = getattr(self, key)
             rules[key] = (most is None or most > 0, f"above 0, or null; got {most}.")
+        few = self.fewest_in_sum
+        rules["fewest_in_sum"] = (few is None or few >= 3, f"at least 3, or null; got {few}.")
         for key in ("fewest_slices", "fewest_steps", "fewest_volumes"):
             rules[key] = (getattr(self, key) >= 1, f"at least 1; got {getattr(self, key)}.")
         require(rules)
@@ -120,6 +128,18 @@ class SitePolicy:
         elif op in ("validate", "test"):
             _refuse_below("volumes", work.volumes, "fewest_volumes", self.fewest_volumes)
 
+    def refuse_sum(self, op: Operation, message: Broadcast) -> None:
+        """Raise an error where a site's weights would be added to those of too few others.
+
+        Raises:
+            SiteRefuses: they would be, or to none; nothing has been computed yet.
+        """
+        sites, fewest = len(message.extras.get(MASK_SHARES, ())) + 1, self.fewest_in_sum
+        if op == "train" and fewest is not None and sites < fewest:
+            _refuse(
+                "sum", f"weights of {sites} sites are added, {fewest} at least (fewest_in_sum)."
+            )
+
     def refuse_size(self, entries: Sequence[LedgerEntry]) -> None:
         """Raise an error for a message or reply that is too large.
 
@@ -136,10 +156,14 @@ class SitePolicy:
         Raises:
             SiteRefuses: its kind, size or the width of its latents is not allowed.
         """
-        if forbidden := sorted({entry.kind for entry in entries} - set(self.payloads)):
+        kinds = {e.kind for e in entries if e.op not in ABOUT_MASKS or e.kind == METRICS}
+        if forbidden := sorted(kinds - set(self.payloads)):
             named, allowed = ", ".join(forbidden), ", ".join(self.payloads)
             _refuse("payload", f"{named} isn't among its payloads ({allowed}).")
         self.refuse_size(entries)
+        masked = all(e.dtype == MASKED for e in entries if e.kind == WEIGHTS)
+        if self.fewest_in_sum is not None and not masked:
+            _refuse("sum", "its weights have no mask (fewest_in_sum).")
         for latents in reply.extras.get(LATENTS, {}).values():
             width, widest = latents[:1].numel(), self.widest_latent
             if widest is not None and width > widest:
@@ -186,6 +210,7 @@ class _Gate(SiteHalf):
         if self.admission is not None:
             self.admission.ask(op, type(self.side.strategy).__name__, message.round)
         self.policy.refuse_size(list(list_sent(op, self.side.site, message)))
+        self.policy.refuse_sum(op, message)
         return message
 
     def check_work(self, op: Operation, work: CallWork) -> None:

@@ -90,13 +90,14 @@ class SecureAggregation(Middleware):
         """Return a line for each thing of the run that needs more than a sum, or isn't in it."""
         valid, wire = members.get("reply_validation"), members.get("wire")
         kind = getattr(wire, "kind", "fp32")
-        reads_mean = reads_mean_only(strategy)
+        rule = getattr(strategy, "aggregation", "mean")
         rules = {
+            f"strategy.aggregation={rule} compares single updates; use mean": rule != "mean",
             f"{strategy.name or type(strategy).__name__} reads single updates; use strategy=fl_mr, "
-            "fedprox, fedper, fedadam or another that reads their mean, "
-            "strategy.aggregation=mean": not reads_mean,
+            "fedprox, fedper, fedadam or another that reads their mean":
+                rule == "mean" and not reads_mean_only(strategy),
             "the target's latents travel alone, in no sum; use another strategy":
-                strategy.needs_latents and not strategy.needs_target_images,
+                strategy.needs_target and not strategy.needs_target_images,
             "strategy.weighting=fair weighs by losses, for which no fixed-point step is fine enough"
             "; use uniform or examples": strategy.weighting == "fair",
             "middleware.reply_validation.norm_factor compares single updates; use null":

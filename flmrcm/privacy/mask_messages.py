@@ -15,6 +15,9 @@ MASK_KEYS, MASK_SHARES = "mask_keys", "mask_shares"
 MASK_SCALE, SURVIVORS = "mask_scale", "survivors"
 """Kinds that only reach it: by what weights in the mean are divided; whose updates count."""
 
+MASKED = "uint8"
+"""The type of masked weights, as ledgers name it; no model's weights have it."""
+
 OWN = "own"
 """The name of a site's own keys in its reply."""
 

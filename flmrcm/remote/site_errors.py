@@ -23,6 +23,7 @@ SENTENCES: Mapping[str, str] = {
     "latent": f"{_POLICY} the latents are wider than it allows.",
     "volumes": f"{_POLICY} the scores would rest on fewer volumes than it asks for.",
     "privacy": "its budget of differential privacy is spent, or nothing bounds its training.",
+    "sum": f"{_POLICY} its weights would leave alone, or in a sum of fewer sites than it asks for.",
     "masking": "its keys of the round are used up, or the other sites' don't fit.",
     "range": "a weight is larger than secure_aggregation.largest, or isn't finite.",
     "version": "it has another version of flmrcm; install the same.",

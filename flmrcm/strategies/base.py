@@ -93,7 +93,6 @@ class Strategy(ABC):
     trains_personal: ClassVar[bool] = False  # whether sites have weights beside the global ones
     per_step: ClassVar[str] = "nothing"  # what it adds to a local step, for docs/strategies.md
     private_units: ClassVar[Sequence[str]] = ()  # see `bounds_influence`
-    reads_mean: ClassVar[bool] = False  # see `reads_mean_only`
 
     name: str = ""
     target: str | None = None
@@ -119,6 +118,11 @@ class Strategy(ABC):
     @property
     def needs_all_replies(self) -> bool:
         """Whether `aggregate` must see all replies at once; a mean reads one at a time."""
+        return False
+
+    @property
+    def reads_mean(self) -> bool:
+        """Whether `aggregate` reads no more of replies' tensors than the mean of their weights."""
         return False
 
     @property
@@ -235,10 +239,9 @@ def bounds_influence(strategy: Strategy, unit: str) -> bool:
 
 
 def reads_mean_only(strategy: Strategy) -> bool:
-    """Return whether `aggregate` reads nothing of replies' tensors but the mean of their weights.
+    """Return whether a strategy may be told the mean in each reply's place (`reads_mean`).
 
-    Then it may be told the mean in each reply's place, as secure aggregation does. `reads_mean`
-    says so. It isn't inherited by a class that has an `aggregate` of its own.
+    The word isn't inherited by a class that has an `aggregate` of its own.
     """
     owner = next(cls for cls in type(strategy).__mro__ if "aggregate" in vars(cls))
-    return bool(vars(owner).get("reads_mean")) and not strategy.needs_all_replies
+    return "reads_mean" in vars(owner) and strategy.reads_mean

@@ -27,7 +27,6 @@ class FedAvg(Strategy):
     """
 
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
-    reads_mean: ClassVar[bool] = True
 
     aggregation: str = MEAN
     faulty: int = 1
@@ -48,6 +47,11 @@ class FedAvg(Strategy):
     def needs_all_replies(self) -> bool:
         """Whether `aggregate` must see all replies at once: every rule but the mean."""
         return self.aggregation != MEAN
+
+    @property
+    def reads_mean(self) -> bool:
+        """Whether `aggregate` reads no more than the mean of replies' weights."""
+        return not self.needs_all_replies
 
     @property
     def fewest_replies(self) -> int:

@@ -33,7 +33,6 @@ class FedDyn(FedAvg):
 
     per_step: ClassVar[str] = "a pull and a shift on each weight"
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
-    reads_mean: ClassVar[bool] = True
 
     alpha: float = 0.1
 
@@ -47,6 +46,11 @@ class FedDyn(FedAvg):
                 "strategy.weighting": (self.weighting == "uniform", f"{why} uniform."),
             }
         )
+
+    @property
+    def reads_mean(self) -> bool:
+        """Whether `aggregate` reads no more than the mean of replies, and how many they are."""
+        return True
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Return the state with h = 0 and the number of sites, N."""

@@ -52,6 +52,11 @@ class FedMRI(FedPer):
             raise ConfigErrors(problems)
         require({"strategy.beta": (self.beta >= 0, f"at least 0; got {self.beta}.")})
 
+    @property
+    def reads_mean(self) -> bool:
+        """Whether `aggregate` reads no more than a mean: where a site keeps its own encoder."""
+        return self.negatives == OWN and super().reads_mean
+
     def build_extras(
         self, site: str, state: ServerState, answers: Sequence[Reply]
     ) -> Mapping[str, Weights]:

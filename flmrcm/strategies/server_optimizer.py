@@ -38,7 +38,6 @@ class FedAvgM(FedAvg):
     """
 
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
-    reads_mean: ClassVar[bool] = True
 
     rate: float = 0.5
     momentum: float = 0.5
@@ -46,6 +45,11 @@ class FedAvgM(FedAvg):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_rates(self.rate, momentum=self.momentum)
+
+    @property
+    def reads_mean(self) -> bool:
+        """Whether `aggregate` reads no more than the mean of replies' weights."""
+        return super().reads_mean
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Return a server at rest, m = 0."""
@@ -84,7 +88,6 @@ class AdaptiveServer(FedAvg):
     """
 
     private_units: ClassVar[Sequence[str]] = (VOLUME, SITE)
-    reads_mean: ClassVar[bool] = True
 
     rate: float = 4e-3
     beta_1: float = 0.5
@@ -108,6 +111,11 @@ class AdaptiveServer(FedAvg):
     def correct_rate(self, extras: Mapping[str, Weights]) -> float:
         """Return η of this round, given the server's state after it."""
         return self.rate
+
+    @property
+    def reads_mean(self) -> bool:
+        """Whether `aggregate` reads no more than the mean of replies' weights."""
+        return super().reads_mean
 
     def start(self, weights: Weights, participants: Sequence[str]) -> ServerState:
         """Return a server at rest, m = 0 and v as configured, that has counted no round."""

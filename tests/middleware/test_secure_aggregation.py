@@ -1,21 +1,20 @@
 """Secure aggregation: what the server learns is the mean of plain aggregation, and no more."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
-from kits.faulty_engine import away, empty, run_with, silent, with_faults
-from kits.laws import SEED, equal, fl_mrcm, site_chain
+from kits.laws import equal, fl_mrcm
+from kits.masked_sites import KEYS, NAMES, SHARES, TRAIN, UNMASK, Altered, MaskedSites, close, flip
 
-from flmrcm.engines.in_process import InProcess
 from flmrcm.errors import ConfigErrors, SiteFailed, SiteRefuses
-from flmrcm.federation.middleware import Middleware, SiteSide, Stage
-from flmrcm.federation.participation import Tolerance
+from flmrcm.federation.middleware import Middleware, Stage
 from flmrcm.middleware.dp_site import DPSite
-from flmrcm.middleware.dp_volume import DPVolume
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.secure_aggregation import SecureAggregation
 from flmrcm.middleware.wire import Wire
+from flmrcm.privacy.mask_messages import MASK_SHARES, SURVIVORS, pack_bytes
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
@@ -23,22 +22,284 @@ from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.fednova import FedNova
 from flmrcm.strategies.fedper import FedPer
 from flmrcm.strategies.fedprox import FedProx
+from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
-from flmrcm.strategies.server_optimizer import FedAdam
-from flmrcm.types import Broadcast, Memory, Reply
+from flmrcm.strategies.server_optimizer import FedAdam, FedAvgM
+from flmrcm.types import Broadcast
 
 RULE = SecureAggregation()
 SECURE = {"members": {"secure_aggregation": RULE}}
 
 
-def close(one, other):
-    """Return whether weights agree to the fixed-point step, or to a step of float32."""
-    assert one.keys() == other.keys()
-    return all(torch.allclose(one[k].double(), other[k].double(), rtol=2e-7, atol=1e-10) for k in one)
+def count_ones(masked):
+    """Return the share of ones in each bit of masked weights, (bits,)."""
+    bytes_ = masked.reshape(-1, masked.shape[-1])
+    bits = (bytes_[..., None] >> torch.arange(8, dtype=torch.uint8)) & 1
+    return bits.float().mean(0).flatten()
 
 
-@pytest.mark.parametrize("strategy", [FedAvg(), FedAvg(weighting="examples"), FedProx(), FedPer()], ids=str)
-def test_the_mean_is_that_of_plain_aggregation(run, strategy):
+def test_a_masked_update_looks_uniform_whatever_it_is_of():
+    n = 40_000
+    values = torch.zeros(n), torch.full((n,), 900.0), torch.linspace(-1000, 1000, n)
+    sites = MaskedSites(
+        NAMES[:3], weights={k: {"a": v} for k, v in zip(NAMES, values, strict=False)}
+    )
+    mean = sites.run()["east"].weights["a"]
+    assert torch.allclose(mean, sum(values) / 3)
+    assert (
+        count_ones(RULE.build_ring(3).pack(encode(values[0]), {"a": values[0]})["a"]) == 0
+    ).all()
+    for site in sites.names:
+        masked = sites.seen[site, TRAIN].weights["a"]
+        assert masked.shape == (n, 6)
+        assert (count_ones(masked) - 0.5).abs().max() < 5 * 0.5 / n**0.5
+        highest = masked[:, -1].float()
+        assert abs(float(torch.corrcoef(torch.stack([highest, values[2]]))[0, 1])) < 5 / n**0.5
+
+
+def encode(values):
+    return RULE.build_ring(3).encode({"a": values}, 1.0)
+
+
+def test_sums_of_some_masked_updates_look_uniform_too():
+    n = 40_000
+    sites = MaskedSites(NAMES[:4], weights={k: {"a": torch.zeros(n)} for k in NAMES[:4]})
+    sites.run()
+    ring = RULE.build_ring(4)
+    parts = [ring.unpack(sites.seen[s, TRAIN].weights, {"a": torch.zeros(n)}) for s in sites.names]
+    for count in (2, 3, 4):  # of all four the self-masks are left
+        summed = ring.pack(sum(parts[:count]), {"a": torch.zeros(n)})["a"]
+        assert (count_ones(summed) - 0.5).abs().max() < 5 * 0.5 / n**0.5
+
+
+def test_keys_and_masks_are_new_in_each_round_and_each_time():
+    sites, sent = MaskedSites(), []
+    for round_ in (0, 1, 1):
+        sites.run(round_)
+        sent.append((sites.seen["east", KEYS].extras, sites.seen["east", TRAIN].weights))
+    for one, other in combinations(sent, 2):
+        assert not equal(one[0]["mask_keys"], other[0]["mask_keys"])
+        same = (one[1]["conv"] == other[1]["conv"]).float().mean()
+        assert same < 0.05
+
+
+def test_a_site_reveals_once_and_of_each_site_one_secret(tmp_path):
+    for folder in (None, tmp_path):
+        sites = MaskedSites(gone={"west": TRAIN}, folder=folder)
+        sites.run()
+        revealed = sites.seen["east", UNMASK].extras[MASK_SHARES]
+        assert revealed.keys() == set(NAMES)
+        assert all(len(share) == 32 for share in revealed.values())
+        for survivors in (NAMES, NAMES[:4], NAMES[:3]):
+            again = Broadcast(0, {}, {SURVIVORS: pack_bytes(dict.fromkeys(survivors, b"1"))})
+            with pytest.raises(SiteRefuses, match="it has no keys of round 0, or they are used up"):
+                sites.call("east", "unmask", again)
+
+
+@pytest.mark.parametrize("step", [SHARES, TRAIN, UNMASK])
+def test_no_step_is_done_twice_with_the_same_keys(step, tmp_path):
+    following = {SHARES: TRAIN, TRAIN: UNMASK}
+    for folder in (None, tmp_path):
+        gone = dict.fromkeys(NAMES, following[step]) if step in following else {}
+        sites = MaskedSites(gone=gone, folder=folder)
+        if gone:
+            with pytest.raises(SiteFailed):
+                sites.run()
+        else:
+            sites.run()
+        with pytest.raises(SiteRefuses, match=r"used up|keys came before"):
+            sites.call("east", {SHARES: "agree"}.get(step, step), sites.told["east", step])
+
+
+@pytest.mark.parametrize("n", range(3, 40))
+def test_no_two_groups_of_sites_hold_enough_shares_of_both_secrets(n):
+    threshold = RULE.count_threshold(n)
+    assert 3 <= threshold <= n < 2 * threshold
+    assert RULE.find_count_problems(n, n) == []
+
+
+def test_secrets_lie_in_a_file_of_the_owners_alone_until_they_are_used(tmp_path):
+    sites = MaskedSites(gone=dict.fromkeys(NAMES, UNMASK), folder=tmp_path)
+    with pytest.raises(SiteFailed):
+        sites.run()
+    (kept,) = (tmp_path / "east").iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    sites.gone = {}
+    sites.run()
+    assert [*tmp_path.rglob("*.*")] == []
+
+
+def tell(extras, op="agree", round_=0):
+    return op, Broadcast(round_, {}, extras)
+
+
+def test_a_site_gives_nothing_where_too_few_take_part():
+    for names in (NAMES[:2], NAMES[:1]):
+        with pytest.raises(SiteFailed, match=rf"needs 3 sites, {len(names)} are left"):
+            MaskedSites(names).run()
+        sites = MaskedSites(NAMES, gone=dict.fromkeys(NAMES, SHARES))
+        with pytest.raises(SiteFailed):
+            sites.run()
+        roster = {
+            k: v for k, v in sites.told["east", SHARES].extras["mask_keys"].items() if k in names
+        }
+        with pytest.raises(SiteRefuses, match="sites are too few"):
+            sites.call("east", *tell({"mask_keys": roster}))
+
+
+def test_a_site_masks_and_unmasks_for_no_fewer_sites_than_the_threshold():
+    sites = MaskedSites(gone=dict.fromkeys(NAMES, TRAIN))
+    with pytest.raises(SiteFailed):
+        sites.run()
+    message = sites.told["east", TRAIN]
+    few = dict([*message.extras[MASK_SHARES].items()][:1])
+    with pytest.raises(SiteRefuses, match="2 sites are too few"):
+        sites.call("east", "train", replace(message, extras={**message.extras, MASK_SHARES: few}))
+    sites = MaskedSites(gone=dict.fromkeys(NAMES, UNMASK))
+    with pytest.raises(SiteFailed):
+        sites.run()
+    for survivors, why in ((NAMES[:2], "2 sites are too few"), (NAMES[1:], "its own update"),
+                           ((*NAMES, "moon"), "strangers")):  # fmt: skip
+        kept = sites.halves["east"].store.take(0)
+        sites.halves["east"].store.put(kept)
+        told = {SURVIVORS: pack_bytes(dict.fromkeys(survivors, b"1"))}
+        with pytest.raises(SiteRefuses, match=why):
+            sites.call("east", *tell(told, "unmask"))
+        sites.halves["east"].store.put(kept)
+
+
+def test_a_site_without_the_rounds_keys_sends_no_weights():
+    sites = MaskedSites()
+    for message in (Broadcast(0, {}), Broadcast(0, {}, {MASK_SHARES: {}})):
+        with pytest.raises(SiteRefuses, match="secure aggregation"):
+            sites.call("east", "train", message)
+    sites.call("east", "agree", Broadcast(0, {}))
+    sites.call("west", "agree", Broadcast(0, {}))
+    with pytest.raises(SiteRefuses, match="it has no keys of round 1"):
+        sites.call(
+            "east",
+            *tell(
+                sites.told.get(("east", SHARES), {}) or {"mask_keys": pack_bytes({"a": b"1"})},
+                round_=1,
+            ),
+        )
+
+
+def test_shares_that_were_changed_on_their_way_are_noticed_where_they_arrive():
+    sites = Altered(at=SHARES, alter=lambda reply: flip(reply, "west"))
+    with pytest.raises(SiteRefuses, match="another site's shares can't be read"):
+        sites.run()
+    assert ("west", TRAIN) not in sites.seen
+
+
+@pytest.mark.parametrize("value", [1025.0, float("nan"), float("inf")])
+def test_a_weight_that_has_no_place_in_the_ring_is_named(value):
+    sites = MaskedSites()
+    sites.weights["east"]["bias"][3] = value
+    with pytest.raises(
+        SiteRefuses, match=r"secure_aggregation\.largest: bias holds a value beyond"
+    ):
+        sites.run()
+
+
+class Compression(Middleware):
+    stage = Stage.COMPRESSION
+
+
+def test_what_needs_more_than_a_mean_is_refused_by_name(setting):
+    module = setting().module()
+
+    def find(strategy, **members):
+        return RULE.find_problems(strategy, module, {"privacy": DPSite(), **members})
+
+    weighted, others = (
+        FedAvg(weighting="examples"),
+        (Ditto(), Moon(), FedDyn(), FineTune(), FedMRI()),
+    )
+    for suited in (
+        FedAvg(),
+        weighted,
+        FedProx(),
+        FedPer(),
+        FedAdam(),
+        FedAvgM(),
+        *others,
+        fl_mrcm(),
+    ):
+        assert find(suited, wire=Wire(), reply_validation=ReplyValidation()) == []
+    for other in (Scaffold(), FedNova(any_optimizer=True), FedMRI(negatives="all")):
+        assert "reads single updates" in find(other)[0]
+    for rule in ("median", "trimmed_mean", "krum"):
+        assert f"strategy.aggregation={rule} compares" in find(FedAvg(aggregation=rule))[0]
+    assert "latents travel alone" in find(fl_mrcm(alignment="latents"))[0]
+    assert "use uniform or examples" in find(FedAvg(weighting="fair"))[0]
+    for kind in ("bf16", "fp16"):
+        assert f"middleware.wire.kind={kind} rounds" in find(FedAvg(), wire=Wire(kind))[0]
+    assert "norm_factor compares" in find(FedAvg(), reply_validation=ReplyValidation(3.0))[0]
+    assert "use no compression" in find(FedAvg(), compression=Compression())[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "drawn", "needed", "line"),
+    [
+        (RULE, 2, 2, "of fewer than 3 sites a sum tells single updates; 2 train"),
+        (RULE, 8, 4, "robust.quorum=4: secure_aggregation=bonawitz of 8 sites needs 5 at least."),
+        (SecureAggregation(4), 8, 8, "secure_aggregation.threshold=4: above half of the 8 sites"),
+        (SecureAggregation(9), 8, 8, "secure_aggregation.threshold=9: above half of the 8 sites"),
+        (SecureAggregation(bits=32), 4, 4, "secure_aggregation.bits=32: too few for 4 sites"),
+    ],
+)
+def test_sites_that_are_too_few_are_refused(rule, drawn, needed, line):
+    (problem,) = rule.find_count_problems(drawn, needed)
+    assert line in problem
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"threshold": 2}, "secure_aggregation.threshold: at least 3, or null; got 2."),
+        ({"bits": 20}, "secure_aggregation.bits: 32, 40, 48, 56 or 64; got 20."),
+        ({"largest": 0.0}, "secure_aggregation.largest: a finite number above 0; got 0.0."),
+    ],
+)
+def test_values_out_of_range_are_one_line(keys, line):
+    with pytest.raises(ConfigErrors) as caught:
+        SecureAggregation(**keys)
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("strategy", [FedAvg(), FedAvg(weighting="examples"), FedProx(), FedPer()])
+def test_a_round_ends_where_plain_aggregation_ends(run, strategy):
     plain, secure = run(strategy, rounds=1), run(strategy, rounds=1, **SECURE)
     assert close(plain.weights, secure.weights)
+
+
+def test_masks_are_new_yet_a_run_can_be_repeated_and_resumed_bit_for_bit(setting):
+    whole = setting(**SECURE).run(FedAdam())
+    halved = setting(rounds=1, **SECURE)
+    halved.run(FedAdam())
+    halved.rounds = 2
+    assert equal(halved.run(FedAdam()).weights, whole.weights)
+
+
+def test_noise_of_the_sites_adds_up_in_the_sum_alone(run):
+    members = {"privacy": DPSite(noise=2.0, where="sites")}
+    plain, secure = (
+        run(FedAvg(), rounds=1, members=m) for m in (members, members | SECURE["members"])
+    )
+    assert close(plain.weights, secure.weights)
+
+
+def test_the_journal_counts_less_than_eight_bytes_a_weight_shares_counted(setting):
+    here = setting(rounds=1, **SECURE)
+    federation = here.federation(FedAvg())
+    module = here.module()
+    federation.run(module.model.state_dict())
+    rows = [r for r in federation.journal.read() if r.split == "wire" and r.site == "east"]
+    told = {row.metric: row.value for row in rows}
+    n = sum(w.numel() for w in module.model.state_dict().values())
+    assert told["bytes_received/weights"] == 6 * n
+    assert told["bytes_received/mask_keys"] == 64
+    assert told["bytes_received/mask_shares"] == 2 * 80 + 3 * 32
+    assert told["bytes_sent/mask_keys"] == 3 * 64
