@@ -5,15 +5,19 @@ from pathlib import Path
 
 import pytest
 from kits.engines import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
-from kits.faulty_engine import garbage, with_faults
+from kits.faulty_engine import garbage, idle, with_faults
 from kits.laws import equal
 from kits.ledgers import Scale, count_recorded, read_ledgers
 
+from flmrcm.middleware.secure_aggregation import SecureAggregation
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import ServerState
 
-CASES = {name: (strategy, {}) for name, strategy in STRATEGIES.items()}
-CASES["a refused reply"] = STRATEGIES["scaffold"], {("east", "train", 1): garbage}
+MASKED = {"secure_aggregation": SecureAggregation()}
+CASES = {name: (strategy, {}, {}) for name, strategy in STRATEGIES.items()}
+CASES["a refused reply"] = STRATEGIES["scaffold"], {("east", "train", 1): garbage}, {}
+CASES["masks"] = STRATEGIES["fedper"], {}, MASKED
+CASES["masks of a site that drops out"] = STRATEGIES["fl_mr"], {("east", "train", 1): idle}, MASKED
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -40,14 +44,17 @@ class Ran:
 
 @pytest.fixture(scope="module", params=CASES)
 def ran(request, make, clinics, tmp_path_factory):
-    strategy, faults = CASES[request.param]
-    here, there = (setting(clinics, tmp_path_factory.mktemp("run")) for _ in range(2))
+    strategy, faults, members = CASES[request.param]
+    here, there = (
+        setting(clinics, tmp_path_factory.mktemp("run"), members=members) for _ in range(2)
+    )
     initial = here.module(strategy).model.state_dict()
     expected = with_faults(there.federation(strategy), faults).run(initial)
-    engine = engine_of(make, clinics, strategy, here.folder)
+    engine = engine_of(make, clinics, strategy, here.folder, members=members)
     scale = Scale(engine)
     for rounds in (1, 3):
-        federation = behind(scale, replace(here, rounds=rounds).federation(strategy))
+        federation = replace(here, rounds=rounds).federation(strategy)
+        federation = behind(scale, federation, members=members)
         state = with_faults(federation, faults).run(initial)
     engine.close()
     return Ran(state, expected, scale, here.folder)

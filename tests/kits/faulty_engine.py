@@ -75,6 +75,11 @@ def empty(reply: Reply) -> Reply:
     return Reply(reply.site, reply.n_examples)
 
 
+def idle(reply: Reply) -> Reply:
+    """It says that no slice was trained on."""
+    return replace(reply, n_examples=0)
+
+
 def garbage(reply: Reply) -> Reply:
     """Every weight is NaN."""
     return replace(reply, weights={k: v * float("nan") for k, v in reply.weights.items()})
