@@ -128,8 +128,6 @@ class Federation:
         names: list[str] = sorted(participants or [site.name for site in sites])
         shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
         plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
-        if problems := find_count_problems(middleware or {}, plan):
-            raise ConfigErrors(problems)
         self.setup = Setup(
             _CONFIG,
             {site.name: site for site in sorted(sites, key=lambda site: site.name)},
@@ -138,7 +136,7 @@ class Federation:
             plan,
             compute or Compute(),
             module,
-            middleware={**_MEMBERS, **(middleware or {})},
+            middleware={**_MEMBERS, **_suit_members(middleware or {}, plan)},
             losses=losses,
         )
         self._initial = {k: v.clone() for k, v in model.state_dict().items()}
@@ -201,6 +199,15 @@ def _suit_strategy(
     if problems:
         raise ConfigErrors(problems)
     return strategy
+
+
+def _suit_members(
+    middleware: Mapping[str, Middleware], plan: TrainingPlan
+) -> Mapping[str, Middleware]:
+    """Return the middleware, once it is seen to suit the number of sites."""
+    if problems := find_count_problems(middleware, plan):
+        raise ConfigErrors(problems)
+    return middleware
 
 
 def _prepare_loading(

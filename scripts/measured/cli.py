@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from measured import compare, end_to_end, models, rounds, scaling, work
+from measured import compare, end_to_end, masks, models, rounds, scaling, work
 from measured.measurement import Figure, describe_machine
 
 FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
@@ -27,6 +27,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "j": work.measure_preparation,
     "k": models.measure_models,
     "l": models.measure_coil_loading,
+    "m": masks.measure_masks,
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "coordinator": scaling.measure_coordinator,

@@ -9,8 +9,8 @@ from flmrcm.config.conf_files import find_conf_dir, list_options
 from flmrcm.errors import ConfigErrors
 
 GROUPS = (
-    "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy", "compute",
-    "engine", "logger",
+    "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy",
+    "secure_aggregation", "compute", "engine", "logger",
 )  # fmt: skip
 EXPERIMENTS = list_options("experiment")
 NOT_EVERYWHERE = {
@@ -29,7 +29,10 @@ BESIDE = {
         key: ["model=cascade"]
         for key in ("maps=adaptive", "maps=espirit", "maps=file", "loss=ssdu")
     },
-    **{key: ["strategy=fl_mr"] for key in ("privacy=dp_site", "privacy=dp_volume")},
+    **{
+        key: ["strategy=fl_mr"]
+        for key in ("privacy=dp_site", "privacy=dp_volume", "secure_aggregation=bonawitz")
+    },
 }
 """What a choice needs beside it."""
 
