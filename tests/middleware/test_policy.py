@@ -165,3 +165,39 @@ def test_a_policy_that_makes_no_sense_is_refused(values, line):
     with pytest.raises(ConfigErrors) as caught:
         SitePolicy(**values)
     assert line in caught.value.problems[0]
+
+
+def test_weights_leave_alone_or_with_few_others_only_where_a_policy_lets_them(tmp_path):
+    policy = SitePolicy(fewest_in_sum=4, fewest_slices=1, fewest_steps=1)
+    shares = {"mask_shares": {f"site_{i}": torch.zeros(80, dtype=torch.uint8) for i in range(3)}}
+    few = {"mask_shares": {"site_0": shares["mask_shares"]["site_0"]}}
+    for extras, sites in (({}, 1), (few, 2)):
+        with pytest.raises(SiteRefuses, match=rf"weights of {sites} sites are added, 4 at least"):
+            call(chain(tmp_path, policy), message=replace(MESSAGE, extras=extras))
+    call(chain(tmp_path, policy), message=replace(MESSAGE, extras=shares))
+    masked = {"a": torch.zeros(9, 6, dtype=torch.uint8)}
+    reply_to(chain(tmp_path, policy), Reply("north", 5, masked))
+    # shares in a message are no masks yet
+    with pytest.raises(SiteRefuses, match="its weights have no mask"):
+        reply_to(chain(tmp_path, policy), Reply("north", 5, MESSAGE.weights))
+    call(chain(tmp_path, policy), op="validate")
+    reply_to(chain(tmp_path, SitePolicy()), Reply("north", 5, MESSAGE.weights))
+
+
+def test_keys_and_shares_leave_with_their_operations(tmp_path):
+    given = Reply("north", 5, extras={"mask_keys": {"own": torch.zeros(64, dtype=torch.uint8)}})
+
+    def leave(policy, op):
+        for half in reversed(chain(tmp_path, policy)):
+            half.after(op, 0, given, Memory())
+
+    leave(SitePolicy(), "agree")
+    with pytest.raises(SiteRefuses, match="mask_keys isn't among its payloads"):
+        leave(SitePolicy(), "train")
+    with pytest.raises(SiteRefuses, match="agree isn't among its operations"):
+        call(chain(tmp_path, SitePolicy(operations=["join", "train"])), op="agree")
+
+
+def test_a_sum_of_two_is_none(tmp_path):
+    with pytest.raises(ConfigErrors, match="fewest_in_sum: at least 3, or null; got 2"):
+        SitePolicy(fewest_in_sum=2)
