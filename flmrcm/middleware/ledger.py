@@ -31,7 +31,7 @@ class LedgerEntry(NamedTuple):
     Attributes:
         round: counted from 0.
         site: on the other side of the coordinator.
-        op: join | survey | train | validate | test.
+        op: join | survey | agree | train | unmask | finetune | validate | test.
         way: to_site | from_site; the direction.
         kind: `weights`, `metrics`, or the strategy's own word (`latents`, `control`); where a site
             joins, the `config` that it is sent and the `facts` that it sends; `errors` where a site

@@ -14,7 +14,8 @@ from flmrcm.middleware.dp_site import DPSite
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.secure_aggregation import SecureAggregation
 from flmrcm.middleware.wire import Wire
-from flmrcm.privacy.mask_messages import MASK_SHARES, SURVIVORS, pack_bytes
+from flmrcm.privacy.mask_messages import MASK_SHARES, SURVIVORS, pack_bytes, pack_scale
+from flmrcm.remote.site_errors import find_kind
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
@@ -171,19 +172,12 @@ def test_a_site_masks_and_unmasks_for_no_fewer_sites_than_the_threshold():
 
 def test_a_site_without_the_rounds_keys_sends_no_weights():
     sites = MaskedSites()
-    for message in (Broadcast(0, {}), Broadcast(0, {}, {MASK_SHARES: {}})):
+    for extras in ({}, {MASK_SHARES: {}, **pack_scale(1.0)}):
         with pytest.raises(SiteRefuses, match="secure aggregation"):
-            sites.call("east", "train", message)
+            sites.call("east", *tell(extras, "train"))
     sites.call("east", "agree", Broadcast(0, {}))
-    sites.call("west", "agree", Broadcast(0, {}))
     with pytest.raises(SiteRefuses, match="it has no keys of round 1"):
-        sites.call(
-            "east",
-            *tell(
-                sites.told.get(("east", SHARES), {}) or {"mask_keys": pack_bytes({"a": b"1"})},
-                round_=1,
-            ),
-        )
+        sites.call("east", *tell({"mask_keys": pack_bytes({"east": b"1"})}, round_=1))
 
 
 def test_shares_that_were_changed_on_their_way_are_noticed_where_they_arrive():
@@ -191,6 +185,17 @@ def test_shares_that_were_changed_on_their_way_are_noticed_where_they_arrive():
     with pytest.raises(SiteRefuses, match="another site's shares can't be read"):
         sites.run()
     assert ("west", TRAIN) not in sites.seen
+
+
+def test_what_a_site_elsewhere_says_of_its_refusal_is_a_word_of_the_list():
+    sites = MaskedSites()
+    sites.weights["east"]["bias"][3] = 2000.0
+    with pytest.raises(SiteRefuses) as caught:
+        sites.run()
+    assert find_kind(caught.value) == "range"
+    with pytest.raises(SiteRefuses) as caught:
+        sites.call("east", "unmask", Broadcast(7, {}, {SURVIVORS: {}}))
+    assert find_kind(caught.value) == "masking"
 
 
 @pytest.mark.parametrize("value", [1025.0, float("nan"), float("inf")])
@@ -205,6 +210,11 @@ def test_a_weight_that_has_no_place_in_the_ring_is_named(value):
 
 class Compression(Middleware):
     stage = Stage.COMPRESSION
+
+
+class Greedy(FedAvg):
+    def aggregate(self, state, replies):
+        return super().aggregate(state, list(replies)[:1])
 
 
 def test_what_needs_more_than_a_mean_is_refused_by_name(setting):
@@ -228,7 +238,7 @@ def test_what_needs_more_than_a_mean_is_refused_by_name(setting):
         fl_mrcm(),
     ):
         assert find(suited, wire=Wire(), reply_validation=ReplyValidation()) == []
-    for other in (Scaffold(), FedNova(any_optimizer=True), FedMRI(negatives="all")):
+    for other in (Scaffold(), FedNova(any_optimizer=True), FedMRI(negatives="all"), Greedy()):
         assert "reads single updates" in find(other)[0]
     for rule in ("median", "trimmed_mean", "krum"):
         assert f"strategy.aggregation={rule} compares" in find(FedAvg(aggregation=rule))[0]

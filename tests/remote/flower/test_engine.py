@@ -35,6 +35,15 @@ def test_three_rounds_end_bit_for_bit_where_in_process_ends(
     assert remote.memory == here.memory
 
 
+def test_masked_rounds_end_bit_for_bit_where_in_process_ends(root, site_files, tmp_path):
+    words = ["strategy=fl_mr", "secure_aggregation=bonawitz", "rounds=2"]
+    remote = last(run_remote(tmp_path / "remote", OneProcessGrid(site_files), *words))
+    here = last(run_local(tmp_path / "here", root, *words))
+    assert equal(remote.weights, here.weights)
+    secrets = [p for f in site_files.values() for p in f.parent.rglob("*round_keys*")]
+    assert secrets == []
+
+
 def test_a_run_that_was_cut_goes_on_with_the_sites_own_memory(root, site_files, tmp_path):
     words, grid = ["strategy=scaffold", "test.saved_volumes=0"], OneProcessGrid(site_files)
     run_remote(tmp_path / "cut", grid, *words, "rounds=1")
