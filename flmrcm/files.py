@@ -35,8 +35,8 @@ def write_atomically(path: Path, content: str | bytes | memoryview, mode: int = 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _build_temporary(path)
     try:
-        opened = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(opened, "wb") as file:
+        temporary.touch(mode)
+        with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             # otherwise a power cut may keep the new name and lose what it stands for

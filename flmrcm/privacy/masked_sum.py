@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
+
 from flmrcm.privacy.fixed_point import Integers
 from flmrcm.privacy.mask_streams import KEY_SIZE, MaskStream, add_streams, find_public_key
 from flmrcm.privacy.round_keys import find_pair_stream, find_self_stream
@@ -27,7 +29,9 @@ class MaskedSum:
 
     def add(self, site: str, masked: Integers) -> None:
         """Add a site's masked integers, all of one length; modulo 2⁶⁴."""
-        self._total = masked.copy() if self._total is None else self._total + masked
+        if self._total is None:
+            self._total = np.zeros_like(masked)
+        self._total += masked
         self.survivors.append(site)
 
     def unmask(self, revealed: Mapping[str, Mapping[str, bytes]]) -> Integers:
