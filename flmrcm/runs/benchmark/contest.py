@@ -133,7 +133,7 @@ class Contest:
             asked = compose_config("evaluate", [f"checkpoint={checkpoint}", "trust=true"])
             with folder.lock():
                 folder.clear_marks()
-                prepare_evaluation(asked, self.protocol.tasks[cell.task].words).run(folder.path)
+                prepare_evaluation(asked, self.protocol.list_test_words(cell)).run(folder.path)
             return
         more += [f"init_from={_complete(checkpoint, folder)}"] if checkpoint else []
         whole, began = not folder.started, process_time()
