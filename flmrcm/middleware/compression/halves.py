@@ -141,7 +141,7 @@ class ServerCompression(ServerHalf):
         self._now, self._trained = None, set()
 
     def before(self, op: Operation, messages: Mapping[str, Broadcast]) -> Mapping[str, Broadcast]:
-        """Return differences for sites that hold what they start from, the same whole for others."""
+        """Return differences for sites that hold what they start from; for others, all of it."""
         if op == "test":  # of the very weights that a checkpoint holds
             return messages
         held, holders = self._last, self._holders

@@ -44,7 +44,7 @@ class Quantised(Compression):
     scale: str = CHANNEL
 
     def __post_init__(self) -> None:
-        problems = check_choice("compression.bits", self.bits, (8, 4))  # pyright: ignore[reportArgumentType]
+        problems = check_choice("compression.bits", str(self.bits), ("8", "4"))
         problems += check_choice("compression.rounding", self.rounding, (NEAREST, STOCHASTIC))
         problems += check_choice("compression.scale", self.scale, (CHANNEL, TENSOR))
         if problems:
