@@ -197,6 +197,19 @@ def test_only_training_changes_what_a_site_keeps(scheme):
         assert same(tensors, memory.tensors[kind])
 
 
+def test_draws_are_new_in_every_round_and_at_every_site():
+    talk = Talk(Quantised(4, "stochastic"))
+    half = {name: x + 0.01 if x.ndim else x for name, x in draw(1).items()}
+    codes = []
+    for site, round_ in [("east", 0), ("east", 1), ("west", 1)]:
+        talk.sites[site].before("train", Broadcast(round_, draw(0)), talk.memories[site])
+        reply = talk.sites[site].after("train", round_, Reply(site, 4, half), talk.memories[site])
+        codes.append(reply.weights["compressed-codes"])
+    again = talk.sites["west"].after("train", 1, Reply("west", 4, half), Memory())
+    assert torch.equal(codes[2], again.weights["compressed-codes"])
+    assert not any(torch.equal(codes[i], codes[j]) for i, j in [(0, 1), (1, 2), (0, 2)])
+
+
 def test_latents_are_a_byte_each_and_a_policy_sees_their_width():
     talk, latents = Talk(TopK()), {"latents": torch.randn(3, 500)}
     _, back, _ = talk.call("survey", 0, ("east",), up={"latents": latents})
