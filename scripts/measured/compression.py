@@ -51,7 +51,8 @@ def measure_scheme(name: str, scheme: Compression, changes: Weights, quick: bool
     taken = time_in_turn(works, 1 if quick else 5, time.process_time)
     million = sum(change.numel() for change in changes.values()) / 1e6
     times = ", ".join(f"{w} {1e3 * median(s) / million:.1f}" for w, s in taken.items())
-    note = f"processor ms per million weights: {times}; error {compute_error(scheme, payload, changes):.4f}"
+    error = compute_error(scheme, payload, changes)
+    note = f"processor ms per million weights: {times}; error {error:.4f}"
     size = sum(part.nbytes for part in payload.values()) / million / 1e6
     return Figure(f"{name}", size, "bytes a weight", "", note, taken)
 

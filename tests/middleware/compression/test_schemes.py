@@ -1,5 +1,6 @@
 """What every scheme of compression keeps to, and what each of them is for."""
 
+import tracemalloc
 import zlib
 
 import pytest
@@ -179,8 +180,12 @@ def test_a_bomb_is_not_unpacked():
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     smaller = deflate.compress(bytes(10_000_000)) + deflate.flush()
     for packed in (bomb, torch.frombuffer(bytearray(smaller), dtype=torch.uint8)):
+        tracemalloc.start()
         with pytest.raises(PayloadError, match="more bytes"):
             decode_bytes(packed, 100)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < packed.nbytes + 1_000_000
 
 
 def test_bytes_come_back_and_what_is_cut_is_refused():
