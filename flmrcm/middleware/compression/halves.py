@@ -130,7 +130,7 @@ class ServerCompression(ServerHalf):
         self._holders: set[str] = set()
         self._now: dict[str, Weights] | None = None  # the same after this round's training
         self._trained: set[str] = set()
-        self._given: dict[str, Weights] = {}
+        self._meant: dict[str, Weights] = {}
         self._sent: dict[str, SentKind] = {}
 
     def start_round(self, state: ServerState) -> None:
@@ -152,8 +152,9 @@ class ServerCompression(ServerHalf):
         }
         if op in TRAINING:
             self._now = {**(self._now or {}), **{kind: s.arrived for kind, s in sent.items()}}
-        self._given |= {site: sent[WEIGHTS].arrived if WEIGHTS in sent else message.weights
-                        for site, message in messages.items()}  # fmt: skip
+        # what a site moved is added to what the server meant: else a round would undo what the way
+        # down left out
+        self._meant |= {site: message.weights for site, message in messages.items()}
         return {site: address(m, sent, site in holders) for site, m in messages.items()}
 
     def after(self, op: Operation, message: Broadcast, reply: Reply) -> Reply:
@@ -201,15 +202,15 @@ class ServerCompression(ServerHalf):
         return SentKind(tensors, reference, arrived, packed, digest)
 
     def _read(self, reply: Reply) -> Reply:
-        given = self._given.get(reply.site, {})
+        meant = self._meant.get(reply.site, {})
         extras = {
             kind: restore_rows(x)
             if kind == LATENTS
-            else self.rule.decode(x, make_zeros(given, x))
+            else self.rule.decode(x, make_zeros(meant, x))
             if is_packed(x)
             else x
             for kind, x in reply.extras.items()
         }
         weights = reply.weights
-        weights = self.rule.decode(weights, given) if is_packed(weights) else weights
+        weights = self.rule.decode(weights, meant) if is_packed(weights) else weights
         return replace(reply, weights=weights, extras=extras)
