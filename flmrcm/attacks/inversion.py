@@ -72,7 +72,7 @@ class UpdateInversion(Attack):
     restarts: int = 4
     iterations: int = 1000
     rate: float = 0.05
-    variation: float = 0.01
+    variation: float = 0.05
 
     def __post_init__(self) -> None:
         problems = check_choice("kind.seen", self.seen, (SITE, MEAN))
@@ -105,8 +105,8 @@ class UpdateInversion(Attack):
         Raises:
             FlmrcmError: the site sends nothing.
         """
-        site, work = self._narrow(run, run.site)
-        update = self._intercept(run, work)
+        site, work = self.narrow(run, run.site)
+        update = self.intercept(run, work)
         pool, names = read_pool(run, run.attacked, work)
         own = {name for batch in run.read_training(site, work, run.round) for name in
                name_slices(batch)}  # fmt: skip
@@ -121,7 +121,7 @@ class UpdateInversion(Attack):
                             ways.items()}, self._describe(work, truths, found),
         )  # fmt: skip
 
-    def _narrow(self, run: AttackedRun, name: str) -> tuple[Site, Workload]:
+    def narrow(self, run: AttackedRun, name: str) -> tuple[Site, Workload]:
         """Return a site with the slices that the message is of, and its work."""
         site = run.sites[name]
         if self.slices is not None:
@@ -132,10 +132,10 @@ class UpdateInversion(Attack):
             return site, Workload(run.local.epochs)
         return site, Workload(ceil(self.steps / site.n_batches), self.steps)
 
-    def _intercept(self, run: AttackedRun, work: Workload) -> Weights:
+    def intercept(self, run: AttackedRun, work: Workload) -> Weights:
         """Return the update that the attacker sees."""
         senders = [run.site] if self.seen == SITE else list(run.participants)
-        sites = {name: self._narrow(run, name)[0] for name in senders}
+        sites = {name: self.narrow(run, name)[0] for name in senders}
         given = None if self.slices is None and self.steps is None else work
         replies = run.messages.send("train", run.round, sites, given)
         updates = [run.find_update(replies[name]) for name in senders]

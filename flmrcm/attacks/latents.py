@@ -27,7 +27,7 @@ from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.fl_mrcm import LATENTS
 from flmrcm.types import Batch
 
-DECODED, REFINED = "decoder", "decoder, then optimised"
+DECODED, REFINED = "decoder", "optimised"
 _GRID = 4  # rows and columns that a decoder begins with
 _BATCH = 16
 

@@ -118,7 +118,7 @@ class MembershipAttack(Attack):
 
     def find_problems(self, run: AttackedRun) -> list[str]:
         """Return a line where weights stay at the sites: nobody else has the whole model."""
-        kept = [name for name in run.initial if name not in run.weights]
+        kept = [name for name in run.initial if not run.strategy.is_shared(name)]
         if not kept:
             return []
         return [f"kind=membership: {kept[0]}, … stay at the sites; only whole models are attacked."]
@@ -145,7 +145,7 @@ class MembershipAttack(Attack):
 
     def _train_shadows(
         self, run: AttackedRun, subjects: Sequence[tuple[str, list[Example]]], on_step: OnStep
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, NDArray[np.bool_]]:
         """Return each shadow's errors, (shadows, subjects), and whether it saw the subject."""
         kept = {k: v.clone() for k, v in run.module.model.state_dict().items()}
         errors, seen = [], draw_halves(self.shadows, len(subjects), run.seed)

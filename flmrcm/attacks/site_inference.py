@@ -66,8 +66,8 @@ class SiteInference(Attack):
     """Ascribes a round's updates to sites by the cosine with an update on each site's other images.
 
     The reference of a site is an update on its validation volumes, from the same global weights:
-    the attacker has a few images of each hospital, but none that was trained on. What all
-    references have in common is taken away.
+    the attacker has a few images of each hospital, but none that was trained on. What all updates
+    have in common says nothing and is taken away, from references, too.
 
     Args:
         rounds: whose updates are ascribed, each from the checkpoint's weights, in another order
@@ -128,12 +128,9 @@ def compute_reference(run: AttackedRun, name: str) -> Weights:
 
 
 def compare_updates(updates: Sequence[Tensor], references: Sequence[Tensor]) -> np.ndarray:
-    """Return cosines, (updates, references), of what the references don't have in common."""
-    common = torch.stack(list(references)).mean(0)
-    rows, columns = (
-        torch.stack([x - common * (x @ common) / (common @ common).clamp(min=1e-30) for x in found])
-        for found in (updates, references)
-    )
+    """Return cosines, (updates, references), of what each has beyond the mean of its kind."""
+    rows, columns = (torch.stack(list(found)) for found in (updates, references))
+    rows, columns = rows - rows.mean(0), columns - columns.mean(0)
     norms = rows.norm(dim=1)[:, None] * columns.norm(dim=1)[None]
     return (rows @ columns.T / norms.clamp(min=1e-30)).double().numpy()
 

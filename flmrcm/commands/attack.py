@@ -6,8 +6,9 @@ from secrets import token_hex
 
 from flmrcm.commands.own_keys import read_own_keys
 from flmrcm.config.compose import find_unreadable
-from flmrcm.config.words import find_key_problems, quote_texts, split_own_words
-from flmrcm.errors import ConfigErrors
+from flmrcm.config.conf_files import list_options
+from flmrcm.config.words import find_key_problems, quote_texts, read_value, split_own_words
+from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.files import expand_home
 from flmrcm.logs import say
 
@@ -22,6 +23,7 @@ def main(words: list[str]) -> None:
     typed = quote_texts(words)
     if problems := find_key_problems("attack", typed) | find_unreadable(typed):
         raise ConfigErrors([problems[word] for word in typed if word in problems])
+    _check_kind(typed)
     asked = read_own_keys("attack", typed)
     folder = expand_home(str(asked.output)) if asked.output else _name_folder()
     # only here: wrong words are told before it loads
@@ -34,6 +36,14 @@ def main(words: list[str]) -> None:
     for line in finding.summarise():
         say(line)
     say(f"written: {folder}, {FINDING} and {FIGURE}")
+
+
+def _check_kind(words: list[str]) -> None:
+    kind, kinds = read_value("kind", words), list_options("kind", words)
+    if kind is None:
+        raise ConfigErrors([f"kind: give kind=NAME, one of {', '.join(kinds)}."])
+    if problems := check_choice("kind", kind, kinds):
+        raise ConfigErrors(problems)
 
 
 def _name_folder() -> Path:

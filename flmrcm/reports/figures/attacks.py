@@ -3,7 +3,6 @@
 from functools import singledispatch
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -103,4 +102,4 @@ def _show(axis: Axes, image: np.ndarray, truth: np.ndarray, note: str) -> None:
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
     axis.set_xlabel(note, fontsize=6)
-    mpl.artist.setp(axis, anchor="N")
+    axis.set_anchor("N")
