@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
     "compare": "tables and pictures of finished runs",
+    "attack": "what a run's messages and weights tell about its images: attacks on one's own runs",
     "benchmark": "a method's runs under a fixed protocol, and the leaderboard",
     "deploy": "certificates, keys and folders for a federation of several machines",
     "up": "try a federation out: all of it on this machine",
@@ -31,7 +32,9 @@ COMMANDS = {
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
 
-_WITH_CONFIG = ("train", "evaluate", "reconstruct", "prepare", "simulate", "deploy", "up")
+_WITH_CONFIG = (
+    "train", "evaluate", "reconstruct", "attack", "prepare", "simulate", "deploy", "up",
+)  # fmt: skip
 """Commands whose words are keys of a config."""
 
 HELP_TEXTS = Path(__file__).parent / "commands" / "help"
