@@ -8,6 +8,8 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 
 _BROKEN_NAME, _GAP = 12, 3  # letters of a name on a line, and between two columns, at most
+_WIDE = Console(width=10_000)
+"""A console measures nothing as wider than itself."""
 
 
 def print_whole(*parts: RenderableType, console: Console | None = None) -> None:
@@ -18,9 +20,8 @@ def print_whole(*parts: RenderableType, console: Console | None = None) -> None:
     pieces = [*_flatten(parts)]
     console = console or Console(highlight=False)
     if not console.is_terminal:
-        wide = Console(width=10_000)
         tables = [piece for piece in pieces if isinstance(piece, Table)]
-        console.width = max((wide.measure(table).maximum for table in tables), default=80)
+        console.width = max((_WIDE.measure(table).maximum for table in tables), default=80)
     for piece in pieces:
         if isinstance(piece, Table):
             console.print(*fit_table(piece, console))
@@ -40,21 +41,21 @@ def fit_table(table: Table, console: Console) -> Iterator[Table]:
         column.overflow, column.no_wrap = "fold", False
     for column in numbers:
         column.no_wrap = True
-    room = console.width - sum(min(_measure(c, console), _BROKEN_NAME) + _GAP for c in names)
-    if not numbers or console.measure(table).maximum <= console.width:
+    room = console.width - sum(min(_measure(c), _BROKEN_NAME) + _GAP for c in names)
+    if not numbers or _WIDE.measure(table).maximum <= console.width:
         yield table
         return
     for count in range(1, len(numbers) + 1):
         groups = [*_share_out(numbers, count)]
-        widths = [sum(_measure(column, console) + _GAP for column in group) for group in groups]
+        widths = [sum(_measure(column) + _GAP for column in group) for group in groups]
         if max(widths) <= room or count == len(numbers):
             yield from (_take_columns(table, [*names, *group]) for group in groups)
             return
 
 
-def _measure(column: Column, console: Console) -> int:
+def _measure(column: Column) -> int:
     entries = [column.header, *column.cells]
-    return max(Measurement.get(console, console.options, entry).maximum for entry in entries)
+    return max(Measurement.get(_WIDE, _WIDE.options, entry).maximum for entry in entries)
 
 
 def _share_out(columns: Sequence[Column], count: int) -> Iterator[Sequence[Column]]:
