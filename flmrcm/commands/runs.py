@@ -33,7 +33,10 @@ def main(words: Sequence[str]) -> None:
     options = _parse_words(words)
     filters = [word for word in options.words if "=" in word]
     typed = [word for word in options.words if "=" not in word] or ["outputs"]
-    runs = list_overviews(match_folders(typed))
+    folders = match_folders(typed)
+    if not folders:
+        raise FlmrcmError(f"{', '.join(typed)}: no such folder.")
+    runs = list_overviews(folders)
     fitting = sorted(filter_runs(runs, filters), key=_ORDERS[options.sort])
     if not fitting:
         raise FlmrcmError(f"None of {len(runs)} runs fits {' '.join(filters)}.")
