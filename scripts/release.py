@@ -90,7 +90,9 @@ def rewrite(root: Path, version: str, date: str) -> dict[Path, tuple[str, str]]:
 def _find_problems(root: Path, tag: str) -> list[str]:
     problems: list[str] = []
     if changed := _git(root, "status", "--porcelain"):
-        problems.append(f"the checkout has changes that aren't committed: {changed.splitlines()[0]}")
+        problems.append(
+            f"the checkout has changes that aren't committed: {changed.splitlines()[0]}"
+        )
     if (branch := _git(root, "rev-parse", "--abbrev-ref", "HEAD")) != "main":
         problems.append(f"the branch is {branch}; releases are made on main.")
     if tag in _git(root, "tag", "--list").splitlines():

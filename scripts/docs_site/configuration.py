@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-_LINE = re.compile(r"^(?P<indent> *)(?P<key>[^\s#:][^:#]*):(?: +(?P<value>.*?))?(?: +# *(?P<text>.*))?$")
+_LINE = re.compile(
+    r"^(?P<indent> *)(?P<key>[^\s#:][^:#]*):(?: +(?P<value>.*?))?(?: +# *(?P<text>.*))?$"
+)
 _MORE = re.compile(r"^ +# *(?P<text>.*)$")
 _BASE = re.compile(r"^defaults: *\[(?P<names>[^\]]*)\]")
 
@@ -85,7 +87,10 @@ def write_group_page(folder: Path, describe: Describe) -> str:
         describe: gives the arguments of classes.
     """
     files = [p for p in sorted(folder.rglob("*.yaml")) if not p.name.startswith("_")]
-    parts = [f"# `{folder.name}=`\n", f"What `{folder.name}=NAME` may be, each a file of `conf/{folder.name}/`.\n"]
+    parts = [
+        f"# `{folder.name}=`\n",
+        f"What `{folder.name}=NAME` may be, each a file of `conf/{folder.name}/`.\n",
+    ]
     for path in files:
         option = path.relative_to(folder).with_suffix("").as_posix()
         parts += [f"## {option}\n", *_write_file(path, folder.name, describe)]
@@ -115,7 +120,12 @@ def _write_file(path: Path, prefix: str, describe: Describe) -> Iterator[str]:
     for key in shown:
         hint, text = _describe_key(key.key, keys, describe)
         name = key.key if whole or not prefix else f"{prefix}.{key.key}"
-        cells = (f"`{name}`", f"`{key.value}`" * bool(key.value), f"`{hint}`" * bool(hint), key.text or text)
+        cells = (
+            f"`{name}`",
+            f"`{key.value}`" * bool(key.value),
+            f"`{hint}`" * bool(hint),
+            key.text or text,
+        )
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
 

@@ -35,7 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
     """Rewrite the links of the pages that people wrote."""
     origin = {name: path for path, name in _TOP.items()}
     place = origin.get(page.file.src_uri, f"docs/{page.file.src_uri}")
@@ -71,9 +71,7 @@ def describe(target: str) -> Mapping[str, tuple[str, str]]:
 
 @cache
 def _load() -> griffe.Object:
-    loaded = griffe.load("flmrcm", search_paths=[str(ROOT)], resolve_aliases=True)
-    assert isinstance(loaded, griffe.Object)
-    return loaded
+    return griffe.load("flmrcm", search_paths=[str(ROOT)], resolve_aliases=True)  # pyright: ignore[reportReturnType]
 
 
 def _write_commands() -> str:
@@ -84,9 +82,20 @@ def _write_commands() -> str:
 
 
 def _write_library() -> str:
-    """Return the page of the names that `from flmrcm import …` gives."""
-    names = sorted(_load()["__all__"].value.elements) if "__all__" in _load().members else []
-    return "# The library\n\n" + "\n".join(f"- {name}" for name in names)
+    """Return the page of the names that `from flmrcm import …` gives, each with its place."""
+    package = _load()
+    lines = ["# flmrcm", "", package.docstring.value if package.docstring else "", ""]
+    for name, found in sorted(package.members.items()):
+        if isinstance(found, griffe.Alias) and found.target_path.startswith("flmrcm."):
+            lines.append(f"- [`{name}`][{_find_path(found)}]")
+    return "\n".join([*lines, "", "::: flmrcm.library", ""])
+
+
+def _find_path(alias: griffe.Alias) -> str:
+    try:
+        return alias.final_target.path
+    except griffe.AliasResolutionError:
+        return alias.target_path
 
 
 def _write_room(room: Path) -> str:
@@ -104,13 +113,13 @@ def _write_room(room: Path) -> str:
 
 def _add_to_nav(config: MkDocsConfig, pages: list[str]) -> None:
     """Put what is generated under Reference, and pages that nav doesn't name under More."""
-    assert config.nav is not None
-    named = str(config.nav)
-    for section in config.nav:
+    nav = config.nav or []
+    named = str(nav)
+    for section in nav:
         if "Reference" in section:
             section["Reference"] += [
                 {"Configuration": [p for p in pages if p.startswith("reference/conf/")]},
                 {"Python": [p for p in pages if p.startswith("reference/api/")]},
             ]
     if rest := [p for p in pages if p not in named and not p.startswith("reference/")]:
-        config.nav.append({"More": rest})
+        nav.append({"More": rest})
