@@ -99,8 +99,8 @@ def write_group_page(folder: Path, describe: Describe) -> str:
 
 def write_train_page(path: Path, describe: Describe) -> str:
     """Return the page of the keys that belong to no group."""
-    head = "# Keys of a run\n\n`flmrcm train KEY=VALUE` sets one; `flmrcm train --cfg job` prints all.\n"
-    return "\n".join([head, *_write_file(path, "", describe)])
+    said = "`flmrcm train KEY=VALUE` sets one; `flmrcm train --cfg job` prints all."
+    return "\n".join(["# Keys of a run\n", f"{said}\n", *_write_file(path, "", describe)])
 
 
 def _write_file(path: Path, prefix: str, describe: Describe) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import griffe
 from configuration import write_group_page, write_train_page
-from links import _TOP, rewrite_links
+from links import TOP, rewrite_links
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -19,7 +19,7 @@ _NOT_ROOMS = ("commands", "conf", "diagnosis")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
-    pages = {name: (ROOT / path).read_text(encoding="utf-8") for path, name in _TOP.items()}
+    pages = {name: (ROOT / path).read_text(encoding="utf-8") for path, name in TOP.items()}
     pages["reference/commands.md"] = _write_commands()
     pages["reference/conf/train.md"] = write_train_page(_CONF / "train.yaml", describe)
     for folder in sorted(path for path in _CONF.iterdir() if path.is_dir()):
@@ -37,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
     """Rewrite the links of the pages that people wrote."""
-    origin = {name: path for path, name in _TOP.items()}
+    origin = {name: path for path, name in TOP.items()}
     place = origin.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     if page.file.src_uri.startswith("reference/"):
         return markdown

@@ -35,7 +35,7 @@ def _find_page(place: str, pages: Collection[str]) -> str | None:
     if place.startswith("docs/") and (inner := place.removeprefix("docs/")) in pages:
         return inner
     if place in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "README.md"):
-        inner = _TOP[place]
+        inner = TOP[place]
         return inner if inner in pages else None
     if place == "docs/adr":
         return next((page for page in sorted(pages) if page.startswith("adr/")), None)
@@ -49,7 +49,7 @@ def _find_page(place: str, pages: Collection[str]) -> str | None:
     return None
 
 
-_TOP = {
+TOP = {
     "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "readme.md",
     "SECURITY.md": "reporting.md",
 }  # fmt: skip
