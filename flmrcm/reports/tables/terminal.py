@@ -74,7 +74,7 @@ def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
         for i in indices:
             head = _format_cell(table.heads[i])
             if i < table.names:
-                part.add_column(head, max_width=_LONGEST_NAME)
+                part.add_column(head, max_width=_LONGEST_NAME, overflow="fold")
             else:
                 part.add_column(head, justify="right", no_wrap=True)
         groups = {row[0] for row in table.rows}
