@@ -7,13 +7,7 @@ from omegaconf import DictConfig
 
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.setup import Setup
-from flmrcm.federation.middleware import (
-    Middleware,
-    ServerSide,
-    SiteHalf,
-    SiteSide,
-    sort_members,
-)
+from flmrcm.federation.middleware import Middleware, ServerSide, SiteHalf, SiteSide, sort_members
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.federation.server_chain import ServerChain
 from flmrcm.learning.module import ReconModule
@@ -24,7 +18,7 @@ from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.strategies.base import Strategy
 
-GROUPS = ("privacy", "secure_aggregation")
+GROUPS = ("privacy", "compression", "secure_aggregation")
 """Config groups that are one member each, beside those of `middleware`."""
 
 

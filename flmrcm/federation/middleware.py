@@ -35,6 +35,17 @@ class Stage(IntEnum):
     VALIDATION = 6
 
 
+ASKS_AGAIN = "asks_again"
+"""The only metric of a reply that asks for the message once more, building on nothing."""
+
+SEND_AGAIN = "send_again"
+"""The error kind by which a server's half says that a site has asked so."""
+
+
+class AskAgain(Exception):
+    """A message builds on what isn't at the site; nothing is computed, and it asks for another."""
+
+
 class Exchange(NamedTuple):
     """A message and its reply.
 
@@ -68,6 +79,7 @@ class SiteHalf:
 
         Raises:
             SiteRefuses: the site does not answer this call.
+            AskAgain: it does, once the message comes in another form.
         """
         return message
 

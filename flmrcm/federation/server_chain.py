@@ -1,10 +1,10 @@
-"""The server's halves of the middleware around an engine."""
+"""The server's halves of the middleware around an engine's calls."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from flmrcm.federation.engine import Engine, Operation
-from flmrcm.federation.middleware import Carry, Exchange, ServerHalf
+from flmrcm.federation.middleware import SEND_AGAIN, Carry, Exchange, ServerHalf
 from flmrcm.types import Broadcast, Reply, ServerState
 
 
@@ -45,11 +45,25 @@ class ServerChain:
         messages: Mapping[str, Broadcast],
         timeout: float | None = None,
     ) -> Iterator[Exchange]:
-        """Send messages through the chain; return the replies that come through it, one by one."""
+        """Send messages through the chain; return the replies that come through it, one by one.
+
+        A site that asks for its message again gets it after the others; the order stays.
+        """
         carry: Carry = partial(_call_engine, engine)
         for half in self.halves:
             carry = partial(half.carry, carry)
-        return carry(op, messages, timeout)
+        again: dict[str, Broadcast] = {}
+        waiting: list[Exchange] = []
+        for exchange in carry(op, messages, timeout):
+            if exchange.reply.error_kind == SEND_AGAIN:
+                again[exchange.reply.site] = messages[exchange.reply.site]
+            elif again:
+                waiting.append(exchange)
+            else:
+                yield exchange
+        if again:
+            waiting += self.call(engine, op, again, timeout)
+            yield from sorted(waiting, key=lambda exchange: exchange.reply.site)
 
     def on_round(
         self, messages: Mapping[str, Broadcast], replies: Sequence[Reply]

@@ -104,8 +104,6 @@ class SecureAggregation(Middleware):
                 getattr(valid, "norm_factor", None) is not None,
             f"middleware.wire.kind={kind} rounds what the masks leave exact; use fp32":
                 kind != "fp32",
-            "compressed updates aren't summed as they travel; use no compression":
-                any(member.stage is Stage.COMPRESSION for member in members.values()),
         }  # fmt: skip
         return [f"secure_aggregation=bonawitz: {why}." for why, holds in rules.items() if holds]
 

@@ -1,4 +1,4 @@
-"""Secure aggregation: (m) what a round of it costs a site and the server, in time and in bytes."""
+"""Secure aggregation: (n) what a round of it costs a site and the server, in time and in bytes."""
 
 import time
 from collections.abc import Iterator, Mapping

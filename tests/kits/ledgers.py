@@ -44,12 +44,12 @@ def add_ledgers(
     folder: Path,
     policy: SitePolicy | None = None,
     wire: str = "fp32",
-    members: Mapping[str, Middleware] | None = None,
+    more: Mapping[str, Middleware] | None = None,
 ) -> None:
     """Give each client a chain whose ledger lies in a run's folder."""
     for name, client in clients.items():
         own = folder / "sites" / name
-        client.chain = site_chain(name, client.runtime.strategy, own, policy, wire, members)
+        client.chain = site_chain(name, client.runtime.strategy, own, policy, wire, more)
 
 
 def read_ledgers(folder: Path) -> tuple[list[LedgerEntry], list[LedgerEntry]]:

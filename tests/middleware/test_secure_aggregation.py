@@ -9,7 +9,7 @@ from kits.laws import equal, fl_mrcm
 from kits.masked_sites import KEYS, NAMES, SHARES, TRAIN, UNMASK, Altered, MaskedSites, close, flip
 
 from flmrcm.errors import ConfigErrors, SiteFailed, SiteRefuses
-from flmrcm.federation.middleware import Middleware, Stage
+from flmrcm.middleware.compression.quantised import Quantised
 from flmrcm.middleware.dp_site import DPSite
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.secure_aggregation import SecureAggregation
@@ -208,10 +208,6 @@ def test_a_weight_that_has_no_place_in_the_ring_is_named(value):
         sites.run()
 
 
-class Compression(Middleware):
-    stage = Stage.COMPRESSION
-
-
 class Greedy(FedAvg):
     def aggregate(self, state, replies):
         return super().aggregate(state, list(replies)[:1])
@@ -247,7 +243,8 @@ def test_what_needs_more_than_a_mean_is_refused_by_name(setting):
     for kind in ("bf16", "fp16"):
         assert f"middleware.wire.kind={kind} rounds" in find(FedAvg(), wire=Wire(kind))[0]
     assert "norm_factor compares" in find(FedAvg(), reply_validation=ReplyValidation(3.0))[0]
-    assert "use no compression" in find(FedAvg(), compression=Compression())[0]
+    (line,) = Quantised().find_problems(FedAvg(), module, {"secure_aggregation": RULE})
+    assert "use compression=none" in line
 
 
 @pytest.mark.parametrize(
