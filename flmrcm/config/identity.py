@@ -76,11 +76,11 @@ def hash_config(*, _root_: DictConfig) -> str:
     if rounding != "fp32":
         kept["wire"] = rounding
     kept |= _list_roles(_root_)
-    kept["precision"] = _find_precision(_root_.compute)
+    kept["precision"] = find_precision(_root_.compute)
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
 
 
-def _find_precision(compute: DictConfig) -> str:
+def find_precision(compute: DictConfig) -> str:
     """Return a run's precision; a device that isn't there is told by the check."""
     if compute.precision != "auto":
         return compute.precision
