@@ -59,6 +59,18 @@ def test_messages_are_made_again_as_they_were_sent(hospitals, words):
     assert digest(run) == before
 
 
+def test_policies_and_budget_books_are_not_touched(hospitals):
+    house = Path("house")
+    house.mkdir()
+    (house / "policy.yaml").write_text("{fewest_slices: 1, fewest_steps: 1, fewest_volumes: 1}")
+    dp = ["privacy=dp_volume", "privacy.target_epsilon=99"]
+    run = train("strategy=fl_mr", *dp, "sites.brats.policy=house/policy.yaml", "rounds=1")
+    before, attacked = digest(house), prepare(run, "inversion", "last.pt")
+    assert len(before) > 1  # calls and spending, counted
+    attacked.messages.send("train", 0, {"brats": attacked.sites["brats"]})
+    assert digest(house) == before
+
+
 def test_words_of_training_say_what_the_same_round_would_have_sent(hospitals):
     run = train("strategy=fl_mr")
     noised = ["round_0000.pt", "privacy=dp_volume", "privacy.noise=1"]
