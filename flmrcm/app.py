@@ -23,6 +23,8 @@ COMMANDS = {
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
+    "runs": "list runs: state, strategy, target, seed, PSNR, age; with filters",
+    "show": "one run: state, scores, chosen settings, curves, files",
     "compare": "tables and pictures of finished runs",
     "attack": "what a run's messages and weights tell about its images: attacks on one's own runs",
     "benchmark": "a method's runs under a fixed protocol, and the leaderboard",
@@ -30,6 +32,7 @@ COMMANDS = {
     "up": "try a federation out: all of it on this machine",
     "down": "end what up started",
     "ledger": "what crossed between coordinator and sites, to the byte",
+    "doctor": "is this machine fit? versions, GPU, disk, cache, common traps; for bug reports",
 }
 
 _WITH_CONFIG = (

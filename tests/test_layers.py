@@ -22,7 +22,7 @@ FLOORS = {
     "config": 7, "remote": 7,
     "reports": 8, "remote.flower": 8, "remote.nvflare": 8, "remote.provision": 8,
     "remote.launch": 8,
-    "runs": 9,
+    "runs": 9, "diagnosis": 9,
     "commands": 10, "app": 10, "library": 10, "__main__": 10, "scripts": 10,
     "remote.flower.app": 10, "remote.nvflare.app": 10, "remote.__main__": 10,
 }  # fmt: skip

@@ -8,7 +8,6 @@ from statistics import fmean
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from flmrcm.config.check import check_config
 from flmrcm.config.federation import (
@@ -27,6 +26,7 @@ from flmrcm.federation.rounds import BEST_BY, Rounds, load_history
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.files import flush_files
 from flmrcm.learning.metrics import describe_metrics
+from flmrcm.learning.precision import AUTO
 from flmrcm.learning.records import NO_WEIGHTS, PERSONAL
 from flmrcm.logs import log_to_file
 from flmrcm.middleware.ledger import LEDGER, Ledger
@@ -34,6 +34,7 @@ from flmrcm.remote.connection import Connection
 from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
 from flmrcm.reports.figures.saved_volumes import describe_middle_slice, holds_target
+from flmrcm.reports.tables.fitting import print_whole
 from flmrcm.reports.tables.terminal import build_run_table
 from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
@@ -78,13 +79,15 @@ def run_training(
                 "one another name=…."
             )
         _begin(parts, folder)
+        if cfg.compute.precision == AUTO:
+            log.info("compute.precision=auto: %s", parts.compute.precision)
         pool = " (pooled)" if parts.pooled else ""
         sites, target = ", ".join(parts.plan.selection_sites) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)
         _train_and_test(parts, folder, connect)
         flush_files(folder.path.glob("*.csv"))
         folder.mark_done()
-    Console(highlight=False).print(build_run_table(folder.path))
+    print_whole(build_run_table(folder.path))
 
 
 def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:
