@@ -26,6 +26,7 @@ COMMANDS = {
     "runs": "list runs: state, strategy, target, seed, PSNR, age; with filters",
     "show": "one run: state, scores, chosen settings, curves, files",
     "compare": "tables and pictures of finished runs",
+    "attack": "what a run's messages and weights tell about its images: attacks on one's own runs",
     "benchmark": "a method's runs under a fixed protocol, and the leaderboard",
     "deploy": "certificates, keys and folders for a federation of several machines",
     "up": "try a federation out: all of it on this machine",
@@ -34,7 +35,9 @@ COMMANDS = {
     "doctor": "is this machine fit? versions, GPU, disk, cache, common traps; for bug reports",
 }
 
-_WITH_CONFIG = ("train", "evaluate", "reconstruct", "prepare", "simulate", "deploy", "up")
+_WITH_CONFIG = (
+    "train", "evaluate", "reconstruct", "attack", "prepare", "simulate", "deploy", "up",
+)  # fmt: skip
 """Commands whose words are keys of a config."""
 
 HELP_TEXTS = Path(__file__).parent / "commands" / "help"

@@ -15,7 +15,7 @@ from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
 from flmrcm.federation.engine import Operation, Progress
 from flmrcm.federation.local_training import Trained, TrainingMetrics
-from flmrcm.federation.middleware import SiteHalf
+from flmrcm.federation.middleware import ASKS_AGAIN, AskAgain, SiteHalf
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import CallWork, Workload
@@ -71,24 +71,31 @@ class Client:
             SiteRefuses: the site's policy forbids the call or the reply.
             FlmrcmError: the site cannot do its work; one line says why.
         """
-        # the policy is the first of these: what it refuses, nothing is computed for
-        for half in self.chain:
-            message = half.before(op, message, memory)
+        passed: list[SiteHalf] = []
+        try:
+            # the policy is the first of these: what it refuses, nothing is computed for
+            for half in self.chain:
+                message = half.before(op, message, memory)
+                passed.append(half)
+            reply = self._answer(op, message, memory, workload)
+        except AskAgain:
+            reply = Reply(self.site.name, metrics={ASKS_AGAIN: 1.0})
+        for half in reversed(passed):
+            reply = half.after(op, message.round, reply, memory)
+        return reply
+
+    def _answer(
+        self, op: Operation, message: Broadcast, memory: Memory, workload: Workload | None
+    ) -> Reply:
         self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
         workload = workload or Workload(self.runtime.local.epochs)
         device = self.runtime.fabric.device
         batches = SiteBatches(self.site, device, workload, message.round)
         with seeded(self.runtime.seed, self.site.name, message.round, op):
-            reply = self._work(op, message, memory, batches)
-        for half in reversed(self.chain):
-            reply = half.after(op, message.round, reply, memory)
-        return reply
-
-    def _work(
-        self, op: Operation, message: Broadcast, memory: Memory, batches: SiteBatches
-    ) -> Reply:
-        work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}.get(op)
-        return work(message, memory, batches) if work else self._score(op, message, memory)
+            work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}
+            if op in work:
+                return work[op](message, memory, batches)
+            return self._score(op, message, memory)
 
     def _train(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
         """Train from the broadcast weights for a round."""
