@@ -1,15 +1,12 @@
 """Update inversion: which images make the network's gradient point where a site's update points?
 
 Geiping et al., Inverting Gradients, NeurIPS 2020: cosine distance and total variation, by Adam.
-Two changes suit reconstruction networks. The gradient of any loss of the output is Jᵀv, v being the
-loss's gradient at the output, so v is sought beside the image, and no target is. And the cosine is
-taken layer by layer: layers before a norm without weights have gradients of other lengths.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,10 +16,10 @@ from flmrcm.attacks.attacked_run import (
     Attack,
     AttackedRun,
     OnStep,
-    measure_variation,
     name_slices,
     with_training_slices,
 )
+from flmrcm.attacks.gradient_search import Found, GradientSearch
 from flmrcm.attacks.reconstructions import STARTED, Reconstructions, rate_images
 from flmrcm.data.order import shuffle_indices
 from flmrcm.data.site import Site
@@ -33,15 +30,8 @@ from flmrcm.types import Batch, Weights
 
 SITE, MEAN = "site", "mean"
 KNOWN, NOISE = "known", "noise"
+INVERTED = "inversion"
 _COARSE = 4  # pixels between the values of smooth noise
-_LEAST_RATE = 0.05  # of the first rate, in the last iteration
-
-
-class Found(NamedTuple):
-    """Images, and how far the gradient they make is from the update: 0 is its direction."""
-
-    images: Tensor
-    distance: float
 
 
 @dataclass(frozen=True)
@@ -108,18 +98,16 @@ class UpdateInversion(Attack):
         site, work = self.narrow(run, run.site)
         update = self.intercept(run, work)
         pool, names = read_pool(run, run.attacked, work)
-        own = {name for batch in run.read_training(site, work, run.round) for name in
-               name_slices(batch)}  # fmt: skip
+        batches = run.read_training(site, work, run.round)
+        own = {name for batch in batches for name in name_slices(batch)}
         truths = [number for number, name in enumerate(names) if name in own]
-        starts = self._draw_starts(run, work, min(len(truths), self.images))
+        starts = self._draw_starts(run, min(len(truths), self.images))
         run.reset()
         found = self._search(run, update, starts, on_step)
-        ways = {STARTED: starts[0].image, "inversion": found.images}
-        images = pool[:, 0].double().cpu().numpy()
-        return Reconstructions(
-            names, images, {way: rate_images(found_, truths, names, images) for way, found_ in
-                            ways.items()}, self._describe(work, truths, found),
-        )  # fmt: skip
+        made, images = {STARTED: starts[0].image, INVERTED: found.images}, pool[:, 0].double()
+        images = images.cpu().numpy()
+        ways = {way: rate_images(one, truths, names, images) for way, one in made.items()}
+        return Reconstructions(names, images, ways, self._describe(work, truths, found))
 
     def narrow(self, run: AttackedRun, name: str) -> tuple[Site, Workload]:
         """Return a site with the slices that the message is of, and its work."""
@@ -141,7 +129,7 @@ class UpdateInversion(Attack):
         updates = [run.find_update(replies[name]) for name in senders]
         return {k: torch.stack([u[k] for u in updates]).mean(0) for k in updates[0]}
 
-    def _draw_starts(self, run: AttackedRun, work: Workload, count: int) -> list[Batch]:
+    def _draw_starts(self, run: AttackedRun, count: int) -> list[Batch]:
         """Return a start for each restart: batches of as many images as are looked for."""
         known = run.list_others()[0] if self.start == KNOWN else run.site
         batch = next(iter(run.read_training(run.sites[known], Workload(1), run.round)))
@@ -163,7 +151,7 @@ class UpdateInversion(Attack):
     ) -> Found:
         total, found = self.restarts * self.iterations, list[Found]()
         for number, start in enumerate(starts):
-            search = _Search(run, update, start, self.rate, self.iterations, self.variation)
+            search = GradientSearch(run, update, start, self.rate, self.iterations, self.variation)
             for iteration in range(self.iterations):
                 search.step()
                 on_step("update inversion", number * self.iterations + iteration + 1, total)
@@ -179,55 +167,6 @@ class UpdateInversion(Attack):
             "start": self.start,
             "distance": found.distance,
         }
-
-
-class _Search:
-    """Images and output gradients that are changed until their update is that of a site."""
-
-    def __init__(
-        self,
-        run: AttackedRun,
-        update: Weights,
-        start: Batch,
-        rate: float,
-        iterations: int,
-        variation: float,
-    ) -> None:
-        self.model, self.start, self.variation = run.module.model, start, variation
-        named = [(n, p) for n, p in self.model.named_parameters() if n in update]
-        self.parameters = [parameter for _, parameter in named]
-        # training goes against the gradient
-        self.goal = [-update[name].to(parameter.device) for name, parameter in named]
-        self.model.train()
-        self.images = start.image.clone().requires_grad_()
-        with torch.no_grad():
-            error = self.model(start).image - start.get_target()
-        self.slope = (error / error.std().clamp(min=1e-6)).requires_grad_()
-        self.optimizer = torch.optim.Adam([self.images, self.slope], rate)
-        least = _LEAST_RATE * rate
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-            self.optimizer, iterations, least
-        )
-
-    def step(self) -> None:
-        """Take one step of Adam."""
-        loss = self.measure() + self.variation * measure_variation(self.images)
-        self.optimizer.zero_grad()
-        self.images.grad, self.slope.grad = torch.autograd.grad(loss, [self.images, self.slope])
-        self.optimizer.step()
-        self.schedule.step()
-
-    def measure(self) -> Tensor:
-        """Return the mean over layers of 1 − cosine, in [0, 2]."""
-        out = self.model(self.start._replace(image=self.images, target=None)).image
-        made = torch.autograd.grad((out * self.slope).sum(), self.parameters, create_graph=True)
-        pairs = zip(made, self.goal, strict=True)
-        return 1 - torch.stack([F.cosine_similarity(a.flatten(), b.flatten(), 0) for a, b in
-                                pairs]).mean()  # fmt: skip
-
-    def read(self) -> Found:
-        """Return what has been found so far."""
-        return Found(self.images.detach(), float(self.measure().detach()))
 
 
 def read_pool(run: AttackedRun, site: Site, work: Workload) -> tuple[Tensor, list[str]]:

@@ -25,6 +25,8 @@ def rewrite_links(text: str, page: str, pages: Collection[str]) -> str:
         if target := _find_page(place, pages):
             here = posixpath.dirname(_find_page(page, pages) or page.removeprefix("docs/"))
             return f"{sign}[{words}]({posixpath.relpath(target, here or '.')}{hash_}{anchor})"
+        if place.startswith("docs/"):
+            return found[0]  # it leads nowhere: MkDocs says so
         return words if sign == "" else ""
 
     return _LINK.sub(rewrite, text)

@@ -3,13 +3,18 @@
 import pytest
 from omegaconf import OmegaConf
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import to_plain
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
 from flmrcm.config.conf_files import list_options
 from flmrcm.config.identity import hash_config
-from flmrcm.config.travelling import select_travelling_config
-from flmrcm.errors import ConfigErrors
+from flmrcm.config.travelling import (
+    TRAVELLING_GROUPS,
+    accept_travelling_config,
+    select_travelling_config,
+)
+from flmrcm.errors import ConfigErrors, SiteRefuses
 from flmrcm.federation.middleware import Stage, sort_members
 from flmrcm.middleware.compression.quantised import Quantised
 
@@ -51,6 +56,15 @@ def test_it_travels_to_the_sites():
         to_plain(compose("compression=top_k", "compression.share=0.01"))
     )
     assert sent["compression"]["share"] == 0.01
+
+
+def test_a_site_builds_schemes_of_this_house_and_no_other_class():
+    sent = select_travelling_config(to_plain(compose("compression=powersgd", "compression.rank=2")))
+    allowed = AllowList((), TRAVELLING_GROUPS)
+    assert accept_travelling_config(sent, "ixi", allowed)["compression"]["rank"] == 2
+    sent["compression"]["_target_"] = "flmrcm.files.delete_stale"
+    with pytest.raises(SiteRefuses, match="compression: names a class"):
+        accept_travelling_config(sent, "ixi", allowed)
 
 
 @pytest.mark.parametrize(

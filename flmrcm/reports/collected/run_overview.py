@@ -85,16 +85,20 @@ class RunOverview:
 
 
 def list_overviews(folders: Sequence[Path]) -> list[RunOverview]:
-    """Return all runs at or below the folders, sorted by folder; each counts once.
+    """Return all trainings at or below the folders, sorted by folder; each counts once.
+
+    What `flmrcm evaluate` wrote is no run of its own: `flmrcm compare` has it.
 
     Raises:
         FlmrcmError: there's no run at all.
     """
     found = {path.resolve(): path for folder in folders for path in find_run_folders(folder)}
-    if not found:
+    runs = [read_overview(path) for path in sorted(found.values())]
+    trainings = [run for run in runs if "evaluate" not in run.config]
+    if not trainings:
         where = ", ".join(map(str, folders))
         raise FlmrcmError(f"{where}: no run below (a run's folder holds {CONFIG}).")
-    return [read_overview(path) for path in sorted(found.values())]
+    return trainings
 
 
 def read_overview(folder: Path) -> RunOverview:
@@ -104,6 +108,8 @@ def read_overview(folder: Path) -> RunOverview:
         aligned = read_environment(folder).get("aligned_with")
     except FlmrcmError as error:
         return RunOverview(folder, "damaged", str(error))
+    if not {"strategy", "mask"} <= config.keys():
+        return RunOverview(folder, "damaged", f"{folder / CONFIG}: not the config of a run.")
     return RunOverview(folder, *_find_state(folder), config, rows, aligned)
 
 

@@ -17,7 +17,6 @@ from flmrcm.middleware.compression.packing import (
 )
 from flmrcm.middleware.compression.powersgd import PowerSGD
 from flmrcm.middleware.compression.quantised import Quantised
-from flmrcm.middleware.compression.rows import restore_rows, round_rows
 from flmrcm.middleware.compression.top_k import TopK, decode_places, encode_places
 
 SCHEMES = {
@@ -216,39 +215,6 @@ def test_names_come_along_and_must_be_those_that_were_sent():
     for one in odd:
         with pytest.raises(PayloadError):
             unpack({**packed, **one}, {**changes, **counts})
-
-
-def test_latents_keep_their_shape_and_a_scale_for_each_slice():
-    latents = {"latents": torch.randn(5, 64) * torch.logspace(-3, 3, 5)[:, None]}
-    sent = round_rows(latents)
-    assert sent["latents"].shape == (5, 64)
-    assert count(sent) == 5 * 64 + 5 * 4
-    arrived = restore_rows(sent)["latents"]
-    step = latents["latents"].abs().amax(1, keepdim=True) / 127
-    assert ((arrived - latents["latents"]).abs() <= 0.5001 * step).all()
-    assert torch.allclose(restore_rows(round_rows({"latents": arrived}))["latents"], arrived)
-
-
-def test_latents_that_are_not_finite_travel_as_they_are():
-    latents = {"latents": torch.tensor([[1.0, float("nan")]]), "none": torch.zeros(0, 4)}
-    assert round_rows(latents) == latents
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {"compressed-latents": torch.ones(1)},
-        {"latents": torch.ones(2, 3), "compressed-latents": torch.ones(2)},
-        {"latents": torch.ones(2, 3).to(torch.int8), "compressed-latents": torch.ones(3)},
-        {
-            "latents": torch.ones(1, 3).to(torch.int8),
-            "compressed-latents": torch.tensor([torch.inf]),
-        },
-    ],
-)
-def test_latents_of_another_form_are_refused(odd):
-    with pytest.raises(PayloadError):
-        restore_rows(odd)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,18 @@ def test_a_run_that_is_linked_counts_once(tmp_path):
     assert len(list_overviews([tmp_path])) == 1
 
 
+def test_an_evaluation_is_no_run(tmp_path):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", evaluate={"checkpoint": "a/checkpoints/last.pt"})
+    assert [run.folder.name for run in list_overviews([tmp_path])] == ["a"]
+
+
+def test_another_config_is_no_damaged_reading(tmp_path):
+    (tmp_path / "config.yaml").write_text("name: mine\n")
+    run = read_overview(tmp_path)
+    assert (run.state, run.method, run.psnr) == ("damaged", None, None)
+
+
 def test_the_age_is_that_of_the_newest_mark(tmp_path):
     folder = write_run(tmp_path / "a")
     for number, name in enumerate(("config.yaml", "journal.csv", "done")):

@@ -29,6 +29,7 @@ PAGES = {
         ("README.md", "[conf/](conf)", "[conf/](reference/conf/train.md)"),
         ("docs/a.md", "[f](../flmrcm/mri/fourier.py)", "[f](reference/api/mri.md)"),
         ("docs/a.md", "[m](../Makefile)", "m"),
+        ("docs/a.md", "[dead](gone.md)", "[dead](gone.md)"),
         ("docs/a.md", "![b](results/boxes.png)", "![b](results/boxes.png)"),
         ("docs/a.md", "[w](https://arxiv.org) [h](#here)", "[w](https://arxiv.org) [h](#here)"),
     ],
