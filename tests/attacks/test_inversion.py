@@ -1,5 +1,6 @@
 """Update inversion: the image behind an update is found; one that isn't behind it, is not."""
 
+import numpy as np
 import pytest
 import torch
 from kits.attacked import PlainMessages, attack_on, ignore_steps, write_alike
@@ -8,6 +9,7 @@ from kits.factories import make_learner
 from flmrcm.attacks.inversion import UpdateInversion
 from flmrcm.attacks.reconstructions import STARTED
 from flmrcm.errors import ConfigErrors
+from flmrcm.federation.workload import Workload
 from flmrcm.models.unet_complex import ComplexUNet
 
 QUICK = {"iterations": 120, "restarts": 1, "rate": 0.1}
@@ -42,6 +44,15 @@ def test_an_image_that_is_not_behind_the_update_is_not_found(sites):
     before, after = found_by(UpdateInversion(**QUICK), attack_on(sites[:2], messages=messages))
     assert after["ssim"] < before["ssim"] + 0.1
     assert after["recognised"] == 0
+
+
+def test_an_attacker_begins_with_images_of_another_site_only(sites):
+    run = attack_on(sites[:2])
+    attack = UpdateInversion(iterations=1, restarts=1)
+    (begun,) = attack.run(run, ignore_steps).ways[STARTED]
+    (batch,) = run.read_training(sites[1], Workload(1), run.round)
+    common = batch.image.mean((0, 1)).numpy()
+    assert abs(np.corrcoef(begun.image.ravel(), common.ravel())[0, 1]) > 0.999
 
 
 def test_what_is_seen_of_all_sites_is_the_mean_of_their_updates(sites):
