@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from flmrcm.config.travelling import has_remote_sites
+from flmrcm.data.site import Site
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
@@ -82,6 +83,24 @@ def find_weighting_problems(strategy: Strategy, losses: Mapping[str, Loss]) -> l
         for name in sorted(losses)
         if strategy.weighting == FAIR
     ]
+
+
+def find_augmentation_problems(sites: Mapping[str, Site]) -> list[str]:
+    """Return a line for each reason for which training slices can't be moved."""
+    moving = {name: site for name, site in sites.items() if site.loading.augmentation is not None}
+    problems = [
+        f"sites.{name}.mask: was measured undersampled, and only fully sampled k-space can be "
+        "moved; use augmentation=none."
+        for name, site in sorted(moving.items())
+        if site.reads_masks
+    ]
+    slow = {site.loading.maps.word for site in moving.values() if site.loading.maps.takes_long}
+    problems += [
+        f"augmentation: maps={word} would be computed anew for each moved slice; use maps=auto, "
+        "adaptive or file."
+        for word in sorted(slow)
+    ]
+    return problems
 
 
 def _find_optimizer_problem(strategy: Strategy, module: ReconModule) -> str | None:

@@ -11,10 +11,11 @@ from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
 from flmrcm.errors import SiteRefuses
+from flmrcm.federation.accumulation import StepBatches
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
 from flmrcm.federation.engine import Operation, Progress
-from flmrcm.federation.local_training import Trained, TrainingMetrics
+from flmrcm.federation.local_training import TrainingMetrics
 from flmrcm.federation.middleware import SiteHalf
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
@@ -77,7 +78,8 @@ class Client:
         self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
         workload = workload or Workload(self.runtime.local.epochs)
         device = self.runtime.fabric.device
-        batches = SiteBatches(self.site, device, workload, message.round)
+        accumulate = self.runtime.local.accumulate
+        batches = SiteBatches(self.site, device, workload, message.round, accumulate)
         with seeded(self.runtime.seed, self.site.name, message.round, op):
             reply = self._work(op, message, memory, batches)
         for half in reversed(self.chain):
@@ -96,7 +98,8 @@ class Client:
         self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         module.loss = self.loss  # sites share the module
         kept = memory.optimizers.get(MODEL)
-        optimizer = self.runtime.build_optimizer(local.decay(message.round), kept)
+        factor = self.runtime.find_rate_factor(message.round)
+        optimizer = self.runtime.build_optimizer(factor, kept)
         rate = max(float(group["lr"]) for group in optimizer.param_groups)
         plan = TrainingRound(batches, batches.count_work(rate), local, self.runtime.fabric)
         plan = reduce(lambda plan, half: half.plan_training(plan, memory), self.chain, plan)
@@ -123,7 +126,7 @@ class Client:
         """Go on with the site's personal weights, at first the broadcast ones."""
         runtime, kept = self.runtime, memory.optimizers
         runtime.load(message.weights, memory.tensors.get(PERSONAL))
-        factor = runtime.local.decay(message.round)
+        factor = runtime.find_rate_factor(message.round)
         optimizer = runtime.build_optimizer(factor, kept.get(PERSONAL))
         values = self._train_alone(rule, optimizer, memory, batches)
         if runtime.local.keep_optimizer:
@@ -137,8 +140,9 @@ class Client:
         self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         self.runtime.module.loss = self.loss
         optimizer = self.runtime.build_optimizer(tuning.rate)
-        workload = Workload(ceil(tuning.steps / self.site.n_batches), tuning.steps)
-        batches = SiteBatches(self.site, batches.device, workload, message.round)
+        accumulate = batches.accumulate
+        workload = Workload(ceil(tuning.steps * accumulate / self.site.n_batches), tuning.steps)
+        batches = SiteBatches(self.site, batches.device, workload, message.round, accumulate)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         self._check_work("finetune", batches.count_work(max(rates)))
         values = self._train_alone(LocalRule(), optimizer, memory, batches)
@@ -159,7 +163,7 @@ class Client:
         }
 
     def _take_steps(
-        self, steps: Iterable[tuple[Trained, Tensor, Tensor]], batches: SiteBatches
+        self, steps: Iterable[tuple[StepBatches, Tensor, Tensor]], batches: SiteBatches
     ) -> TrainingMetrics:
         """Train, step by step; return what was measured."""
         total = self.site.n_examples * batches.workload.epochs

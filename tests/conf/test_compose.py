@@ -9,8 +9,8 @@ from flmrcm.config.conf_files import find_conf_dir, list_options
 from flmrcm.errors import ConfigErrors
 
 GROUPS = (
-    "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy", "compute",
-    "engine", "logger",
+    "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy",
+    "augmentation", "compute", "engine", "logger",
 )  # fmt: skip
 EXPERIMENTS = list_options("experiment")
 NOT_EVERYWHERE = {
