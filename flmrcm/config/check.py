@@ -12,6 +12,7 @@ from flmrcm.config.coil_maps import build_coil_maps, needs_center
 from flmrcm.config.learner import build_learner, build_site_losses
 from flmrcm.config.middleware import build_members, find_member_problems
 from flmrcm.config.model_fit import (
+    find_accumulation_problems,
     find_augmentation_problems,
     find_loss_problems,
     find_model_problems,
@@ -74,6 +75,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
         found.problems += find_weighting_problems(strategy, losses)
         found.problems += find_augmentation_problems(sites)
+        found.problems += find_accumulation_problems(local, members)
     if plan and strategy:
         found.problems += find_round_problems(strategy, plan.rounds)
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)

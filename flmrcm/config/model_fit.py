@@ -9,12 +9,14 @@ from torch import nn
 
 from flmrcm.config.travelling import has_remote_sites
 from flmrcm.data.site import Site
+from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.middleware import Middleware
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
 from flmrcm.models.unrolled import Cascaded
 from flmrcm.strategies.aggregation import FAIR
-from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.base import VOLUME, Strategy
 
 
 def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
@@ -101,6 +103,19 @@ def find_augmentation_problems(sites: Mapping[str, Site]) -> list[str]:
         for word in sorted(slow)
     ]
     return problems
+
+
+def find_accumulation_problems(
+    local: LocalTraining | None, members: Mapping[str, Middleware]
+) -> list[str]:
+    """Return a line where batches are to be accumulated by a site whose steps draw volumes."""
+    draws = getattr(members.get("privacy"), "unit", "") == VOLUME
+    if local is None or local.accumulate == 1 or not draws:
+        return []
+    return [
+        f"local.accumulate={local.accumulate}: a step of privacy=dp_volume draws its own volumes; "
+        "leave it 1, and lower privacy.chunk where memory is short."
+    ]
 
 
 def _find_optimizer_problem(strategy: Strategy, module: ReconModule) -> str | None:
