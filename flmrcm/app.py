@@ -19,7 +19,7 @@ from flmrcm.logs import log_to_terminal, say
 COMMANDS = {
     "train": "run a federation: train, validate, test, keep everything in outputs/",
     "evaluate": "test a checkpoint on sites and splits",
-    "reconstruct": "images of new scans, by any checkpoint: HDF5, NIfTI, PNG",
+    "reconstruct": "images of new scans, by any checkpoint: HDF5, NIfTI, DICOM, PNG",
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",

@@ -86,8 +86,8 @@ def test_a_rotation_is_undone_by_the_opposite_one():
     images = torch.from_numpy(smooth_images(1, (64, 64), 3)).view(1, 1, 64, 64).real
     there = move_images(images, (64, 64), [Movement(degrees=12.0)])
     back = move_images(there, (64, 64), [Movement(degrees=-12.0)])
-    error = center_crop(back - images, 32, 32).abs().max()
-    assert float(error) < 0.02 * float(images.max())
+    errors = [center_crop(x - images, 32, 32).abs().max() for x in (back, there)]
+    assert errors[0] < 0.1 * images.max() < 0.5 * images.max() < errors[1]
 
 
 def test_a_positive_angle_turns_as_numpy_turns():
