@@ -51,6 +51,7 @@ class Task(_Strict):
         judged: all sites, or the target alone.
         words: of training, or of the evaluation where it is one.
         after: the task whose checkpoint it begins with; empty where it begins anew.
+        after_setting: the setting of that checkpoint, where it is another.
         evaluates: whether that checkpoint is only tested, under `words`.
         strategy: what trains instead of the method; empty means the method.
     """
@@ -61,6 +62,7 @@ class Task(_Strict):
     judged: Literal["all", "target"] = "all"
     words: Words = ()
     after: str = ""
+    after_setting: str = ""
     evaluates: bool = False
     strategy: str = ""
 
@@ -122,8 +124,14 @@ class Protocol(_Strict):
 
     def find_start(self, cell: Cell) -> Cell | None:
         """Return the cell that this one goes on from; None where it begins anew."""
-        after = self.tasks[cell.task].after
-        return cell._replace(task=after) if after else None
+        task = self.tasks[cell.task]
+        setting = task.after_setting or cell.setting
+        return cell._replace(task=task.after, setting=setting) if task.after else None
+
+    def list_test_words(self, cell: Cell) -> list[str]:
+        """Return the words under which a cell of a task that evaluates tests its checkpoint."""
+        task = self.tasks[cell.task]
+        return [*(self.settings[cell.setting] if task.after_setting else ()), *task.words]
 
     def compose_data(self, setting: str) -> DictConfig:
         """Return a config whose sites are those of a setting."""
@@ -207,3 +215,6 @@ def _find_problems(protocol: Protocol) -> Iterator[str]:
             yield from check_choice(f"tasks.{name}.settings", setting, list(protocol.settings))
         if task.after or task.evaluates:
             yield from check_choice(f"tasks.{name}.after", task.after, firsts)
+        if task.after_setting:
+            names = list(protocol.settings)
+            yield from check_choice(f"tasks.{name}.after_setting", task.after_setting, names)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig
 
@@ -38,6 +38,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import TrainingPlan, find_round_problems
 from flmrcm.federation.workload import BUDGETS, POOLED
+from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
@@ -82,6 +83,8 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()
     config = {**to_plain(cfg), "participants": participants, "target": target}
+    # what a device is fast at isn't what another is: a run's numbers have one precision
+    config["compute"] = {**config["compute"], "precision": cast(Compute, compute).precision}
     pool = _pool_sites(sites, participants) if cfg.pooled else None
     parts: Any = (
         config, sites, strategy, local, plan, compute, module, pool, gates, members, losses,

@@ -78,8 +78,21 @@ def hash_config(*, _root_: DictConfig) -> str:
     if rounding != "fp32":
         kept["wire"] = rounding
     kept |= _list_roles(_root_)
-    kept["precision"] = _root_.compute.precision
+    kept["precision"] = _find_precision(_root_.compute)
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
+
+
+def _find_precision(compute: DictConfig) -> str:
+    """Return a run's precision; a device that isn't there is told by the check."""
+    if compute.precision != "auto":
+        return compute.precision
+    # only here: it loads torch, for which no other word has to wait
+    from flmrcm.learning.compute import Compute
+
+    try:
+        return Compute(compute.accelerator, precision=compute.precision).precision
+    except ConfigErrors:
+        return compute.precision
 
 
 def _list_roles(cfg: DictConfig) -> dict[str, Any]:

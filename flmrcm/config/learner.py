@@ -1,5 +1,6 @@
 """From the config's model, local and compute to a learner with its initial weights."""
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,13 @@ import torch
 from omegaconf import DictConfig
 
 from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.run_config import complete_config
 from flmrcm.config.sites import list_site_nodes
+from flmrcm.config.trained_config import (
+    find_foreign_classes,
+    find_trained_config,
+    list_private_weights,
+)
 from flmrcm.config.trial import find_model_problems, find_optimizer_problems
 from flmrcm.errors import CheckpointError
 from flmrcm.federation.local_training import LocalTraining
@@ -25,6 +32,8 @@ from flmrcm.learning.weights import (
 )
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.seeding import seeded
+
+log = logging.getLogger(__name__)
 
 CHOOSING = "psnr"
 """The metric by which the best round is chosen."""
@@ -45,7 +54,7 @@ def build_learner(
     if model is None or local is None:
         return compute, None, local
     if cfg.get("init_from"):
-        found.attempt("init_from", lambda: load_weights(model, expand_home(cfg.init_from)))
+        found.attempt("init_from", lambda: _load_initial(model, expand_home(cfg.init_from)))
     loss = found.build("loss", cfg.loss, Loss) if cfg.get("loss") else None
     metrics = build_metrics(cfg, found)
     return compute, ReconModule(model, local.optimizer, loss, metrics), local
@@ -67,6 +76,23 @@ def build_metrics(cfg: DictConfig, found: Builder) -> dict[str, Metric]:
     if built and CHOOSING not in built:
         found.problems.append(f"metrics: keep {CHOOSING} among them; best.pt is chosen by it.")
     return {name: m for name, m in built.items() if m is not None} or {**DEFAULT_METRICS}
+
+
+def _load_initial(model: Reconstructor, path: Path) -> None:
+    """Load the weights that a run starts from; what stayed at another run's sites stays as it is.
+
+    Raises:
+        CheckpointError: unreadable, of another architecture, or with values that aren't finite.
+    """
+    content, private = read_torch_file(path), dict[str, None]()
+    trained = find_trained_config(content)
+    if trained is not None and not find_foreign_classes(trained):
+        private = list_private_weights(complete_config(trained))
+    load_weights(model, path, content, private)
+    if kept := [name for name in model.state_dict() if name in private]:
+        log.info(
+            "%s: %d weights stayed at its sites, %s, …; they start anew.", path, len(kept), kept[0]
+        )
 
 
 def load_weights(

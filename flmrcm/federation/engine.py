@@ -60,8 +60,8 @@ class Engine(Protocol):
 
     Attributes:
         can_interrupt: whether it can end a call at its time-out; others are given no time-out.
-        on_one_machine: whether all sites stay in one process of one trusted machine, so that a site
-            may read another's images in place.
+        on_one_machine: whether all sites stay with this process's user on one trusted machine, so
+            that a site may read another's images in place.
         data_is_local: whether the coordinator's machine can read the sites' data, and so the names
             of their volumes.
         workloads: what each site trains in a round; set once, after the sites have joined.

@@ -15,10 +15,16 @@ from pytorch_lightning import Trainer
 from torch import nn
 
 from flmrcm.errors import ConfigErrors, check_choice, require
+from flmrcm.learning.precision import (
+    AUTO,
+    BFLOAT16,
+    PRECISIONS,
+    choose_precision,
+    has_bfloat16,
+)
 from flmrcm.models.unrolled import Cascaded
 
-PRECISIONS = ("32-true", "bf16-mixed")
-
+log = logging.getLogger(__name__)
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's numbers, malloc.h
 _IGNORED_WARNINGS = (
@@ -35,7 +41,8 @@ class Compute:
     Args:
         accelerator: auto | cpu | gpu.
         device: index of the GPU to use.
-        precision: `32-true` or `bf16-mixed`.
+        precision: `32-true`, `bf16-mixed`, or `auto`, which becomes one of them: the second where
+            the device has instructions for bfloat16.
         workers: loader processes per site.
         compile: compile the model with torch.compile; the first steps take longer.
         channels_last: keep weights in channels-last order.
@@ -67,6 +74,8 @@ class Compute:
             problems += check_choice("compute.precision", self.precision, PRECISIONS)
         if problems:
             raise ConfigErrors(problems)
+        if self.precision == AUTO:
+            object.__setattr__(self, "precision", choose_precision(self.on_gpu))
         gpus = torch.cuda.device_count()
         require(
             {
@@ -114,6 +123,11 @@ class Compute:
 
     def prepare_model(self, model: nn.Module) -> None:
         """Arranges a model's weights and compiles it, in place: its parameter names stay."""
+        if self.precision == BFLOAT16 and not has_bfloat16(self.on_gpu):
+            log.warning(
+                "compute.precision=bf16-mixed: this device has no bfloat16 instructions, so a "
+                "round may take ten times as long; auto or 32-true doesn't."
+            )
         if not self.on_gpu:
             keep_freed_memory()
         if self.channels_last:

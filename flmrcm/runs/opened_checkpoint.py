@@ -7,15 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 
-from flmrcm.config.allow_list import AllowList
-from flmrcm.config.build import Builder
 from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import load_weights
-from flmrcm.config.migration import migrate_config
 from flmrcm.config.run_config import complete_config
+from flmrcm.config.trained_config import (
+    find_foreign_classes,
+    find_trained_config,
+    list_private_weights,
+)
 from flmrcm.errors import CheckpointError, DataLayoutError, FlmrcmError
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.memory import MemoryStore
@@ -24,7 +25,6 @@ from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.run_files import JOURNAL
 from flmrcm.runs.testing import count_personal_training
 from flmrcm.strategies.base import PERSONAL, PRIVATE, Strategy
-from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Memory, Weights
 
 log = logging.getLogger(__name__)
@@ -64,19 +64,7 @@ class OpenedCheckpoint:
 
         Checkpoints of others hold every weight.
         """
-        if self.trained is None:
-            return {}
-        builder, node = Builder(), self.config.strategy
-        with torch.device("meta"):
-            model = builder.build("model", self.config.model, Reconstructor)
-        # of somebody else's class, its weights can be tested without it
-        strategy = builder.build("strategy", node, Strategy) or FedAvg(
-            private=node.get("private") or ()
-        )
-        if model is None:  # told where it is built
-            return {}
-        suited = builder.attempt("strategy", lambda: strategy.suit(model)) or strategy
-        return dict.fromkeys(name for name in model.state_dict() if not suited.is_shared(name))
+        return {} if self.trained is None else list_private_weights(self.config)
 
     def load_shared(self, model: Reconstructor) -> None:
         """Load its weights; for those that stayed at the sites the model keeps its own.
@@ -162,27 +150,10 @@ def open_checkpoint(path: Path, trust: bool) -> OpenedCheckpoint:
         CheckpointError: the file can't be read, or its config names what isn't flmrcm's own.
     """
     content = read_torch_file(path)
-    trained = _find_config(content)
-    if trained is not None and not trust:
-        _check_trust(path, trained)
-    return OpenedCheckpoint(path, content, trained)
-
-
-def _check_trust(path: Path, trained: Mapping[str, Any]) -> None:
-    """Raise an error where a checkpoint's config names what is not flmrcm's own to build.
-
-    Raises:
-        CheckpointError: it does; what it names could be any program of this machine.
-    """
-    if problems := AllowList().find_problems("config", migrate_config(trained)):
-        lines = " ".join(problems)
+    trained = find_trained_config(content)
+    if trained is not None and not trust and (problems := find_foreign_classes(trained)):
         raise CheckpointError(
-            f"{path}: {lines} Whoever wrote the file chose that; trust=true builds it all the same."
+            f"{path}: {' '.join(problems)} Whoever wrote the file chose that; trust=true builds it "
+            "all the same."
         )
-
-
-def _find_config(content: Any) -> dict[str, Any] | None:
-    """Return the config that a checkpoint of ours holds; None for those of others."""
-    config = content.get("config") if isinstance(content, dict) else None
-    ours = isinstance(config, dict) and {"strategy", "sites", "mask"} <= set(config)
-    return config if ours else None
+    return OpenedCheckpoint(path, content, trained)

@@ -16,8 +16,8 @@ from flmrcm.runs.folder import RunFolder
 
 MAY_CHANGE = (
     "rounds", "compute", "logger", "keep_every", "searchpath", "data.cache", "engine.threads",
-    "engine.actors", "engine.gpus_per_site", "engine.federation", "engine.patience",
-    "robust.quorum", "robust.timeout", "early_stopping", "accept_lost_journal",
+    "engine.actors", "engine.workers", "engine.gpus_per_site", "engine.federation",
+    "engine.patience", "robust.quorum", "robust.timeout", "early_stopping", "accept_lost_journal",
 )  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 

@@ -27,6 +27,7 @@ from flmrcm.federation.rounds import BEST_BY, Rounds, load_history
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.files import flush_files
 from flmrcm.learning.metrics import describe_metrics
+from flmrcm.learning.precision import AUTO
 from flmrcm.learning.records import NO_WEIGHTS, PERSONAL
 from flmrcm.logs import log_to_file
 from flmrcm.middleware.ledger import LEDGER, Ledger
@@ -78,6 +79,8 @@ def run_training(
                 "one another name=…."
             )
         _begin(parts, folder)
+        if cfg.compute.precision == AUTO:
+            log.info("compute.precision=auto: %s", parts.compute.precision)
         pool = " (pooled)" if parts.pooled else ""
         sites, target = ", ".join(parts.plan.selection_sites) + pool, parts.strategy.target
         log.info("%s on %s; target %s; %s", parts.strategy.name, sites, target, folder.path)

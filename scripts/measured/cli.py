@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from measured import compare, end_to_end, models, rounds, scaling, work
+from measured import compare, end_to_end, models, rounds, scaling, side_by_side, work
 from measured.measurement import Figure, describe_machine
 
 FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
@@ -29,6 +29,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "l": models.measure_coil_loading,
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
+    "processes": side_by_side.measure_side_by_side,
     "coordinator": scaling.measure_coordinator,
 }
 ABOUT = {key: str(measure.__doc__).removeprefix("Return ") for key, measure in FIGURES.items()}

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from kits.benchmark import TINY
 
 from flmrcm.app import main
@@ -67,12 +66,12 @@ def said_by(capsys, *words):
 def test_a_stopped_benchmark_goes_on_and_runs_nothing_twice(done):
     folder, before, lines, after = done
     assert {path.parent.name.split("-")[0] for path in before} == {
-        "participating", "acceleration_shift"
+        "participating", "acceleration_shift", "real_head"
     }  # fmt: skip
     assert before.items() <= after.items()
-    assert len(after) == 4
+    assert len(after) == 5
     whole = (folder / FILE).read_text()
-    assert lines.count('# {"run"') == 2
+    assert lines.count('# {"run"') == 3
     assert set(lines.splitlines()) <= set(whole.splitlines())
 
 
@@ -97,15 +96,10 @@ def test_the_shift_is_harder_and_the_few_shots_begin_where_the_unseen_run_ended(
     )
 
 
-def test_a_new_site_begins_with_the_shared_weights_and_initial_ones_for_the_private(capsys):
-    said_by(capsys, "run", str(TINY), "method=fedper")
-    (run,) = Path().glob("outputs/benchmark/tiny/*/few_shot-*")
-    (start,) = Path().glob("outputs/benchmark/tiny/*/unseen-*/checkpoints/last.pt")
-    begun = torch.load(run / "start.pt", weights_only=True)
-    shared = torch.load(start, weights_only=True)["weights"]
-    assert shared.keys() < begun.keys()
-    assert all(torch.equal(begun[name], tensor) for name, tensor in shared.items())
-    assert all("up_" in name for name in begun.keys() - shared.keys())
+def test_a_new_site_of_a_method_with_private_weights_begins_with_the_shared_ones(capsys):
+    main(["benchmark", "run", str(TINY), "method=fedper"])
+    assert len([*Path().glob("outputs/benchmark/tiny/*/few_shot-*/done")]) == 1
+    assert "weights stayed at its sites" in " ".join(capsys.readouterr().err.split())
 
 
 def test_finished_runs_are_not_run_again_even_elsewhere(finished, capsys, monkeypatch):
@@ -113,13 +107,13 @@ def test_finished_runs_are_not_run_again_even_elsewhere(finished, capsys, monkey
     text = finished.read_text()
     said_by(capsys, "run", str(TINY), "method=fl_mr")
     assert finished.read_text() == text
-    assert "FL-MR, 4 of 4 runs done" in said_by(capsys, "status", str(TINY))
+    assert "FL-MR, 5 of 5 runs done" in said_by(capsys, "status", str(TINY))
 
 
 def test_one_run_repeated_is_equal_and_one_changed_is_not_accepted(finished, capsys):
     words = ["verify", str(finished), f"protocol={TINY}", "tasks=participating"]
     said = said_by(capsys, *words)
-    assert "repeated: 1 of its 4 runs" in said
+    assert "repeated: 1 of its 5 runs" in said
     assert "psnr: equal" in said
     assert "accepted" in said
     text = finished.read_text()

@@ -29,6 +29,15 @@ def test_every_run_stands_in_one_chain_behind_the_one_it_goes_on_from():
         assert {V1.find_start(cell) for cell in others} <= {first}
 
 
+def test_a_real_head_is_judged_by_the_run_that_never_saw_one():
+    cell = Cell("real_head", "t1_real", "sim_h", 2)
+    assert V1.find_start(cell) == Cell("participating", "t1_single", "sim_h", 2)
+    assert "sites=real_heads" in V1.list_test_words(cell)
+    shifted = Cell("acceleration_shift", "t1_single", "sim_h", 2)
+    assert V1.find_start(shifted) == shifted._replace(task="participating")
+    assert V1.list_test_words(shifted) == [*V1.tasks["acceleration_shift"].words]
+
+
 @pytest.mark.parametrize("n_parts", [2, 3, 5])
 def test_parts_share_all_chains_and_no_run_twice(n_parts):
     chains = V1.list_chains()
@@ -42,9 +51,12 @@ def test_the_chosen_seeds_alone_are_listed():
 
 
 def test_v1_has_all_that_its_page_promises():
-    assert [*V1.tasks] == ["participating", "acceleration_shift", "unseen", "few_shot", "uneven"]
+    assert [*V1.tasks] == [
+        "participating", "acceleration_shift", "real_head", "unseen", "few_shot", "uneven"
+    ]  # fmt: skip
     assert len(V1.seeds) == 3
-    configs = [V1.compose_data(setting) for setting in V1.settings]
+    assert [*V1.compose_data("t1_real").sites] == ["mni152"]
+    configs = [V1.compose_data(setting) for setting in V1.settings if setting != "t1_real"]
     assert {c.contrast for c in configs} == {"T1", "T2"}
     assert {c.data.simulated.coils for c in configs} == {1, 4}
     assert all(len(c.sites) == 4 and c.data.simulated.subjects.test >= 12 for c in configs)
@@ -134,6 +146,8 @@ def test_the_digest_is_of_what_changes_results(change, tmp_path):
         ({"tasks": {"a": {"title": "", "settings": [], "targets": [], "after": "b"}}}, "after=b"),
         ({"tasks": {"a": {"title": "", "settings": [], "targets": [], "evaluates": True}}},
          "tasks.a.after="),
+        ({"tasks": {"a": {"title": "", "settings": [], "targets": [], "after_setting": "b"}}},
+         "tasks.a.after_setting=b"),
         ({"volumes": None}, "volumes: Input should be a valid string"),
     ],
 )  # fmt: skip

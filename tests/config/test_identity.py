@@ -3,6 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
+from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
 from flmrcm.config.identity import hash_config
 from flmrcm.config.jobs import compose_jobs
@@ -16,6 +17,15 @@ def test_the_hash_follows_what_changes_numbers_and_nothing_else():
     same = [hashed(), hashed("logger=csv"), hashed("compute.workers=2"), hashed("name=other")]
     assert len(set(same)) == 1
     assert len({hashed(), hashed("seed=2"), hashed("rounds=3"), hashed("mask=equispaced")}) == 4
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_run_is_of_the_precision_that_this_machine_chooses(monkeypatch, precision):
+    monkeypatch.setattr("flmrcm.learning.compute.choose_precision", lambda _: precision)
+    auto, stated = "compute.precision=auto", f"compute.precision={precision}"
+    assert hashed(auto) == hashed(stated)
+    setup = check_config(compose_config("train", ["debug=tiny", auto]))
+    assert setup.config["compute"]["precision"] == setup.compute.precision == precision
 
 
 @pytest.mark.parametrize(

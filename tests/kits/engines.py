@@ -16,6 +16,7 @@ from kits.laws import Setting, fed_bn, fl_mrcm, hospitals, server_chain
 from kits.ledgers import add_ledgers
 
 from flmrcm.engines.in_process import InProcess
+from flmrcm.engines.processes import Processes
 from flmrcm.engines.ray import RayActors
 from flmrcm.federation.client import Client
 from flmrcm.federation.clients import Clients
@@ -72,6 +73,7 @@ def over(via: str, library: str) -> Any:
 needs_ray = needs("ray", "ray")
 ENGINES = [
     pytest.param(partial(InProcess, threads=1), id="in_process"),
+    pytest.param(partial(Processes, workers=1), id="processes"),
     pytest.param(partial(RayActors, actors=1, threads=1), id="ray", marks=needs_ray),
     pytest.param(by_envelopes, id="envelopes"),
     over("flower", "flwr"),

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.learning.compute import Compute, silence_lightning
+from flmrcm.learning.precision import has_bfloat16
 from flmrcm.models.cascade import Cascade
 
 
@@ -19,6 +21,45 @@ def test_training_and_judging_share_device_and_precision(precision: str) -> None
     fabric, trainer = compute.build_fabric(), compute.trainer()
     assert fabric.device == trainer.strategy.root_device == torch.device("cpu")
     assert fabric._precision.precision == trainer.precision == precision
+
+
+@pytest.mark.parametrize(("has_it", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_auto_is_what_the_device_is_fast_at(
+    monkeypatch: pytest.MonkeyPatch, has_it: bool, precision: str
+) -> None:
+    monkeypatch.setattr("flmrcm.learning.precision.has_bfloat16", lambda _: has_it)
+    assert Compute("cpu", precision="auto").precision == precision
+
+
+@pytest.mark.parametrize(
+    ("line", "has_it"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16", True),
+        ("Features\t: fp asimd bf16", True),
+        ("flags\t\t: fpu avx2 avx512f", False),
+        ("model name\t: bf16", False),
+        (None, False),
+    ],
+)
+def test_a_processor_says_itself_whether_it_has_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str | None, has_it: bool
+) -> None:
+    if line:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{line}\n")
+    monkeypatch.setattr("flmrcm.learning.precision._CPU_INFO", tmp_path / "cpuinfo")
+    assert has_bfloat16.__wrapped__(False) == has_it
+
+
+@pytest.mark.parametrize(("has_it", "warns"), [(True, False), (False, True)])
+def test_bfloat16_is_warned_of_where_it_would_be_imitated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, has_it: bool, warns: bool
+) -> None:
+    monkeypatch.setattr("flmrcm.learning.compute.has_bfloat16", lambda _: has_it)
+    monkeypatch.setattr(logging.getLogger("flmrcm"), "propagate", True)
+    Compute("cpu", precision="bf16-mixed").prepare_model(torch.nn.Linear(1, 1))
+    assert ("no bfloat16 instructions" in caplog.text) == warns
+    Compute("cpu").prepare_model(torch.nn.Linear(1, 1))
+    assert caplog.text.count("bfloat16") == warns
 
 
 @pytest.mark.parametrize(

@@ -152,8 +152,6 @@ def test_the_four_institutions_look_different(tmp_path: Path) -> None:
 
     images = {name: magnitude(name) for name in SITES}
     background = {name: np.median(image[..., :2, :]) for name, image in images.items()}
-    brightest = {name: np.percentile(image, 98) for name, image in images.items()}
+    shown = {name: (image > np.percentile(image, 98) / 4).mean() for name, image in images.items()}
     assert max(background, key=background.__getitem__) == "sim_i", "the noisiest"
-    assert min(brightest, key=brightest.__getitem__) == "sim_b", (
-        "without a scalp nothing is brighter than the brain"
-    )
+    assert min(shown, key=shown.__getitem__) == "sim_b", "a brain without skull and scalp"

@@ -16,12 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from flmrcm import __version__
 from flmrcm.config.allow_list import AllowList
 from flmrcm.config.benchmark import Cell, Protocol, Words, identify
-from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.build import to_plain
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config, gather_problems
-from flmrcm.config.learner import build_learner
 from flmrcm.errors import FlmrcmError
-from flmrcm.learning.weights import write_torch_file
 from flmrcm.logs import log_warnings_only
 from flmrcm.reports.collected.comparison import select_rows
 from flmrcm.reports.collected.finished_runs import read_run
@@ -29,7 +27,6 @@ from flmrcm.reports.leaderboard.result_file import About, Result, RunRecord, tab
 from flmrcm.runs.evaluation import prepare_evaluation
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.jobs import run_tolerantly
-from flmrcm.runs.opened_checkpoint import open_checkpoint
 from flmrcm.runs.sweep import Sweep
 from flmrcm.runs.training import launch
 
@@ -133,9 +130,9 @@ class Contest:
             asked = compose_config("evaluate", [f"checkpoint={checkpoint}", "trust=true"])
             with folder.lock():
                 folder.clear_marks()
-                prepare_evaluation(asked, self.protocol.tasks[cell.task].words).run(folder.path)
+                prepare_evaluation(asked, self.protocol.list_test_words(cell)).run(folder.path)
             return
-        more += [f"init_from={_complete(checkpoint, folder)}"] if checkpoint else []
+        more += [f"init_from={checkpoint}"] if checkpoint else []
         whole, began = not folder.started, process_time()
         launch(self.compose(cell, more), folder, resumes=True)
         if whole:  # of a run that is gone on with, nobody knows what the first part took
@@ -154,19 +151,6 @@ class Contest:
             seconds=float(run.environment.get(CPU_SECONDS, 0.0)), machine=describe_machine(),
             data=data, weights=weights,
         )  # fmt: skip
-
-
-def _complete(checkpoint: Path, folder: RunFolder) -> Path:
-    """Return a file of what an unseen site has: initial values for weights that stay at sites."""
-    opened = open_checkpoint(checkpoint, trust=True)
-    if not opened.private:
-        return checkpoint
-    _, module, _ = build_learner(opened.config, builder := Builder())
-    builder.raise_if_any()
-    assert module is not None  # noqa: S101  # else a problem was
-    opened.load_shared(module.model)
-    write_torch_file(folder.path / "start.pt", module.model.state_dict())
-    return folder.path / "start.pt"
 
 
 def describe_machine() -> str:

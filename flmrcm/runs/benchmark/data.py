@@ -49,7 +49,7 @@ def _make_data(protocol: Protocol) -> dict[str, Path]:
         builder.raise_if_any()
         for site, source in sources.items():
             source.ensure()
-            for split in SPLITS:
+            for split in filter(source.has, SPLITS):
                 volumes = source.list_volumes(split)
                 paths |= {f"{setting}/{split}/{site}/{v.name}": v.path for v in volumes}
     return paths

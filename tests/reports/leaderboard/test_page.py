@@ -20,9 +20,9 @@ def write(tmp_path):
 def test_every_task_has_a_table_with_a_row_for_each_method(write, tmp_path):
     text = write(make_result(read_tiny()), make_result(read_tiny(), "a", 0.5, bytes=20_000_000))
     for task in read_tiny().tasks.values():
-        assert f"### {task.title} (t1_single)" in text
-    assert text.count("| zero-filled |") == 4
-    assert text.count("\n| FL-MR |") == text.count("\n| a |") == 4 + 1 + 1  # overview, files
+        assert f"### {task.title} ({task.settings[0]})" in text
+    assert text.count("| zero-filled |") == 5
+    assert text.count("\n| FL-MR |") == text.count("\n| a |") == 5 + 1 + 1  # overview, files
     part = text.split("### Participating")[1]
     row = next(line for line in part.splitlines() if line.startswith("| a |"))
     assert "+0.50; no difference shown (least p 0.062)" in row

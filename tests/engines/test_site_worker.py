@@ -9,7 +9,7 @@ from kits.laws import equal
 from kits.ledgers import add_ledgers
 
 from flmrcm.engines.in_process import InProcess
-from flmrcm.engines.ray_worker import RayWorker
+from flmrcm.engines.site_worker import SiteWorker
 from flmrcm.errors import DataLayoutError
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.middleware.policy import SitePolicy
@@ -21,7 +21,7 @@ SCAFFOLD = STRATEGIES["scaffold"]
 
 def worker(root, folder, kind="fp32"):
     factory = partial(clients, root, SCAFFOLD, folder, kind)
-    return RayWorker(factory, folder / "memory", threads=1)
+    return SiteWorker(factory, folder / "memory", threads=1)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def limited(root, folder):
 
 
 def test_a_site_counts_calls_beside_its_policy_whoever_answered(clinics, tmp_path, message):
-    one, other = (RayWorker(partial(limited, clinics, tmp_path), tmp_path, 1) for _ in range(2))
+    one, other = (SiteWorker(partial(limited, clinics, tmp_path), tmp_path, 1) for _ in range(2))
     called = [(one, 0), (other, 1), (one, 2), (other, 3)]
     replies = [w.answer("train", "east", message(round_), None, None)[0] for w, round_ in called]
     assert [reply.error is None for reply in replies] == [True, True, False, False]
@@ -81,7 +81,7 @@ def test_clients_that_cannot_be_made_are_an_error_of_the_call(tmp_path, message)
     def missing():
         raise DataLayoutError("east: no such folder.")
 
-    one = RayWorker(missing, tmp_path, 1)
+    one = SiteWorker(missing, tmp_path, 1)
     one.ready()
     with pytest.raises(DataLayoutError, match="no such folder"):
         one.answer("train", "east", message(0), None, None)

@@ -1,4 +1,4 @@
-"""A Ray actor's work: it answers for any site and remembers none."""
+"""A worker of a pool: it answers for any site and remembers none."""
 
 from contextlib import suppress
 from functools import cached_property
@@ -13,7 +13,7 @@ from flmrcm.federation.workload import Workload
 from flmrcm.types import Broadcast, Reply
 
 
-class RayWorker:
+class SiteWorker:
     """Calls clients made in its own process; memories are read from disk at every call.
 
     Args:
@@ -22,7 +22,7 @@ class RayWorker:
         threads: torch threads during a call.
     """
 
-    def __init__(self, factory: ClientFactory, memory: Path, threads: int) -> None:
+    def __init__(self, factory: ClientFactory, memory: Path | None, threads: int) -> None:
         self.factory, self.memory, self.threads = factory, memory, threads
 
     @cached_property

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from flmrcm.engines import ray_tasks
-from flmrcm.engines.ray_tasks import RayTask, wait_for_tasks
+from flmrcm.engines import pool
+from flmrcm.engines.pool import PoolTask, wait_for_tasks
 
 
 class Clock:
-    """A Ray in which nothing takes time but waiting."""
+    """A pool in which nothing takes time but waiting."""
 
     def __init__(self, **resolves):
         self.now, self.resolves = 0.0, resolves
@@ -19,16 +19,16 @@ class Clock:
         left = self.resolves.get(first, 1e9) - self.now
         if timeout is not None and left > timeout:
             self.now += timeout
-            return [], refs
+            return []
         self.now += max(0.0, left)
-        return [first], [ref for ref in refs if ref != first]
+        return [first]
 
 
 @pytest.fixture
 def at(monkeypatch):
     def started(**resolves):
         clock = Clock(**resolves)
-        monkeypatch.setattr(ray_tasks, "monotonic", lambda: clock.now)
+        monkeypatch.setattr(pool, "monotonic", lambda: clock.now)
         return clock
 
     return started
@@ -38,7 +38,7 @@ def wait_for_all(clock, tasks, limit):
     """Return which calls were done, which were late, and when."""
     events = []
     while tasks:
-        done, late = wait_for_tasks(clock, tasks, limit)
+        done, late = wait_for_tasks(clock.wait, tasks, limit)
         events += [(task.site, "done", clock.now) for task in done]
         events += [(task.site, "late", clock.now) for task in late]
         tasks = [task for task in tasks if task not in (*done, *late)]
@@ -46,7 +46,7 @@ def wait_for_all(clock, tasks, limit):
 
 
 def task(site):
-    return RayTask(site, SimpleNamespace(), f"{site}_ready", f"{site}_reply")
+    return PoolTask(site, SimpleNamespace(), f"{site}_ready", f"{site}_reply")
 
 
 def test_an_actors_start_does_not_count(at):
@@ -62,9 +62,9 @@ def test_a_call_without_reply_is_late_and_the_others_are_not(at):
 
 def test_a_reply_that_waited_unread_is_not_late(at):
     clock, one = at(east_ready=0.0, east_reply=4.0), task("east")
-    assert wait_for_tasks(clock, [one], 5.0) == ([], [])
+    assert wait_for_tasks(clock.wait, [one], 5.0) == ([], [])
     clock.now = 100.0
-    assert wait_for_tasks(clock, [one], 5.0) == ([one], [])
+    assert wait_for_tasks(clock.wait, [one], 5.0) == ([one], [])
 
 
 def test_without_a_limit_no_call_is_late(at):
