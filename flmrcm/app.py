@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "run a federation: train, validate, test, keep everything in outputs/",
     "evaluate": "test a checkpoint on sites and splits",
     "reconstruct": "images of new scans, by any checkpoint: HDF5, NIfTI, DICOM, PNG",
+    "export": "a checkpoint's network for other programs: torch.export, ONNX",
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
@@ -31,7 +32,9 @@ COMMANDS = {
     "ledger": "what crossed between coordinator and sites, to the byte",
 }
 
-_WITH_CONFIG = ("train", "evaluate", "reconstruct", "prepare", "simulate", "deploy", "up")
+_WITH_CONFIG = (
+    "train", "evaluate", "reconstruct", "export", "prepare", "simulate", "deploy", "up",
+)  # fmt: skip
 """Commands whose words are keys of a config."""
 
 HELP_TEXTS = Path(__file__).parent / "commands" / "help"
