@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
-.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check format bench wheel clean
+.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check format bench wheel release docs docs-check clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -59,5 +59,29 @@ format: $(READY) ## put the code in shape
 bench: $(READY)  ## ratios, each pair measured in turn; writes outputs/benchmark.json
 	$(BIN)/python scripts/benchmark.py
 
+wheel: $(READY)  ## wheel and sdist in dist/, each installed in an empty environment and tried
+	rm -rf dist $(VENV)-wheel
+	$(BIN)/python -m hatchling build -d dist
+	$(PYTHON) -m venv $(VENV)-wheel
+	for archive in dist/*.whl dist/*.tar.gz; do \
+	  $(VENV)-wheel/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $$archive && \
+	  $(VENV)-wheel/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt flmrcm && \
+	  (cd dist && ../$(VENV)-wheel/bin/flmrcm train --cfg job >/dev/null && ../$(VENV)-wheel/bin/flmrcm doctor) || exit 1; \
+	done
+
+release: $(READY) ## write, commit and tag VERSION=0.2.0; DRY=1 shows what would change
+	$(BIN)/python scripts/release.py $(VERSION) $(if $(DRY),--dry)
+
+docs: $(VENV)-docs/ready ## the pages as a site, served on this machine while you write
+	$(VENV)-docs/bin/mkdocs serve
+
+docs-check: $(VENV)-docs/ready ## the site built into site/; a warning or a dead link is an error
+	$(VENV)-docs/bin/mkdocs build --strict --quiet
+
+$(VENV)-docs/ready: pyproject.toml constraints-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/pip install --quiet --disable-pip-version-check --requirement constraints-docs.txt
+	@touch $@
+
 clean:           ## remove the environment and caches; outputs/ stays
-	rm -rf $(VENV) $(VENV)-deployment $(VENV)-313 .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-deployment $(VENV)-313 $(VENV)-wheel $(VENV)-docs dist site .pytest_cache .ruff_cache .hypothesis

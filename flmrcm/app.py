@@ -24,16 +24,20 @@ COMMANDS = {
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
+    "runs": "list runs: state, strategy, target, seed, PSNR, age; with filters",
+    "show": "one run: state, scores, chosen settings, curves, files",
     "compare": "tables and pictures of finished runs",
+    "attack": "what a run's messages and weights tell about its images: attacks on one's own runs",
     "benchmark": "a method's runs under a fixed protocol, and the leaderboard",
     "deploy": "certificates, keys and folders for a federation of several machines",
     "up": "try a federation out: all of it on this machine",
     "down": "end what up started",
     "ledger": "what crossed between coordinator and sites, to the byte",
+    "doctor": "is this machine fit? versions, GPU, disk, cache, common traps; for bug reports",
 }
 
 _WITH_CONFIG = (
-    "train", "evaluate", "reconstruct", "export", "prepare", "simulate", "deploy", "up",
+    "train", "evaluate", "reconstruct", "export", "attack", "prepare", "simulate", "deploy", "up",
 )  # fmt: skip
 """Commands whose words are keys of a config."""
 

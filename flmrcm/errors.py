@@ -68,8 +68,8 @@ def find_nearest(word: object, allowed: Iterable[str], likeness: float = 0.5) ->
         allowed: the words there are.
         likeness: how alike they have to be, from 0 to 1.
     """
-    forms = {_fold(name): name for name in allowed}
-    match = get_close_matches(_fold(str(word)), forms, n=1, cutoff=likeness)
+    forms = {fold(name): name for name in allowed}
+    match = get_close_matches(fold(str(word)), forms, n=1, cutoff=likeness)
     return forms[match[0]] if match else None
 
 
@@ -100,5 +100,6 @@ def require(rules: Mapping[str, tuple[bool, str]]) -> None:
         raise ConfigErrors(problems)
 
 
-def _fold(word: str) -> str:
+def fold(word: str) -> str:
+    """Return a word without what doesn't count when words are compared: `FL-MRCM` as `flmrcm`."""
     return word.casefold().replace("-", "").replace("_", "").replace(" ", "")

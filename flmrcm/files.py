@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -74,11 +75,28 @@ def hold_lock(path: Path, refusal: Exception) -> Generator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise refusal from None
+        for patience in (0.05, 0.0):  # seconds; `is_locked` holds it for an instant
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if not patience:
+                    raise refusal from None
+                time.sleep(patience)
         yield
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds the lock of `hold_lock`; where the file can't be read, none."""
+    try:
+        with path.open() as lock:
+            # a shared lock: two that look at once don't see each other
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def delete_stale(folder: Path) -> None:

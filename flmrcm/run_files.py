@@ -20,3 +20,9 @@ RECONSTRUCTIONS = "reconstructions"
 
 DONE = "done"
 """An empty file: the run has finished."""
+
+FAILED = "failed"
+"""A file that says in one line why the run ended early."""
+
+LOCK = ".lock"
+"""Held by the process that writes the run."""

@@ -67,7 +67,7 @@ def names_of(path: Path) -> list[str]:
 
 
 def list_commands(word: str) -> list[str]:
-    """Return every `flmrcm train` or `evaluate` of a block, whole, that isn't a picture of one."""
+    """Return every `flmrcm train`, `evaluate`, … of a block, whole, that isn't a picture of one."""
     blocks = [b for p in PAGES for b in re.findall(r"```bash\n(.*?)```", p.read_text(), re.DOTALL)]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if line.startswith(f"flmrcm {word} ") and "…" not in line]
@@ -112,4 +112,12 @@ def test_what_is_typed_for_reconstruction_is_understood(line):
     own, others = split_own_words("reconstruct", shlex.split(line, comments=True)[2:])
     assert {word.split("=")[0] for word in own} >= {"checkpoint", "input", "output"}
     compose_config("reconstruct", own)
+    compose_config("train", others)
+
+
+@pytest.mark.parametrize("line", list_commands("attack"))
+def test_what_is_typed_for_attacks_is_understood(line):
+    own, others = split_own_words("attack", shlex.split(line, comments=True)[2:])
+    assert {word.split("=")[0] for word in own} >= {"checkpoint", "kind"}
+    compose_config("attack", own)
     compose_config("train", others)

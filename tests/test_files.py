@@ -1,8 +1,11 @@
 """A file is whole or not there."""
 
+import fcntl
+from threading import Timer
+
 import pytest
 
-from flmrcm.files import link_atomically, write_atomically
+from flmrcm.files import hold_lock, is_locked, link_atomically, write_atomically
 
 
 @pytest.mark.parametrize("content", ["0.5 σ\n", b"0.5", memoryview(b"0.5")])
@@ -32,3 +35,24 @@ def test_a_second_name_given_twice_leaves_no_third(tmp_path):
     for _ in range(2):
         link_atomically(tmp_path / "a", tmp_path / "last")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "last"}
+
+
+def test_a_lock_is_seen_while_it_is_held_and_looking_takes_nothing(tmp_path):
+    path = tmp_path / ".lock"
+    assert not is_locked(path)
+    assert not path.exists()
+    with hold_lock(path, RuntimeError("held")):
+        assert is_locked(path)
+        with pytest.raises(RuntimeError, match="held"), hold_lock(path, RuntimeError("held")):
+            pass
+    assert not is_locked(path)
+
+
+def test_a_glance_at_a_lock_fails_no_run(tmp_path):
+    path = tmp_path / ".lock"
+    path.touch()
+    with path.open() as glance:
+        fcntl.flock(glance, fcntl.LOCK_SH)
+        Timer(0.01, lambda: fcntl.flock(glance, fcntl.LOCK_UN)).start()
+        with hold_lock(path, RuntimeError("held")):
+            assert is_locked(path)

@@ -18,11 +18,11 @@ FLOORS = {
     "data": 3, "models": 3,
     "learning": 4, "inspection": 4, "prepare": 4, "simulation": 4,
     "federation": 5, "middleware": 5,
-    "engines": 6, "tracking": 6,
+    "engines": 6, "tracking": 6, "attacks": 6,
     "config": 7, "remote": 7,
     "reports": 8, "remote.flower": 8, "remote.nvflare": 8, "remote.provision": 8,
     "remote.launch": 8,
-    "runs": 9,
+    "runs": 9, "diagnosis": 9,
     "commands": 10, "app": 10, "library": 10, "__main__": 10, "scripts": 10,
     "remote.flower.app": 10, "remote.nvflare.app": 10, "remote.__main__": 10,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import webbrowser
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def main(words: Sequence[str]) -> None:
     if options.wandb:
         _log_to_wandb(report, output, options.wandb)
     _print_report(report, output)
+    if options.open:
+        _open_page(output / "report.html")
 
 
 def _collect(options: argparse.Namespace, progress: Progress) -> Comparison:
@@ -78,6 +81,7 @@ def _parse_words(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--least-gain", type=float)
     parser.add_argument("--no-figures", dest="figures", action="store_false")
     parser.add_argument("--wandb")
+    parser.add_argument("--open", action="store_true")
     options = parser.parse_args(words)
     if problems := check_choice("--convention", options.convention, CONVENTIONS):
         raise ConfigErrors(problems)
@@ -148,3 +152,9 @@ def _print_report(report: Report, output: Path) -> None:
         f"written to {output}: report.html, {n_figures} figures (PNG, PDF), results.csv, "
         "matrix.csv, statistics.csv, tables.md, tables.tex"
     )
+
+
+def _open_page(page: Path) -> None:
+    """Show the page in the reader's browser; a machine without one is told where the page is."""
+    if not webbrowser.open(page.resolve().as_uri()):
+        say(f"no browser here; open {page.resolve()} in one", style="yellow")

@@ -4,8 +4,6 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
-from rich.console import Console
-
 from flmrcm.commands.own_keys import read_own_keys
 from flmrcm.config.compose import find_unreadable, gather_problems
 from flmrcm.config.jobs import list_combinations
@@ -13,6 +11,7 @@ from flmrcm.config.words import find_key_problems, quote_texts, split_own_words
 from flmrcm.errors import ConfigErrors
 from flmrcm.files import expand_home
 from flmrcm.logs import say
+from flmrcm.reports.tables.fitting import print_whole
 
 _MULTIRUN = ("-m", "--multirun")
 
@@ -42,7 +41,7 @@ def _name_folder() -> Path:
 def _print_scores(folder: Path) -> None:
     from flmrcm.reports.tables.terminal import build_run_table
 
-    Console(highlight=False).print(build_run_table(folder))
+    print_whole(build_run_table(folder))
     say(f"written: {folder}")
 
 
@@ -55,5 +54,5 @@ def _print_conditions(folder: Path) -> None:
 
     means = average_by_condition(collect_runs([folder]).runs)
     means.to_csv(folder / "conditions.csv", index=False)
-    Console().print(build_condition_table(means))
+    print_whole(build_condition_table(means))
     say(f"written: {folder}/conditions.csv; flmrcm compare {folder} shows more")

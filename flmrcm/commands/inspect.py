@@ -22,6 +22,7 @@ from flmrcm.inspection.suspicions import find_suspicions
 from flmrcm.inspection.volume_facts import VolumeFacts, examine_all
 from flmrcm.inspection.volume_places import VolumePlace, find_volume_places
 from flmrcm.logs import say
+from flmrcm.reports.tables.fitting import print_whole
 
 _INSPECT_KEYS = ("path", "output", "quick", "workers")
 _VOLUMES_PER_WORKER = 64
@@ -116,18 +117,17 @@ def _examine(places: Sequence[VolumePlace], options: InspectOptions) -> list[Vol
 
 
 def _print_findings(volumes: Sequence[InspectedVolume], options: InspectOptions) -> None:
-    console = Console(highlight=False)
-    console.print(build_summary_table(volumes))
+    print_whole(build_summary_table(volumes))
     unknown = sum(not volume.facts.provenance.patient_id for volume in volumes)
     if unknown:
-        console.print(
+        say(
             f"without patient_id: {unknown} of {len(volumes)} volumes; it isn't known whether "
             "their people are in two splits."
         )
     if options.quick:
-        console.print("quick: 3 slices of each volume were read; the others may hold anything.")
+        say("quick: 3 slices of each volume were read; the others may hold anything.")
     if any(volume.suspicions for volume in volumes):
-        console.print(build_suspicion_table(volumes))
+        print_whole(build_suspicion_table(volumes))
     else:
-        console.print("Nothing is suspicious.")
+        say("Nothing is suspicious.")
     say(f"written to {options.output}: inspection.csv, inspection.png")

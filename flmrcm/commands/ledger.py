@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from flmrcm.commands.flags import FlagParser
 from flmrcm.errors import FlmrcmError
 from flmrcm.logs import say
@@ -16,6 +14,7 @@ from flmrcm.reports.ledger_tables import (
     describe_images_read,
     find_ledger_runs,
 )
+from flmrcm.reports.tables.fitting import print_whole
 
 
 def main(words: Sequence[str]) -> None:
@@ -46,7 +45,7 @@ def _show_run(run: Path, objects: bool) -> str:
     except FlmrcmError as error:
         return str(error)
     build_table = build_objects_table if objects else build_sums_table
-    Console().print(build_table(entries, str(run)))
+    print_whole(build_table(entries, str(run)))
     say(compare_ledgers(run, entries))
     if images := describe_images_read(run):
         say(images)

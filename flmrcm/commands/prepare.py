@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from flmrcm.config.preparation import PreparationJob, build_preparation, compose_preparation
 from flmrcm.config.site_files import (
@@ -27,6 +26,7 @@ from flmrcm.prepare.manifest import build_manifest, write_manifest
 from flmrcm.prepare.pipeline import PreparationPlan, anonymise_outcomes
 from flmrcm.prepare.scan import UnusableVolume
 from flmrcm.prepare.volume_task import VolumeOutcome
+from flmrcm.reports.tables.fitting import print_whole
 from flmrcm.reports.tables.prepare_tables import (
     build_planned_table,
     build_prepared_table,
@@ -57,7 +57,7 @@ def main(words: list[str]) -> None:
     folder.check(job.arguments)
     if job.options.dry_run:
         plan = _make_plan(job)
-        Console().print(build_planned_table(plan.tasks, plan.done))
+        print_whole(build_planned_table(plan.tasks, plan.done))
         _raise_if_skipped(len(plan.skipped), "would be skipped")
         return
     with folder.lock(job.arguments):
@@ -121,7 +121,7 @@ def _list_roots(job: PreparationJob, plan: PreparationPlan) -> dict[str, Path]:
 def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[Path, str]) -> None:
     folder = job.preparation.folder
     rows = folder.read_journal()
-    Console(soft_wrap=True, highlight=False).print(build_prepared_table(plan.tasks, rows))
+    print_whole(build_prepared_table(plan.tasks, rows))
     _warn_of_crops(rows)
     _warn_of_lost_slices(rows)
     _warn_of_empty_splits(plan, rows)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from omegaconf import DictConfig
 
 from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.coil_maps import build_coil_maps, needs_center
+from flmrcm.config.identity import find_precision
 from flmrcm.config.learner import build_learner, build_site_losses
 from flmrcm.config.middleware import build_members, find_member_problems
 from flmrcm.config.model_fit import (
@@ -38,7 +39,6 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import TrainingPlan, find_round_problems
 from flmrcm.federation.workload import BUDGETS, POOLED
-from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
@@ -82,14 +82,18 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()
-    config = {**to_plain(cfg), "participants": participants, "target": target}
-    # what a device is fast at isn't what another is: a run's numbers have one precision
-    config["compute"] = {**config["compute"], "precision": cast(Compute, compute).precision}
+    config = _settle(cfg, participants=participants, target=target)
     pool = _pool_sites(sites, participants) if cfg.pooled else None
     parts: Any = (
         config, sites, strategy, local, plan, compute, module, pool, gates, members, losses,
     )  # fmt: skip
     return Setup(*parts)  # whatever is missing was a problem
+
+
+def _settle(cfg: DictConfig, **chosen: Any) -> dict[str, Any]:
+    """Return the plain config with what was chosen, and with the precision that `auto` is here."""
+    config = {**to_plain(cfg), **chosen}
+    return {**config, "compute": {**config["compute"], "precision": find_precision(cfg.compute)}}
 
 
 def _build_strategy(

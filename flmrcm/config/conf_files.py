@@ -172,7 +172,8 @@ def _is_global(path: Path) -> bool:
 def _find_group(key: str, words: Sequence[str] = ()) -> list[Path]:
     """Return the folders of a group's files; none where the key names no group."""
     conf, group = find_conf_dir(), key.split("@")[0]
-    places = (conf, find_primary("prepare").parent, *list_search_folders(words))
+    own = (find_primary(name).parent for name in ("prepare", "attack"))
+    places = (conf, *own, *list_search_folders(words))
     return [place / group for place in places if (place / group).is_dir()]
 
 

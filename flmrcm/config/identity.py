@@ -32,7 +32,8 @@ _LATER: dict[str, Any] = {
     },
     "wire": {"_target_": "flmrcm.middleware.wire.Wire"},
     "reply_validation": {"_target_": "flmrcm.middleware.reply_validation.ReplyValidation"},
-    "middleware": {}, "privacy": {}, "private": [], "fairness": 1.0, "partial_fourier": None,
+    "middleware": {}, "privacy": {}, "compression": {}, "private": [],
+    "fairness": 1.0, "partial_fourier": None,
     "maps": {"_target_": "flmrcm.data.coil_maps.FromModel"},
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
     "phase_encoding": None, "norm": "instance", "lesions": None,
@@ -78,11 +79,11 @@ def hash_config(*, _root_: DictConfig) -> str:
     if rounding != "fp32":
         kept["wire"] = rounding
     kept |= _list_roles(_root_)
-    kept["precision"] = _find_precision(_root_.compute)
+    kept["precision"] = find_precision(_root_.compute)
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
 
 
-def _find_precision(compute: DictConfig) -> str:
+def find_precision(compute: DictConfig) -> str:
     """Return a run's precision; a device that isn't there is told by the check."""
     if compute.precision != "auto":
         return compute.precision

@@ -7,14 +7,8 @@ from omegaconf import DictConfig
 
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.setup import Setup
-from flmrcm.federation.middleware import (
-    Middleware,
-    ServerChain,
-    ServerSide,
-    SiteHalf,
-    SiteSide,
-    sort_members,
-)
+from flmrcm.federation.middleware import Middleware, ServerSide, SiteHalf, SiteSide, sort_members
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.learning.module import ReconModule
 from flmrcm.middleware.budget_book import BudgetBook
 from flmrcm.middleware.ledger import LedgerWriter
@@ -32,9 +26,11 @@ def build_members(cfg: DictConfig, builder: Builder) -> dict[str, Middleware]:
         member = builder.build(f"middleware.{name}", node, Middleware)
         if member is not None:
             members[name] = member
-    node = to_plain(cfg.get("privacy")) or {}
-    member = builder.build("privacy", node, Middleware) if node else None
-    return members | ({"privacy": member} if member is not None else {})
+    for name in ("privacy", "compression"):
+        node = to_plain(cfg.get(name)) or {}
+        member = builder.build(name, node, Middleware) if node else None
+        members |= {name: member} if member is not None else {}
+    return members
 
 
 def find_member_problems(

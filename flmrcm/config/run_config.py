@@ -19,7 +19,7 @@ from flmrcm.config.conf_files import is_group, read_needed_keys, walk_keys
 from flmrcm.config.migration import ADDED_KEYS, migrate_config
 from flmrcm.config.words import explain_key, find_key_problems, find_missing_keys
 from flmrcm.errors import ConfigErrors, DataLayoutError, FlmrcmError
-from flmrcm.run_files import CONFIG
+from flmrcm.run_files import CONFIG, LOCK
 
 # libyaml reads six times as fast, but not every installation has it
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -34,7 +34,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.exists():
         why = f"holds no run (no {CONFIG}); give a folder below outputs/."
-        if (folder / ".lock").exists():
+        if (folder / LOCK).exists():
             why = f"its run was stopped before it began (no {CONFIG}); start it anew."
         raise DataLayoutError(f"{folder}: {why}")
     try:

@@ -27,7 +27,7 @@ SITE_NAME = re.compile(r"\w[\w.-]{0,63}")
 
 TRAVELLING_GROUPS = (
     "mask", "model", "model_size", "maps", "strategy", "local", "loss", "metrics", "middleware",
-    "privacy", "augmentation",
+    "privacy", "compression", "augmentation",
 )  # fmt: skip
 """The config groups whose classes a travelling config may name."""
 
@@ -43,7 +43,7 @@ _ITS_OWN: Mapping[str, Any] = {
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
     "validate_every", "contrast", "coils", "mask", "model", "maps", "strategy", "local", "loss",
-    "metrics", "middleware", "privacy", "augmentation",
+    "metrics", "middleware", "privacy", "compression", "augmentation",
 )  # fmt: skip
 _DATA = ("seed", "resolution", "clamp_target")
 TRAVELLING_KEYS = (*_TRAVELS, "sites", "data", "engine", "test", "compute")

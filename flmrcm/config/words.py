@@ -27,6 +27,7 @@ CONFIGS: Mapping[str, Sequence[str]] = {
     "evaluate": ("train", "evaluate"),
     "reconstruct": ("train", "reconstruct"),
     "export": ("train", "export"),
+    "attack": ("train", "attack"),
     "simulate": ("train",),
     "deploy": ("train",),
     "up": ("train",),
@@ -95,7 +96,7 @@ def quote_texts(words: Sequence[str], many: bool = False) -> list[str]:
 def split_own_words(command: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words whose keys are a command's own, and those that a training has too."""
     tree, parts = read_key_tree(command), {word: parse_word(word) for word in words}
-    own = [word for word, found in parts.items() if found and found.key in tree]
+    own = [word for word, found in parts.items() if found and found.key.split(".")[0] in tree]
     return own, [word for word in words if word not in own]
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flmrcm.errors import SiteFailed
 from flmrcm.federation.engine import Engine, Operation
-from flmrcm.federation.middleware import Exchange, ServerChain
 from flmrcm.federation.participation import Suspensions, Tolerance, is_suspended
+from flmrcm.federation.server_chain import Exchange, ServerChain
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Measurement, Reply, Weights
 

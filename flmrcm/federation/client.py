@@ -16,7 +16,7 @@ from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
 from flmrcm.federation.engine import Operation, Progress
 from flmrcm.federation.local_training import TrainingMetrics
-from flmrcm.federation.middleware import SiteHalf
+from flmrcm.federation.middleware import ASKS_AGAIN, AskAgain, SiteHalf
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.federation.workload import CallWork, Workload
@@ -72,25 +72,31 @@ class Client:
             SiteRefuses: the site's policy forbids the call or the reply.
             FlmrcmError: the site cannot do its work; one line says why.
         """
-        # the policy is the first of these: what it refuses, nothing is computed for
-        for half in self.chain:
-            message = half.before(op, message, memory)
-        self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
-        workload = workload or Workload(self.runtime.local.epochs)
-        device = self.runtime.fabric.device
-        accumulate = self.runtime.local.accumulate
-        batches = SiteBatches(self.site, device, workload, message.round, accumulate)
-        with seeded(self.runtime.seed, self.site.name, message.round, op):
-            reply = self._work(op, message, memory, batches)
-        for half in reversed(self.chain):
+        passed: list[SiteHalf] = []
+        try:
+            # the policy is the first of these: what it refuses, nothing is computed for
+            for half in self.chain:
+                message = half.before(op, message, memory)
+                passed.append(half)
+            reply = self._answer(op, message, memory, workload)
+        except AskAgain:
+            reply = Reply(self.site.name, metrics={ASKS_AGAIN: 1.0})
+        for half in reversed(passed):
             reply = half.after(op, message.round, reply, memory)
         return reply
 
-    def _work(
-        self, op: Operation, message: Broadcast, memory: Memory, batches: SiteBatches
+    def _answer(
+        self, op: Operation, message: Broadcast, memory: Memory, workload: Workload | None
     ) -> Reply:
-        work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}.get(op)
-        return work(message, memory, batches) if work else self._score(op, message, memory)
+        self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
+        workload = workload or Workload(self.runtime.local.epochs)
+        device, accumulate = self.runtime.fabric.device, self.runtime.local.accumulate
+        batches = SiteBatches(self.site, device, workload, message.round, accumulate)
+        with seeded(self.runtime.seed, self.site.name, message.round, op):
+            work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}
+            if op in work:
+                return work[op](message, memory, batches)
+            return self._score(op, message, memory)
 
     def _train(self, message: Broadcast, memory: Memory, batches: SiteBatches) -> Reply:
         """Train from the broadcast weights for a round."""
@@ -98,8 +104,7 @@ class Client:
         self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         module.loss = self.loss  # sites share the module
         kept = memory.optimizers.get(MODEL)
-        factor = self.runtime.find_rate_factor(message.round)
-        optimizer = self.runtime.build_optimizer(factor, kept)
+        optimizer = self.runtime.build_optimizer(self.runtime.find_rate_factor(message.round), kept)
         rate = max(float(group["lr"]) for group in optimizer.param_groups)
         plan = TrainingRound(batches, batches.count_work(rate), local, self.runtime.fabric)
         plan = reduce(lambda plan, half: half.plan_training(plan, memory), self.chain, plan)

@@ -9,13 +9,13 @@ So the ledger records exactly what travels, the site's policy sees it before any
 and validation checks what the strategy would get.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from flmrcm.federation.engine import Engine, Operation
+from flmrcm.federation.engine import Operation
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.workload import CallWork
 from flmrcm.learning.module import ReconModule
@@ -35,6 +35,17 @@ class Stage(IntEnum):
     VALIDATION = 6
 
 
+ASKS_AGAIN = "asks_again"
+"""The only metric of a reply that asks for the message once more, building on nothing."""
+
+SEND_AGAIN = "send_again"
+"""The error kind by which a server's half says that a site has asked so."""
+
+
+class AskAgain(Exception):
+    """A message builds on what isn't at the site; nothing is computed, and it asks for another."""
+
+
 class SiteHalf:
     """A member's half at one site; this default changes nothing.
 
@@ -46,6 +57,7 @@ class SiteHalf:
 
         Raises:
             SiteRefuses: the site does not answer this call.
+            AskAgain: it does, once the message comes in another form.
         """
         return message
 
@@ -172,77 +184,3 @@ class Middleware:
 def sort_members(members: Mapping[str, Middleware]) -> list[Middleware]:
     """Return members in the chain's order, from the transport inwards; by name within a stage."""
     return [member for _, member in sorted(members.items(), key=lambda m: (m[1].stage, m[0]))]
-
-
-class Exchange(NamedTuple):
-    """A message and its reply.
-
-    Attributes:
-        reply: as the strategy reads it; its `error` is set where it does not count.
-        refused: whether a member of the chain refused a reply that the site meant as a good one.
-        sent: the message as it travelled.
-        received: the reply as it travelled.
-    """
-
-    reply: Reply
-    refused: bool
-    sent: Broadcast
-    received: Reply
-
-
-class ServerChain:
-    """The server's halves around an engine.
-
-    Args:
-        halves: from the transport inwards.
-    """
-
-    def __init__(self, halves: Sequence[ServerHalf] = ()) -> None:
-        self.halves = halves
-
-    @property
-    def needs_all_replies(self) -> bool:
-        """Whether a member has to see all training replies of a round at once."""
-        return any(half.needs_all_replies for half in self.halves)
-
-    def start_round(self, state: ServerState) -> None:
-        """Let every member read what it kept in the server's state."""
-        for half in self.halves:
-            half.start_round(state)
-
-    def finish_round(self, state: ServerState) -> ServerState:
-        """Return the state with what every member keeps."""
-        for half in self.halves:
-            state = half.finish_round(state)
-        return state
-
-    def find_end(self, state: ServerState) -> str | None:
-        """Return why no round may follow a state; None where one may."""
-        return next((why for half in self.halves if (why := half.find_end(state))), None)
-
-    def call(
-        self,
-        engine: Engine,
-        op: Operation,
-        messages: Mapping[str, Broadcast],
-        timeout: float | None = None,
-    ) -> Iterator[Exchange]:
-        """Send messages through the chain; return the replies that come through it, one by one."""
-        sent = [messages]  # before each half: a half compares a reply with its own message
-        for half in reversed(self.halves):
-            sent.append(half.before(op, sent[-1]))
-        for received in engine.call(op, sent[-1], timeout):
-            site, reply = received.site, received  # a reply nobody asked for passes unchanged
-            if site in messages:
-                for half, by_site in zip(self.halves, reversed(sent[1:]), strict=True):
-                    reply = half.after(op, by_site[site], reply)
-            refused = received.error is None and reply.error is not None
-            yield Exchange(reply, refused, sent[-1].get(site, Broadcast(0, {})), received)
-
-    def on_round(
-        self, messages: Mapping[str, Broadcast], replies: Sequence[Reply]
-    ) -> Sequence[Reply]:
-        """Return a round's replies after every member has checked them together."""
-        for half in self.halves:
-            replies = half.on_round(messages, replies)
-        return replies

@@ -13,8 +13,8 @@ from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
 from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
-from flmrcm.federation.middleware import ServerChain
 from flmrcm.federation.participation import Tolerance
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.seeding import seed_for
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import Broadcast, Measurement, ServerState, Weights

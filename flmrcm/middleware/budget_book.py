@@ -109,6 +109,7 @@ class _Account(SiteHalf):
             entry = BookEntry(now, self.run, round_, *work.spending, work.delta)
             append_row(path, BookEntry._fields, entry)
             flush_files([path])  # before the reply leaves
+        self._coming = None  # a reply that only asks for its message again has cost nothing
         return reply
 
 

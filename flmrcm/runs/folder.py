@@ -14,10 +14,7 @@ from omegaconf import OmegaConf
 from flmrcm.config.conf_files import find_checkout
 from flmrcm.errors import FlmrcmError
 from flmrcm.files import delete_stale, hold_lock, write_atomically
-from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, METRICS
-
-FAILED = "failed"
-"""A file that says in one line why the run ended early."""
+from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, FAILED, LOCK, METRICS
 
 _RECORDED_PACKAGES = (
     "flmrcm", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy",
@@ -88,7 +85,7 @@ class RunFolder:
             f"{self.path}: another run is writing here; wait for it, or give this one another "
             "name=…."
         )
-        with hold_lock(self.path / ".lock", refusal):
+        with hold_lock(self.path / LOCK, refusal):
             delete_stale(self.path)
             yield
 

@@ -8,7 +8,6 @@ from statistics import fmean
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from flmrcm.config.check import check_config
 from flmrcm.config.federation import (
@@ -35,6 +34,7 @@ from flmrcm.remote.connection import Connection
 from flmrcm.remote.launch import hand_over
 from flmrcm.reports.figures.error_maps import draw_panel
 from flmrcm.reports.figures.saved_volumes import describe_middle_slice, holds_target
+from flmrcm.reports.tables.fitting import print_whole
 from flmrcm.reports.tables.terminal import build_run_table
 from flmrcm.run_files import JOURNAL, RECONSTRUCTIONS
 from flmrcm.runs.folder import RunFolder
@@ -87,7 +87,7 @@ def run_training(
         _train_and_test(parts, folder, connect)
         flush_files(folder.path.glob("*.csv"))
         folder.mark_done()
-    Console(highlight=False).print(build_run_table(folder.path))
+    print_whole(build_run_table(folder.path))
 
 
 def launch(cfg: DictConfig, folder: RunFolder, resumes: bool) -> None:

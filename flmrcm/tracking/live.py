@@ -150,7 +150,7 @@ def _build_bar(label: str, bar: RenderableType, about: str) -> Table:
 
 def _build_table(state: LiveState) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("site", min_width=16, no_wrap=True)
+    table.add_column("site", min_width=16, overflow="fold")
     spends = not all(math.isnan(line.epsilon) for line in state.lines.values())
     for name in ("loss", "PSNR dB", "SSIM", "slices/s", *(["ε"] * spends)):
         table.add_column(name, justify="right", min_width=8, no_wrap=True)

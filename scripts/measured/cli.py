@@ -11,7 +11,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from measured import compare, end_to_end, models, rounds, scaling, side_by_side, work
+from measured import (
+    compare,
+    compression,
+    end_to_end,
+    models,
+    rounds,
+    scaling,
+    side_by_side,
+    work,
+)
 from measured.measurement import Figure, describe_machine
 
 FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
@@ -27,6 +36,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "j": work.measure_preparation,
     "k": models.measure_models,
     "l": models.measure_coil_loading,
+    "m": compression.measure_compression,
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "processes": side_by_side.measure_side_by_side,
@@ -59,7 +69,7 @@ def make_table(found: Sequence[tuple[str, Figure]]) -> Table:
     """Return the figures as people read them."""
     table = Table("", "what", "value", "target", "reached")
     for key, f in found:
-        digits = 3 if f.unit in ("×", "s") else 1
+        digits = 3 if f.unit in ("×", "s", "bytes a weight") else 1
         name = f"{f.name}\n[dim]{f.note}[/]" if f.note else f.name
         table.add_row(key, name, f"{f.value:.{digits}f} {f.unit}", f.target, MARKS[f.reached])
     return table

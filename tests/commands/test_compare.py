@@ -161,6 +161,15 @@ def test_scores_that_are_not_finite_are_said_to_be_so(pair, capsys, value):
     assert "nan" in (OUT / "results.csv").read_text()
 
 
+@pytest.mark.parametrize("browser", [True, False])
+def test_the_page_opens_in_the_browser_or_its_path_is_told(pair, capsys, monkeypatch, browser):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or browser)
+    text = shown(capsys, "outputs/pair", "--no-figures", "--open")
+    assert opened == [(OUT / "report.html").resolve().as_uri()]
+    assert ("no browser here" in text) != browser
+
+
 def test_one_run_has_its_table_and_no_statistics(pair, capsys):
     text = shown(capsys, "outputs/pair/one_1", "--no-figures")
     assert "zero-filled" in text

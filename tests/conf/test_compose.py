@@ -1,7 +1,7 @@
 """Every file of conf/ composes and builds; every experiment takes a step; typos are refused."""
 
 import pytest
-from hydra.utils import get_object
+from hydra.utils import get_object, instantiate
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config, expand_words
@@ -10,7 +10,7 @@ from flmrcm.errors import ConfigErrors
 
 GROUPS = (
     "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy",
-    "augmentation", "compute", "engine", "logger",
+    "augmentation", "compression", "compute", "engine", "logger",
 )  # fmt: skip
 EXPERIMENTS = list_options("experiment")
 NOT_EVERYWHERE = {
@@ -50,6 +50,12 @@ def test_every_choice_composes_and_builds(choice):
         return
     parts = check_config(compose_config("train", [choice, *BESIDE.get(choice, []), *SOMEWHERE]))
     assert parts.sites
+
+
+@pytest.mark.parametrize("kind", list_options("kind"))
+def test_every_attack_composes_and_builds_with_the_defaults_of_its_class(kind):
+    node = compose_config("attack", [f"kind={kind}", "checkpoint=none"]).kind
+    assert instantiate(node) == get_object(node._target_)()
 
 
 @pytest.mark.parametrize(

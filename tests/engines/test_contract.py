@@ -9,11 +9,25 @@ from kits.faulty_engine import garbage, with_faults
 from kits.laws import equal
 from kits.ledgers import Scale, count_recorded, read_ledgers
 
+from flmrcm.middleware.compression.powersgd import PowerSGD
+from flmrcm.middleware.compression.quantised import Quantised
+from flmrcm.middleware.compression.top_k import TopK
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import ServerState
 
-CASES = {name: (strategy, {}) for name, strategy in STRATEGIES.items()}
-CASES["a refused reply"] = STRATEGIES["scaffold"], {("east", "train", 1): garbage}
+CASES = {name: (strategy, {}, {}) for name, strategy in STRATEGIES.items()}
+REFUSED = {("east", "train", 1): garbage}
+CASES["a refused reply"] = STRATEGIES["scaffold"], REFUSED, {}
+CASES |= {
+    "int8": (STRATEGIES["fl_mrcm_latent"], {}, {"compression": Quantised()}),
+    "int4, drawn": (STRATEGIES["fedmri"], {}, {"compression": Quantised(4, "stochastic")}),
+    "top_k": (STRATEGIES["finetune"], {}, {"compression": TopK()}),
+    "powersgd, a refused reply": (
+        STRATEGIES["scaffold"],
+        REFUSED,  # the site goes back to a state that the server no longer holds
+        {"compression": PowerSGD(rank=1)},
+    ),
+}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -40,14 +54,17 @@ class Ran:
 
 @pytest.fixture(scope="module", params=CASES)
 def ran(request, make, clinics, tmp_path_factory):
-    strategy, faults = CASES[request.param]
-    here, there = (setting(clinics, tmp_path_factory.mktemp("run")) for _ in range(2))
+    strategy, faults, members = CASES[request.param]
+    folders = (tmp_path_factory.mktemp("run") for _ in range(2))
+    here, there = (setting(clinics, folder, members=members) for folder in folders)
     initial = here.module(strategy).model.state_dict()
     expected = with_faults(there.federation(strategy), faults).run(initial)
-    engine = engine_of(make, clinics, strategy, here.folder)
+    engine = engine_of(make, clinics, strategy, here.folder, members=members)
     scale = Scale(engine)
     for rounds in (1, 3):
-        federation = behind(scale, replace(here, rounds=rounds).federation(strategy))
+        federation = behind(
+            scale, replace(here, rounds=rounds).federation(strategy), members=members
+        )
         state = with_faults(federation, faults).run(initial)
     engine.close()
     return Ran(state, expected, scale, here.folder)

@@ -21,6 +21,7 @@ from flmrcm.engines.ray import RayActors
 from flmrcm.federation.client import Client
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import Rounds
 from flmrcm.strategies.base import Strategy
@@ -88,23 +89,41 @@ def setting(root: Path, folder: Path, **changes: Any) -> Setting:
     return Setting(hospitals(root), folder, **here | changes)
 
 
-def clients(root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> dict[str, Client]:
+def clients(
+    root: Path,
+    strategy: Strategy,
+    folder: Path,
+    wire: str = "fp32",
+    members: Mapping[str, Middleware] | None = None,
+) -> dict[str, Client]:
     """Return the clients of the sites in a folder, with ledgers in another: a factory."""
     here = setting(root, folder, wire=wire)
     built = here.clients(here.runtime(strategy))
-    add_ledgers(built, folder, wire=wire)
+    add_ledgers(built, folder, wire=wire, more=members)
     return built
 
 
-def engine_of(make: Any, root: Path, strategy: Strategy, folder: Path, wire: str = "fp32") -> Any:
+def engine_of(
+    make: Any,
+    root: Path,
+    strategy: Strategy,
+    folder: Path,
+    wire: str = "fp32",
+    members: Mapping[str, Middleware] | None = None,
+) -> Any:
     """Return an engine with the sites of a folder behind it."""
-    factory = partial(clients, root, strategy, folder, wire)
+    factory = partial(clients, root, strategy, folder, wire, members)
     return make(Clients(factory(), factory), MemoryStore(folder / "checkpoints" / "memory"))
 
 
-def behind(engine: Any, federation: Rounds, wire: str = "fp32") -> Rounds:
+def behind(
+    engine: Any,
+    federation: Rounds,
+    wire: str = "fp32",
+    members: Mapping[str, Middleware] | None = None,
+) -> Rounds:
     """Return a federation on another engine, with the coordinator's ledger in its folder."""
-    chain = server_chain(federation.strategy, federation.journal.path.parent, wire)
+    chain = server_chain(federation.strategy, federation.journal.path.parent, wire, members)
     return replace(federation, engine=engine, chain=chain)
 
 

@@ -17,15 +17,9 @@ from flmrcm.federation.client_runtime import ClientRuntime
 from flmrcm.federation.journal import Journal
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.middleware import (
-    Middleware,
-    ServerChain,
-    ServerSide,
-    SiteHalf,
-    SiteSide,
-    sort_members,
-)
+from flmrcm.federation.middleware import Middleware, ServerSide, SiteHalf, SiteSide, sort_members
 from flmrcm.federation.rounds import Rounds, TrainingPlan
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule

@@ -8,6 +8,7 @@ from kits.laws import site_chain
 
 from flmrcm.federation.client import Client
 from flmrcm.federation.engine import Engine, Operation
+from flmrcm.federation.middleware import Middleware
 from flmrcm.middleware.ledger import FROM_SITE, LEDGER, TO_SITE, Ledger, LedgerEntry
 from flmrcm.middleware.policy import SitePolicy
 from flmrcm.types import Broadcast, Reply
@@ -43,11 +44,12 @@ def add_ledgers(
     folder: Path,
     policy: SitePolicy | None = None,
     wire: str = "fp32",
+    more: Mapping[str, Middleware] | None = None,
 ) -> None:
     """Give each client a chain whose ledger lies in a run's folder."""
     for name, client in clients.items():
         own = folder / "sites" / name
-        client.chain = site_chain(name, client.runtime.strategy, own, policy, wire)
+        client.chain = site_chain(name, client.runtime.strategy, own, policy, wire, more)
 
 
 def read_ledgers(folder: Path) -> tuple[list[LedgerEntry], list[LedgerEntry]]:

@@ -83,6 +83,23 @@ def test_a_row_keeps_its_name_in_sight_while_its_table_scrolls(
     assert browser.evaluate(f"{left} - {WIDE_TABLE}.getBoundingClientRect().left") == 0
 
 
+def test_statistics_are_read_on_a_phone_without_scrolling_each_number_with_its_name(
+    browser: Browser, page: Path
+) -> None:
+    browser.open(page, 390)
+    fits = """[...document.querySelectorAll("section > .scroll > .cards td, .cards th")].every(
+        cell => !cell.checkVisibility() || cell.getBoundingClientRect().right <= innerWidth)"""
+    assert browser.evaluate('document.querySelectorAll(".cards td").length') > 0
+    assert browser.evaluate(fits)
+    numbers = '[...document.querySelectorAll(".cards tbody td:not(.name)")]'
+    name = "getComputedStyle(cell, '::before').content"
+    assert browser.evaluate(f'{numbers}.every(cell => {name} == `"${{cell.dataset.head}}"`)')
+    browser.open(page, 1280)
+    assert browser.evaluate(
+        f"{numbers}.every(cell => getComputedStyle(cell).display == 'table-cell')"
+    )
+
+
 def test_details_open_at_a_tap_without_any_script(browser: Browser, page: Path) -> None:
     browser.open(page, 390)
     details = 'document.querySelector("details")'

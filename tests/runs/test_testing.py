@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from flmrcm.federation.checkpoint import Checkpoint
-from flmrcm.federation.middleware import ServerChain
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.volume_scores import number_scores
 from flmrcm.learning.metrics import ZERO_FILLED, VolumeScore

@@ -12,7 +12,7 @@ _IGNORED_KEYS = (
     "seed", "name", "logger", "compute", "engine", "keep_every", "resume", "method", "scenario",
     "strategy.name", "test.saved_volumes", "evaluate", "accept_lost_journal",
 )  # fmt: skip
-_LOCATION_KEYS = ("cache", "folder", "root", "data_dir")
+LOCATION_KEYS = ("cache", "folder", "root", "data_dir")
 """Paths differ between machines; whether the data differ is in the sites' fingerprints."""
 
 
@@ -51,7 +51,7 @@ def find_differing_keys(
         key
         for key in dict.fromkeys(key for own in settings for key in own)
         if not any(key == skip or key.startswith(f"{skip}.") for skip in skipped)
-        and key.rsplit(".", 1)[-1] not in _LOCATION_KEYS
+        and key.rsplit(".", 1)[-1] not in LOCATION_KEYS
         and (not below or key.split(".")[0] in below)
         and len({repr(own.get(key)) for own in settings}) > 1
     ]

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from flmrcm.learning.metrics import ZERO_FILLED, nmse
+from flmrcm.reports.figures.figure_writer import DOTS_PER_INCH
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
 from flmrcm.reports.metric_info import metric_info
 
@@ -136,7 +137,7 @@ def draw_panel(volumes: Mapping[str, Path], path: Path, title: str = "") -> None
     }
     row = Row("", first["target"], images, notes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw_image_grid(ImageGrid([row], [*images], "beside", title)).savefig(path, dpi=110)
+    draw_image_grid(ImageGrid([row], [*images], "beside", title)).savefig(path, dpi=DOTS_PER_INCH)
 
 
 def draw_image_grid(grid: ImageGrid) -> Figure:

@@ -21,7 +21,7 @@ def draw_quality(boards: Sequence[tuple[str, Board]], path: Path) -> None:
 
     Args:
         boards: of one task, each with its model.
-        path: of the PNG.
+        path: of the PNG; a PDF is written beside it.
     """
     names = {name for _, board in boards for name in board.results}
     looks = make_looks(sorted(names, key=str.casefold))
@@ -41,3 +41,4 @@ def draw_quality(boards: Sequence[tuple[str, Board]], path: Path) -> None:
     add_legend(figure, looks, joined="")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DOTS_PER_INCH)
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from flmrcm.reports.collected.finished_runs import Run
 from flmrcm.reports.collected.labels import list_settings
+from flmrcm.reports.collected.run_overview import RunOverview
 
 _MISSING_CELL = "–"
 
@@ -23,14 +24,14 @@ class RunListing(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def shorten_names(runs: Sequence[Run]) -> dict[str, str]:
+def shorten_names(runs: Sequence[Run | RunOverview]) -> dict[str, str]:
     """Return a short name for each run's folder: its path below the folder that all runs share."""
     folders = [str(run.folder) for run in runs]
     common = find_common_folder(runs)
     return {folder: os.path.relpath(folder, common) if common else folder for folder in folders}
 
 
-def find_common_folder(runs: Sequence[Run]) -> str:
+def find_common_folder(runs: Sequence[Run | RunOverview]) -> str:
     """Return the deepest folder that holds all runs; empty where there's none."""
     parents = [str(run.folder.parent) for run in runs]
     absolute = {run.folder.is_absolute() for run in runs}

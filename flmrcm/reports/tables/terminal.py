@@ -70,11 +70,11 @@ def format_for_terminal(table: ReportTable, width: int = DEFAULT_WIDTH) -> Itera
     """Yield the parts of a table, each with its names at the left and as wide as a terminal."""
     title = table.title
     for columns in _split_columns(table, width):
-        part, indices = _build_plain_table(title), [*range(table.names), *columns]
+        part, indices = build_plain_table(title), [*range(table.names), *columns]
         for i in indices:
             head = _format_cell(table.heads[i])
             if i < table.names:
-                part.add_column(head, max_width=_LONGEST_NAME)
+                part.add_column(head, max_width=_LONGEST_NAME, overflow="fold")
             else:
                 part.add_column(head, justify="right", no_wrap=True)
         groups = {row[0] for row in table.rows}
@@ -131,7 +131,7 @@ def _build_score_table(
 ) -> Table:
     rows = scores.loc[scores["convention"] == convention].assign(seed=0)
     sites = list(dict.fromkeys(rows["site"]))
-    table = _build_plain_table(f"means over volumes ({convention})")
+    table = build_plain_table(f"means over volumes ({convention})")
     for name in ("metric", "method"):
         table.add_column(name)
     counts = {site: rows.loc[rows["site"] == site, "volume"].nunique() for site in sites}
@@ -179,7 +179,8 @@ def _tell_fewer(cell: ScoreCell, count: int) -> str:
     return f"({cell.volumes} vol.)" if cell.volumes < count else ""
 
 
-def _build_plain_table(title: str) -> Table:
+def build_plain_table(title: str) -> Table:
+    """Return an empty table as all tables in the terminal look."""
     return Table(
         title=Text(title, "bold"), title_justify="left", box=SIMPLE_HEAD, show_edge=False,
         pad_edge=False, padding=(0, _COLUMN_SPACE - 1, 0, 0),

@@ -59,6 +59,15 @@ def test_every_column_is_shown_once_and_no_line_is_too_long(width, columns):
     assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_long_name_in_one_word_is_broken_not_cut(width):
+    name = "FedAvg_" + "x" * 60
+    text = printed(*format_for_terminal(table(3, name=name), width), width=width)
+    assert "…" not in text
+    assert text.count("x") % 60 == 0
+    assert text.count("x") > 0
+
+
 def test_parts_are_about_equal():
     parts = list(format_for_terminal(table(6), 90))
     assert [len(part.columns) for part in parts] == [4, 4]

@@ -1,0 +1,1 @@
+"""Attacks on one's own runs: what their messages and weights tell about the images behind them."""

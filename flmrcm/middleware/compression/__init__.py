@@ -1,0 +1,1 @@
+"""Fewer bytes between server and sites: differences, rounded or thinned out."""

@@ -1,0 +1,82 @@
+"""Update inversion: the image behind an update is found; one that isn't behind it, is not."""
+
+import pytest
+import torch
+from kits.attacked import PlainMessages, attack_on, ignore_steps, write_alike
+from kits.factories import make_learner
+
+from flmrcm.attacks.inversion import UpdateInversion
+from flmrcm.attacks.reconstructions import STARTED
+from flmrcm.errors import ConfigErrors
+from flmrcm.models.unet_complex import ComplexUNet
+
+QUICK = {"iterations": 120, "restarts": 1, "rate": 0.1}
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory):
+    """Hospitals with one anatomy and patients of their own; the attacker knows the north's."""
+    root = tmp_path_factory.mktemp("alike")
+    return [
+        write_alike(root / name, seed, {"train": 6})
+        for seed, name in enumerate(("east", "north", "west"))
+    ]
+
+
+def found_by(attack, run):
+    """Return what was known before the message, and what is after it."""
+    ways = attack.run(run, ignore_steps).describe()["ways"]
+    return ways[STARTED], ways["inversion"]
+
+
+def test_the_image_of_one_step_is_found(sites):
+    before, after = found_by(UpdateInversion(**QUICK), attack_on(sites[:2]))
+    assert after["recognised"] == 1
+    assert after["ssim"] > before["ssim"] + 0.3
+    assert after["ssim"] > after["wrong_ssim"] + 0.3
+
+
+def test_an_image_that_is_not_behind_the_update_is_not_found(sites):
+    """The east sends an update on a patient of the west, and its own patient stays unknown."""
+    messages = PlainMessages(instead={"east": sites[2]})
+    before, after = found_by(UpdateInversion(**QUICK), attack_on(sites[:2], messages=messages))
+    assert after["ssim"] < before["ssim"] + 0.1
+    assert after["recognised"] == 0
+
+
+def test_what_is_seen_of_all_sites_is_the_mean_of_their_updates(sites):
+    run, attack = attack_on(sites), UpdateInversion(seen="mean")
+    _, work = attack.narrow(run, "east")
+    alone = [UpdateInversion().intercept(attack_on(sites, site=site.name), work) for site in sites]
+    for name, tensor in attack.intercept(run, work).items():
+        torch.testing.assert_close(tensor, torch.stack([u[name] for u in alone]).mean(0))
+
+
+def test_a_message_is_of_so_many_slices_and_steps(sites):
+    run = attack_on(sites)
+    for slices, steps, expected in ((1, 1, (1, 1)), (4, 2, (4, 2)), (None, None, (6, None))):
+        site, work = UpdateInversion(slices=slices, steps=steps).narrow(run, "east")
+        assert (site.n_examples, work.steps) == expected
+    assert run.attacked.n_examples == 6  # the run's own site is as it was
+
+
+def test_what_cannot_be_attacked_is_said_before_anything_is_computed(sites):
+    module = make_learner()
+    module.model = ComplexUNet(channels=2, pools=1)
+    (line,) = UpdateInversion().find_problems(attack_on(sites, module=module))
+    assert "ComplexUNet reads k-space" in line
+    alone = attack_on(sites[:1])
+    (line,) = UpdateInversion().find_problems(alone)
+    assert "use kind.start=noise" in line
+    assert UpdateInversion(start="noise").find_problems(alone) == []
+    (line,) = UpdateInversion().find_problems(attack_on(sites, participants=["north", "west"]))
+    assert "site=east: doesn't train" in line
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"seen": "sum"}, {"start": "zeros"}, {"slices": 0}, {"restarts": 0}, {"variation": -1.0}],
+)
+def test_values_outside_their_range_are_refused(wrong):
+    with pytest.raises(ConfigErrors, match=f"kind.{next(iter(wrong))}"):
+        UpdateInversion(**wrong)
