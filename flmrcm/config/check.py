@@ -13,10 +13,9 @@ from flmrcm.config.identity import find_precision
 from flmrcm.config.learner import build_learner, build_site_losses
 from flmrcm.config.middleware import build_members, find_member_problems
 from flmrcm.config.model_fit import (
-    find_accumulation_problems,
-    find_augmentation_problems,
     find_loss_problems,
     find_model_problems,
+    find_training_problems,
     find_weighting_problems,
 )
 from flmrcm.config.policies import build_gates, find_crossing_problems
@@ -75,8 +74,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_model_problems(strategy, module, cfg)
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
         found.problems += find_weighting_problems(strategy, losses)
-        found.problems += find_augmentation_problems(sites)
-        found.problems += find_accumulation_problems(local, members)
+        found.problems += find_training_problems(local, sites, members)
     if plan and strategy:
         found.problems += find_round_problems(strategy, plan.rounds)
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)

@@ -87,7 +87,14 @@ def find_weighting_problems(strategy: Strategy, losses: Mapping[str, Loss]) -> l
     ]
 
 
-def find_augmentation_problems(sites: Mapping[str, Site]) -> list[str]:
+def find_training_problems(
+    local: LocalTraining | None, sites: Mapping[str, Site], members: Mapping[str, Middleware]
+) -> list[str]:
+    """Return a line for each way in which sites can't train as they are asked to."""
+    return _find_augmentation_problems(sites) + _find_accumulation_problems(local, members)
+
+
+def _find_augmentation_problems(sites: Mapping[str, Site]) -> list[str]:
     """Return a line for each reason for which training slices can't be moved."""
     moving = {name: site for name, site in sites.items() if site.loading.augmentation is not None}
     problems = [
@@ -105,7 +112,7 @@ def find_augmentation_problems(sites: Mapping[str, Site]) -> list[str]:
     return problems
 
 
-def find_accumulation_problems(
+def _find_accumulation_problems(
     local: LocalTraining | None, members: Mapping[str, Middleware]
 ) -> list[str]:
     """Return a line where batches are to be accumulated by a site whose steps draw volumes."""
