@@ -19,7 +19,8 @@ from flmrcm.logs import log_to_terminal, say
 COMMANDS = {
     "train": "run a federation: train, validate, test, keep everything in outputs/",
     "evaluate": "test a checkpoint on sites and splits",
-    "reconstruct": "images of new scans, by any checkpoint: HDF5, NIfTI, PNG",
+    "reconstruct": "images of new scans, by any checkpoint: HDF5, NIfTI, DICOM, PNG",
+    "export": "a checkpoint's network for other programs: torch.export, ONNX",
     "prepare": "make a site of original data: DICOM, NIfTI, fastMRI, BraTS, IXI",
     "inspect": "look at data before training: counts, sizes, suspicious volumes",
     "simulate": "make the simulated sites on purpose, with a contact sheet; or one of all masks",
@@ -36,7 +37,7 @@ COMMANDS = {
 }
 
 _WITH_CONFIG = (
-    "train", "evaluate", "reconstruct", "attack", "prepare", "simulate", "deploy", "up",
+    "train", "evaluate", "reconstruct", "export", "attack", "prepare", "simulate", "deploy", "up",
 )  # fmt: skip
 """Commands whose words are keys of a config."""
 

@@ -20,9 +20,10 @@ def read_own_keys(command: str, words: Sequence[str]) -> DictConfig:
         CheckpointError: there is no checkpoint of that name.
     """
     asked = compose_config(command, split_own_words(command, words)[0])
-    missing = [key for key in _WANTED if OmegaConf.is_missing(asked, key)]
+    wanted = {**_WANTED, **({"output": "FILE"} if command == "export" else {})}
+    missing = [key for key in wanted if OmegaConf.is_missing(asked, key)]
     if missing:
-        raise ConfigErrors([f"{key}: give {key}={_WANTED[key]}." for key in missing])
+        raise ConfigErrors([f"{key}: give {key}={wanted[key]}." for key in missing])
     path = expand_home(str(asked.checkpoint))
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder; name a file, such as checkpoints/last.pt.")

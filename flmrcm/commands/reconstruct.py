@@ -62,6 +62,6 @@ def _print_places(written: list[list[Path]], output: Path) -> None:
         return
     for image, *others in written:
         sheet = others[-1]
-        # of a picture per slice the folder
-        place = image.parent if image.suffix == ".png" else image
+        # of a file per slice the folder
+        place = image.parent if image.suffix in (".png", ".dcm") else image
         say(f"written: {place}, contact sheet {sheet.name}")

@@ -19,6 +19,7 @@ from flmrcm.config.middleware import (
 from flmrcm.config.model_fit import (
     find_loss_problems,
     find_model_problems,
+    find_training_problems,
     find_weighting_problems,
 )
 from flmrcm.config.policies import build_gates, find_crossing_problems
@@ -31,9 +32,12 @@ from flmrcm.config.travelling import (
     has_remote_sites,
     remove_data_paths,
 )
+from flmrcm.data.augmentation import Augmentation
 from flmrcm.data.site import Loading, Site
 from flmrcm.errors import check_choice
+from flmrcm.federation.averaging import WeightAverage
 from flmrcm.federation.clients import Clients
+from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import TrainingPlan, find_round_problems
@@ -43,6 +47,7 @@ from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
 
 SCENARIOS = ("unseen", "participating")
+LAST_EMA = "last_ema"
 
 
 def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
@@ -73,6 +78,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_model_problems(strategy, module, cfg)
         found.problems += find_loss_problems(module, losses, participants if cfg.pooled else ())
         found.problems += find_weighting_problems(strategy, losses)
+        found.problems += find_training_problems(local, sites, members)
     if plan and strategy:
         found.problems += find_round_problems(strategy, plan.rounds)
         found.problems += find_count_problems(members, plan)
@@ -112,11 +118,15 @@ def _build_strategy(
 def _build_plan(
     cfg: DictConfig, found: Builder, participants: list[str], target: str | None
 ) -> TrainingPlan | None:
-    tolerance = found.call(Tolerance, {f"robust.{k}": v for k, v in _read_tolerance(cfg).items()})
+    tolerance = found.call(Tolerance, _read_node(cfg, "robust"))
+    average = found.call(WeightAverage, _read_node(cfg, "ema"))
+    stopping = found.call(EarlyStopping, _read_node(cfg, "early_stopping"))
     return found.call(
         TrainingPlan,
         {key: cfg[key] for key in ("rounds", "participation", "validate_every", "seed")},
         tolerance=tolerance or Tolerance(),
+        average=average or WeightAverage(),
+        stopping=stopping or EarlyStopping(),
         participants=[POOLED] if cfg.pooled else participants,
         validation_sites=sorted({*participants, *([target] if target else [])}),
         selection_sites=participants,
@@ -126,7 +136,9 @@ def _build_plan(
 def _find_word_problems(cfg: DictConfig) -> list[str]:
     problems = check_choice("budget", cfg.budget, BUDGETS)
     problems += check_choice("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
-    problems += check_choice("test.checkpoint", cfg.test.checkpoint, ("last", "best"))
+    problems += check_choice("test.checkpoint", cfg.test.checkpoint, ("last", "best", LAST_EMA))
+    if cfg.test.checkpoint == LAST_EMA and not _read_node(cfg, "ema").get("ema.decay"):
+        problems.append(f"test.checkpoint={LAST_EMA}: no average is kept; give ema.decay=0.9.")
     if not isinstance(cfg.pooled, bool):
         problems.append(f"pooled={cfg.pooled}: true or false.")
     if POOLED in cfg.sites:
@@ -164,8 +176,9 @@ def suit_loss(loading: Loading, loss: Loss) -> Loading:
     return replace(loading, needs_peak=loss.needs_peak, needs_target=loss.needs_target)
 
 
-def _read_tolerance(cfg: DictConfig) -> dict[str, Any]:
-    return to_plain(cfg.get("robust")) or {}  # a run begun before there were such keys has none
+def _read_node(cfg: DictConfig, name: str) -> dict[str, Any]:
+    """Return a node's values by their dotted keys; of a run from before there was one, none."""
+    return {f"{name}.{key}": value for key, value in (to_plain(cfg.get(name)) or {}).items()}
 
 
 def _pool_sites(sites: Mapping[str, Site], participants: Sequence[str]) -> Site:
@@ -179,9 +192,11 @@ def build_loading(cfg: DictConfig, found: Builder, module: ReconModule | None) -
     keys = {f"data.{key}": cfg.data[key] for key in ("resolution", "clamp_target", "cache")}
     keys |= {"local.batch_size": cfg.local.batch_size, "compute.workers": cfg.compute.workers}
     maps = build_coil_maps(cfg, found, module)
+    node = to_plain(cfg.get("augmentation"))
+    moved = found.build("augmentation", node, Augmentation) if node else None
     needs = {
         "needs_kspace": module is not None and module.model.needs_kspace,
         "needs_center": module is not None and needs_center(maps, module.model),
         "maps": maps,
     }
-    return found.call(Loading, keys, seed=cfg.seed, **needs)
+    return found.call(Loading, keys, seed=cfg.seed, augmentation=moved, **needs)

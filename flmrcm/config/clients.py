@@ -32,6 +32,7 @@ def build_clients(setup: Setup, folder: Path, on_progress: OnProgress) -> dict[s
         on_progress,
         initial={k: v.clone() for k, v in model.state_dict().items() if not strategy.is_shared(k)},
         saved_volumes=setup.config["test"].get("saved_volumes", 0),
+        rounds=setup.plan.rounds,
     )
     target = setup.sites[strategy.target or ""] if strategy.needs_target_images else None
     return {

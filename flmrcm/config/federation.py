@@ -112,7 +112,11 @@ def join_sites(setup: Setup, engine: Engine, ledger: Ledger) -> dict[str, SiteFa
         _announce_cache(sum(fact.n_bytes for fact in facts.values()))
     batches = {name: fact.n_batches for name, fact in facts.items() if fact.has("train")}
     engine.workloads = divide_workload(
-        setup.config["budget"], setup.local.epochs, batches, setup.plan.participants
+        setup.config["budget"],
+        setup.local.epochs,
+        batches,
+        setup.plan.participants,
+        setup.local.accumulate,
     )
     return dict(facts)
 
@@ -143,12 +147,17 @@ def _find_target_problems(setup: Setup, facts: Mapping[str, SiteFacts]) -> list[
         if name in facts and facts[name].needs_target and "train" in facts[name].incomplete
     ]
     choosing = [n for n in setup.plan.selection_sites if n not in facts or facts[n].scores("val")]
-    asked = setup.config["test"].get("checkpoint")
-    if asked == "best" and setup.plan.selection_sites and not choosing:
-        problems.append(
-            "test.checkpoint=best: no participant has a validation volume with a target by which "
-            "to choose it; use test.checkpoint=last."
-        )
+    asked = {
+        "test.checkpoint=best": setup.config["test"].get("checkpoint") == "best",
+        "early_stopping.patience": setup.plan.stopping.patience is not None,
+    }
+    if setup.plan.selection_sites and not choosing:
+        problems += [
+            f"{key}: no participant has a validation volume with a target by which the best round "
+            "is chosen; leave it out."
+            for key in asked
+            if asked[key]
+        ]
     return problems
 
 

@@ -37,6 +37,9 @@ _LATER: dict[str, Any] = {
     "maps": {"_target_": "flmrcm.data.coil_maps.FromModel"},
     "aggregation": "mean", "faulty": 1, "target_failure": "abort", "policy": None,
     "phase_encoding": None, "norm": "instance", "lesions": None,
+    "accumulate": 1, "schedule": "step", "warmup_rounds": 5, "schedule_rounds": None,
+    "lowest_factor": 0.01, "ema": {"decay": None}, "early_stopping": {"patience": None},
+    "augmentation": {},
 }  # fmt: skip
 """Keys that came after the first runs, and the value that means what was so before them."""
 

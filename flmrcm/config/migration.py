@@ -30,7 +30,7 @@ RENAMED_TARGETS: Mapping[str, str] = {
 
 ADDED_KEYS = (
     "searchpath", "robust", "loss", "metrics", "middleware", "accept_lost_journal", "maps",
-    "privacy", "compression", "secure_aggregation",
+    "privacy", "compression", "secure_aggregation", "ema", "early_stopping", "augmentation",
 )  # fmt: skip
 """Keys that a run's config may lack, since there weren't any when it was begun."""
 

@@ -8,12 +8,15 @@ from omegaconf import DictConfig
 from torch import nn
 
 from flmrcm.config.travelling import has_remote_sites
+from flmrcm.data.site import Site
+from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.middleware import Middleware
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.models.reconstructor import HasLatent
 from flmrcm.models.unrolled import Cascaded
 from flmrcm.strategies.aggregation import FAIR
-from flmrcm.strategies.base import Strategy
+from flmrcm.strategies.base import VOLUME, Strategy
 
 
 def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig) -> list[str]:
@@ -81,6 +84,44 @@ def find_weighting_problems(strategy: Strategy, losses: Mapping[str, Loss]) -> l
         "or use strategy.weighting=uniform."
         for name in sorted(losses)
         if strategy.weighting == FAIR
+    ]
+
+
+def find_training_problems(
+    local: LocalTraining | None, sites: Mapping[str, Site], members: Mapping[str, Middleware]
+) -> list[str]:
+    """Return a line for each way in which sites can't train as they are asked to."""
+    return _find_augmentation_problems(sites) + _find_accumulation_problems(local, members)
+
+
+def _find_augmentation_problems(sites: Mapping[str, Site]) -> list[str]:
+    """Return a line for each reason for which training slices can't be moved."""
+    moving = {name: site for name, site in sites.items() if site.loading.augmentation is not None}
+    problems = [
+        f"sites.{name}.mask: was measured undersampled, and only fully sampled k-space can be "
+        "moved; use augmentation=none."
+        for name, site in sorted(moving.items())
+        if site.reads_masks
+    ]
+    slow = {site.loading.maps.word for site in moving.values() if site.loading.maps.takes_long}
+    problems += [
+        f"augmentation: maps={word} would be computed anew for each moved slice; use maps=auto, "
+        "adaptive or file."
+        for word in sorted(slow)
+    ]
+    return problems
+
+
+def _find_accumulation_problems(
+    local: LocalTraining | None, members: Mapping[str, Middleware]
+) -> list[str]:
+    """Return a line where batches are to be accumulated by a site whose steps draw volumes."""
+    draws = getattr(members.get("privacy"), "unit", "") == VOLUME
+    if local is None or local.accumulate == 1 or not draws:
+        return []
+    return [
+        f"local.accumulate={local.accumulate}: a step of privacy=dp_volume draws its own volumes; "
+        "leave it 1, and lower privacy.chunk where memory is short."
     ]
 
 

@@ -27,7 +27,7 @@ SITE_NAME = re.compile(r"\w[\w.-]{0,63}")
 
 TRAVELLING_GROUPS = (
     "mask", "model", "model_size", "maps", "strategy", "local", "loss", "metrics", "middleware",
-    "privacy", "compression", "secure_aggregation",
+    "privacy", "compression", "secure_aggregation", "augmentation",
 )  # fmt: skip
 """The config groups whose classes a travelling config may name."""
 
@@ -43,7 +43,7 @@ _ITS_OWN: Mapping[str, Any] = {
 _TRAVELS = (
     "seed", "rounds", "target", "participants", "pooled", "budget", "participation",
     "validate_every", "contrast", "coils", "mask", "model", "maps", "strategy", "local", "loss",
-    "metrics", "middleware", "privacy", "compression", "secure_aggregation",
+    "metrics", "middleware", "privacy", "compression", "secure_aggregation", "augmentation",
 )  # fmt: skip
 _DATA = ("seed", "resolution", "clamp_target")
 TRAVELLING_KEYS = (*_TRAVELS, "sites", "data", "engine", "test", "compute")
@@ -87,6 +87,8 @@ def remove_data_paths(cfg: DictConfig) -> DictConfig:
 def select_travelling_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved config that is sent to sites; it holds no path."""
     part = {key: config[key] for key in _TRAVELS if key in config}
+    if not part.get("augmentation"):  # runs from before there was such a key keep their identifier
+        part.pop("augmentation", None)
     return part | {
         "sites": _select_sites(config),
         "data": {key: config["data"][key] for key in _DATA},

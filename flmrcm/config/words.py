@@ -26,6 +26,7 @@ CONFIGS: Mapping[str, Sequence[str]] = {
     "train": ("train",),
     "evaluate": ("train", "evaluate"),
     "reconstruct": ("train", "reconstruct"),
+    "export": ("train", "export"),
     "attack": ("train", "attack"),
     "simulate": ("train",),
     "deploy": ("train",),

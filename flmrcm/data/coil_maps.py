@@ -51,11 +51,13 @@ class CoilMaps:
         word: what it is called in a config.
         needs_center: whether the maps come from the fully sampled centre of k-space.
         from_model: whether the model itself is left to find them.
+        takes_long: whether they are computed once, and kept, for slices that stay as they are.
     """
 
     word: ClassVar[str]
     needs_center: ClassVar[bool] = False
     from_model: ClassVar[bool] = False
+    takes_long: ClassVar[bool] = False
 
     def prepare(self, slices: SplitSlices) -> None:
         """Check what can be checked, and compute what takes long, before training needs it.

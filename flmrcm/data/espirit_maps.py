@@ -50,6 +50,7 @@ class Espirit(CoilMaps):
     crop: float = 0.0
     word: ClassVar[str] = "espirit"
     needs_center: ClassVar[bool] = True
+    takes_long: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         widest = min(self.calibration, 16)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flmrcm.data.augmentation import Augmentation
 from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.errors import ConfigErrors, check_choice, require
 
@@ -22,6 +23,7 @@ class Loading:
         needs_target: whether the loss reads targets; training volumes may lack them otherwise.
         seed: the run's seed, of training order and training masks.
         maps: where coil maps come from.
+        augmentation: moves training slices; None leaves them as they are.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -38,6 +40,7 @@ class Loading:
     needs_target: bool = True
     seed: int = 0
     maps: CoilMaps = FROM_MODEL
+    augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
         if problems := check_choice("data.cache", self.cache, ("off", "ram")):

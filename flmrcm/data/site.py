@@ -169,34 +169,33 @@ class Site(LightningDataModule):
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""
-        seeds = raw.find_seeds(self.loading.seed)
+        raw, seeds = raw.copy_to(device), raw.find_seeds(self.loading.seed)
+        if seeds is not None and self.loading.augmentation is not None:
+            raw = self.loading.augmentation.move(raw, self.loading.resolution, seeds)
         samplings = [self._draw_mask(raw, i, seeds) for i in range(len(raw.volume))]
         mask = stack_masks([sampling.mask for sampling in samplings], device)
-        acquired = None if raw.acquired is None else raw.acquired.to(device)[:, None, None]
+        acquired = None if raw.acquired is None else raw.acquired[:, None, None]
         if acquired is not None:
             mask = mask & acquired  # nothing was measured in padding
         acquisition = Cartesian(mask)
-        kspace = raw.kspace.to(device, non_blocking=True)
-        target = None if raw.target is None else raw.target.to(device, non_blocking=True)
         # scores are taken against the true target; only training may see a clamped one
         clamp = self.loading.clamp_target and raw.epoch is not None
         prepared = prepare_images(
-            kspace, acquisition, target, self.loading.resolution, clamp, raw.image_shape
+            raw.kspace, acquisition, raw.target, self.loading.resolution, clamp, raw.image_shape
         )
         batch = Batch(
             *prepared,
             mask=mask,
             volume=[f"{site}/{name}" for site, name in zip(raw.site, raw.volume, strict=True)],
             slice=raw.slice,
-            kspace=acquisition.undersample(kspace) if self.loading.needs_kspace else None,
+            kspace=acquisition.undersample(raw.kspace) if self.loading.needs_kspace else None,
             center=torch.tensor([sampling.center for sampling in samplings], device=device),
-            peak=None if raw.peak is None else raw.peak.to(device, non_blocking=True),
+            peak=raw.peak,
             n_acquired=None if acquired is None else acquired.sum((1, 2, 3)),
             seeds=seeds,
             lesion=None if raw.lesion is None else crop_mask(raw.lesion, prepared.image),
         )
-        stored = None if raw.maps is None else raw.maps.to(device, non_blocking=True)
-        return batch._replace(maps=self.loading.maps.find(batch, stored))
+        return batch._replace(maps=self.loading.maps.find(batch, raw.maps))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """Let Lightning's Trainer make batches the same way the local loop does."""

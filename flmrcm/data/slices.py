@@ -58,6 +58,24 @@ class RawBatch(NamedTuple):
     maps: Tensor | None = None
     lesion: Tensor | None = None
 
+    @property
+    def kspace_shape(self) -> tuple[int, int]:
+        """Rows and columns of k-space."""
+        return self.kspace.shape[-2], self.kspace.shape[-1]
+
+    @property
+    def final_shape(self) -> tuple[int, int]:
+        """Height and width of the final image: the target's, where there is one."""
+        if self.target is not None:
+            return self.target.shape[-2], self.target.shape[-1]
+        return self.image_shape or self.kspace_shape
+
+    def copy_to(self, device: torch.device) -> "RawBatch":
+        """Return the batch with what is computed with on a device."""
+        names = "kspace", "target", "acquired", "peak", "maps"
+        tensors = {name: x for name in names if (x := getattr(self, name)) is not None}
+        return self._replace(**{k: x.to(device, non_blocking=True) for k, x in tensors.items()})
+
     def find_seeds(self, seed: int) -> list[int] | None:
         """Return each slice's seed in this pass of a run, by the run's; None in evaluation."""
         if self.epoch is None:

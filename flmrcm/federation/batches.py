@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, count, islice
+from math import ceil
 from typing import cast
 
 import torch
@@ -21,25 +22,37 @@ class SiteBatches:
         device: where batches are prepared.
         workload: how much is trained.
         round_: counted from 0.
+        accumulate: batches of an optimizer step.
     """
 
-    def __init__(self, site: Site, device: torch.device, workload: Workload, round_: int) -> None:
+    def __init__(
+        self,
+        site: Site,
+        device: torch.device,
+        workload: Workload,
+        round_: int,
+        accumulate: int = 1,
+    ) -> None:
         self.site, self.device, self.workload, self.round = site, device, workload, round_
+        self.accumulate = accumulate
 
     def count_work(self, learning_rate: float) -> CallWork:
         """Return what the round's training will rest on; no slice is read."""
-        steps = self.workload.epochs * self.site.n_batches
+        steps = ceil(self.workload.epochs * self.site.n_batches / self.accumulate)
         if self.workload.steps is not None:
             steps = min(steps, self.workload.steps)
-        slices = min(self.site.n_examples, steps * self.site.loading.batch_size)
+        batches = steps * self.accumulate
+        slices = min(self.site.n_examples, batches * self.site.loading.batch_size)
         return CallWork(slices, steps, learning_rate)
 
     def train(self) -> Iterator[Batch]:
         """Return the round's batches."""
         epochs = map(self._read_epoch, self.workload.list_epochs(self.round))
+        steps = self.workload.steps
+        most = None if steps is None else steps * self.accumulate
         # lazily: the next epoch is opened only if steps are left
-        steps = islice(chain.from_iterable(epochs), self.workload.steps)
-        return (self.site.prepare_batch(raw, self.device) for raw in steps)
+        raws = islice(chain.from_iterable(epochs), most)
+        return (self.site.prepare_batch(raw, self.device) for raw in raws)
 
     def survey(self) -> Iterator[Batch]:
         """Return the batches of the round's first epoch, in the order training would read them."""

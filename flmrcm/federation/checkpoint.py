@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from flmrcm.errors import CheckpointError
+from flmrcm.federation.averaging import EMA
 from flmrcm.federation.journal import Seal
 from flmrcm.federation.participation import Suspensions
 from flmrcm.files import delete_stale, flush_files, link_atomically
@@ -36,6 +37,7 @@ class Checkpoint:
         config: the run's resolved config, so that the file explains itself.
         fine_tuned: whether the sites have fine-tuned since its last round; it's then counted as a
             round that changed no global weight.
+        stale: validations since the one with the best score.
     """
 
     round: int
@@ -48,6 +50,7 @@ class Checkpoint:
     journal: Seal | None = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     fine_tuned: bool = False
+    stale: int = 0
 
     @property
     def state(self) -> ServerState:
@@ -73,6 +76,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
 class CheckpointFolder:
     """A run's checkpoints: `round_NNNN.pt`, and under second names `last.pt` and `best.pt`.
 
+    Where an average of the weights is kept, `last_ema.pt` is `last.pt` with it in their place.
+
     Args:
         folder: where the files go; made with the first of them.
         keep_every: every so many rounds a checkpoint is kept for good; 0 keeps the last two only.
@@ -94,16 +99,8 @@ class CheckpointFolder:
         Raises:
             CheckpointError: the device is full or refuses; the checkpoint before is whole.
         """
-        path = self._path(checkpoint.round)
-        content = {**vars(checkpoint), "config": self.config}
-        try:
-            flush_files(self.folder.parent.glob("*.csv"))
-            write_torch_file(path, content)
-        except OSError as error:
-            raise CheckpointError(
-                f"{path}: can't be written ({error.strerror}). The checkpoint before it is whole: "
-                f"make room, then go on with resume={self.folder.parent}."
-            ) from None
+        checkpoint = replace(checkpoint, config=self.config)
+        self._write(self._path(checkpoint.round), checkpoint)
         self._link_names(checkpoint)
         self._delete_old()
         self._snapshots[checkpoint.round] = checkpoint.memory
@@ -138,10 +135,22 @@ class CheckpointFolder:
             raise CheckpointError(f"{self.folder}: none of {len(paths)} checkpoints can be read.")
         return None
 
+    def _write(self, path: Path, checkpoint: Checkpoint) -> None:
+        try:
+            flush_files(self.folder.parent.glob("*.csv"))
+            write_torch_file(path, vars(checkpoint))
+        except OSError as error:
+            raise CheckpointError(
+                f"{path}: can't be written ({error.strerror}). The checkpoint before it is whole: "
+                f"make room, then go on with resume={self.folder.parent}."
+            ) from None
+
     def _link_names(self, checkpoint: Checkpoint) -> None:
         link_atomically(self._path(checkpoint.round), self.folder / "last.pt")
         if checkpoint.best_round == checkpoint.round:
             link_atomically(self._path(checkpoint.round), self.folder / "best.pt")
+        if averaged := checkpoint.extras.get(EMA):
+            self._write(self.folder / "last_ema.pt", replace(checkpoint, weights=averaged))
 
     def _read_snapshots(self) -> Iterator[tuple[int, Mapping[str, int]]]:
         for path in (*self._paths(), self.folder / "best.pt"):

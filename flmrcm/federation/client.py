@@ -11,10 +11,11 @@ from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
 from flmrcm.errors import SiteRefuses
+from flmrcm.federation.accumulation import StepBatches
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
 from flmrcm.federation.engine import ABOUT_MASKS, Operation, Progress
-from flmrcm.federation.local_training import Trained, TrainingMetrics
+from flmrcm.federation.local_training import TrainingMetrics
 from flmrcm.federation.middleware import ASKS_AGAIN, AskAgain, SiteHalf
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
@@ -89,8 +90,8 @@ class Client:
     ) -> Reply:
         self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
         workload = workload or Workload(self.runtime.local.epochs)
-        device = self.runtime.fabric.device
-        batches = SiteBatches(self.site, device, workload, message.round)
+        device, accumulate = self.runtime.fabric.device, self.runtime.local.accumulate
+        batches = SiteBatches(self.site, device, workload, message.round, accumulate)
         with seeded(self.runtime.seed, self.site.name, message.round, op):
             if op in ABOUT_MASKS:
                 return Reply(self.site.name, self.site.n_examples)
@@ -105,7 +106,7 @@ class Client:
         self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         module.loss = self.loss  # sites share the module
         kept = memory.optimizers.get(MODEL)
-        optimizer = self.runtime.build_optimizer(local.decay(message.round), kept)
+        optimizer = self.runtime.build_optimizer(self.runtime.find_rate_factor(message.round), kept)
         rate = max(float(group["lr"]) for group in optimizer.param_groups)
         plan = TrainingRound(batches, batches.count_work(rate), local, self.runtime.fabric)
         plan = reduce(lambda plan, half: half.plan_training(plan, memory), self.chain, plan)
@@ -132,7 +133,7 @@ class Client:
         """Go on with the site's personal weights, at first the broadcast ones."""
         runtime, kept = self.runtime, memory.optimizers
         runtime.load(message.weights, memory.tensors.get(PERSONAL))
-        factor = runtime.local.decay(message.round)
+        factor = runtime.find_rate_factor(message.round)
         optimizer = runtime.build_optimizer(factor, kept.get(PERSONAL))
         values = self._train_alone(rule, optimizer, memory, batches)
         if runtime.local.keep_optimizer:
@@ -146,8 +147,9 @@ class Client:
         self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         self.runtime.module.loss = self.loss
         optimizer = self.runtime.build_optimizer(tuning.rate)
-        workload = Workload(ceil(tuning.steps / self.site.n_batches), tuning.steps)
-        batches = SiteBatches(self.site, batches.device, workload, message.round)
+        accumulate = batches.accumulate
+        workload = Workload(ceil(tuning.steps * accumulate / self.site.n_batches), tuning.steps)
+        batches = SiteBatches(self.site, batches.device, workload, message.round, accumulate)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         self._check_work("finetune", batches.count_work(max(rates)))
         values = self._train_alone(LocalRule(), optimizer, memory, batches)
@@ -168,7 +170,7 @@ class Client:
         }
 
     def _take_steps(
-        self, steps: Iterable[tuple[Trained, Tensor, Tensor]], batches: SiteBatches
+        self, steps: Iterable[tuple[StepBatches, Tensor, Tensor]], batches: SiteBatches
     ) -> TrainingMetrics:
         """Train, step by step; return what was measured."""
         total = self.site.n_examples * batches.workload.epochs
@@ -205,11 +207,9 @@ class Client:
     def _test(self, own: bool) -> Reply:
         """Score the loaded weights on the test split; return every volume's scores, by number."""
         self._check_work("test", CallWork(volumes=self._count_volumes("test")))
-        evaluator, module, most = (
-            self.runtime.evaluator, self.runtime.module, self.runtime.saved_volumes,
-        )  # fmt: skip
+        evaluator, module = self.runtime.evaluator, self.runtime.module
         scores = evaluator.test(module, self.site)
-        if self.volumes is not None and most != 0:
+        if self.volumes is not None and (most := self.runtime.saved_volumes) != 0:
             predictions = evaluator.predict(module, self.site)
             save_volumes(predictions, self.volumes, SAVED_BY_RUNS, most)
         return Reply(self.site.name, self.site.n_examples, metrics=number_scores(*scores, own))

@@ -30,6 +30,7 @@ class ClientRuntime:
         on_progress: called with what a site is doing.
         initial: the run's initial values of the weights that stay at the sites.
         saved_volumes: test volumes a site keeps reconstructions of; None keeps all.
+        rounds: of the run, which some schedules of the learning rate follow.
     """
 
     module: ReconModule
@@ -41,6 +42,7 @@ class ClientRuntime:
     on_progress: OnProgress
     initial: Weights = field(default_factory=dict[str, Tensor])
     saved_volumes: int | None = 0
+    rounds: int = 1
 
     def load(self, shared: Mapping[str, Tensor], own: Weights | None = None) -> None:
         """Load weights; a site's own win over shared ones, and the initial ones complete them."""
@@ -53,6 +55,10 @@ class ClientRuntime:
             name: tensor.detach().to("cpu", copy=True)
             for name, tensor in self.module.model.state_dict().items()
         }
+
+    def find_rate_factor(self, round_: int) -> float:
+        """Return the factor by which the base rate is multiplied in a round, in (0, 1]."""
+        return self.local.rates.find_factor(round_, self.rounds)
 
     def build_optimizer(self, factor: float, state: dict[str, Any] | None = None) -> Optimizer:
         """Return an optimizer of all weights; its rate is the run's base rate times a factor.

@@ -1,9 +1,9 @@
 """A site's training in one round: our own loop, with Lightning Fabric as its toolbox."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
 
 import torch
 from lightning_fabric import Fabric
@@ -11,21 +11,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from flmrcm.errors import NonFiniteLossError, require
+from flmrcm.federation.accumulation import StepBatches, group_batches
+from flmrcm.federation.schedules import STEP, Schedule
 from flmrcm.learning.module import OptimizerFactory, ReconModule
 from flmrcm.strategies.base import LocalRule
 from flmrcm.types import Batch
 
 _LOSSES_AT_ONCE = 20
-
-
-class Trained(Protocol):
-    """What a step was trained on, as far as its measurements go; see `Batch`."""
-
-    @property
-    def volume(self) -> Sequence[str]: ...  # noqa: D102
-
-    @property
-    def measured_share(self) -> Tensor: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -39,8 +31,15 @@ class LocalTraining:
         keep_optimizer: go on with the site's optimizer of the round before (published FL-MRCM)
             instead of a new one (published FL-MR).
         clip_norm: largest Euclidean norm of the gradients; None clips nothing.
-        decay_every: rounds after which the learning rate is multiplied by `decay_factor`.
-        decay_factor: of the learning rate, in (0, 1].
+        accumulate: batches whose gradients make one optimizer step: `accumulate * batch_size`
+            slices, of which one batch at a time is in the network. The last step of a round takes
+            what is left.
+        schedule: step | cosine | warmup_cosine | none, and its numbers; see `Schedule`.
+        decay_every: see there, as the rest.
+        decay_factor: of `step`.
+        warmup_rounds: of `warmup_cosine`.
+        schedule_rounds: of both cosines.
+        lowest_factor: of both cosines.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -51,19 +50,36 @@ class LocalTraining:
     batch_size: int = 16
     keep_optimizer: bool = True
     clip_norm: float | None = None
+    accumulate: int = 1
+    schedule: str = STEP
     decay_every: int = 40
     decay_factor: float = 0.1
+    warmup_rounds: int = 5
+    schedule_rounds: int | None = None
+    lowest_factor: float = 0.01
 
     def __post_init__(self) -> None:
-        clip, every, factor = self.clip_norm, self.decay_every, self.decay_factor
+        clip = self.clip_norm
         require(
             {
                 "local.epochs": (self.epochs >= 1, f"at least 1; got {self.epochs}."),
                 "local.batch_size": (self.batch_size >= 1, f"at least 1; got {self.batch_size}."),
                 "local.clip_norm": (clip is None or clip > 0, f"above 0, or null; got {clip}."),
-                "local.decay_every": (every >= 1, f"at least 1; got {every}."),
-                "local.decay_factor": (0 < factor <= 1, f"in (0, 1]; got {factor}."),
+                "local.accumulate": (self.accumulate >= 1, f"at least 1; got {self.accumulate}."),
             }
+        )
+        _ = self.rates  # refuses what is outside its range
+
+    @cached_property
+    def rates(self) -> Schedule:
+        """How the learning rate changes from round to round."""
+        return Schedule(
+            self.schedule,
+            self.decay_every,
+            self.decay_factor,
+            self.warmup_rounds,
+            self.schedule_rounds,
+            self.lowest_factor,
         )
 
     def train(
@@ -73,28 +89,33 @@ class LocalTraining:
         rule: LocalRule,
         optimizer: Optimizer,
         fabric: Fabric,
-    ) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-        """Train the module in place; yield each step's batch, L1 loss and whole loss (scalars).
+    ) -> Iterator[tuple[StepBatches, Tensor, Tensor]]:
+        """Train the module in place; yield each step's batches, reconstruction loss, whole loss.
 
         Only `fabric.autocast`, `backward` and `clip_gradients` are used: a module that went
         through `fabric.setup` skips autocast in `training_step` and breaks under a Trainer.
         """
         module.train()
-        for batch in batches:
-            with fabric.autocast():
-                step = rule.extend(module.training_step(batch), batch)
-            # outside autocast: a rule's own networks train in float32
-            rule.observe(step, batch)
-            with fabric.autocast():
-                loss = step["loss"] + rule.penalty(step, batch)
+        for group in group_batches(batches, self.accumulate):
             optimizer.zero_grad()
-            fabric.backward(loss)
+            losses = [_add_gradients(module, *part, rule, fabric) for part in group.weigh()]
             take_step(module, rule, optimizer, fabric, self.clip_norm)
-            yield batch, step["loss"].detach(), loss.detach()
+            loss, whole_loss = torch.stack(losses).sum(0)
+            yield group, loss, whole_loss
 
-    def decay(self, round_: int) -> float:
-        """Return the factor by which the base rate is multiplied in a round, in (0, 1]."""
-        return self.decay_factor ** (round_ // self.decay_every)
+
+def _add_gradients(
+    module: ReconModule, batch: Batch, share: float, rule: LocalRule, fabric: Fabric
+) -> Tensor:
+    """Add a batch's gradients, times its share; return its losses, times that, (2,)."""
+    with fabric.autocast():
+        step = rule.extend(module.training_step(batch), batch)
+    # outside autocast: a rule's own networks train in float32
+    rule.observe(step, batch)
+    with fabric.autocast():
+        loss = step["loss"] + rule.penalty(step, batch)
+    fabric.backward(loss * share)
+    return torch.stack([step["loss"].detach().float(), loss.detach().float()]) * share
 
 
 def take_step(
@@ -126,12 +147,12 @@ class TrainingMetrics:
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._unread: list[Tensor] = []
 
-    def add(self, batch: Trained, loss: Tensor, whole_loss: Tensor) -> None:
-        """Add a step's batch, L1 loss and whole loss (scalars)."""
+    def add(self, batches: StepBatches, loss: Tensor, whole_loss: Tensor) -> None:
+        """Add a step's batches, reconstruction loss and whole loss (scalars)."""
         self.n_steps += 1
-        self.n_slices += len(batch.volume)
-        self.volumes.update(batch.volume)
-        values = loss.float(), whole_loss.float(), batch.measured_share
+        self.n_slices += len(batches.volume)
+        self.volumes.update(batches.volume)
+        values = loss.float(), whole_loss.float(), batches.measured_share
         # reading a value waits for the device, so values are collected there
         self._unread.append(torch.stack(values))
         # the first step's at once: a broken run must not train on for twenty steps unseen

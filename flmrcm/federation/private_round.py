@@ -4,16 +4,16 @@ Abadi et al., Deep Learning with Differential Privacy, CCS 2016, algorithm 1.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from flmrcm.data.order import BatchIndices, batch_by_size
 from flmrcm.data.site import Site
+from flmrcm.federation.accumulation import StepBatches
 from flmrcm.federation.local_training import take_step
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.learning.module import ReconModule
@@ -57,12 +57,12 @@ class PrivateRound(TrainingRound):
 
     def train(
         self, module: ReconModule, rule: LocalRule, optimizer: Optimizer
-    ) -> Iterator[tuple["DrawnSlices", Tensor, Tensor]]:
+    ) -> Iterator[tuple[StepBatches, Tensor, Tensor]]:
         """Train the module in place; see `TrainingRound.train`."""
         module.train()
         for step in range(self.work.steps):
             draws = self.open_draws(step)
-            slices = DrawnSlices(list(self._read(self.draw_slices(draws), step)))
+            slices = StepBatches(list(self._read(self.draw_slices(draws), step)))
             loss = self.write_gradients(module, slices.batches, draws)
             take_step(module, rule, optimizer, self.fabric, self.local.clip_norm)
             yield slices, loss, loss
@@ -104,24 +104,6 @@ class PrivateRound(TrainingRound):
         for chosen in batch_by_size(indices, slices.sizes, max(len(indices), 1)):
             raw = slices[BatchIndices(chosen, epoch)]
             yield self.batches.site.prepare_batch(raw, self.batches.device)
-
-
-@dataclass(frozen=True)
-class DrawnSlices:
-    """The slices of a step, in batches of one size each; perhaps none."""
-
-    batches: Sequence[Batch]
-    volume: Sequence[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        names = [name for batch in self.batches for name in batch.volume]
-        object.__setattr__(self, "volume", names)
-
-    @property
-    def measured_share(self) -> Tensor:
-        """The mean over batches; 1 of none."""
-        shares = [batch.measured_share for batch in self.batches]
-        return torch.stack(shares).mean() if shares else torch.ones(())
 
 
 def group_slices(site: Site) -> list[list[int]]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flmrcm.errors import CheckpointError, require
+from flmrcm.federation.averaging import WeightAverage
 from flmrcm.federation.calls import RoundCalls
 from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
+from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.engine import Engine
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.participation import Tolerance
@@ -37,6 +39,8 @@ class TrainingPlan:
         validate_every: rounds between validations; the last round is always validated.
         seed: of the draw of participants.
         tolerance: which failures a round tolerates.
+        average: of the global weights, kept beside them.
+        stopping: when the run ends before its last round.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -50,6 +54,8 @@ class TrainingPlan:
     seed: int = 0
     selection_sites: Sequence[str] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
+    average: WeightAverage = field(default_factory=WeightAverage)
+    stopping: EarlyStopping = field(default_factory=EarlyStopping)
 
     def __post_init__(self) -> None:
         require(
@@ -125,7 +131,7 @@ class Rounds:
         for tracker in self.trackers:
             tracker.start(self.journal.read())
         for round_ in range(last.round + 1, self.plan.rounds):
-            if why := self.chain.find_end(last.state):
+            if why := self.chain.find_end(last.state) or self.plan.stopping.find_end(last.stale):
                 log.warning("stopped after round %d of %d: %s", round_, self.plan.rounds, why)
                 break
             last = self._end(last, *self._round(last, round_))
@@ -153,7 +159,7 @@ class Rounds:
         state = strategy.on_survey_replies(state, answers)
         messages = strategy.broadcast(state, round_, calls.list_present(drawn), answers)
         state = strategy.aggregate(state, calls.train(messages, len(drawn)))
-        state = self.chain.finish_round(state)
+        state = plan.average.update(last.state, self.chain.finish_round(state))
         if plan.validates(round_) or self.chain.find_end(state):
             calls.validate(dict.fromkeys(plan.validation_sites, Broadcast(round_, state.weights)))
         return state, calls
@@ -173,13 +179,13 @@ class Rounds:
 
     def _end(self, last: Checkpoint, state: ServerState, calls: RoundCalls) -> Checkpoint:
         """Keep a round's measurements and its checkpoint, and return that."""
-        score, best_round = _choose_best(last, calls, self.plan.chosen_by)
+        score, best_round, stale = _choose_best(last, calls, self.plan.chosen_by)
         self.journal.write(calls.rows)
         for tracker in self.trackers:
             tracker.log(calls.rows)
         checkpoint = Checkpoint(
             calls.round, state.weights, state.extras, self.engine.snapshot(), score, best_round,
-            calls.suspensions, self.journal.seal(), fine_tuned=calls.fine_tuned,
+            calls.suspensions, self.journal.seal(), fine_tuned=calls.fine_tuned, stale=stale,
         )  # fmt: skip
         self.engine.forget_before(self.checkpoints.save(checkpoint))
         return checkpoint
@@ -215,11 +221,14 @@ def find_round_problems(strategy: Strategy, rounds: int) -> list[str]:
     return ["rounds: at least 1; got 0. Without a round, only strategy=finetune trains."]
 
 
-def _choose_best(last: Checkpoint, calls: RoundCalls, sites: Sequence[str]) -> tuple[float, int]:
-    """Return the best score so far, and its round; of two equal ones the earlier."""
+def _choose_best(
+    last: Checkpoint, calls: RoundCalls, sites: Sequence[str]
+) -> tuple[float, int, int]:
+    """Return the best score so far, its round, of two equal ones the earlier, and its age."""
     before, now = (last.best_score, -last.best_round), (_score(calls.rows, sites), -calls.round)
     score, round_ = max(before, now)
-    return score, -round_
+    better, whole = (score, round_) != before, now[0] > -float("inf")
+    return score, -round_, 0 if better else last.stale + whole
 
 
 def _score(rows: Iterable[Measurement], sites: Sequence[str]) -> float:

@@ -7,8 +7,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim import Optimizer
 
+from flmrcm.federation.accumulation import StepBatches
 from flmrcm.federation.batches import SiteBatches
-from flmrcm.federation.local_training import LocalTraining, Trained
+from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.workload import CallWork
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import LocalRule
@@ -32,6 +33,6 @@ class TrainingRound:
 
     def train(
         self, module: ReconModule, rule: LocalRule, optimizer: Optimizer
-    ) -> Iterator[tuple[Trained, Tensor, Tensor]]:
+    ) -> Iterator[tuple[StepBatches, Tensor, Tensor]]:
         """Train the module in place; yield what each step was trained on, its loss, whole loss."""
         return self.local.train(module, self.batches.train(), rule, optimizer, self.fabric)

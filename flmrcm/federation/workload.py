@@ -52,7 +52,11 @@ class CallWork(NamedTuple):
 
 
 def divide_workload(
-    budget: str, epochs: int, batches: Mapping[str, int], participants: Sequence[str]
+    budget: str,
+    epochs: int,
+    batches: Mapping[str, int],
+    participants: Sequence[str],
+    accumulate: int = 1,
 ) -> dict[str, Workload]:
     """Return what each site trains, or would train, in a round.
 
@@ -63,14 +67,18 @@ def divide_workload(
         epochs: of an institution in a federation of all.
         batches: in one epoch, of each site with training data, a pool of data among them.
         participants: the sites that train.
+        accumulate: batches of an optimizer step.
     """
     others = {site: Workload(epochs) for site in batches}
     if budget == "epochs":
         return others | {site: Workload(epochs) for site in participants}
     # a pool's batches are its participants' own, so they must not count twice
-    total = epochs * sum(n for site, n in batches.items() if site != POOLED)
+    own = [n for site, n in batches.items() if site != POOLED]
+    total = sum(ceil(epochs * n / accumulate) for n in own)
     steps = _share(total, {site: batches[site] for site in participants})
-    return others | {site: Workload(ceil(n / batches[site]), n) for site, n in steps.items()}
+    return others | {
+        site: Workload(ceil(n * accumulate / batches[site]), n) for site, n in steps.items()
+    }
 
 
 def _share(total: int, parts: Mapping[str, int]) -> dict[str, int]:

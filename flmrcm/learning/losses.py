@@ -1,7 +1,6 @@
 """What local training minimises: one class a loss, one file in `conf/loss/`."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,9 +21,9 @@ class Loss(ABC):
         needs_kspace: whether it compares k-space: the model must say something of it.
     """
 
-    needs_peak: ClassVar[bool] = False
-    needs_target: ClassVar[bool] = True
-    needs_kspace: ClassVar[bool] = False
+    needs_peak: bool = False
+    needs_target: bool = True
+    needs_kspace: bool = False
 
     def divide(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return what the model may see of a training batch, and the goal that it's compared with.
@@ -66,7 +65,7 @@ class SSIMLoss(Loss):
     arXiv 2004.06688, section 3.3).
     """
 
-    needs_peak: ClassVar[bool] = True
+    needs_peak: bool = True
 
     def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return 1 − the mean over windows and slices, in [0, 2]."""
@@ -87,7 +86,7 @@ class L1SSIM(Loss):
         ConfigErrors: a weight outside its range.
     """
 
-    needs_peak: ClassVar[bool] = True
+    needs_peak: bool = True
 
     def __init__(self, ssim_weight: float = 0.9) -> None:
         require({"loss.ssim_weight": (0 <= ssim_weight <= 1, f"in [0, 1]; got {ssim_weight}.")})

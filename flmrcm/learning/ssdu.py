@@ -39,8 +39,8 @@ class SSDU(Loss):
         ConfigErrors: a value outside its range.
     """
 
-    needs_target: ClassVar[bool] = False
-    needs_kspace: ClassVar[bool] = True
+    needs_target: bool = False
+    needs_kspace: bool = True
 
     CHOICES: ClassVar[tuple[str, ...]] = (GAUSSIAN, UNIFORM)
 

@@ -1,8 +1,11 @@
-"""A reconstructed volume, and the files that it becomes: HDF5, NIfTI, or a picture per slice."""
+"""A reconstructed volume, and the files that it becomes: HDF5, NIfTI, or a picture per slice.
+
+DICOM is `dicom_output`'s.
+"""
 
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -93,12 +96,6 @@ def write_pngs(volume: ReconstructedVolume, base: Path) -> list[Path]:
         paths.append(folder / f"{index:03}.png")
         write_atomically(paths[-1], buffer.getbuffer())
     return paths
-
-
-FORMATS: Mapping[str, Callable[[ReconstructedVolume, Path], list[Path]]] = {
-    "h5": write_h5, "nifti": write_nifti, "png": write_pngs,
-}  # fmt: skip
-"""How a volume is written: a function of it and of a path without ending; it returns the files."""
 
 
 def compute_affine(provenance: Provenance, shape: tuple[int, ...]) -> NDArray[np.floating] | None:

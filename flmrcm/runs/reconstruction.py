@@ -21,7 +21,13 @@ from flmrcm.inspection.reconstruction_sheet import write_reconstruction_sheet
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
-from flmrcm.runs.reconstructed_volume import FORMATS, ReconstructedVolume
+from flmrcm.runs.dicom_output import write_dicom
+from flmrcm.runs.reconstructed_volume import (
+    ReconstructedVolume,
+    write_h5,
+    write_nifti,
+    write_pngs,
+)
 from flmrcm.runs.reconstruction_folder import ReconstructionFolder
 from flmrcm.runs.scans import (
     OWN,
@@ -32,6 +38,11 @@ from flmrcm.runs.scans import (
 )
 
 log = logging.getLogger(__name__)
+
+FORMATS: Mapping[str, Callable[[ReconstructedVolume, Path], list[Path]]] = {
+    "h5": write_h5, "nifti": write_nifti, "dicom": write_dicom, "png": write_pngs,
+}  # fmt: skip
+"""How a volume is written: a function of it and of a path without ending; it returns the files."""
 
 OnSlices = Callable[[int], None]
 """Called with a number of slices that were just reconstructed."""

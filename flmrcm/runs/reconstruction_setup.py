@@ -19,8 +19,7 @@ from flmrcm.files import expand_home
 from flmrcm.learning.module import ReconModule
 from flmrcm.mri.masks import Mask
 from flmrcm.runs.opened_checkpoint import OpenedCheckpoint, open_checkpoint
-from flmrcm.runs.reconstructed_volume import FORMATS
-from flmrcm.runs.reconstruction import ScanReconstruction
+from flmrcm.runs.reconstruction import FORMATS, ScanReconstruction
 from flmrcm.runs.scans import ScanReading
 from flmrcm.strategies.base import Strategy
 

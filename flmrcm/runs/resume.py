@@ -9,6 +9,7 @@ from flmrcm.config.build import to_plain
 from flmrcm.config.run_config import complete_config, overlay_words, read_config
 from flmrcm.config.words import read_value
 from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.federation.schedules import FOLLOWS_RUN
 from flmrcm.files import expand_home
 from flmrcm.reports.collected.labels import list_settings
 from flmrcm.runs.folder import RunFolder
@@ -16,7 +17,7 @@ from flmrcm.runs.folder import RunFolder
 MAY_CHANGE = (
     "rounds", "compute", "logger", "keep_every", "searchpath", "data.cache", "engine.threads",
     "engine.actors", "engine.workers", "engine.gpus_per_site", "engine.federation",
-    "engine.patience", "robust.quorum", "robust.timeout", "accept_lost_journal",
+    "engine.patience", "robust.quorum", "robust.timeout", "early_stopping", "accept_lost_journal",
 )  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 
@@ -62,6 +63,11 @@ def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any], folder: 
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not _may_change(key)
     ]
+    if before["rounds"] != after["rounds"] and _follows_run(own["local"]):
+        problems.append(
+            f"rounds: local.schedule={own['local']['schedule']} falls over the {before['rounds']} "
+            "rounds the run was begun with; to add some, begin with local.schedule_rounds."
+        )
     if problems:
         allowed = ", ".join(MAY_CHANGE)
         problems.append(
@@ -69,6 +75,11 @@ def _refuse_changes(own: Mapping[str, Any], changed: Mapping[str, Any], folder: 
             f"init_from={folder.path}/checkpoints/last.pt begins it with these weights."
         )
         raise ConfigErrors(problems)
+
+
+def _follows_run(local: Mapping[str, Any]) -> bool:
+    """Tell whether the learning rate of a round depends on how many there are."""
+    return local.get("schedule") in FOLLOWS_RUN and local.get("schedule_rounds") is None
 
 
 def _may_change(key: str) -> bool:

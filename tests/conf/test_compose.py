@@ -10,7 +10,7 @@ from flmrcm.errors import ConfigErrors
 
 GROUPS = (
     "sites", "mask", "maps", "model", "strategy", "local", "loss", "metrics", "privacy",
-    "compression", "secure_aggregation", "compute", "engine", "logger",
+    "augmentation", "compression", "secure_aggregation", "compute", "engine", "logger",
 )  # fmt: skip
 EXPERIMENTS = list_options("experiment")
 NOT_EVERYWHERE = {

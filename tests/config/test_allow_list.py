@@ -8,7 +8,10 @@ from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config, list_options
 
 LIST = AllowList()
-NODES = ("model", "mask", "maps", "strategy", "loss", "local", "metrics", "middleware", "privacy")
+NODES = (
+    "model", "mask", "maps", "strategy", "loss", "local", "metrics", "middleware", "privacy",
+    "augmentation",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,7 @@ NODES = ("model", "mask", "maps", "strategy", "loss", "local", "metrics", "middl
 def test_whatever_the_installed_groups_name_is_allowed(word):
     config = to_plain(compose_config("train", [word]))
     for key in (*NODES, "sites"):
-        assert LIST.find_problems(key, config[key]) == []
+        assert LIST.find_problems(key, config.get(key)) == []
 
 
 ATTACKS = [

@@ -66,6 +66,8 @@ def test_a_newer_key_counts_only_where_it_is_used():
     old = compose_config("train", [])
     later = "robust middleware loss metrics strategy.aggregation strategy.faulty strategy.private"
     later += " mask.partial_fourier maps strategy.fairness model.norm privacy"
+    later += " ema early_stopping augmentation local.accumulate local.schedule local.warmup_rounds"
+    later += " local.schedule_rounds local.lowest_factor"
     for key in later.split():
         OmegaConf.set_struct(old, False)
         parent, _, last = key.rpartition(".")
@@ -75,9 +77,10 @@ def test_a_newer_key_counts_only_where_it_is_used():
     assert hash_config(_root_=old) == hashed()
     words = (
         "robust.quorum=3", "strategy.aggregation=median", "strategy.fairness=2",
-        "mask.partial_fourier=0.75", "model.norm=batch",
+        "mask.partial_fourier=0.75", "model.norm=batch", "local.accumulate=2",
+        "local.schedule=cosine", "ema.decay=0.9", "early_stopping.patience=3", "augmentation=flips",
     )  # fmt: skip
-    assert len({hashed(), *map(hashed, words)}) == 6
+    assert len({hashed(), *map(hashed, words)}) == 11
 
 
 def test_a_norm_counts_where_it_is_not_the_one_a_model_had_before_there_was_a_choice():

@@ -50,11 +50,20 @@ def test_the_hash_is_that_of_the_values_whatever_the_order_of_keys():
 
 @pytest.mark.parametrize(
     "word",
-    ["seed=2", "local.epochs=3", "maps=espirit", "middleware.wire.kind=bf16", "privacy=dp_site"],
-)
+    ["seed=2", "local.epochs=3", "maps=espirit", "middleware.wire.kind=bf16", "privacy=dp_site",
+     "local.accumulate=2", "local.schedule=cosine", "augmentation=flips", "loss=sum"],
+)  # fmt: skip
 def test_what_changes_numbers_changes_the_hash(word):
     near = [word]
     assert hash_travelling_config(travels(*near)) != hash_travelling_config(travels())
+
+
+def test_what_the_server_alone_does_travels_nowhere():
+    assert travels("ema.decay=0.9", "early_stopping.patience=2") == travels()
+
+
+def test_runs_from_before_there_was_augmentation_keep_their_identifier():
+    assert "augmentation" not in travels()
 
 
 def test_more_rounds_are_the_same_experiment_and_another_folder_is_another():
@@ -75,13 +84,18 @@ LIST = AllowList(groups=TRAVELLING_GROUPS)
 @pytest.mark.parametrize(
     "word",
     [f"{group}={name}" for group in TRAVELLING_GROUPS[:2] for name in list_options(group)]
-    + [f"{group}={name}" for group in ("strategy", "maps") for name in list_options(group)]
+    + [
+        f"{group}={name}"
+        for group in ("strategy", "maps", "loss", "augmentation")
+        for name in list_options(group)
+    ]
     + ["local.optimizer._target_=torch.optim.AdamW", "+mask@sites.ixi.mask=equispaced"],
 )
 def test_a_site_takes_whatever_the_installed_groups_describe(word):
     received = json.loads(dump_config(travels(word)))
     accepted = accept_travelling_config(received, "ixi", LIST)
     assert accepted["model"] == received["model"]
+    assert accepted.get("augmentation") == received.get("augmentation")
     assert accepted["sites"]["ixi"].get("mask") == received["sites"]["ixi"].get("mask")
 
 

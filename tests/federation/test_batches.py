@@ -6,6 +6,7 @@ import pytest
 import torch
 from kits.factories import make_site
 
+from flmrcm.federation.accumulation import group_batches
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.workload import CallWork, Workload
 
@@ -76,3 +77,14 @@ def test_one_step_goes_through_one_batch_however_many_epochs_are_named(sites):
     site = sites["east"]
     assert site.n_examples > site.loading.batch_size
     assert count(site, Workload(3, 1)) == CallWork(site.loading.batch_size, 1, 0.1)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3, 100])
+def test_what_is_counted_is_what_accumulated_batches_go_through(sites, accumulate):
+    for steps in (None, 1, 3):
+        batches = SiteBatches(sites["east"], CPU, Workload(2, steps), 0, accumulate)
+        groups = list(group_batches(batches.train(), accumulate))
+        work = batches.count_work(0.1)
+        assert work.steps == len(groups)
+        seen = {place for group in groups for place in name_slices(group.batches)}
+        assert len(seen) <= work.slices <= sites["east"].n_examples

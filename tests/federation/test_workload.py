@@ -32,6 +32,17 @@ def test_they_share_them_to_the_step_and_in_proportion(sizes, count, epochs):
     assert steps_of(participants[::-1], batches, epochs) == steps
 
 
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=9), st.integers(1, 9), st.integers(1, 5))
+def test_with_accumulated_batches_they_share_the_steps_of_all(sizes, count, accumulate):
+    batches = {f"site_{number}": size for number, size in enumerate(sizes)}
+    participants = list(batches)[:count]
+    divided = divide_workload("steps", 2, batches, participants, accumulate)
+    steps = {site: divided[site].steps for site in participants}
+    assert sum(steps.values()) == sum(-(-2 * size // accumulate) for size in sizes)
+    for site, n in steps.items():
+        assert divided[site].epochs * batches[site] >= n * accumulate
+
+
 def test_the_largest_remainders_take_the_steps_that_are_left():
     batches = {"a": 1, "b": 1, "c": 5, "none": 3}  # 10 steps among 7 batches: 1.43, 1.43, 7.14
     assert steps_of(["a", "b", "c"], batches, 1) == {"a": 2, "b": 1, "c": 7}

@@ -46,6 +46,25 @@ def test_resumed_equals_straight(setting, strategy):
     assert measured(halves) == measured(straight)
 
 
+@pytest.mark.parametrize(
+    "local",
+    [
+        {"schedule": "cosine", "schedule_rounds": 3},
+        {"schedule": "warmup_cosine", "warmup_rounds": 2, "schedule_rounds": 3},
+        {"accumulate": 2},
+    ],
+    ids=str,
+)
+def test_resumed_equals_straight_whatever_a_site_s_training(setting, local):
+    straight, halves = setting(rounds=3, local=local), setting(rounds=1, local=local)
+    expected = straight.run(FedAvg())
+    halves.run(FedAvg())
+    halves.rounds = 3
+    assert equal(halves.run(FedAvg()).weights, expected.weights)
+    assert measured(halves) == measured(straight)
+    assert not equal(expected.weights, setting(rounds=3).run(FedAvg()).weights)
+
+
 class Crash(Exception):
     pass
 

@@ -24,6 +24,7 @@ def resume(tmp_path):
         "local.optimizer.lr=1", "strategy.weight=2", "participants=target", "contrast=T2",
         "robust.suspend_after=2", "test.checkpoint=best", "model.channels=3", "pooled=true",
         "middleware.wire.kind=bf16", "validate_every=2", "participation=0.5", "coils=multi",
+        "local.schedule=cosine", "local.accumulate=2", "ema.decay=0.9", "augmentation=flips",
     ],
 )  # fmt: skip
 def test_what_changes_the_experiment_is_refused(resume, word):
@@ -35,6 +36,23 @@ def test_what_changes_no_number_is_taken(resume):
     changed = resume("rounds=9", "data.cache=ram", "keep_every=1", "compute.workers=1")
     assert (changed.rounds, changed.data.cache, changed.keep_every) == (9, "ram", 1)
     assert changed.compute.workers == 1
+
+
+def test_a_run_that_stopped_early_may_be_given_more_patience(resume):
+    assert resume("early_stopping.patience=9").early_stopping.patience == 9
+
+
+@pytest.mark.parametrize("kind", ["cosine", "warmup_cosine"])
+def test_a_schedule_that_followed_the_rounds_allows_no_other_number_of_them(tmp_path, kind):
+    def begin(*words):
+        words = ["debug=tiny", f"local.schedule={kind}", *words]
+        RunFolder(tmp_path).write_config(to_plain(compose_config("train", words)))
+
+    begin()
+    with pytest.raises(ConfigErrors, match=f"rounds: local.schedule={kind} falls over the 1 "):
+        compose_resumed([f"resume={tmp_path}", "rounds=9"])
+    begin("local.schedule_rounds=9")
+    assert compose_resumed([f"resume={tmp_path}", "rounds=9"])[0].rounds == 9
 
 
 @pytest.mark.parametrize("names", [[], ["wandb"]])
