@@ -20,7 +20,7 @@ from flmrcm.errors import SiteFailed
 from flmrcm.federation.checkpoint import Checkpoint
 from flmrcm.federation.engine import Operation, Progress
 from flmrcm.federation.memory import MemoryStore
-from flmrcm.federation.middleware import ServerChain
+from flmrcm.federation.server_chain import ServerChain
 from flmrcm.federation.workload import Workload, divide_workload
 from flmrcm.types import Broadcast, Reply
 
