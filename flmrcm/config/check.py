@@ -61,9 +61,7 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         ConfigErrors: all problems together, each naming key, value and what is allowed.
     """
     found = Builder(allowed)
-    if has_remote_sites(cfg):
-        found.problems += find_split_problems(cfg) + find_site_words(cfg)
-        cfg = remove_data_paths(cfg)
+    cfg = _leave_paths_to_sites(cfg, found)
     compute, module, local = build_learner(cfg, found)
     losses = build_site_losses(cfg, found)
     sites = build_sites(cfg, found, module, losses)
@@ -85,12 +83,20 @@ def check_config(cfg: DictConfig, allowed: AllowList | None = None) -> Setup:
         found.problems += find_crossing_problems(cfg, strategy, plan, gates)
     found.build("engine", cfg.engine, clients=Clients({}, dict), store=MemoryStore())
     found.raise_if_any()
-    config = _settle(cfg, participants=participants, target=target)
     pool = _pool_sites(sites, participants) if cfg.pooled else None
     parts: Any = (
-        config, sites, strategy, local, plan, compute, module, pool, gates, members, losses,
+        _settle(cfg, participants=participants, target=target), sites, strategy, local, plan,
+        compute, module, pool, gates, members, losses,
     )  # fmt: skip
     return Setup(*parts)  # whatever is missing was a problem
+
+
+def _leave_paths_to_sites(cfg: DictConfig, found: Builder) -> DictConfig:
+    """Return the config without words about where data lie, where these are a remote site's own."""
+    if not has_remote_sites(cfg):
+        return cfg
+    found.problems += find_split_problems(cfg) + find_site_words(cfg)
+    return remove_data_paths(cfg)
 
 
 def _settle(cfg: DictConfig, **chosen: Any) -> dict[str, Any]:

@@ -105,6 +105,13 @@ def _localise(opened: OpenedCheckpoint, words: Sequence[str]) -> DictConfig:
         )
     if cfg.pooled:
         raise ConfigErrors(["pooled=true: all data were in one place, and no message crossed."])
+    if cfg.get("secure_aggregation"):
+        raise ConfigErrors(
+            [
+                "secure_aggregation=bonawitz: a single masked message says nothing; what the sum "
+                "of all says is secure_aggregation=off with kind=inversion kind.seen=mean."
+            ]
+        )
     OmegaConf.set_struct(cfg, False)
     cfg.engine, cfg.robust = {"_target_": IN_PROCESS}, None
     return cfg

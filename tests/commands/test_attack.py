@@ -122,6 +122,7 @@ def test_what_cannot_be_attacked_is_one_line(hospitals, capsys):
         ("kind=latent_inversion", last): "strategy=fl_mrcm_latent does",
         ("kind=membership", last, "strategy=fedper"): "stay at the sites",
         ("kind=membership", last, "pooled=true"): "no message crossed",
+        ("kind=inversion", last, "secure_aggregation=bonawitz"): "a single masked message",
         ("kind=inversion", last, "engine=flower"): "only one's own are attacked",
     }
     for words, expected in lines.items():
