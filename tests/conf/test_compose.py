@@ -136,7 +136,7 @@ def test_every_target_in_conf_is_real():
         ("engine.threads=-3", "engine.threads: at least 1; got -3."),
         ("participants=5", "participants=5: no such site"),
         ("sites.sim_b=3", "sites.sim_b=3: no site;"),
-        ("test.checkpoint=first", "test.checkpoint=first: use one of last, best."),
+        ("test.checkpoint=first", "test.checkpoint=first: use one of last, best, last_ema."),
     ],
 )
 def test_a_bad_value_is_one_line_with_the_way_out(typed, said):

@@ -18,7 +18,7 @@ def refused(*words):
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("+early_stopping=3", "early_stopping: there is no such key."),
+        ("+gradient_clip=3", "gradient_clip: there is no such key."),
         ("+roundz=7", "roundz: there is no such key. Did you mean 'rounds'?"),
         ("++roundz=7", "Did you mean 'rounds'?"),
         ("+robust.qorum=3", "robust.qorum: there is no such key. Did you mean 'robust.quorum'?"),
