@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
-.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check format bench wheel release docs docs-check clean
+.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check lint format bench wheel release docs docs-check clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -46,11 +46,12 @@ $(VENV)-deployment/ready: pyproject.toml constraints-deployment.txt
 	$(VENV)-deployment/bin/pip install --quiet --disable-pip-version-check --constraint constraints-deployment.txt --editable '.[flower,nvflare]' pytest pytest-timeout hypothesis
 	@touch $@
 
-check: $(READY)  ## format, lint, types, tests
+check: lint test ## format, lint, types, tests
+
+lint: $(READY)   ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
-	$(BIN)/pytest
 
 format: $(READY) ## put the code in shape
 	$(BIN)/ruff format .
