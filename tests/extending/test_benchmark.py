@@ -13,7 +13,7 @@ def test_a_strategy_takes_part_in_a_benchmark(environment, tmp_path):
     assert done.returncode == 0, done.stderr
     file = "results/tiny/heavy_ball-unet.csv"
     assert '"name": "HeavyBall"' in (tmp_path / file).read_text()
-    assert len(pd.read_csv(tmp_path / file, comment="#")) == 24
+    assert len(pd.read_csv(tmp_path / file, comment="#")) == 25
     words = ["verify", file, f"protocol={TINY}", "tasks=participating"]
     refused = environment.run(tmp_path, "flmrcm", "benchmark", *words)
     assert refused.returncode == 1
