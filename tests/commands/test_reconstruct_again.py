@@ -111,7 +111,10 @@ def test_killed_between_scans_and_typed_again_ends_with_the_same_files():
     ("words", "said"),
     [
         ([], "input: give input=FILE_OR_FOLDER."),
-        (["input=in", "output=out", "format=dicom"], "format=dicom: use one of h5, nifti, png."),
+        (
+            ["input=in", "output=out", "format=tiff"],
+            "format=tiff: use one of h5, nifti, dicom, png.",
+        ),
         (["input=nowhere", "output=out"], "input=nowhere: there is no such file or folder."),
         (["input=empty", "output=out"], "input=empty: holds no .h5 file, nor does a folder"),
         (
