@@ -25,14 +25,10 @@ BESIDE = {
     "strategy=fednova": ["local.optimizer._target_=torch.optim.SGD"],
     "strategy=fedbn": ["model.norm=instance_affine"],
     "maps=sense_net": ["model=varnet"],
-    **{
-        key: ["model=cascade"]
-        for key in ("maps=adaptive", "maps=espirit", "maps=file", "loss=ssdu")
-    },
-    **{
-        key: ["strategy=fl_mr"]
-        for key in ("privacy=dp_site", "privacy=dp_volume", "secure_aggregation=bonawitz")
-    },
+    **{f"maps={name}": ["model=cascade"] for name in ("adaptive", "espirit", "file")},
+    "loss=ssdu": ["model=cascade"],
+    **{f"privacy={name}": ["strategy=fl_mr"] for name in ("dp_site", "dp_volume")},
+    "secure_aggregation=bonawitz": ["strategy=fl_mr"],
 }
 """What a choice needs beside it."""
 

@@ -1,11 +1,18 @@
-"""Which calls are late: counted from when an actor begins, and never one that has replied."""
+"""Pools: which calls are late, and that a lost, late or faulty worker costs its site one line."""
 
+import os
+from functools import partial
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
+from kits.engines import clients, engine_of, messages, needs_ray
 
 from flmrcm.engines import pool
 from flmrcm.engines.pool import PoolTask, wait_for_tasks
+from flmrcm.engines.processes import Processes
+from flmrcm.engines.ray import RayActors
+from flmrcm.strategies.fedavg import FedAvg
 
 
 class Clock:
@@ -70,3 +77,45 @@ def test_a_reply_that_waited_unread_is_not_late(at):
 def test_without_a_limit_no_call_is_late(at):
     clock = at(east_ready=0.0, east_reply=1e6)
     assert wait_for_all(clock, [task("east")], float("inf")) == [("east", "done", 1e6)]
+
+
+def faulty(root, folder, own_pid):
+    """Return clients: south has a bug, and in other processes west dies and north hangs."""
+    built = clients(root, FedAvg(), folder)
+    built["south"].call = lambda *_: [][1]
+    if os.getpid() != own_pid:
+        built["west"].call = lambda *_: os._exit(1)
+        built["north"].call = lambda *_: Event().wait()  # without end
+    return built
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(partial(Processes, workers=1), id="processes"),
+        pytest.param(partial(RayActors, actors=1, threads=1), id="ray", marks=needs_ray),
+    ],
+)
+def engine(request, clinics, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pool")
+    engine = engine_of(request.param, clinics, FedAvg(), folder)
+    engine.factory = partial(faulty, clinics, folder, os.getpid())
+    yield engine
+    engine.close()
+
+
+def test_a_killed_worker_and_a_bug_are_one_line_each_and_another_worker_goes_on(engine):
+    south, west = engine.call("train", messages(("south", "west")))
+    assert south.error == "site south, round 0: IndexError: list index out of range"
+    assert west.error == "site west, round 0: its process ended (killed, or out of memory)."
+    (again,) = engine.call("train", messages(("east",)))
+    assert again.error is None
+
+
+def test_a_late_site_is_one_line_keeps_its_old_memory_and_delays_no_other(engine):
+    before = engine.snapshot()
+    (late,) = engine.call("train", messages(("north",)), timeout=0.5)
+    assert late.error == "site north, round 0: no reply within 0.5 s (robust.timeout)."
+    assert engine.snapshot() == before
+    (next_one,) = engine.call("train", messages(("east",)), timeout=300)
+    assert next_one.error is None
