@@ -122,12 +122,26 @@ def judge_all(mutants: Sequence[Mutant], folder: Path, jobs: int) -> int:
         print(f"{said:9} {seconds:5.1f} s  {mutant.file}: {mutant.why}", flush=True)  # noqa: T201
         return said == KILLED
 
-    # what is red by itself would notice nothing
-    every = dict.fromkeys(test for mutant in mutants for test in mutant.tests)
-    if run_apart(list(every), folder / "0", silent=False):
-        return 0
+    def is_green(tests: Sequence[str]) -> bool:
+        copy = copies.get()
+        # a silent run that turns red is repeated aloud
+        red = bool(tests) and run_apart(tests, copy) and run_apart(tests, copy, silent=False)
+        copies.put(copy)
+        return not red
+
     with ThreadPoolExecutor(jobs) as pool:
+        print("the tests, the code as it is", flush=True)  # noqa: T201
+        # what is red by itself would notice nothing
+        if not all(list(pool.map(is_green, share_out(mutants, jobs)))):
+            return 0
         return sum(pool.map(judge, mutants))
+
+
+def share_out(mutants: Sequence[Mutant], count: int) -> list[list[str]]:
+    """Return every test that is named, once, in `count` parts; a file's stay together."""
+    tests = dict.fromkeys(test for mutant in mutants for test in mutant.tests)
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    return [[t for t in tests if t.partition("::")[0] in files[i::count]] for i in range(count)]
 
 
 def main() -> int:

@@ -49,3 +49,10 @@ def test_a_mutant_is_killed_by_a_test_that_turns_red_and_by_nothing_else(tmp_pat
     mutant = Mutant("", "code_.py", "1", "2", [str(test)])
     assert mutant.judge(tmp_path) == said
     assert (tmp_path / "code_.py").read_text() == "VALUE = 1\n"
+
+
+def test_every_test_runs_once_on_the_code_as_it_is_and_files_stay_together():
+    named = [["a::x", "b"], ["c::y", "a::z"], ["a::x"]]
+    mutants = [Mutant("", "", "", "", tests) for tests in named]
+    assert run.share_out(mutants, 2) == [["a::x", "c::y", "a::z"], ["b"]]
+    assert run.share_out(mutants, 4)[3] == []
