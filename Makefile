@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
 
-.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check lint format bench wheel release docs docs-check clean
+.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check lint format bench bench-gpu wheel release docs docs-check clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -59,6 +59,9 @@ format: $(READY) ## put the code in shape
 
 bench: $(READY)  ## ratios, each pair measured in turn; writes outputs/benchmark.json
 	$(BIN)/python scripts/benchmark.py
+
+bench-gpu: $(READY) ## how busy a GPU is kept, what it waits for, what bf16 and compiling gain
+	$(BIN)/python scripts/benchmark.py gpu
 
 wheel: $(READY)  ## wheel and sdist in dist/, each installed in an empty environment and tried
 	rm -rf dist $(VENV)-wheel

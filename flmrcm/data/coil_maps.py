@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flmrcm.data.finite import is_finite
 from flmrcm.data.h5 import Volume
 from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.errors import DataLayoutError
@@ -155,7 +156,7 @@ class Stored(CoilMaps):
         path = _locate_stored(volume)
         with open_h5(path) as file:
             maps = np.asarray(get_dataset(file, path, STORED_MAPS)[index], np.complex64)
-        if not np.isfinite(maps).all():
+        if not is_finite(maps):
             raise DataLayoutError(
                 f"{path}: slice {index} of '{STORED_MAPS}' holds NaN or infinity; repair the file."
             )

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from flmrcm.data.finite import is_finite
 from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.data.lesion_masks import LESION_MASK, has_lesion_mask
 from flmrcm.data.phase_encoding import find_phase_encoding
@@ -149,7 +150,7 @@ def read_slice(volume: Volume, index: int) -> tuple[np.ndarray, np.ndarray | Non
                 f"{volume.path}: slice {index} can't be read ({error})."
             ) from None
     for name, array in (("kspace", stored), (volume.target_key, target)):
-        if array is not None and not np.isfinite(array).all():
+        if array is not None and not is_finite(array):
             raise DataLayoutError(
                 f"{volume.path}: slice {index} of '{name}' holds NaN or infinity; "
                 "repair the file, or leave it out with data.skip_broken=true."

@@ -139,10 +139,8 @@ class Source:
     def list_examples(self, split: str) -> list[tuple[Volume, int]]:
         """Return (volume, slice index) of each slice that is used, in file order.
 
-        What was found in the files of a big site is kept; see `file_index`.
-
-        Raises:
-            DataLayoutError: see `list_volumes`.
+        What was found in the files of a big site is kept; see `file_index`. Errors are those of
+        `list_volumes`.
         """
         with open_index(f"{self.folder.absolute()} {self._format_pattern(split)}") as index:
             volumes = self.list_volumes(split, index)
@@ -232,8 +230,8 @@ class Source:
         return self.files.format(contrast=self.contrast, split=split)
 
     def _find_header(self, index: FileIndex, path: Path) -> Volume | None:
-        settings = self.name, self.coils, self.phase_encoding, self.mask.from_file
-        ways = HeaderReader(*settings, reads_slices=self.skip_broken)
+        told = self.name, self.coils, self.phase_encoding
+        ways = HeaderReader(*told, self.mask.from_file, reads_slices=self.skip_broken)
         try:
             return index.find(str(ways), path, ways.read)
         except DataLayoutError as error:

@@ -16,6 +16,7 @@ from measured import (
     compare,
     compression,
     end_to_end,
+    gpu,
     masks,
     models,
     rounds,
@@ -44,6 +45,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "processes": side_by_side.measure_side_by_side,
+    "gpu": gpu.measure_gpu,
     "coordinator": scaling.measure_coordinator,
 }
 ABOUT = {key: str(measure.__doc__).removeprefix("Return ") for key, measure in FIGURES.items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
+from torch.utils.data import DataLoader
 
 from flmrcm.reports.collected.comparison import compare_runs
 from flmrcm.reports.collected.finished_runs import collect_runs
@@ -152,6 +153,39 @@ def test_cli_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
         row["raw"] and row["value"] > 0 and row["reached"] is None for row in written["results"]
     )
     assert "cache=ram" in capsys.readouterr().out
+
+
+def test_what_is_asked_of_a_gpu_can_be_measured_without_one(tmp_path):
+    gpu = import_module("measured.gpu")
+    busy, waits, *steps = gpu.measure_gpu(tmp_path, quick=True)
+    assert 0 < waits.value < 1 > busy.value > 0
+    assert [step.name.partition(", ")[2] for step in steps] == ["float32", "float32, channels last"]
+    assert {step.target for step in (busy, waits, *steps)} <= {"", "≥ 0.9", "≤ 0.05"}
+
+
+def test_waiting_for_batches_is_counted_and_changes_none(tmp_path):
+    gpu = import_module("measured.gpu")
+    loader = DataLoader([1, 2, 3], batch_size=1)
+    with gpu.watch_loaders() as waited:
+        assert [int(batch) for batch in loader] == [1, 2, 3]
+    assert len(waited) == 4  # the end is asked for, too
+    assert [int(batch) for batch in loader] == [1, 2, 3]
+    assert len(waited) == 4
+
+
+def test_a_big_site_is_measured_as_a_run_would_start_it(tmp_path, monkeypatch):
+    big_site = import_module("measured.big_site")
+    monkeypatch.setenv("FLMRCM_CACHE", str(tmp_path / "cache"))
+    for number in range(70):
+        for split in ("train", "val"):
+            path = tmp_path / "site" / "T1" / split / f"{number}.h5"
+            big_site._write(path, (2, 1, 16, 16), number)
+    seconds, _ = big_site.start_site(tmp_path / "site")
+    assert seconds > 0
+    assert len(list((tmp_path / "cache").rglob("*.json"))) == 2
+    assert 0 < big_site.measure_order(100) < 2000
+    (reading,) = big_site.compare_reading(tmp_path, 16)
+    assert reading.value > 0
 
 
 def test_unknown_figure_is_refused(capsys):
