@@ -17,7 +17,7 @@ from flmrcm.data.hdf5 import open_h5
 from flmrcm.errors import DataLayoutError
 
 _KEYS = ("kspace", "kspace_full", "kspace_single_full")
-"""Names of fully sampled k-space: of 2025; of 2023 and 2024; of 2023 with one coil, without axis."""
+"""Names of fully sampled k-space: in 2025, in 2023 and 2024, and in 2023 for a single coil."""
 
 _VERSION_5 = b"MATLAB 5.0"
 
