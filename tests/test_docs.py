@@ -8,6 +8,7 @@ import pytest
 
 from flmrcm.config.compose import compose_config
 from flmrcm.config.jobs import list_combinations
+from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.config.words import split_own_words
 
 ROOT = Path(__file__).parents[1]
@@ -121,3 +122,8 @@ def test_what_is_typed_for_attacks_is_understood(line):
     assert {word.split("=")[0] for word in own} >= {"checkpoint", "kind"}
     compose_config("attack", own)
     compose_config("train", others)
+
+
+@pytest.mark.parametrize("line", list_commands("prepare"))
+def test_what_is_typed_for_preparation_is_understood(line):
+    build_preparation(compose_preparation(shlex.split(line, comments=True)[2:]), print)

@@ -32,19 +32,23 @@ class EncodedVolume(NamedTuple):
     target: NDArray[np.float32]
 
 
-def encode_volume(image: NDArray[Any]) -> EncodedVolume:
+def encode_volume(image: NDArray[Any], acquired: slice | None = None) -> EncodedVolume:
     """Return centred orthonormal k-space, and the target that is computed from it.
 
     Args:
         image: real or complex, (slices, rows, columns) or, with the root sum of squares as target,
             (slices, coils, rows, columns).
+        acquired: the columns outside of which the k-space is written as zeros; None: all columns.
     """
+    outside = np.ones(image.shape[-1], bool)
+    outside[acquired or slice(None)] = False
     kspace = np.empty(image.shape, np.complex64)
     target = np.empty((len(image), *image.shape[-2:]), np.float32)
     step = max(1, _BLOCK // (image.shape[1] if image.ndim == 4 else 1))
     for start in range(0, len(image), step):
         block = slice(start, start + step)
         part = fft2c(torch.from_numpy(np.ascontiguousarray(image[block], np.complex64)))
+        part[..., torch.from_numpy(outside)] = 0
         kspace[block] = part.numpy()
         # from the k-space, not from the image: both must agree to the last bit
         reconstruction = ifft2c(part)

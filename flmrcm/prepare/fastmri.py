@@ -2,22 +2,15 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from flmrcm.data.hdf5 import read_attributes
 from flmrcm.data.phase_encoding import PHASE_ENCODINGS
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
-from flmrcm.mri.coil_combination import combine_adaptively
-from flmrcm.mri.coils import rss
-from flmrcm.prepare.input_files import find_contrast_problems, list_files
+from flmrcm.prepare.coil_images import COIL_MODES, combine_slices
+from flmrcm.prepare.input_files import find_contrast, find_contrast_problems, list_files
 from flmrcm.prepare.raw_kspace import RawReading, open_raw
 from flmrcm.prepare.scan import FoundVolume, Scan, UnusableVolume
 
@@ -27,20 +20,6 @@ SPLIT_BY = ("none", "scanner")
 _NAME = re.compile(r"file_brain_(?P<acquisition>AX[A-Z0-9]+)_(?P<scanner>\d+)_(?P<patient_id>\d+)")
 _AXIAL, _CORONAL = "S??", "???"
 """Axial slices go upwards; nothing else about directions is in the files."""
-
-
-def keep_coils(images: Tensor) -> Tensor:
-    """Return the coil images as they are, (slices, coils, rows, columns)."""
-    return images
-
-
-COIL_MODES: Mapping[str, tuple[Callable[[Tensor], Tensor], str]] = {
-    "combine": (combine_adaptively, "measured"),
-    "rss": (rss, "magnitude"),
-    "keep": (keep_coils, "measured"),
-}
-"""Name → what is done with coil images, (slices, coils, rows, columns), and the `kspace_origin` of
-the result."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +97,14 @@ class FastmriSource:
         """
         (path,) = volume.paths
         raw = open_raw(path, RawReading(self.voxel_mm, self.phase_encoding, self.center))
-        combine, origin = COIL_MODES[self.coils]
         acquisition = _read_labels(path)["acquisition"]
         orientation = _CORONAL if acquisition.startswith("COR") else _AXIAL
         return Scan(
-            _fill_volume((combine(coils[None])[0] for coils in raw.reconstruct()), len(raw)),
+            combine_slices(raw.reconstruct(), len(raw), self.coils),
             raw.geometry.voxel_mm,
             native_orientation=orientation,
             native_shape=raw.header.shape,
-            kspace_origin=origin,
+            kspace_origin=COIL_MODES[self.coils][1],
             orientation=orientation,
             acquisition=acquisition,
             attributes=raw.attributes,
@@ -135,25 +113,11 @@ class FastmriSource:
     def _find_volume(self, path: Path) -> FoundVolume | None:
         """Return the volume of a file; None if its contrast isn't wanted."""
         labels = _read_labels(path)
-        matches = (
-            contrast
-            for contrast, names in self.acquisitions.items()
-            if labels["acquisition"] in _as_list(names)
-        )
-        contrast = next(matches, None)
+        contrast = find_contrast(labels["acquisition"], self.acquisitions)
         if contrast is None or contrast not in (self.contrasts or self.acquisitions):
             return None
         site = f"fastMRI-{labels['scanner']}" if self.split_by == "scanner" else ""
         return FoundVolume(labels["patient_id"], contrast, (path,), site, scan=path.stem)
-
-
-def _fill_volume(slices: Iterator[Tensor], count: int) -> NDArray[Any]:
-    """Return the slices as one array, (slices, …), without holding them in memory twice."""
-    first = next(slices)
-    volume = torch.empty((count, *first.shape), dtype=first.dtype)
-    for place, image in zip(volume, chain([first], slices), strict=True):
-        place.copy_(image)
-    return volume.numpy()
 
 
 def _read_labels(path: Path) -> dict[str, str]:
@@ -169,8 +133,3 @@ def _read_labels(path: Path) -> dict[str, str]:
     for key in labels.keys() & attributes.keys() - {"scanner"}:
         labels[key] = str(attributes[key]) or labels[key]
     return labels
-
-
-def _as_list(names: Sequence[str] | str) -> Sequence[str]:
-    """Return a list, also if only one name was given."""
-    return [names] if isinstance(names, str) else names

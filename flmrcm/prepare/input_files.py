@@ -1,6 +1,6 @@
 """The files of an `input`: of a folder, a single file, or a pattern."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from glob import escape, has_magic, iglob
 from pathlib import Path
 
@@ -45,6 +45,17 @@ def find_contrast_problems(contrasts: Sequence[str] | None, known: Collection[st
     is_empty = contrasts is not None and not contrasts
     empty = ["contrasts=[]: name at least one, or null for all."] if is_empty else []
     return [*empty, *(line for problems in lines for line in problems)]
+
+
+def find_contrast(name: str, names: Mapping[str, Sequence[str] | str]) -> str | None:
+    """Return the contrast that a name stands for; None if it stands for none.
+
+    Args:
+        name: a data set's own word for a contrast.
+        names: contrast → such words, or a single one.
+    """
+    lists = {key: [words] if isinstance(words, str) else words for key, words in names.items()}
+    return next((contrast for contrast, words in lists.items() if name in words), None)
 
 
 def _find_fixed_part(text: str) -> Path:

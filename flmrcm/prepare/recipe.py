@@ -9,6 +9,7 @@ from flmrcm.prepare.encoding import PHASES, EncodedVolume, encode_volume
 from flmrcm.prepare.foreground import trim_empty_ends
 from flmrcm.prepare.geometry import fit_matrix, resample_to_square
 from flmrcm.prepare.intensity import clean_values
+from flmrcm.prepare.phase_band import choose_columns
 from flmrcm.prepare.scan import Scan
 from flmrcm.seeding import seed_for
 
@@ -97,7 +98,7 @@ class PreparationRecipe:
         scan = resample_to_square(scan, self.pixel_mm)
         scan, cut = fit_matrix(scan, None if self.size is None else (self.size[0], self.size[1]))
         scan = PHASES[self.phase](scan, seed_for(self.seed, *address))
-        encoded = encode_volume(scan.image)
+        encoded = encode_volume(scan.image, choose_columns(scan))
         scan = scan.with_image(encoded.target)
         return PreparedVolume(encoded, scan, slices, n_native, negative, cut, inside_cut)
 

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from flmrcm.data.provenance import CANONICAL_ORIENTATION
 from flmrcm.errors import DataLayoutError
 
+PhaseBand = tuple[float, float]
+"""Lowest and highest acquired spatial frequency along the columns, cycles per mm."""
+
 
 class UnusableVolume(DataLayoutError):
     """A file or volume that can't be prepared; it is reported, and the others are prepared."""
@@ -49,6 +52,8 @@ class Scan:
         orientation: directions in which slices, rows and columns are numbered, such as `SPL`.
         acquisition: name of the pulse sequence; empty if unknown.
         attributes: further header fields, from the allow-list of the source.
+        phase_band: what was acquired along the columns; what is written is zero outside. None
+            takes every column for acquired.
     """
 
     image: NDArray[Any]
@@ -59,6 +64,7 @@ class Scan:
     orientation: str = CANONICAL_ORIENTATION
     acquisition: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    phase_band: PhaseBand | None = None
 
     def with_image(self, image: NDArray[Any]) -> "Scan":
         """Return the scan with another image that has the same axes."""
