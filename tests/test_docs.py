@@ -124,3 +124,12 @@ def test_what_is_typed_for_attacks_is_understood(line):
     assert {word.split("=")[0] for word in own} >= {"checkpoint", "kind"}
     compose_config("attack", own)
     compose_config("train", others)
+
+
+def test_pictures_are_small_and_shown():
+    """A page is read on a slow line, too; what no page shows, nobody needs."""
+    pictures = sorted((DOCS / "pictures").iterdir())
+    shown = "".join(page.read_text() for page in [*PAGES, ROOT / "CONTRIBUTING.md"])
+    assert pictures
+    assert [p.name for p in pictures if p.stat().st_size > 150_000] == []
+    assert [p.name for p in pictures if f"pictures/{p.name})" not in shown] == []

@@ -38,6 +38,7 @@ def draw_terminal(printed: str, out: Path, command: str, first: int, last: int |
     console.print(f"$ {command}", style="bold", highlight=False)
     for line in lines[first:last]:
         console.print(Text.from_ansi(line.rsplit("\r", 1)[-1]))
+    console.print()
     with TemporaryDirectory() as folder:
         page = Path(folder) / "terminal.html"
         svg = console.export_svg(title="", theme=MONOKAI)
