@@ -143,18 +143,23 @@ def test_the_wheel_brings_its_configs(tmp_path):
         assert (target / "flmrcm" / name).is_file()
 
 
-def test_the_quick_start_of_the_readme_is_what_make_and_the_doors_offer(tmp_path, simulated_cache):
-    text = (ROOT / "README.md").read_text()
-    block = re.search(r"<!-- quick start -->\n```bash\n(.*?)```", text, re.DOTALL)
+def read_quick_start(page):
+    block = re.search(
+        r"<!-- quick start -->\n```bash\n(.*?)```", (ROOT / page).read_text(), re.DOTALL
+    )
     assert block is not None
-    demo, test, train, compare = block[1].splitlines()
-    assert (demo, test) == ("make demo", "make test")
-    for line in (train, compare):
-        door, *words = line.split()
-        assert door == ".venv/bin/flmrcm"
+    return block[1].splitlines()
+
+
+def test_the_quick_start_is_what_make_and_the_doors_offer(tmp_path, simulated_cache):
+    demo, report = read_quick_start("README.md")
+    train, compare = read_quick_start("docs/index.md")
+    assert demo == "make demo"
+    assert report == f".venv/bin/{compare.replace('debug', 'demo')} --open"
+    for line in (train, f"{compare} --open"):
         subprocess.run(
-            [sys.executable, "-m", "flmrcm", *words],
+            [sys.executable, "-m", "flmrcm", *line.split()[1:]],
             cwd=tmp_path, check=True, capture_output=True,
-            env={"FLMRCM_CACHE": str(simulated_cache), "HOME": str(tmp_path)},
+            env={"FLMRCM_CACHE": str(simulated_cache), "HOME": str(tmp_path), "BROWSER": "true"},
         )  # fmt: skip
     assert (tmp_path / "outputs/debug/compare/report.html").is_file()

@@ -12,9 +12,12 @@ from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.config.words import split_own_words
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-YOURS = re.compile(r"conf/(GROUP|site|sites|model_size/SIZE)/(NAME|MODEL|ours|mine)\.yaml")
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("tutorials/*.md"))]
+PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+YOURS = re.compile(
+    r"conf/(GROUP|site|sites|model_size/SIZE)/(NAME|MODEL|ours|mine|north|south)\.yaml"
+)
 """Files that a page asks its reader to write."""
 
 
@@ -27,7 +30,8 @@ def read(page: Path) -> str:
 @PAGE
 def test_every_file_that_a_page_names_is_there(page):
     named = re.findall(r"(?<![\w./-])(?:flmrcm|scripts|tests|conf|docs)/[\w./-]*\w", read(page))
-    assert [n for n in named if not (ROOT / n).exists() and not YOURS.fullmatch(n)] == []
+    missing = [n for n in named if not (ROOT / n).exists() and not YOURS.fullmatch(n)]
+    assert [n for n in missing if f"`{n}`:\n\n```" not in read(page)] == []  # given there, whole
 
 
 @PAGE
@@ -77,9 +81,8 @@ def list_commands(word: str) -> list[str]:
 @pytest.fixture
 def own_conf(tmp_path) -> str:
     """Write the configs that pages speak of as their reader's; return the word that adds them."""
-    (site,) = re.findall(
-        r"```yaml\n# conf/site/ours.yaml\n(.*?)```", PAGES[0].read_text(), re.DOTALL
-    )
+    page = (DOCS / "sites.md").read_text()
+    (site,) = re.findall(r"```yaml\n# conf/site/ours.yaml\n(.*?)```", page, re.DOTALL)
     for place, text in {
         "site/ours.yaml": site,
         "sites/hospitals.yaml": (ROOT / "conf/sites/bfhi.yaml").read_text(),
@@ -93,8 +96,8 @@ def own_conf(tmp_path) -> str:
 @pytest.mark.parametrize("line", list_commands("train"))
 def test_what_is_typed_for_training_is_understood(line, own_conf):
     words = [word for word in shlex.split(line, comments=True)[2:] if word != "-m"]
-    if any(word.startswith(("resume=", "hydra.searchpath=")) for word in words):
-        return  # needs a run's folder, or a package; tests of their own type those
+    if any(word.startswith(("resume=", "searchpath=", "hydra.searchpath=")) for word in words):
+        return  # needs a run's folder, files or a package; tests of their own type those
     compose_config("train", [own_conf, *list_combinations(words)[0]])
 
 
@@ -127,3 +130,12 @@ def test_what_is_typed_for_attacks_is_understood(line):
 @pytest.mark.parametrize("line", list_commands("prepare"))
 def test_what_is_typed_for_preparation_is_understood(line):
     build_preparation(compose_preparation(shlex.split(line, comments=True)[2:]), print)
+
+
+def test_pictures_are_small_and_shown():
+    """A page is read on a slow line, too; what no page shows, nobody needs."""
+    pictures = sorted((DOCS / "pictures").iterdir())
+    shown = "".join(page.read_text() for page in [*PAGES, ROOT / "CONTRIBUTING.md"])
+    assert pictures
+    assert [p.name for p in pictures if p.stat().st_size > 150_000] == []
+    assert [p.name for p in pictures if f"pictures/{p.name})" not in shown] == []

@@ -112,14 +112,16 @@ def _write_room(room: Path) -> str:
 
 
 def _add_to_nav(config: MkDocsConfig, pages: list[str]) -> None:
-    """Put what is generated under Reference, and pages that nav doesn't name under More."""
+    """Put what is generated under Reference, decisions under Explanation, the rest under More."""
     nav = config.nav or []
-    named = str(nav)
     for section in nav:
         if "Reference" in section:
             section["Reference"] += [
                 {"Configuration": [p for p in pages if p.startswith("reference/conf/")]},
                 {"Python": [p for p in pages if p.startswith("reference/api/")]},
             ]
+        if "Explanation" in section:
+            section["Explanation"] += [{"Decisions": [p for p in pages if p.startswith("adr/")]}]
+    named = str(nav)
     if rest := [p for p in pages if p not in named and not p.startswith("reference/")]:
         nav.append({"More": rest})

@@ -12,7 +12,7 @@ def rewrite_links(text: str, page: str, pages: Collection[str]) -> str:
 
     Args:
         text: in Markdown.
-        page: its path from the checkout's root, `docs/numbers.md` or `README.md`.
+        page: its path from the checkout's root, `docs/numbers.md` or `CHANGELOG.md`.
         pages: of the site, from docs/: `numbers.md`, `changelog.md`.
     """
 
@@ -36,7 +36,7 @@ def _find_page(place: str, pages: Collection[str]) -> str | None:
     """Return the site's page of a file of the checkout; None where there's none."""
     if place.startswith("docs/") and (inner := place.removeprefix("docs/")) in pages:
         return inner
-    if place in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "README.md"):
+    if place in TOP:
         inner = TOP[place]
         return inner if inner in pages else None
     if place == "docs/adr":
@@ -52,7 +52,8 @@ def _find_page(place: str, pages: Collection[str]) -> str | None:
 
 
 TOP = {
-    "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "readme.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "reporting.md",
-}  # fmt: skip
-"""Pages of the checkout's root, and what the site calls them."""
+}
+"""Pages of the checkout's root, and what the site calls them; its own start page is no README."""
