@@ -1,6 +1,35 @@
-"""Federated MRI reconstruction: as experiments from a config, and as a library.
+"""Federated MRI reconstruction: several hospitals train one network, and send no image.
 
-The names below are loaded when they are first used, so that `import flmrcm` costs nothing.
+As a library, without a config (the command `flmrcm` runs the same from one):
+
+    from flmrcm import FedAvg, Federation, UNet, open_site
+
+    sites = [open_site("/data/brats"), open_site("/data/ixi")]
+    federation = Federation(sites, UNet(channels=16), FedAvg(), "outputs/mine", rounds=10)
+    federation.run()              # the same lines again go on where it stopped
+    print(federation.test())      # a row for each method, site, volume, metric and convention
+
+What is public, `flmrcm.__all__`; each name has a page of its own, `help(flmrcm.UNet)`:
+
+    A federation   open_site, Site, Federation, LocalTraining, Compute, Augmentation,
+                   WeightAverage, EarlyStopping
+    Strategies     FedAvg (FL-MR), FLMRCM; FedProx, Scaffold, FedDyn, FedNova, Moon; FedAvgM,
+                   FedAdam, FedYogi, FedAdagrad; with weights of a site's own: Ditto, FineTune,
+                   FedBN, FedMRI, FedPer, LGFedAvg
+    Networks       UNet, ComplexUNet, Cascade, VarNet, MoDL
+    Masks          Random, RandomBernoulli, Equispaced, EquispacedOffset, Magic, Gaussian1D,
+                   Gaussian2D, Poisson, Radial, Spiral, FileMask
+    Coil maps      Espirit
+    Losses         L1, L2, SSIMLoss, L1SSIM, WeightedSum; without targets: SSDU
+    Metrics        PSNR, SSIM, NMSE
+    Your own       subclass Strategy and LocalRule, Reconstructor (HasLatent), Mask (it returns a
+                   Sampling), CoilMaps, Loss, Metric, or Middleware with SiteHalf, ServerHalf,
+                   SiteSide, ServerSide
+    Their nouns    Batch, Reconstruction, Step; Broadcast, Reply; ServerState, Memory, SiteContext
+    Errors         FlmrcmError: ConfigErrors, DataLayoutError, CheckpointError, SiteFailed
+
+`flmrcm.library` is where `Federation` is explained, docs/stability.md says what of all this stays
+as it is. Names are loaded when they are first used, so that `import flmrcm` costs nothing.
 """
 
 from importlib import import_module
@@ -9,13 +38,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flmrcm import library
+    from flmrcm.data.augmentation import Augmentation
+    from flmrcm.data.coil_maps import CoilMaps
+    from flmrcm.data.espirit_maps import Espirit
     from flmrcm.data.site import Site
+    from flmrcm.errors import (
+        CheckpointError,
+        ConfigErrors,
+        DataLayoutError,
+        FlmrcmError,
+        SiteFailed,
+    )
+    from flmrcm.federation.averaging import WeightAverage
+    from flmrcm.federation.early_stopping import EarlyStopping
     from flmrcm.federation.local_training import LocalTraining
-    from flmrcm.federation.middleware import Middleware
+    from flmrcm.federation.middleware import Middleware, ServerHalf, ServerSide, SiteHalf, SiteSide
     from flmrcm.learning.compute import Compute
-    from flmrcm.learning.losses import Loss
-    from flmrcm.learning.metrics import Metric
+    from flmrcm.learning.losses import L1, L1SSIM, L2, Loss, SSIMLoss
+    from flmrcm.learning.metrics import NMSE, PSNR, SSIM, Metric
     from flmrcm.learning.ssdu import SSDU
+    from flmrcm.learning.weighted_sum import WeightedSum
     from flmrcm.library import Federation, open_site
     from flmrcm.models.cascade import Cascade
     from flmrcm.models.modl import MoDL
@@ -23,7 +65,21 @@ if TYPE_CHECKING:
     from flmrcm.models.unet import UNet
     from flmrcm.models.unet_complex import ComplexUNet
     from flmrcm.models.varnet import VarNet
-    from flmrcm.mri.masks import Equispaced, Mask, Random
+    from flmrcm.mri.masks import (
+        Equispaced,
+        EquispacedOffset,
+        FileMask,
+        Gaussian1D,
+        Gaussian2D,
+        Magic,
+        Mask,
+        Poisson,
+        Radial,
+        Random,
+        RandomBernoulli,
+        Sampling,
+        Spiral,
+    )
     from flmrcm.strategies.base import LocalRule, Strategy
     from flmrcm.strategies.ditto import Ditto
     from flmrcm.strategies.fedavg import FedAvg
@@ -38,92 +94,78 @@ if TYPE_CHECKING:
     from flmrcm.strategies.moon import Moon
     from flmrcm.strategies.scaffold import Scaffold
     from flmrcm.strategies.server_optimizer import FedAdagrad, FedAdam, FedAvgM, FedYogi
+    from flmrcm.types import (
+        Batch,
+        Broadcast,
+        Memory,
+        Reconstruction,
+        Reply,
+        ServerState,
+        SiteContext,
+        Step,
+    )
 
 __version__ = version("flmrcm")
 
-_MODULES = {
-    "Cascade": "models.cascade",
-    "ComplexUNet": "models.unet_complex",
-    "Compute": "learning.compute",
-    "Ditto": "strategies.ditto",
-    "Equispaced": "mri.masks",
-    "FLMRCM": "strategies.fl_mrcm",
-    "FedAdagrad": "strategies.server_optimizer",
-    "FedAdam": "strategies.server_optimizer",
-    "FedAvg": "strategies.fedavg",
-    "FedAvgM": "strategies.server_optimizer",
-    "FedBN": "strategies.fedbn",
-    "FedDyn": "strategies.feddyn",
-    "FedMRI": "strategies.fedmri",
-    "FedNova": "strategies.fednova",
-    "FedPer": "strategies.fedper",
-    "FedProx": "strategies.fedprox",
-    "FedYogi": "strategies.server_optimizer",
-    "Federation": "library",
-    "FineTune": "strategies.finetune",
-    "HasLatent": "models.reconstructor",
-    "LGFedAvg": "strategies.fedper",
-    "LocalRule": "strategies.base",
-    "LocalTraining": "federation.local_training",
-    "Loss": "learning.losses",
-    "Mask": "mri.masks",
-    "Metric": "learning.metrics",
-    "Middleware": "federation.middleware",
-    "MoDL": "models.modl",
-    "Moon": "strategies.moon",
-    "Random": "mri.masks",
-    "Reconstructor": "models.reconstructor",
-    "SSDU": "learning.ssdu",
-    "Scaffold": "strategies.scaffold",
-    "Site": "data.site",
-    "Strategy": "strategies.base",
-    "UNet": "models.unet",
-    "VarNet": "models.varnet",
-    "open_site": "library",
+_NAMES = {
+    "data.augmentation": "Augmentation",
+    "data.coil_maps": "CoilMaps",
+    "data.espirit_maps": "Espirit",
+    "data.site": "Site",
+    "errors": "CheckpointError ConfigErrors DataLayoutError FlmrcmError SiteFailed",
+    "federation.averaging": "WeightAverage",
+    "federation.early_stopping": "EarlyStopping",
+    "federation.local_training": "LocalTraining",
+    "federation.middleware": "Middleware ServerHalf ServerSide SiteHalf SiteSide",
+    "learning.compute": "Compute",
+    "learning.losses": "L1 L1SSIM L2 Loss SSIMLoss",
+    "learning.metrics": "Metric NMSE PSNR SSIM",
+    "learning.ssdu": "SSDU",
+    "learning.weighted_sum": "WeightedSum",
+    "library": "Federation open_site",
+    "models.cascade": "Cascade",
+    "models.modl": "MoDL",
+    "models.reconstructor": "HasLatent Reconstructor",
+    "models.unet": "UNet",
+    "models.unet_complex": "ComplexUNet",
+    "models.varnet": "VarNet",
+    "mri.masks": (
+        "Equispaced EquispacedOffset FileMask Gaussian1D Gaussian2D Magic Mask Poisson Radial "
+        "Random RandomBernoulli Sampling Spiral"
+    ),
+    "strategies.base": "LocalRule Strategy",
+    "strategies.ditto": "Ditto",
+    "strategies.fedavg": "FedAvg",
+    "strategies.fedbn": "FedBN",
+    "strategies.feddyn": "FedDyn",
+    "strategies.fedmri": "FedMRI",
+    "strategies.fednova": "FedNova",
+    "strategies.fedper": "FedPer LGFedAvg",
+    "strategies.fedprox": "FedProx",
+    "strategies.finetune": "FineTune",
+    "strategies.fl_mrcm": "FLMRCM",
+    "strategies.moon": "Moon",
+    "strategies.scaffold": "Scaffold",
+    "strategies.server_optimizer": "FedAdagrad FedAdam FedAvgM FedYogi",
+    "types": "Batch Broadcast Memory Reconstruction Reply ServerState SiteContext Step",
 }
-"""Where each public name lies."""
+"""The public names, by where they lie."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
-    "FLMRCM",
-    "SSDU",
-    "Cascade",
-    "ComplexUNet",
-    "Compute",
-    "Ditto",
-    "Equispaced",
-    "FedAdagrad",
-    "FedAdam",
-    "FedAvg",
-    "FedAvgM",
-    "FedBN",
-    "FedDyn",
-    "FedMRI",
-    "FedNova",
-    "FedPer",
-    "FedProx",
-    "FedYogi",
-    "Federation",
-    "FineTune",
-    "HasLatent",
-    "LGFedAvg",
-    "LocalRule",
-    "LocalTraining",
-    "Loss",
-    "Mask",
-    "Metric",
-    "Middleware",
-    "MoDL",
-    "Moon",
-    "Random",
-    "Reconstructor",
-    "Scaffold",
-    "Site",
-    "Strategy",
-    "UNet",
-    "VarNet",
-    "library",
-    "open_site",
-]
+    "FLMRCM", "L1", "L1SSIM", "L2", "NMSE", "PSNR", "SSDU", "SSIM", "Augmentation", "Batch",
+    "Broadcast", "Cascade", "CheckpointError", "CoilMaps", "ComplexUNet", "Compute",
+    "ConfigErrors", "DataLayoutError", "Ditto", "EarlyStopping", "Equispaced", "EquispacedOffset",
+    "Espirit", "FedAdagrad", "FedAdam", "FedAvg", "FedAvgM", "FedBN", "FedDyn", "FedMRI",
+    "FedNova", "FedPer", "FedProx", "FedYogi", "Federation", "FileMask", "FineTune",
+    "FlmrcmError", "Gaussian1D", "Gaussian2D", "HasLatent", "LGFedAvg", "LocalRule",
+    "LocalTraining", "Loss", "Magic", "Mask", "Memory", "Metric", "Middleware", "MoDL", "Moon",
+    "Poisson", "Radial", "Random", "RandomBernoulli", "Reconstruction", "Reconstructor", "Reply",
+    "SSIMLoss", "Sampling", "Scaffold", "ServerHalf", "ServerSide", "ServerState", "Site",
+    "SiteContext", "SiteFailed", "SiteHalf", "SiteSide", "Spiral", "Step", "Strategy", "UNet",
+    "VarNet", "WeightAverage", "WeightedSum", "library", "open_site",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -9,33 +9,29 @@ print(federation.test().groupby(["method", "site", "metric"])["value"].mean())
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from omegaconf import DictConfig
 
-from flmrcm.config.check import suit_loss
-from flmrcm.config.coil_maps import choose_maps, find_maps_problems, needs_center
+from flmrcm.config.check import LAST_EMA
+from flmrcm.config.coil_maps import choose_maps
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
-from flmrcm.config.middleware import find_count_problems, find_member_problems
-from flmrcm.config.model_fit import (
-    find_loss_problems,
-    find_model_problems,
-    find_weighting_problems,
-)
+from flmrcm.config.given_parts import prepare_sites, suit_members, suit_strategy
 from flmrcm.config.setup import Setup
+from flmrcm.data.augmentation import Augmentation
 from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.federation.averaging import WeightAverage
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.middleware import Middleware
-from flmrcm.federation.rounds import TrainingPlan, find_round_problems
+from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
@@ -58,6 +54,7 @@ def open_site(
     mask: Mask | None = None,
     contrast: str = "T1",
     batch_size: int = 16,
+    augmentation: Augmentation | None = None,
     **source: Any,
 ) -> Site:
     """Return the site whose volumes lie in a folder, `root/contrast/{train,val,test}/*.h5`.
@@ -68,12 +65,13 @@ def open_site(
         mask: what undersamples its slices; `Random()` at acceleration 4 when None.
         contrast: the folder below the root.
         batch_size: slices per training step.
+        augmentation: moves training slices, as `Augmentation(degrees=5)`; None leaves them.
         source: what else `data.source.Source` takes, such as `slices` or `coils`.
     """
     folder = expand_home(root)
     name = name or folder.name
     own = Source(name, folder, contrast, mask or Random(), **source)
-    return Site(name, [own], Loading(batch_size=batch_size))
+    return Site(name, [own], Loading(batch_size=batch_size, augmentation=augmentation))
 
 
 class Federation:
@@ -96,6 +94,10 @@ class Federation:
         compute: device and precision.
         seed: of the draw of participants, and of all randomness at the sites.
         validate_every: rounds between validations.
+        average: keeps a running average of the global weights, as `WeightAverage(0.9)`, which is
+            tested as `last_ema`; none when None.
+        stopping: ends the run where it no longer gets better, as `EarlyStopping(patience=5)`; None
+            runs every round.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -118,25 +120,25 @@ class Federation:
         compute: Compute | None = None,
         seed: int = 1,
         validate_every: int = 1,
+        average: WeightAverage | None = None,
+        stopping: EarlyStopping | None = None,
     ) -> None:
         self.folder = expand_home(folder)
-        local = local or LocalTraining(partial(torch.optim.RMSprop, lr=1e-4))
+        local, middleware = local or LocalTraining(_RMSPROP), middleware or {}
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
-        strategy = _suit_strategy(strategy, sites, module, losses, maps, rounds, middleware or {})
-        _prepare_loading(sites, module, losses, choose_maps(maps, model), seed)
-        names: list[str] = sorted(participants or [site.name for site in sites])
-        shown: list[str] = sorted({*names, *([strategy.target] if strategy.target else [])})
-        plan = TrainingPlan(rounds, names, shown, validate_every=validate_every, seed=seed)
+        strategy = suit_strategy(strategy, sites, module, losses, maps, rounds, middleware)
+        prepare_sites(sites, local, module, losses, choose_maps(maps, model), middleware, seed)
+        plan = _plan(strategy, sites, participants, rounds, seed, validate_every, average, stopping)
         self.setup = Setup(
             _CONFIG,
-            {site.name: site for site in sorted(sites, key=lambda site: site.name)},
+            {site.name: site for site in sorted(sites, key=lambda s: s.name)},
             strategy,
             local,
             plan,
             compute or Compute(),
             module,
-            middleware={**_MEMBERS, **_suit_members(middleware or {}, plan)},
+            middleware={**_MEMBERS, **suit_members(middleware, plan)},
             losses=losses,
         )
         self._initial = {k: v.clone() for k, v in model.state_dict().items()}
@@ -159,11 +161,16 @@ class Federation:
         """Return the scores of every site's test volumes, and write them to `scores.csv`.
 
         Args:
-            checkpoint: last | best.
+            checkpoint: last | best | last_ema: the average, where one is kept.
 
         Returns:
             a row for each method, site, volume, metric and convention.
+
+        Raises:
+            ConfigErrors: another word, or no average is kept.
+            CheckpointError: no round has ended yet.
         """
+        _check_tested(checkpoint, self.setup.plan)
         kept = read_checkpoint(self.folder / "checkpoints" / f"{checkpoint}.pt")
         scored = score_sites(self.setup, self._rounds, self._facts, kept, self.folder)
         rows = [
@@ -178,56 +185,39 @@ class Federation:
         return build_rounds(self.setup, self._engine, self._facts, self.folder, ())
 
 
-def _suit_strategy(
+def _plan(
     strategy: Strategy,
     sites: Sequence[Site],
-    module: ReconModule,
-    losses: Mapping[str, Loss],
-    maps: CoilMaps,
+    participants: Sequence[str] | None,
     rounds: int,
-    middleware: Mapping[str, Middleware],
-) -> Strategy:
-    """Return the strategy for the model, once all parts are seen to go together."""
-    strategy = strategy.suit(module.model)
-    problems = find_model_problems(strategy, module, DictConfig({}))
-    problems += find_round_problems(strategy, rounds)
-    problems += find_member_problems(middleware, strategy, module)
-    problems += find_maps_problems(maps, module.model)
-    problems += find_loss_problems(module, losses) + find_weighting_problems(strategy, losses)
-    strangers = sorted(losses.keys() - {site.name for site in sites})
-    problems += [f"loss: {name} is none of the sites." for name in strangers]
+    seed: int,
+    validate_every: int,
+    average: WeightAverage | None,
+    stopping: EarlyStopping | None,
+) -> TrainingPlan:
+    """Return the rounds; where these may end early, every participant has to validate."""
+    names = sorted(participants or [site.name for site in sites])
+    return TrainingPlan(
+        rounds,
+        names,
+        sorted({*names, *([strategy.target] if strategy.target else [])}),
+        validate_every=validate_every,
+        seed=seed,
+        selection_sites=names if stopping else (),
+        average=average or WeightAverage(),
+        stopping=stopping or EarlyStopping(),
+    )
+
+
+def _check_tested(checkpoint: str, plan: TrainingPlan) -> None:
+    problems = check_choice("checkpoint", checkpoint, ("last", "best", LAST_EMA))
+    if checkpoint == LAST_EMA and plan.average.decay is None:
+        problems = [f"checkpoint={LAST_EMA}: no average is kept; give average=WeightAverage(0.9)."]
     if problems:
         raise ConfigErrors(problems)
-    return strategy
 
 
-def _suit_members(
-    middleware: Mapping[str, Middleware], plan: TrainingPlan
-) -> Mapping[str, Middleware]:
-    """Return the middleware, once it is seen to suit the number of sites."""
-    if problems := find_count_problems(middleware, plan):
-        raise ConfigErrors(problems)
-    return middleware
-
-
-def _prepare_loading(
-    sites: Sequence[Site],
-    module: ReconModule,
-    losses: Mapping[str, Loss],
-    maps: CoilMaps,
-    seed: int,
-) -> None:
-    """Have sites load what model and loss read, in the order that the seed gives."""
-    for site in sites:
-        loading = suit_loss(site.loading, losses.get(site.name, module.loss))
-        site.loading = replace(
-            loading,
-            seed=seed,
-            needs_kspace=module.model.needs_kspace,
-            needs_center=needs_center(maps, module.model),
-            maps=maps,
-        )
-
+_RMSPROP = partial(torch.optim.RMSprop, lr=1e-4)
 
 _MEMBERS: Mapping[str, Middleware] = {"wire": Wire(), "reply_validation": ReplyValidation()}
 """Members of the chain that every federation has."""

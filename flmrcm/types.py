@@ -1,6 +1,6 @@
 """The nouns: a batch, a training step, and the two messages between server and site."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
@@ -84,12 +84,13 @@ class Reconstruction(NamedTuple):
 class Step(TypedDict):
     """One training step's values, before the strategy adds its own.
 
-    `loss` is a scalar, `image` and `latent` are those of `Reconstruction`, `latent` only where the
-    model has one; a local rule may add `target_latent`, (batch, latent_size), the target site's
-    features.
+    `loss` is a scalar, so are its `terms`, where it has several; `image` and `latent` are those of
+    `Reconstruction`, `latent` only where the model has one; a local rule may add `target_latent`,
+    (batch, latent_size), the target site's features.
     """
 
     loss: Tensor
+    terms: NotRequired[Sequence[Tensor]]
     image: Tensor
     latent: NotRequired[Tensor]
     target_latent: NotRequired[Tensor]

@@ -105,10 +105,10 @@ def test_what_is_typed_for_training_is_understood(line, own_conf):
 def test_what_is_typed_for_evaluation_is_understood(line):
     words = [word for word in shlex.split(line, comments=True)[2:] if word != "-m"]
     first = list_combinations(words)[0]
-    own = [w for w in first if w.split("=")[0] in ("checkpoint", "split", "save", "output")]
+    own, others = split_own_words("evaluate", first)
     assert own
     compose_config("evaluate", own)
-    compose_config("train", [word for word in first if word not in own])
+    compose_config("train", others)
 
 
 @pytest.mark.parametrize("line", list_commands("reconstruct"))

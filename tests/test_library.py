@@ -1,15 +1,22 @@
 """A federation in Python: no config, no Hydra, as few lines as the page shows."""
 
+import ast
+import re
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from kits.factories import write_site
-from kits.laws import fl_mrcm
+from kits.laws import equal, fl_mrcm
 
 import flmrcm
 from flmrcm import (
+    Augmentation,
+    EarlyStopping,
     FedAvg,
     FedAvgM,
     FedBN,
@@ -17,13 +24,16 @@ from flmrcm import (
     Federation,
     FedNova,
     FedProx,
+    FileMask,
     LocalTraining,
     Reconstructor,
     Scaffold,
     UNet,
+    WeightAverage,
     open_site,
 )
 from flmrcm.errors import ConfigErrors, SiteFailed
+from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.learning.losses import L1, SSIMLoss
 from flmrcm.learning.ssdu import SSDU
 from flmrcm.models.cascade import Cascade
@@ -83,6 +93,77 @@ def test_the_page_of_the_library_is_short():
 def test_every_public_name_is_there_and_documented():
     for name in flmrcm.__all__:
         assert getattr(flmrcm, name).__doc__, name
+
+
+def test_public_names_are_those_that_are_typed_loaded_and_told_of_in_the_packages_help():
+    tree = ast.parse(Path(flmrcm.__file__).read_text())
+    (typed,) = (node for node in tree.body if isinstance(node, ast.If))
+    names = {alias.name for node in typed.body for alias in node.names}
+    assert names == set(flmrcm.__all__)
+    assert names == {*flmrcm._MODULES, "library"}
+    assert not [name for name in names if not re.search(rf"\b{name}\b", flmrcm.__doc__)]
+
+
+def test_the_page_about_training_is_runnable_as_it_stands(tmp_path, monkeypatch):
+    page = (Path(flmrcm.__file__).parents[1] / "docs" / "training.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    for name in ("brats", "ixi"):
+        write_site(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    shorter = {"/data/": f"{tmp_path}/", "rounds=50,\n": "rounds=1,\n", "channels=16": "2, 2"}
+    for long, short in shorter.items():
+        assert long in code
+        code = code.replace(long, short)
+    space = {}
+    exec(code, space)
+    assert space["federation"].setup.local.accumulate == 4
+    assert len(list(tmp_path.glob("outputs/mine/checkpoints/last_ema.pt"))) == 1
+
+
+def test_importing_the_package_loads_none_of_what_is_heavy():
+    code = "import sys, flmrcm; print(*sys.modules.keys() & {'torch', 'hydra', 'pandas'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.strip() == b""
+
+
+def test_an_average_of_the_weights_is_kept_and_tested(sites, tmp_path):
+    state = make_federation(sites, tmp_path / "run", average=WeightAverage(0.5)).run()
+    plain = make_federation(sites, tmp_path / "plain")
+    assert equal(plain.run().weights, state.weights)
+    kept = read_checkpoint(tmp_path / "run" / "checkpoints" / "last_ema.pt").weights
+    assert not equal(kept, state.weights)
+    scores = make_federation(sites, tmp_path / "run", average=WeightAverage(0.5)).test("last_ema")
+    assert not scores.equals(make_federation(sites, tmp_path / "run").test())
+    with pytest.raises(ConfigErrors, match="no average is kept"):
+        plain.test("last_ema")
+    with pytest.raises(ConfigErrors, match="Did you mean 'last'"):
+        plain.test("lsat")
+
+
+def test_a_run_that_gets_no_better_ends_early(sites, tmp_path):
+    still = LocalTraining(partial(torch.optim.SGD, lr=1e-30), epochs=1)
+    options = {"rounds": 9, "local": still, "stopping": EarlyStopping(2)}
+    make_federation(sites, tmp_path / "run", **options).run()
+    journal = pd.read_csv(tmp_path / "run" / "journal.csv")
+    assert journal["round"].nunique() == 3  # the first is the best, and two are no better
+
+
+def test_training_slices_are_moved_where_it_is_asked_for(tmp_path):
+    root = write_site(tmp_path / "north")
+    runs = [
+        make_federation(
+            [open_site(root, batch_size=2, augmentation=moves)], tmp_path / name, rounds=1
+        ).run()
+        for name, moves in {"plain": None, "moved": Augmentation(1, 1)}.items()
+    ]
+    assert not equal(runs[0].weights, runs[1].weights)
+
+
+def test_what_was_measured_undersampled_is_not_moved(tmp_path):
+    root = write_site(tmp_path / "north")
+    sites = [open_site(root, mask=FileMask(), augmentation=Augmentation())]
+    with pytest.raises(ConfigErrors, match="only fully sampled k-space can be moved"):
+        make_federation(sites, tmp_path / "run")
 
 
 def test_a_failing_site_ends_the_run_with_its_name(sites, tmp_path):

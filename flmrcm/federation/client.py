@@ -6,16 +6,14 @@ from math import ceil
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 from flmrcm.data.site import Site
 from flmrcm.errors import SiteRefuses
-from flmrcm.federation.accumulation import StepBatches
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.client_runtime import ClientRuntime, read_base_rate
 from flmrcm.federation.engine import ABOUT_MASKS, Operation, Progress
-from flmrcm.federation.local_training import TrainingMetrics
+from flmrcm.federation.local_training import TrainedStep, TrainingMetrics
 from flmrcm.federation.middleware import ASKS_AGAIN, AskAgain, SiteHalf
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.federation.volume_scores import number_scores
@@ -169,12 +167,11 @@ class Client:
             PERSONAL_VOLUMES: float(len(metrics.volumes)),
         }
 
-    def _take_steps(
-        self, steps: Iterable[tuple[StepBatches, Tensor, Tensor]], batches: SiteBatches
-    ) -> TrainingMetrics:
+    def _take_steps(self, steps: Iterable[TrainedStep], batches: SiteBatches) -> TrainingMetrics:
         """Train, step by step; return what was measured."""
         total = self.site.n_examples * batches.workload.epochs
-        metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss))
+        names = self.runtime.module.loss.term_names
+        metrics = TrainingMetrics(lambda done, loss: self._report(done, total, loss), names)
         for step in steps:
             metrics.add(*step)
         return metrics

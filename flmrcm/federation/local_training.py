@@ -1,13 +1,14 @@
 """A site's training in one round: our own loop, with Lightning Fabric as its toolbox."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.optim import Optimizer
 
 from flmrcm.errors import NonFiniteLossError, require
@@ -18,6 +19,9 @@ from flmrcm.strategies.base import LocalRule
 from flmrcm.types import Batch
 
 _LOSSES_AT_ONCE = 20
+
+TrainedStep = tuple[StepBatches, Tensor, Tensor, *tuple[Tensor, ...]]
+"""A step's batches, reconstruction loss, whole loss, and the loss's terms (`Loss.term_names`)."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,8 @@ class LocalTraining:
         rule: LocalRule,
         optimizer: Optimizer,
         fabric: Fabric,
-    ) -> Iterator[tuple[StepBatches, Tensor, Tensor]]:
-        """Train the module in place; yield each step's batches, reconstruction loss, whole loss.
+    ) -> Iterator[TrainedStep]:
+        """Train the module in place; yield what is known of each step.
 
         Only `fabric.autocast`, `backward` and `clip_gradients` are used: a module that went
         through `fabric.setup` skips autocast in `training_step` and breaks under a Trainer.
@@ -100,14 +104,14 @@ class LocalTraining:
             optimizer.zero_grad()
             losses = [_add_gradients(module, *part, rule, fabric) for part in group.weigh()]
             take_step(module, rule, optimizer, fabric, self.clip_norm)
-            loss, whole_loss = torch.stack(losses).sum(0)
-            yield group, loss, whole_loss
+            loss, whole_loss, *terms = torch.stack(losses).sum(0)
+            yield group, loss, whole_loss, *terms
 
 
 def _add_gradients(
     module: ReconModule, batch: Batch, share: float, rule: LocalRule, fabric: Fabric
 ) -> Tensor:
-    """Add a batch's gradients, times its share; return its losses, times that, (2,)."""
+    """Add a batch's gradients, times its share; return its losses and their terms, times that."""
     with fabric.autocast():
         step = rule.extend(module.training_step(batch), batch)
     # outside autocast: a rule's own networks train in float32
@@ -115,7 +119,8 @@ def _add_gradients(
     with fabric.autocast():
         loss = step["loss"] + rule.penalty(step, batch)
     fabric.backward(loss * share)
-    return torch.stack([step["loss"].detach().float(), loss.detach().float()]) * share
+    values = step["loss"], loss, *step.get("terms", ())
+    return torch.stack([value.detach().float() for value in values]) * share
 
 
 def take_step(
@@ -137,22 +142,25 @@ class TrainingMetrics:
 
     Args:
         on_step: called with the slices done and the newest loss, every few steps.
+        term_names: of the loss's terms.
     """
 
-    def __init__(self, on_step: Callable[[int, float], None]) -> None:
-        self.on_step = on_step
+    def __init__(
+        self, on_step: Callable[[int, float], None], term_names: Sequence[str] = ()
+    ) -> None:
+        self.on_step, self.term_names = on_step, term_names
         self.started = time.perf_counter()
         self.n_steps = self.n_slices = 0
         self.volumes: set[str] = set()
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._unread: list[Tensor] = []
 
-    def add(self, batches: StepBatches, loss: Tensor, whole_loss: Tensor) -> None:
-        """Add a step's batches, reconstruction loss and whole loss (scalars)."""
+    def add(self, batches: StepBatches, loss: Tensor, whole_loss: Tensor, *terms: Tensor) -> None:
+        """Add a step's batches, reconstruction loss, whole loss and the loss's terms (scalars)."""
         self.n_steps += 1
         self.n_slices += len(batches.volume)
         self.volumes.update(batches.volume)
-        values = loss.float(), whole_loss.float(), batches.measured_share
+        values = loss.float(), whole_loss.float(), batches.measured_share, *terms
         # reading a value waits for the device, so values are collected there
         self._unread.append(torch.stack(values))
         # the first step's at once: a broken run must not train on for twenty steps unseen
@@ -176,16 +184,21 @@ class TrainingMetrics:
                 f"step {step}: the loss isn't finite. Lower local.optimizer.lr, or set "
                 "local.clip_norm=1."
             )
-        self._sums += steps.sum(0)
+        self._sums = pad(self._sums, (0, steps.shape[1] - len(self._sums))) + steps.sum(0)
         self.on_step(self.n_slices, float(steps[-1, 0]))
 
     def compute(self) -> dict[str, float]:
-        """Return means over steps (`loss`, `penalty`, `acceleration`), and how long they took."""
+        """Return means over steps, and how long they took.
+
+        `loss`, `penalty`, `acceleration`, and `loss/NAME` of each term that was measured.
+        """
         self.read()
         seconds = time.perf_counter() - self.started
-        loss, whole_loss, sampled = (self._sums / self.n_steps).tolist()
+        loss, whole_loss, sampled, *terms = (self._sums / self.n_steps).tolist()
+        names = (f"loss/{name}" for name in self.term_names)
         return {
             "loss": loss,
+            **dict(zip(names, terms, strict=False)),  # a private round measures none
             "penalty": whole_loss - loss,
             "acceleration": 1 / sampled,
             "steps": float(self.n_steps),

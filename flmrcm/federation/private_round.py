@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from flmrcm.data.order import BatchIndices, batch_by_size
 from flmrcm.data.site import Site
 from flmrcm.federation.accumulation import StepBatches
-from flmrcm.federation.local_training import take_step
+from flmrcm.federation.local_training import TrainedStep, take_step
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.learning.module import ReconModule
 from flmrcm.privacy.accountant import Spending
@@ -57,7 +57,7 @@ class PrivateRound(TrainingRound):
 
     def train(
         self, module: ReconModule, rule: LocalRule, optimizer: Optimizer
-    ) -> Iterator[tuple[StepBatches, Tensor, Tensor]]:
+    ) -> Iterator[TrainedStep]:
         """Train the module in place; see `TrainingRound.train`."""
         module.train()
         for step in range(self.work.steps):

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lightning_fabric import Fabric
-from torch import Tensor
 from torch.optim import Optimizer
 
-from flmrcm.federation.accumulation import StepBatches
 from flmrcm.federation.batches import SiteBatches
-from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.local_training import LocalTraining, TrainedStep
 from flmrcm.federation.workload import CallWork
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import LocalRule
@@ -33,6 +31,6 @@ class TrainingRound:
 
     def train(
         self, module: ReconModule, rule: LocalRule, optimizer: Optimizer
-    ) -> Iterator[tuple[StepBatches, Tensor, Tensor]]:
-        """Train the module in place; yield what each step was trained on, its loss, whole loss."""
+    ) -> Iterator[TrainedStep]:
+        """Train the module in place; yield what is known of each step."""
         return self.local.train(module, self.batches.train(), rule, optimizer, self.fabric)

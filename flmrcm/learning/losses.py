@@ -1,6 +1,7 @@
 """What local training minimises: one class a loss, one file in `conf/loss/`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,11 +20,13 @@ class Loss(ABC):
         needs_peak: whether it reads `goal.peak`.
         needs_target: whether it reads `goal.target`; a site without targets can train without.
         needs_kspace: whether it compares k-space: the model must say something of it.
+        term_names: of the terms that it is a sum of, where these are measured one by one.
     """
 
     needs_peak: bool = False
     needs_target: bool = True
     needs_kspace: bool = False
+    term_names: Sequence[str] = ()
 
     def divide(self, batch: Batch) -> tuple[Batch, Batch]:
         """Return what the model may see of a training batch, and the goal that it's compared with.
@@ -40,6 +43,10 @@ class Loss(ABC):
             found: the reconstruction, normalised as the goal is.
             goal: of `divide`.
         """
+
+    def measure(self, found: Reconstruction, goal: Batch) -> list[Tensor]:
+        """Return the loss, then the values of `term_names`; scalars."""
+        return [self(found, goal)]
 
 
 class L1(Loss):

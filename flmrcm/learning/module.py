@@ -85,7 +85,10 @@ class ReconModule(LightningModule):
         """Return loss, image and, if the model has one, latent of a training batch."""
         seen, goal = self.loss.divide(batch)
         found = self.model(seen)
-        step: Step = {"loss": self.loss(found, goal), "image": found.image}
+        loss, *terms = self.loss.measure(found, goal)
+        step: Step = {"loss": loss, "image": found.image}
+        if terms:
+            step["terms"] = terms
         return step if found.latent is None else {**step, "latent": found.latent}
 
     def on_validation_epoch_start(self) -> None:

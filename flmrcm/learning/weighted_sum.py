@@ -42,6 +42,7 @@ class WeightedSum(Loss):
         require(rules)
         self.weights = {name: value for name, value in weights.items() if value}
         self.terms = {name: term for name, term in terms.items() if name in self.weights}
+        self.term_names = tuple(self.terms)
         used = self.terms.values()
         self.needs_peak = any(term.needs_peak for term in used)
         self.needs_target = any(term.needs_target for term in used)
@@ -49,5 +50,10 @@ class WeightedSum(Loss):
 
     def __call__(self, found: Reconstruction, goal: Batch) -> Tensor:
         """Return the weighted sum; see `Loss`."""
-        parts = [self.weights[name] * term(found, goal) for name, term in self.terms.items()]
-        return torch.stack(parts).sum()
+        return self.measure(found, goal)[0]
+
+    def measure(self, found: Reconstruction, goal: Batch) -> list[Tensor]:
+        """Return the weighted sum, then each term without its weight."""
+        values = {name: term(found, goal) for name, term in self.terms.items()}
+        parts = [self.weights[name] * value for name, value in values.items()]
+        return [torch.stack(parts).sum(), *values.values()]

@@ -23,10 +23,11 @@ from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.metrics import describe_metrics
 from flmrcm.learning.module import ReconModule
-from flmrcm.learning.records import GLOBAL, NO_WEIGHTS, PERSONAL, SAVED_KINDS
+from flmrcm.learning.records import GLOBAL, NO_WEIGHTS, PERSONAL
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.logs import log_warnings_only
 from flmrcm.runs.folder import RunFolder
+from flmrcm.runs.kept_images import choose_keeping, find_keeping_problems
 from flmrcm.runs.opened_checkpoint import OpenedCheckpoint, open_checkpoint
 from flmrcm.runs.testing import CheckpointTest, describe_weights
 from flmrcm.strategies.base import Strategy
@@ -79,7 +80,8 @@ class Evaluation:
                 site.prepare_maps(self.asked.split)
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
-        test = CheckpointTest(self.method, self.asked.split, _list_kinds(self.asked))
+        keep = choose_keeping(self.asked.format, _list_kinds(self.asked), self._describe_images)
+        test = CheckpointTest(self.method, self.asked.split, keep)
         unscored = test.list_unscored(self.sites)
         for name, why in unscored.items():
             log.warning("site %s: %s", name, why)
@@ -120,6 +122,11 @@ class Evaluation:
             line = "weights=global tests every site with the weights that all share."
             raise CheckpointError(f"{error} {line}") from None
         return PERSONAL if own else GLOBAL
+
+    def _describe_images(self, site: str) -> dict[str, Any]:
+        """Return what a site's images say of what made them."""
+        shared = {} if self.asked.weights == "own" else {"weights": GLOBAL}
+        return {**self.opened.describe(self.module.model, site), **shared}
 
     def _describe(self, used: Mapping[str, str]) -> dict[str, Any]:
         """Return whose weights were used, and what these took, as tables say it."""
@@ -173,8 +180,7 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     cfg, builder = overlay_words(base, words), Builder()
     builder.problems += check_choice("split", asked.split, SPLITS)
     builder.problems += check_choice("weights", asked.weights, ("own", GLOBAL))
-    for kind in _list_kinds(asked):
-        builder.problems += check_choice("save", kind, SAVED_KINDS)
+    builder.problems += find_keeping_problems(asked.format, _list_kinds(asked))
     compute, module, _ = build_learner(cfg, builder)
     sites = build_sites(cfg, builder, module)
     names = builder.attempt("test_sites", lambda: choose_sites("test_sites", asked.test_sites, cfg))

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from flmrcm import __version__
 from flmrcm.config.compose import compose_config
 from flmrcm.config.learner import load_weights
 from flmrcm.config.run_config import complete_config
@@ -110,6 +112,25 @@ class OpenedCheckpoint:
     def list_personal_sites(self) -> list[str]:
         """Return the sites that trained in its run, and may have weights of their own."""
         return sorted(self.content.get("memory") or ())
+
+    def describe(self, model: Reconstructor, site: str) -> dict[str, Any]:
+        """Return what images made with it say of it.
+
+        Args:
+            model: that holds its weights.
+            site: of the run, as which images are reconstructed; empty for nobody.
+        """
+        return {
+            "made_by": f"flmrcm {__version__}",
+            "checkpoint": self.path.name,
+            "checkpoint_sha256": self._digest,
+            "network": type(model).__name__,
+            **({"reconstructed_as": site} if site else {}),
+        }
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256(self.path.read_bytes()).hexdigest()
 
     def _find_shared(self) -> Weights:
         return find_weights(self.content, self.path)

@@ -2,50 +2,29 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from flmrcm.data.h5 import Volume
 from flmrcm.data.loading import Loading
 from flmrcm.data.mask_checks import check_mask
-from flmrcm.data.site import Site
 from flmrcm.data.transforms import choose_crop_size
 from flmrcm.errors import DataLayoutError, FlmrcmError
 from flmrcm.inspection.reconstruction_sheet import write_reconstruction_sheet
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
-from flmrcm.runs.dicom_output import write_dicom
-from flmrcm.runs.reconstructed_volume import (
-    ReconstructedVolume,
-    write_h5,
-    write_nifti,
-    write_pngs,
-)
+from flmrcm.runs.reconstructed_volume import ReconstructedVolume
 from flmrcm.runs.reconstruction_folder import ReconstructionFolder
-from flmrcm.runs.scans import (
-    OWN,
-    ScanReading,
-    ScanSource,
-    read_kept_attributes,
-    read_scan_provenance,
-)
+from flmrcm.runs.scan_images import FORMATS, OnSlices, reconstruct_scan
+from flmrcm.runs.scans import OWN, ScanReading, ScanSource
 
 log = logging.getLogger(__name__)
-
-FORMATS: Mapping[str, Callable[[ReconstructedVolume, Path], list[Path]]] = {
-    "h5": write_h5, "nifti": write_nifti, "dicom": write_dicom, "png": write_pngs,
-}  # fmt: skip
-"""How a volume is written: a function of it and of a path without ending; it returns the files."""
-
-OnSlices = Callable[[int], None]
-"""Called with a number of slices that were just reconstructed."""
 
 
 @dataclass(frozen=True)
@@ -158,29 +137,8 @@ class ScanReconstruction:
         Raises:
             DataLayoutError: a slice can't be read, or its image isn't finite.
         """
-        header, site = source.header, Site(source.name, [source], self.loading)
-        images, inputs, shares = list[np.ndarray](), list[np.ndarray](), list[float]()
-        site.prepare_maps("test")
-        for batch, prediction in self._evaluator.reconstruct(self.module, site):
-            images.append(prediction.reconstruction.numpy())
-            inputs.append(prediction.input.numpy())
-            shares += [float(batch.measured_share)] * len(batch.image)
-            on_slices(len(batch.image))
-        image, zero_filled = (header.turn(np.concatenate(x)) for x in (images, inputs))
-        if not np.isfinite(image).all():
-            raise DataLayoutError(
-                f"{header.path}: the network's image holds NaN or infinity; nothing is written. "
-                "Use compute.precision=32-true, or another checkpoint."
-            )
-        sampling = {"mask": source.describe_mask(), "acceleration": round(1 / np.mean(shares), 4)}
-        provenance = read_scan_provenance(header)
-        voxel = {"voxel_mm": provenance.voxel_mm} if provenance.voxel_mm else {}
-        return ReconstructedVolume(
-            np.ascontiguousarray(image),
-            np.ascontiguousarray(zero_filled),
-            provenance,
-            {**voxel, **read_kept_attributes(header.path)},
-            {**self.made, **sampling},
+        return reconstruct_scan(
+            self._evaluator, self.module, source, self.loading, self.made, on_slices
         )
 
     @cached_property

@@ -1,12 +1,10 @@
 """From typed words and a checkpoint to what reconstructs scans; all problems come together."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from omegaconf import DictConfig
 
-from flmrcm import __version__
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.check import build_loading
 from flmrcm.config.learner import build_learner
@@ -16,10 +14,10 @@ from flmrcm.config.words import parse_word
 from flmrcm.data.phase_encoding import PHASE_ENCODINGS
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.files import expand_home
-from flmrcm.learning.module import ReconModule
 from flmrcm.mri.masks import Mask
 from flmrcm.runs.opened_checkpoint import OpenedCheckpoint, open_checkpoint
-from flmrcm.runs.reconstruction import FORMATS, ScanReconstruction
+from flmrcm.runs.reconstruction import ScanReconstruction
+from flmrcm.runs.scan_images import FORMATS
 from flmrcm.runs.scans import ScanReading
 from flmrcm.strategies.base import Strategy
 
@@ -60,7 +58,7 @@ def prepare_reconstruction(asked: DictConfig, words: Sequence[str]) -> ScanRecon
         opened.load_tested(module.model, strategy, site)
     else:
         opened.load_shared(module.model)
-    made = _describe(opened, module, site)
+    made = opened.describe(module.model, site)
     settings = _list_settings(made, reading, cfg)
     return ScanReconstruction(compute, module, reading, loading, asked.format, made, settings)
 
@@ -129,17 +127,6 @@ def _build_reading(
 def _is_typed(key: str, words: Sequence[str]) -> bool:
     places = [parts.place for word in words if (parts := parse_word(word))]
     return any(place == key or place.startswith(f"{key}.") for place in places)
-
-
-def _describe(opened: OpenedCheckpoint, module: ReconModule, site: str) -> dict[str, Any]:
-    """Return what outputs say of the checkpoint that made them."""
-    return {
-        "made_by": f"flmrcm {__version__}",
-        "checkpoint": opened.path.name,
-        "checkpoint_sha256": sha256(opened.path.read_bytes()).hexdigest(),
-        "network": type(module.model).__name__,
-        **({"reconstructed_as": site} if site else {}),
-    }
 
 
 def _list_settings(

@@ -43,9 +43,9 @@ class ScanSource(Source):
         """Return True."""
         return True
 
-    def list_volumes(self, split: str) -> list[Volume]:
-        """Return the scan."""
-        return [self.header]
+    def list_examples(self, split: str) -> list[tuple[Volume, int]]:
+        """Return the scan with each of its slices."""
+        return [(self.header, index) for index in range(self.header.shape[0])]
 
     def describe_mask(self) -> str:
         """Return in a few words which samples count as measured: `Random, 4x`."""

@@ -19,12 +19,11 @@ from flmrcm.learning.records import (
     GLOBAL,
     NO_WEIGHTS,
     PERSONAL,
-    SAVED_BY_RUNS,
     ScoreTable,
-    save_volumes,
 )
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.run_files import RECONSTRUCTIONS, SCORES
+from flmrcm.runs.kept_images import KeepImages
 from flmrcm.types import Broadcast, Measurement
 
 log = logging.getLogger(__name__)
@@ -56,14 +55,12 @@ class CheckpointTest:
     Attributes:
         method: what the reconstructions' rows are called.
         split: train | val | test.
-        kinds: what is saved of each volume; none saves nothing.
-        max_volumes: volumes saved per site; None saves all.
+        keep: keeps images of each site's volumes; None keeps none.
     """
 
     method: str
     split: str = "test"
-    kinds: Sequence[str] = SAVED_BY_RUNS
-    max_volumes: int | None = None
+    keep: KeepImages | None = None
 
     def list_unscored(self, sites: Mapping[str, Site]) -> dict[str, str]:
         """Return what tables say of the sites whose volumes lack targets, all or some."""
@@ -104,10 +101,8 @@ class CheckpointTest:
                 ours, zero_filled = evaluator.test(module, site, self.split)
                 yield _add(table, Scored(self.method, name, ours, weights))
                 yield _add(table, Scored(ZERO_FILLED, name, zero_filled, NO_WEIGHTS))
-            if self.kinds and self.max_volumes != 0:
-                predictions = evaluator.predict(module, site, self.split)
-                place = folder / RECONSTRUCTIONS / name
-                save_volumes(predictions, place, self.kinds, self.max_volumes)
+            if self.keep is not None:
+                self.keep(evaluator, module, site, self.split, folder / RECONSTRUCTIONS / name)
 
 
 def score_sites(

@@ -1,5 +1,7 @@
 """Several losses by weight: their sum, and what each of them needs."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from kits.factories import make_batch
@@ -57,3 +59,25 @@ def test_what_is_no_sum_is_refused(terms, weights, said):
     with pytest.raises(ConfigErrors) as caught:
         WeightedSum(terms, weights)
     assert said in caught.value.problems[0]
+
+
+def test_each_term_is_measured_beside_the_sum_without_its_weight():
+    loss = WeightedSum({"a": L1(), "b": L2()}, {"a": 0.3, "b": 2})
+    whole, *terms = loss.measure(FIND, GOAL)
+    assert loss.term_names == ("a", "b")
+    assert terms == [L1()(FIND, GOAL), L2()(FIND, GOAL)]
+    assert whole == loss(FIND, GOAL)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_terms_stand_in_the_journal_and_add_up_to_the_loss(setting, accumulate):
+    here = setting(rounds=2, local={"accumulate": accumulate})
+    module = here.module()
+    loss = WeightedSum({"l1": L1(), "l2": L2(), "off": L1()}, {"l1": 0.5, "l2": 2, "off": 0})
+    summed = ReconModule(module.model, module.make_optimizer, loss)
+    here.federation(FedAvg(), summed).run(module.model.state_dict())
+    journal = pd.read_csv(here.folder / "journal.csv").query("split == 'train'")
+    found = journal.pivot(index=["round", "site"], columns="metric", values="value")
+    assert {name for name in found if name.startswith("loss")} == {"loss", "loss/l1", "loss/l2"}
+    total = 0.5 * found["loss/l1"] + 2 * found["loss/l2"]
+    np.testing.assert_allclose(total, found["loss"], rtol=1e-5)

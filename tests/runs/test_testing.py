@@ -61,7 +61,7 @@ def test_a_runs_table_holds_each_score_under_its_method(tmp_path):
 def test_an_evaluations_table_holds_each_score_under_its_method(tmp_path):
     evaluator = SimpleNamespace(test=lambda *_: (OURS, ZERO))
     site = SimpleNamespace(has=lambda _: True, list_volumes=lambda *_, **__: ["v"])
-    test = CheckpointTest("FL-MR", kinds=())
+    test = CheckpointTest("FL-MR")
     scored = {
         x.method: x.scores[0].value for x in test.run(evaluator, None, {"here": site}, tmp_path)
     }
@@ -89,7 +89,7 @@ def test_an_evaluation_tests_each_site_with_what_is_loaded_for_it(tmp_path):
     loaded = []
     evaluator = SimpleNamespace(test=lambda *_: (OURS, ZERO))
     site = SimpleNamespace(has=lambda _: True, list_volumes=lambda *_, **__: ["v"])
-    test, sites = CheckpointTest("FL", kinds=()), {"here": site, "there": site}
+    test, sites = CheckpointTest("FL"), {"here": site, "there": site}
     kinds = {"here": "personal", "there": "global"}
     load = lambda name: loaded.append(name) or kinds[name]  # noqa: E731
     found = list(test.run(evaluator, None, sites, tmp_path, load))
