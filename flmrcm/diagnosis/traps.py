@@ -54,7 +54,8 @@ def _look_at_plugins(_output: Path) -> Iterator[Finding]:
     plugins = list_plugins()
     yield from (Finding(f"{broken}") for broken in plugins.broken)
     for plugin in plugins.usable:
-        for target in sorted(list_named((plugin.folder,))[0]):
+        named = list_named((plugin.folder,))[0]
+        for target in sorted(each for each in named if "${" not in each):
             try:
                 get_object(target)
             except Exception as error:  # whatever its module does when it's imported

@@ -7,6 +7,7 @@ from typing import Any
 
 from flmrcm.config.build import Builder
 from flmrcm.config.conf_files import find_options
+from flmrcm.config.search_path import tell_broken_plugins
 from flmrcm.config.settings_file import read_settings
 from flmrcm.reports.attempt import attempt
 from flmrcm.reports.collected.comparison import Comparison
@@ -21,6 +22,7 @@ def list_own_figures() -> list[Drawing]:
     `_target_` is a `Drawing`, other keys are further arguments of it. Whatever is wrong with one is
     said in its place in the report.
     """
+    tell_broken_plugins()
     files = find_options(_GROUP)
     return [partial(_attempt, f"{_GROUP} {name}", file) for name, file in files.items()]
 
