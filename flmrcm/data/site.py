@@ -220,11 +220,10 @@ class Site(LightningDataModule):
 
     def _collect_slices(self, split: str) -> Slices:
         examples = [
-            (volume, index)
+            example
             for source in self.sources
             if source.has(split) or len(self.sources) == 1
-            for volume in source.list_volumes(split)
-            for index in source.select_slices(volume)
+            for example in source.list_examples(split)
         ]
         if not examples:
             raise DataLayoutError(

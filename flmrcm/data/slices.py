@@ -159,10 +159,9 @@ class Slices(Dataset[RawBatch]):
     @property
     def sizes(self) -> list[tuple[object, ...]]:
         """Shapes of each example, and whether it has a target: only equal ones share a batch."""
-        return [
-            (volume.shape[1:], volume.image_shape, volume.target_key is None)
-            for volume, _ in self.examples
-        ]
+        known: dict[tuple[object, ...], tuple[object, ...]] = {}  # each once in memory
+        sizes = ((v.shape[1:], v.image_shape, v.target_key is None) for v, _ in self.examples)
+        return [known.setdefault(size, size) for size in sizes]
 
     @property
     def n_bytes(self) -> int:

@@ -9,11 +9,12 @@ from string import Formatter
 from typing import Protocol, cast
 
 from flmrcm.data.choice import draw_sample, take_share
-from flmrcm.data.h5 import Volume, read_header, read_slice, read_targets
-from flmrcm.data.own_sampling import adopt_own_sampling
+from flmrcm.data.file_index import FileIndex, open_index
+from flmrcm.data.h5 import Volume
+from flmrcm.data.header_reader import HeaderReader
 from flmrcm.data.phase_encoding import PHASE_ENCODINGS
-from flmrcm.data.stored_sampling import mark_acquired_columns, needs_reconstruction
-from flmrcm.data.targets import compute_foreground_shares
+from flmrcm.data.stored_sampling import needs_reconstruction
+from flmrcm.data.targets import measure_foreground
 from flmrcm.errors import (
     ConfigErrors,
     DataLayoutError,
@@ -135,21 +136,38 @@ class Source:
         if self.generator and not self.root:
             self.generator.ensure(self.contrast)
 
-    def list_volumes(self, split: str) -> list[Volume]:
+    def list_examples(self, split: str) -> list[tuple[Volume, int]]:
+        """Return (volume, slice index) of each slice that is used, in file order.
+
+        What was found in the files of a big site is kept; see `file_index`.
+
+        Raises:
+            DataLayoutError: see `list_volumes`.
+        """
+        with open_index(f"{self.folder.absolute()} {self._format_pattern(split)}") as index:
+            volumes = self.list_volumes(split, index)
+            return [(v, number) for v in volumes for number in self.select_slices(v, index)]
+
+    def list_volumes(self, split: str, index: FileIndex | None = None) -> list[Volume]:
         """Return the headers of a split's volumes, sorted by path and checked.
 
         Args:
             split: train | val | test.
+            index: what is known of its files; None opens each.
 
         Raises:
             DataLayoutError: a folder is missing; a volume can't be read at present; or one is
                 broken and `skip_broken` is off. Undersampled and without target is broken, too,
                 but where the files' own masks are used.
         """
-        paths = take_share(self._list_files(split), split, self.share, self.seed, self.name)
+        index = index or FileIndex({})
+        files = self._list_files(split, index)
+        paths = take_share(files, split, self.share, self.seed, self.name)
         rate = {"train": self.sample_rate, "val": self.val_sample_rate}.get(split, 1.0)
         paths = draw_sample(paths, rate, self.seed, self.name, split)
-        volumes = [volume for path in paths if (volume := self._read_header(path)) is not None]
+        volumes = [
+            volume for path in paths if (volume := self._find_header(index, path)) is not None
+        ]
         if not volumes:
             raise DataLayoutError(
                 f"site {self.name}: every volume of split '{split}' is broken; the log names each."
@@ -164,9 +182,9 @@ class Source:
 
     def has(self, split: str) -> bool:
         """Return whether the split has a file to train on, or to be tested on."""
-        return any(self._find_files(split))
+        return any(self._find_files(split, FileIndex({})))
 
-    def select_slices(self, volume: Volume) -> list[int]:
+    def select_slices(self, volume: Volume, index: FileIndex | None = None) -> list[int]:
         """Return the indices of the slices that are used; reads targets if `foreground` is set.
 
         Of a volume without target `foreground` leaves none out.
@@ -175,12 +193,13 @@ class Source:
         indices = range(first, min(end, volume.shape[0]))
         if self.foreground is None or volume.target_key is None:
             return list(indices)
-        shares = compute_foreground_shares(read_targets(volume))
-        return [index for index in indices if shares[index] >= self.foreground]
+        index, ways = index or FileIndex({}), f"foreground {volume.target_key} {volume.is_turned}"
+        shares = index.find(ways, volume.path, lambda _: measure_foreground(volume))
+        return [number for number in indices if shares[number] >= self.foreground]
 
-    def _list_files(self, split: str) -> list[Path]:
+    def _list_files(self, split: str, index: FileIndex) -> list[Path]:
         pattern = self._format_pattern(split)
-        files = sorted(self._find_files(split))
+        files = sorted(self._find_files(split, index))
         n_others = sum(1 for _ in self.folder.glob(pattern)) - len(files)
         if n_others:
             log.warning(
@@ -199,7 +218,7 @@ class Source:
             )
         return files
 
-    def _find_files(self, split: str) -> Iterator[Path]:
+    def _find_files(self, split: str, index: FileIndex) -> Iterator[Path]:
         """Yield the files of a split.
 
         Where masks are drawn, those to be reconstructed are left out, but an error in training.
@@ -207,32 +226,22 @@ class Source:
         files = self.folder.glob(self._format_pattern(split))
         if split == "train" or self.mask.from_file:
             return files
-        return (path for path in files if not needs_reconstruction(path))
+        return (path for path in files if not index.find("unscored", path, needs_reconstruction))
 
     def _format_pattern(self, split: str) -> str:
         return self.files.format(contrast=self.contrast, split=split)
 
-    def _read_header(self, path: Path) -> Volume | None:
+    def _find_header(self, index: FileIndex, path: Path) -> Volume | None:
+        settings = self.name, self.coils, self.phase_encoding, self.mask.from_file
+        ways = HeaderReader(*settings, reads_slices=self.skip_broken)
         try:
-            header = read_header(path, self.name, self.coils, self.phase_encoding)
-            adopt = adopt_own_sampling if self.mask.from_file else mark_acquired_columns
-            volume = adopt(header)
-            if volume.target_key is None and not self.mask.from_file:
-                raise DataLayoutError(
-                    f"{path}: holds no target; add the data set reconstruction_esc (single-coil) "
-                    "or reconstruction_rss (multi-coil)."
-                )
-            # NaN and truncated data are seen only when slices are read
-            if self.skip_broken:
-                for index in range(volume.shape[0]):
-                    read_slice(volume, index)
+            return index.find(str(ways), path, ways.read)
         except DataLayoutError as error:
             # a locked file left out would change the scores without any fault in the data
             if not self.skip_broken or isinstance(error, DataUnavailableError):
                 raise
             log.warning("skipped: %s", error)
             return None
-        return volume
 
 
 def _find_placeholders(pattern: str) -> set[str] | None:

@@ -6,7 +6,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from flmrcm.data.h5 import Volume
+from flmrcm.data.h5 import Volume, read_targets
 from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.errors import DataLayoutError
 
@@ -47,6 +47,15 @@ def compute_foreground_shares(magnitude: NDArray[np.floating]) -> NDArray[np.flo
         magnitude: all slices of a volume, (slices, height, width).
     """
     return find_foreground(magnitude).mean((1, 2))
+
+
+def measure_foreground(volume: Volume) -> list[float]:
+    """Return the fraction of foreground pixels in each slice of a file's target, in [0, 1].
+
+    Raises:
+        DataLayoutError: the file can't be read or holds no target.
+    """
+    return compute_foreground_shares(read_targets(volume)).tolist()
 
 
 def check_targets(examples: Iterable[tuple[Volume, int]]) -> None:

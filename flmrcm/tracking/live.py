@@ -1,5 +1,6 @@
 """The live view: round, working site, newest scores of every site, speed, time left."""
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,11 @@ from flmrcm.federation.engine import Progress
 from flmrcm.federation.journal import Panel
 from flmrcm.tracking.live_state import LiveState, SiteLine
 from flmrcm.types import Measurement
+
+log = logging.getLogger(__name__)
+
+_SLOW, _WORTH_TELLING = 3, 5.0
+"""A round is slow from this multiple of the median on, and short ones, in seconds, don't count."""
 
 _OPERATION_WORDS = {
     "survey": "asking",
@@ -51,6 +57,7 @@ class LiveView:
     ) -> None:
         self.console = console or Console(stderr=True)
         self.state = LiveState(rounds, first_round, {site: SiteLine() for site in sites})
+        self._has_warned = False
         self._view: RichLive | None = None
         if self.console.is_terminal and not self.console.is_dumb_terminal:
             self._view = RichLive(
@@ -92,9 +99,22 @@ class LiveView:
         if not rounds:
             return
         self.state.end_round(max(rounds), time.monotonic())
+        self._tell_of_a_slow_round()
         if self._view is None:
             text = format_round(self.state, validated=any(row.split == "val" for row in rows))
             self.console.print(text, highlight=False, soft_wrap=True)
+
+    def _tell_of_a_slow_round(self) -> None:
+        """Say it once: threads of one process all wait while another program holds one's core."""
+        times, seconds = self.state.compare_last_round(), self.state.seconds[-1]
+        if self._has_warned or not (times >= _SLOW and seconds >= _WORTH_TELLING):
+            return
+        self._has_warned = True
+        log.warning(
+            "round %d took %.0f s, %.0f times as long as those before: is another program at work "
+            "here? Then engine=processes, or engine.threads=1, waits least",
+            self.state.done, seconds, times,
+        )  # fmt: skip
 
     def close(self, rows: Sequence[Measurement], panels: Mapping[str, Panel]) -> None:
         """Do nothing: the last view stays in the terminal."""

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from flmrcm.federation.engine import Progress
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
@@ -95,6 +96,11 @@ class LiveState:
         self.done, self.round_started, self.activity = number + 1, now, None
         for line in self.lines.values():
             line.finished = False
+
+    def compare_last_round(self) -> float:
+        """Return how many times the median of the rounds before the last one took; NaN without."""
+        before = self.seconds[:-1]
+        return self.seconds[-1] / median(before) if before else _NAN
 
     def compute_means(self) -> tuple[float, float, float]:
         """Return the means of the newest loss, PSNR and SSIM over the sites that trained.

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from measured import (
+    big_site,
     compare,
     compression,
     end_to_end,
@@ -39,6 +40,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "l": models.measure_coil_loading,
     "m": compression.measure_compression,
     "n": masks.measure_masks,
+    "o": big_site.measure_big_site,
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "processes": side_by_side.measure_side_by_side,

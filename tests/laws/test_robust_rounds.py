@@ -107,6 +107,7 @@ def test_suspensions_survive_a_resume_bit_for_bit(setting, rounds_before):
     halves.rounds = 4
     assert equal(run_with(halves, Scaffold(), faults).weights, expected.weights)
     assert absences(halves) == absences(straight)
+    assert (2, "east", "suspended") in absences(straight)
 
 
 def test_a_reply_much_longer_than_the_others_is_refused_only_with_a_limit(setting):

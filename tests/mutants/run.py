@@ -23,13 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 HEAVY = ("pytest", "torch", "pytorch_lightning", "hydra", "pandas", "skimage.metrics", "h5py")
 """What most tests import: once, in the process that the others are forked from."""
 
 SECONDS, CRASHED = 120, 99
-GREEN, KILLED, SURVIVED = "green", "killed", "SURVIVED"
+KILLED, SURVIVED = "killed", "SURVIVED"
+RED = "red"
+"""The file of a copy that names the test that turned red."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,24 @@ class Mutant:
             raise ValueError(f"{self.file}: occurs {count} times, or stays: {self.search}")
         return text.replace(self.search, self.replace)
 
-    def judge(self, copy: Path) -> str:
+    def judge(self, copy: Path) -> "Verdict":
         """Return what the tests say of a copy with the mutation; the copy is as before then."""
         path = copy / self.file
         before, stat = path.read_text(), path.stat()
         path.write_text(self.apply(before))
         try:
-            status = run_apart(self.tests, copy)
+            status, red = run_apart(self.tests, copy)
         finally:
             path.write_text(before)
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its bytecode fits again
-        return {0: SURVIVED, 1: KILLED}.get(status, f"pytest ended {status}")
+        return Verdict({0: SURVIVED, 1: KILLED}.get(status, f"pytest ended {status}"), red)
+
+
+class Verdict(NamedTuple):
+    """What became of a mutant, and the test that noticed it; empty if none did."""
+
+    said: str
+    test: str = ""
 
 
 def read_mutants() -> list[Mutant]:
@@ -79,21 +89,38 @@ def read_mutants() -> list[Mutant]:
     return [Mutant(**e) for path in files for e in tomllib.loads(path.read_text())["mutant"]]
 
 
-def run_apart(tests: Sequence[str], copy: Path, silent: bool = True) -> int:
-    """Run tests against a copy of the package in a forked process; return pytest's status."""
-    words = tests, copy, silent
-    process = multiprocessing.get_context("fork").Process(target=_run_tests, args=words)
+def run_apart(tests: Sequence[str], copy: Path) -> tuple[int, str]:
+    """Run tests against a copy of the package in a forked process.
+
+    Returns:
+        pytest's status, and the test that turned red, empty if none did.
+    """
+    red = copy / RED
+    red.unlink(missing_ok=True)
+    process = multiprocessing.get_context("fork").Process(target=_run_tests, args=(tests, copy))
     process.start()
     process.join()
-    return CRASHED if process.exitcode is None else process.exitcode
+    status = CRASHED if process.exitcode is None else process.exitcode
+    return status, red.read_text() if red.exists() else ""
 
 
-def _run_tests(tests: Sequence[str], copy: Path, silent: bool) -> None:
+class _Notary:
+    """Writes down which test turned red."""
+
+    def __init__(self, copy: Path) -> None:
+        self.path = copy / RED
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.path.write_text(report.nodeid)
+
+
+def _run_tests(tests: Sequence[str], copy: Path) -> None:
     status = CRASHED
     try:
         import pytest
 
-        for stream in (1, 2) if silent else ():
+        for stream in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
         os.environ |= {"PYTHONPATH": str(copy), "WANDB_MODE": "offline"}
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -101,13 +128,16 @@ def _run_tests(tests: Sequence[str], copy: Path, silent: bool) -> None:
         sys.path.insert(0, str(copy))
         flags = ["-x", "-q", "-p", "no:cacheprovider", "-o", f"timeout={SECONDS}"]
         flags += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins are there already
-        status = int(pytest.main([*flags, *tests]))
+        status = int(pytest.main([*flags, *tests], plugins=[_Notary(copy)]))
     finally:
         os._exit(status)  # nothing of the parent's is closed twice
 
 
 def judge_all(mutants: Sequence[Mutant], folder: Path, jobs: int) -> int:
-    """Judge mutants, `jobs` at a time, each in a copy of its own; return how many were killed."""
+    """Judge mutants, `jobs` at a time, each in a copy of its own; return how many were killed.
+
+    What was red by itself noticed nothing: every test that turned red must be green without.
+    """
     copies: SimpleQueue[Path] = SimpleQueue()
     for number in range(jobs):
         for name in ("flmrcm", "conf"):
@@ -115,19 +145,33 @@ def judge_all(mutants: Sequence[Mutant], folder: Path, jobs: int) -> int:
         compileall.compile_dir(folder / str(number), quiet=2)
         copies.put(folder / str(number))
 
-    def judge(mutant: Mutant) -> bool:
+    def judge(mutant: Mutant) -> Verdict:
         copy, start = copies.get(), time.perf_counter()
-        said, seconds = mutant.judge(copy), time.perf_counter() - start
+        verdict, seconds = mutant.judge(copy), time.perf_counter() - start
         copies.put(copy)
-        print(f"{said:9} {seconds:5.1f} s  {mutant.file}: {mutant.why}", flush=True)  # noqa: T201
-        return said == KILLED
+        print(f"{verdict.said:9} {seconds:5.1f} s  {mutant.file}: {mutant.why}", flush=True)  # noqa: T201
+        return verdict
 
-    # what is red by itself would notice nothing
-    every = dict.fromkeys(test for mutant in mutants for test in mutant.tests)
-    if run_apart(list(every), folder / "0", silent=False):
-        return 0
+    def find_red(tests: Sequence[str]) -> str:
+        copy = copies.get()
+        status, red = run_apart(tests, copy) if tests else (0, "")
+        copies.put(copy)
+        return red or f"pytest ended {status}" * (status > 0)
+
     with ThreadPoolExecutor(jobs) as pool:
-        return sum(pool.map(judge, mutants))
+        verdicts = list(pool.map(judge, mutants))
+        noticed = [verdict.test for verdict in verdicts if verdict.said == KILLED]
+        red = list(filter(None, pool.map(find_red, share_out(noticed, jobs))))
+    for test in red:
+        print(f"red without any mutant: {test}")  # noqa: T201
+    return 0 if red else len(noticed)
+
+
+def share_out(tests: Sequence[str], count: int) -> list[list[str]]:
+    """Return the tests, each once, in `count` parts; a file's stay together."""
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    once = list(dict.fromkeys(tests))
+    return [[t for t in once if t.partition("::")[0] in files[i::count]] for i in range(count)]
 
 
 def main() -> int:

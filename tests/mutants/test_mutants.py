@@ -1,6 +1,8 @@
 """Every known way to break the code can still be tried; `make mutants` tries them."""
 
 import ast
+import os
+import sys
 from collections import Counter
 
 import pytest
@@ -47,5 +49,29 @@ def test_a_mutant_is_killed_by_a_test_that_turns_red_and_by_nothing_else(tmp_pat
     test = tmp_path / "test_it.py"
     test.write_text(f"def test_it():\n    {body}\n" if body else "")
     mutant = Mutant("", "code_.py", "1", "2", [str(test)])
-    assert mutant.judge(tmp_path) == said
+    noticed = "test_it.py::test_it" if said == run.KILLED else ""
+    assert mutant.judge(tmp_path) == (said, noticed)
     assert (tmp_path / "code_.py").read_text() == "VALUE = 1\n"
+
+
+def test_tests_are_shared_out_each_once_and_a_file_s_stay_together():
+    tests = ["a::x", "b", "c::y", "a::z", "a::x"]
+    assert run.share_out(tests, 2) == [["a::x", "c::y", "a::z"], ["b"]]
+    assert run.share_out(tests, 4)[3] == []
+
+
+@pytest.mark.parametrize(("body", "n_killed"), [("value == 1", 1), ("value == 0", 0)])
+def test_a_test_that_is_red_by_itself_kills_nothing(tmp_path, monkeypatch, body, n_killed):
+    for name in ("flmrcm", "conf", "laws"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "flmrcm" / "__init__.py").touch()
+    (tmp_path / "flmrcm" / "code_.py").write_text("value = 1\n")
+    os.utime(tmp_path / "flmrcm" / "code_.py", (0, 0))  # bytecode tells seconds apart, no less
+    test = f"def test_it():\n    from flmrcm.code_ import value\n    assert {body}\n"
+    (tmp_path / "laws" / "test_it.py").write_text(test)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    for module in [name for name in sys.modules if name.partition(".")[0] == "flmrcm"]:
+        monkeypatch.delitem(sys.modules, module)  # the child finds the copy's
+    mutants = [Mutant("", "flmrcm/code_.py", "1", "2", ["laws/test_it.py"])]
+    assert run.judge_all(mutants, tmp_path / "copies", 1) == n_killed

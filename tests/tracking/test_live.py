@@ -1,4 +1,5 @@
 import io
+import itertools
 
 import pytest
 from rich.console import Console
@@ -43,6 +44,22 @@ def test_a_round_without_validation_shows_no_old_scores(rounds):
     first, second = console.file.getvalue().splitlines()
     assert "PSNR" in first
     assert "PSNR" not in second
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [((5, 5, 40, 40), 1), ((5, 5, 10, 10), 0), ((1, 1, 4, 4), 0), ((40, 5), 0)]
+)
+def test_a_round_much_longer_than_those_before_is_told_of_once(
+    rounds, monkeypatch, caplog, seconds, told
+):
+    ends = itertools.accumulate((0, *seconds))
+    monkeypatch.setattr("time.monotonic", lambda: next(ends))
+    with LiveView(4, SITES, console=Console(file=io.StringIO())) as live:
+        for number in range(len(seconds)):
+            live.log([row._replace(round=number) for row in rounds[0]])
+    lines = [line for line in caplog.messages if "is another program at work" in line]
+    assert lines == ["round 3 took 40 s, 8 times as long as those before: is another program at "
+        "work here? Then engine=processes, or engine.threads=1, waits least"] * told  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -34,6 +34,19 @@ def test_rounds_before_a_resume_do_not_count_as_fast(board):
     assert board.estimate_seconds_left(10.0) == 10.0
 
 
+def test_the_last_round_is_compared_with_the_median_of_those_before(board):
+    for number, now in enumerate((10.0, 20.0, 60.0, 70.0)):
+        board.end_round(number, now)
+    assert board.compare_last_round() == 1.0  # 10, 10, 40 before, and 10
+    board.end_round(4, now=100.0)
+    assert board.compare_last_round() == 3.0
+
+
+def test_the_first_round_has_nothing_to_be_compared_with(board):
+    board.end_round(0, now=10.0)
+    assert math.isnan(board.compare_last_round())
+
+
 def test_a_loss_that_is_not_there_leaves_the_last_one(board):
     board.update_progress(Progress("train", "brats", 1, 2, 0.5), now=0.0)
     board.update_progress(Progress("train", "brats", 2, 2, float("nan")), now=1.0)

@@ -169,7 +169,8 @@ def _test(board: Board, values: Any) -> Board:
             notes.append(f"{method}: not tested: {own:.0f} optimizer steps, not {steps:.0f}.")
             continue
         for site in board.sites:
-            first, second = values.loc[method, site], values.loc[board.reference, site]
+            first = values.loc[method, site]
+            first, second = first.align(values.loc[board.reference, site])  # by the volumes' names
             if first.isna().any() or second.isna().any():
                 notes.append(f"{method}: not tested at {site}: scores that aren't finite.")
             else:
