@@ -88,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nearest = suggest_nearest(words[0], COMMANDS)
         _fail(f"no command '{words[0]}'.{nearest} See flmrcm --help.", 2)
     elif {"-h", "--help"} & set(words[1:]):
-        say((HELP_TEXTS / f"{words[0]}.txt").read_text().rstrip())
+        text = (HELP_TEXTS / f"{words[0]}.txt").read_text()
+        more = import_module("flmrcm.config.plugin_help").describe_plugins(words[0])
+        say(f"{text.rstrip()}\n{more}".rstrip())
     else:
         _run_command(words[0], words[1:])
 

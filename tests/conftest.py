@@ -1,12 +1,13 @@
 """Three tiny hospitals and four tiny clinics, and a federation over them in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from kits.factories import write_site
 from kits.laws import Setting, hospitals
+from kits.plugins import Packages, forget_plugins
 
 from flmrcm.data.site import Site
 from flmrcm.types import ServerState
@@ -56,3 +57,10 @@ def clinics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for count, name in enumerate(CLINICS):
         write_site(root / name, {"train": (2 + count,), "val": (2,)})
     return root
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Packages]:
+    """Installs packages that bring configs along; they are gone after the test."""
+    yield Packages(tmp_path / "packages", monkeypatch)
+    forget_plugins()

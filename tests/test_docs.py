@@ -8,6 +8,7 @@ import pytest
 
 from flmrcm.config.compose import compose_config
 from flmrcm.config.jobs import list_combinations
+from flmrcm.config.plugins import GROUP
 from flmrcm.config.preparation import build_preparation, compose_preparation
 from flmrcm.config.words import split_own_words
 
@@ -37,7 +38,8 @@ def test_every_file_that_a_page_names_is_there(page):
 @PAGE
 def test_every_module_that_a_page_names_is_there(page):
     named = re.findall(r"\bflmrcm((?:\.[a-z]\w*)+)\b", read(page))
-    for path in (ROOT / f"flmrcm{name.replace('.', '/')}" for name in named):
+    modules = {f"flmrcm{name}" for name in named} - {GROUP}
+    for path in (ROOT / name.replace(".", "/") for name in modules):
         places = path, path.with_suffix(".py"), path.parent.with_suffix(".py")
         assert any(place.exists() for place in places), path
 
@@ -93,16 +95,23 @@ def own_conf(tmp_path) -> str:
     return f"hydra.searchpath=[file://{tmp_path}]"
 
 
+@pytest.fixture
+def own_package(packages, tmp_path, monkeypatch) -> None:
+    """Install the package that pages speak of as their reader's."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests/extending/package"))
+    packages.declare(tmp_path / "installed", "mymri", "mymri.conf")
+
+
 @pytest.mark.parametrize("line", list_commands("train"))
-def test_what_is_typed_for_training_is_understood(line, own_conf):
+def test_what_is_typed_for_training_is_understood(line, own_conf, own_package):
     words = [word for word in shlex.split(line, comments=True)[2:] if word != "-m"]
-    if any(word.startswith(("resume=", "searchpath=", "hydra.searchpath=")) for word in words):
-        return  # needs a run's folder, files or a package; tests of their own type those
+    if any(word.startswith(("resume=", "searchpath=")) for word in words):
+        return  # needs a run's folder, or files of the reader's; tests of their own type those
     compose_config("train", [own_conf, *list_combinations(words)[0]])
 
 
 @pytest.mark.parametrize("line", list_commands("evaluate"))
-def test_what_is_typed_for_evaluation_is_understood(line):
+def test_what_is_typed_for_evaluation_is_understood(line, own_package):
     words = [word for word in shlex.split(line, comments=True)[2:] if word != "-m"]
     first = list_combinations(words)[0]
     own, others = split_own_words("evaluate", first)

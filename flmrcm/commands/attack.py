@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from flmrcm.commands.own_keys import read_own_keys
 from flmrcm.config.compose import find_unreadable
-from flmrcm.config.conf_files import list_options
+from flmrcm.config.conf_files import describe_options, list_options
 from flmrcm.config.words import find_key_problems, quote_texts, read_value, split_own_words
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.files import expand_home
@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
 def _check_kind(words: list[str]) -> None:
     kind, kinds = read_value("kind", words), list_options("kind", words)
     if kind is None:
-        raise ConfigErrors([f"kind: give kind=NAME, one of {', '.join(kinds)}."])
+        raise ConfigErrors([f"kind: give kind=NAME, one of {describe_options('kind', words)}."])
     if problems := check_choice("kind", kind, kinds):
         raise ConfigErrors(problems)
 

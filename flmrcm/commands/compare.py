@@ -22,6 +22,7 @@ from flmrcm.reports.collected.comparable_runs import (
 from flmrcm.reports.collected.comparison import Comparison, compare_runs
 from flmrcm.reports.figures.all_figures import FIGURES
 from flmrcm.reports.figures.figure_writer import DrawnFigure, FailedFigure
+from flmrcm.reports.figures.own_figures import list_own_figures
 from flmrcm.reports.html_report import Report, write_report
 from flmrcm.reports.metric_info import sort_metrics
 from flmrcm.reports.numbers.summary import SectionSummary, summarise_sections
@@ -45,7 +46,8 @@ def main(words: Sequence[str]) -> None:
         output = options.output or match_folders(options.folders)[0] / "compare"
         output.mkdir(parents=True, exist_ok=True)
         _write_tables(comparison, summaries, output)
-        kinds = progress.track(FIGURES if options.figures else (), description="drawing")
+        drawings = (*FIGURES, *list_own_figures()) if options.figures else ()
+        kinds = progress.track(drawings, description="drawing")
         figures = [outcome for draw in kinds for outcome in draw(comparison, output)]
         command, title = shlex.join(["flmrcm", "compare", *words]), ", ".join(options.folders)
         report = Report(title, command, options.metric, comparison, summaries, figures)

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.conf_files import find_conf_dir, list_plugins
 
 _OPTIMIZER = re.compile(r"torch\.optim\.[A-Z][A-Za-z]*")
 _HYDRA_KEYS = ("_target_", "_partial_", "_convert_")
@@ -28,12 +29,14 @@ class AllowList:
     """Targets that may be built of a config that somebody else wrote.
 
     Args:
-        extra: dotted names that are allowed beside those of the installed config groups.
+        extra: dotted names that are allowed beside those of flmrcm's own config groups.
         groups: the groups whose classes are allowed; None allows those of every group.
+        plugins: installed packages of which the same groups are allowed as well, by name.
     """
 
     extra: Sequence[str] = field(default_factory=tuple[str, ...])
     groups: tuple[str, ...] | None = None
+    plugins: Sequence[str] = ()
 
     def find_problems(self, key: str, node: Any) -> list[str]:
         """Return a line for everything in a node that may not be built, without its values.
@@ -48,7 +51,7 @@ class AllowList:
         """Return whether a target may be built."""
         if not isinstance(target, str):
             return False
-        known = target in _list_installed(self.groups)[0] or target in self.extra
+        known = target in self._list_named()[0] or target in self.extra
         return known or _OPTIMIZER.fullmatch(target) is not None
 
     def _look_at(self, key: str, node: Any, parent: Nesting | None) -> Iterator[str]:
@@ -80,14 +83,23 @@ class AllowList:
         if parent[0] in self.extra:
             return True
         optimizer = _OPTIMIZER.fullmatch(target) is not None and parent[1].endswith("optimizer")
-        return parent in _list_installed(self.groups)[1] or optimizer
+        return parent in self._list_named()[1] or optimizer
+
+    def _list_named(self) -> tuple[frozenset[str], frozenset[Nesting]]:
+        plugins = [each.folder for each in list_plugins().usable if each.package in self.plugins]
+        return list_named((find_conf_dir(), *plugins), self.groups)
 
 
 @cache
-def _list_installed(
-    groups: tuple[str, ...] | None,
+def list_named(
+    folders: Sequence[Path], groups: Sequence[str] | None = None
 ) -> tuple[frozenset[str], frozenset[Nesting]]:
-    """Return the targets that the installed config groups name, and where they nest."""
+    """Return the targets that config groups name, and where they nest.
+
+    Args:
+        folders: of configs, a tuple.
+        groups: a tuple; None takes every group.
+    """
     targets: set[str] = set()
     nestings: set[Nesting] = set()
 
@@ -104,8 +116,8 @@ def _list_installed(
             for item in node:
                 collect(item, None)
 
-    conf = find_conf_dir()
-    for folder in [conf] if groups is None else [conf / group for group in groups]:
-        for path in folder.rglob("*.yaml"):
-            collect(yaml.safe_load(path.read_text()), None)
+    for folder in folders:
+        for place in [folder] if groups is None else [folder / group for group in groups]:
+            for path in place.rglob("*.yaml"):
+                collect(yaml.safe_load(path.read_text()), None)
     return frozenset(targets), frozenset(nestings)

@@ -117,16 +117,32 @@ def find_node_problems(key: str, node: Any, more: Mapping[str, Any]) -> list[str
     if not isinstance(name, str):
         return [f"{key}={node}: a node with _target_ and its arguments."]
     try:
-        target = _locate(name)
-    except Exception as error:  # whatever a module does when it's imported
-        if new := find_new_target(name):
-            return [f"{key}._target_={name}: is called {new} now."]
-        return [f"{key}._target_={name}: {_first_line(error.__cause__ or error)}.{_near(name)}"]
+        target = locate_target(key, name)
+    except ConfigErrors as error:
+        return error.problems
     values = {f"{key}.{inner}": value for inner, value in node.items() if inner[0] != "_"}
     problems = find_argument_problems(target, values, dict(more))
     for place, value in values.items():
         problems += _find_inner_problems(place, value)
     return problems
+
+
+def locate_target(key: str, name: str) -> Callable[..., Any]:
+    """Return the class or function of a dotted name.
+
+    Args:
+        key: of the node that names it, for messages.
+        name: its `_target_`.
+
+    Raises:
+        ConfigErrors: there is none, or its module can't be imported.
+    """
+    try:
+        return _locate(name)
+    except Exception as error:  # whatever a module does when it's imported
+        why = f"{_first_line(error.__cause__ or error)}.{_near(name)}"
+        why = f"is called {new} now." if (new := find_new_target(name)) else why
+        raise ConfigErrors([f"{key}._target_={name}: {why}"]) from None
 
 
 def _near(name: str) -> str:

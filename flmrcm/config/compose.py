@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from secrets import token_hex
 from typing import Any, cast
 
@@ -17,15 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from flmrcm.config.conf_files import (
-    find_primary,
-    list_options,
-    list_search_folders,
-    walk_keys,
-)
+from flmrcm.config.conf_files import find_primary, list_options, walk_keys
 from flmrcm.config.explain import explain_error, explain_unreadable, find_unresolved
 from flmrcm.config.identity import hash_config
-from flmrcm.config.quoting import quote
+from flmrcm.config.search_path import (
+    complete_search_path,
+    find_search_problems,
+    imply_search_path,
+    list_search_words,
+    make_absolute,
+    tell_broken_plugins,
+)
 from flmrcm.config.words import (
     find_key_problems,
     find_missing_keys,
@@ -61,7 +62,7 @@ def expand_words(words: Sequence[str], multirun: bool = False) -> list[str]:
         multirun: whether commas part values even where no word says so.
     """
     quoted = quote_texts(words, multirun or is_multirun(words))
-    expanded = [_choose_file(_make_absolute(word)) for word in quoted]
+    expanded = [_choose_file(make_absolute(word)) for word in quoted]
     typed = {parts.place for word in words if (parts := parse_word(word))}
     for word in tuple(expanded):
         for place, implied in _imply(word).items():
@@ -82,17 +83,18 @@ def compose_config(name: str, words: Sequence[str], with_hydra: bool = False) ->
         ConfigErrors: every word that isn't understood, each with the nearest that is.
     """
     register_resolvers()
+    tell_broken_plugins()
     typed = expand_words(words) if name == "train" else quote_texts(words)
     wrong = find_key_problems(name, typed) | find_unreadable(typed)
     problems = [wrong[word] for word in typed if word in wrong]
-    if missing := _find_search_problems(typed):
+    if missing := find_search_problems(typed):
         raise ConfigErrors([*problems, *missing])
     config, found = _compose_what_can_be(name, [word for word in typed if word not in wrong])
     problems += found
     if config is not None:
         own = drop_hydra(config)
         plain = cast(dict[str, Any], OmegaConf.to_container(own))
-        problems += find_stray_keys(name, plain)
+        problems += find_stray_keys(name, plain, typed)
         problems += find_missing_keys(name, plain) or find_unresolved(own)
     if problems or config is None:
         raise ConfigErrors(list(dict.fromkeys(problems)))
@@ -109,7 +111,8 @@ def _compose_what_can_be(name: str, words: Sequence[str]) -> tuple[DictConfig | 
         keys = partial(_list_keys, name, words)
         try:
             with _initialize_hydra(name):
-                return compose(name, list(words), return_hydra_config=True), problems
+                searched = complete_search_path(name, words)
+                return compose(name, searched, return_hydra_config=True), problems
         except _NOT_UNDERSTOOD as error:
             problem, culprit = explain_error(error, words, name, keys)
         problems.append(problem)
@@ -193,18 +196,7 @@ def _imply(word: str) -> dict[str, str]:
         return {}
     if parts.key == "split.of":
         return {"split.source": f"site@split.source={parts.value}"}
-    folders = list_search_folders([word])
-    if parts.key == "searchpath" and folders:
-        return {"hydra.searchpath": f"hydra.searchpath={_list_quoted(folders, 'file://')}"}
-    if parts.key == "hydra.searchpath":
-        return {"searchpath": f"searchpath={_list_quoted(folders)}"}
-    return {}
-
-
-def _make_absolute(word: str) -> str:
-    """Return a word whose folders of configs are found from anywhere."""
-    folders = list_search_folders([word]) if word.startswith("searchpath=") else []
-    return f"searchpath={_list_quoted(folders)}" if folders else word
+    return imply_search_path(word)
 
 
 def _choose_file(word: str) -> str:
@@ -213,24 +205,13 @@ def _choose_file(word: str) -> str:
     return f"+{match[2]}@{match[1]}={match[3]}" if match else word
 
 
-def _list_quoted(folders: Sequence[Path], scheme: str = "") -> str:
-    named = (quote(f"{scheme}{folder.absolute()}") for folder in folders)
-    return f"[{','.join(named)}]"
-
-
-def _find_search_problems(words: Sequence[str]) -> list[str]:
-    missing = [folder for folder in list_search_folders(words) if not folder.is_dir()]
-    return [f"searchpath: {folder} isn't a folder." for folder in dict.fromkeys(missing)]
-
-
 def _list_keys(name: str, words: Sequence[str]) -> list[str]:
     """Return every key that a config has once words have chosen its groups; none if they can't."""
-    search = [word for word in words if word.startswith("hydra.searchpath=")]
     parts = {word: found for word in words if (found := parse_word(word))}
     groups = [w for w, p in parts.items() if p.value in list_options(p.key, words)]
     try:
         with _initialize_hydra(name):
-            config = compose(name, [*search, *groups])
+            config = compose(name, [*list_search_words(name, words), *groups])
     except _NOT_UNDERSTOOD:
         return []
     return sorted(walk_keys(cast(dict[str, Any], OmegaConf.to_container(config))))

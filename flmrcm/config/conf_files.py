@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
+from flmrcm.config.plugins import InstalledPlugins, find_plugins, locate_folder
 from flmrcm.config.quoting import split_folders
 from flmrcm.errors import ConfigErrors
 from flmrcm.files import expand_home
@@ -21,6 +21,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _GLOBAL = "# @package _global_"
 _SEARCH_PATHS = ("searchpath=", "hydra.searchpath=")
 _PACKAGE = "pkg://"
+_WITH_FOLDER = ("prepare", "attack")
+"""Primary configs whose groups lie in a folder of their own."""
 
 
 def find_conf_dir() -> Path:
@@ -36,6 +38,11 @@ def find_primary(name: str) -> Path:
     """
     own = find_conf_dir() / name
     return (own if own.is_dir() else own.parent) / f"{name}.yaml"
+
+
+def list_plugins() -> InstalledPlugins:
+    """Return the installed packages that bring configs along."""
+    return find_plugins(find_conf_dir())
 
 
 def find_checkout() -> Path | None:
@@ -62,24 +69,57 @@ def list_search_folders(words: Sequence[str]) -> list[Path]:
 def _find_search_folder(entry: str) -> Path:
     if not entry.startswith(_PACKAGE):
         return expand_home(entry.removeprefix("file://"))
-    package, *inner = entry.removeprefix(_PACKAGE).split(".")
-    found = find_spec(package)  # the outermost package is found without being imported
-    if found is None or not found.submodule_search_locations:
+    name = entry.removeprefix(_PACKAGE)
+    folder = locate_folder(name)
+    if folder is None:
+        package = name.split(".")[0]
         raise ConfigErrors([f"searchpath: {entry}: no package {package} is installed."])
-    return Path(found.submodule_search_locations[0], *inner)
+    return folder
 
 
-def list_options(group: str, words: Sequence[str] = ()) -> list[str]:
-    """Return the files a group offers, those of sub-folders as `folder/name`.
+def list_search_places(name: str, words: Sequence[str] = ()) -> list[Path]:
+    """Return where a primary config's groups are searched beside conf/, the nearest first.
+
+    What is typed goes before what is installed. Each is a folder like conf/, so that of `prepare`
+    is one in it; a typed one may also hold the groups themselves.
+    """
+    inner = find_primary(name).parent.relative_to(find_conf_dir())
+    typed = list_search_folders(words)
+    installed = [plugin.folder / inner for plugin in list_plugins().usable]
+    places = [place for folder in typed for place in (folder / inner, folder)]
+    return list(dict.fromkeys(place for place in (*places, *installed) if place.is_dir()))
+
+
+def find_options(group: str, words: Sequence[str] = ()) -> dict[str, Path]:
+    """Return the files a group offers by what is typed for them, `folder/name` in sub-folders.
 
     Args:
         group: `strategy`, `site@sites.ours`.
         words: as typed; they may add folders of configs.
     """
-    folders = _find_group(group, words)
-    files = [f.relative_to(place) for place in folders for f in sorted(place.rglob("*.yaml"))]
-    names = (file.with_suffix("").as_posix() for file in files if not file.name.startswith("_"))
-    return list(dict.fromkeys(names))
+    found: dict[str, Path] = {}
+    for place in _find_group(group, words):
+        for file in sorted(place.rglob("*.yaml")):
+            if not file.name.startswith("_"):
+                found.setdefault(file.relative_to(place).with_suffix("").as_posix(), file)
+    return found
+
+
+def list_options(group: str, words: Sequence[str] = ()) -> list[str]:
+    """Return what may be typed for a group, as `find_options`."""
+    return list(find_options(group, words))
+
+
+def describe_options(group: str, words: Sequence[str] = ()) -> str:
+    """Return what may be typed for a group, with the package of each that isn't flmrcm's own."""
+    owners = {name: list_plugins().find_owner(f) for name, f in find_options(group, words).items()}
+    return ", ".join(f"{n} ({owner.package})" if owner else n for n, owner in owners.items())
+
+
+@cache
+def list_groups(name: str) -> list[str]:
+    """Return the groups that a primary config chooses from."""
+    return list(_pop_defaults(_read_yaml(find_primary(name))))
 
 
 def is_group(key: str, words: Sequence[str] = ()) -> bool:
@@ -87,17 +127,29 @@ def is_group(key: str, words: Sequence[str] = ()) -> bool:
     return bool(_find_group(key, words))
 
 
-@cache
-def read_key_tree(name: str) -> KeyTree:
+def read_key_tree(name: str, words: Sequence[str] = ()) -> KeyTree:
     """Return the keys of a primary config, `train`, and of what its groups may add to it.
 
     Nodes that a group fills are left open: the class they describe knows its own arguments.
+
+    Args:
+        name: of the primary config.
+        words: as typed; they may add folders of configs. A source's files in there may add keys to
+            `prepare`; nothing would read those that files there add to other configs.
     """
-    path = find_primary(name)
-    body = _read_yaml(path)
+    places = list_search_places(name, words) if name == "prepare" else ()
+    return _read_key_tree(name, (find_primary(name).parent, *places))
+
+
+@cache
+def _read_key_tree(name: str, places: Sequence[Path]) -> KeyTree:
+    body = _read_yaml(find_primary(name))
     groups = list(_pop_defaults(body))
     tree = _build_tree(body)
-    files = {group: _list_global_files(path.parent / group) for group in groups}
+    files = {
+        group: [file for place in places for file in _list_global_files(place / group)]
+        for group in groups
+    }
     tree |= {group: None for group in groups if not files[group]}
     for path in chain.from_iterable(files.values()):
         _add_global_file(tree, path)
@@ -114,13 +166,17 @@ def read_needed_keys(name: str) -> KeyTree:
     return _build_tree(body) | {g: None for g in chosen if g != "hydra" and tree[g] != {}}
 
 
-@cache
 def list_known_keys(name: str) -> list[str]:
     """Return every dotted key of a config, whatever option its groups take, sorted."""
+    return _list_known_keys(name, (find_primary(name).parent, *list_search_places(name)))
+
+
+@cache
+def _list_known_keys(name: str, places: Sequence[Path]) -> list[str]:
     tree = read_key_tree(name)
     keys = set(walk_keys(tree))
     for group in tree:
-        for path in (find_primary(name).parent / group).rglob("*.yaml"):
+        for path in chain.from_iterable((place / group).rglob("*.yaml") for place in places):
             if not _is_global(path):
                 content = _read_yaml(path)
                 content.pop("defaults", None)
@@ -133,9 +189,8 @@ def list_options_with_key(key: str) -> list[str]:
     group, _, inner = key.partition(".")
     return [
         f"{group}={option}"
-        for folder in _find_group(group)
-        for option in list_options(group)
-        if inner in walk_keys(_build_tree(_read_yaml(folder / f"{option}.yaml")))
+        for option, file in find_options(group).items()
+        if inner in walk_keys(_build_tree(_read_yaml(file)))
     ]
 
 
@@ -171,10 +226,11 @@ def _is_global(path: Path) -> bool:
 
 def _find_group(key: str, words: Sequence[str] = ()) -> list[Path]:
     """Return the folders of a group's files; none where the key names no group."""
-    conf, group = find_conf_dir(), key.split("@")[0]
-    own = (find_primary(name).parent for name in ("prepare", "attack"))
-    places = (conf, *own, *list_search_folders(words))
-    return [place / group for place in places if (place / group).is_dir()]
+    group = key.split("@")[0]
+    installed = (plugin.folder for plugin in list_plugins().usable)
+    roots = (find_conf_dir(), *list_search_folders(words), *installed)
+    places = (root / inner / group for root in roots for inner in ("", *_WITH_FOLDER))
+    return list(dict.fromkeys(place for place in places if place.is_dir()))
 
 
 def _list_global_files(folder: Path) -> list[Path]:

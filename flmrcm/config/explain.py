@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 from yaml import YAMLError
 
-from flmrcm.config.conf_files import is_group, list_options
+from flmrcm.config.conf_files import describe_options, is_group, list_options
 from flmrcm.config.quoting import quote
 from flmrcm.config.suggest import suggest_option
 from flmrcm.config.words import Word, explain_key, is_text, parse_word
@@ -94,8 +94,8 @@ def _explain_option(path: str, words: Sequence[str]) -> tuple[str, str | None]:
         parts = parse_word(word)
         if parts and parts.value and f"{parts.key}/{parts.value}" == path:
             culprit, group, option = word, parts.key, parts.value
-    options = list_options(group, words)
-    said = f"use one of {', '.join(options)}.{suggest_option(group, option, options)}"
+    nearest = suggest_option(group, option, list_options(group, words))
+    said = f"use one of {describe_options(group, words)}.{nearest}"
     return f"{group}={option}: {said}", culprit
 
 

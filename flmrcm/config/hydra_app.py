@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from flmrcm.config.compose import register_resolvers
 from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.search_path import complete_search_path, list_search_words
 
 _RAISES = "HYDRA_FULL_ERROR"
 
@@ -21,7 +22,7 @@ def start_hydra(words: Sequence[str], task: Callable[[DictConfig], Any]) -> None
     """
     register_resolvers()
     start = hydra.main(version_base="1.3", config_path=str(find_conf_dir()), config_name="train")
-    words_before, sys.argv = sys.argv, ["flmrcm", *words]
+    words_before, sys.argv = sys.argv, ["flmrcm", *complete_search_path("train", words)]
     raised_before = os.environ.get(_RAISES)
     os.environ[_RAISES] = "1"
     try:
@@ -52,5 +53,6 @@ def complete_line(words: Sequence[str], commands: Sequence[str]) -> None:
     elif len(typed) < 2 or (len(typed) == 2 and not line.endswith(" ")):
         print(" ".join(name for name in commands if name.startswith("".join(typed[1:]))))  # noqa: T201
     elif typed[1] == "train":
-        os.environ["COMP_LINE"] = line.replace(" train", "", 1)
+        search = "".join(f" {word}" for word in list_search_words("train", typed))
+        os.environ["COMP_LINE"] = line.replace(" train", search, 1)
         obey_flags(words)

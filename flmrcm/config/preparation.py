@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.build import Builder, locate_target, to_plain
 from flmrcm.config.compose import compose_config
-from flmrcm.config.conf_files import list_options, list_options_with_key
+from flmrcm.config.conf_files import describe_options, list_options_with_key
 from flmrcm.config.site_files import find_name_problems
 from flmrcm.data.source import SPLITS
 from flmrcm.errors import ConfigErrors, require, suggest_nearest
@@ -91,9 +90,7 @@ def compose_preparation(words: Sequence[str]) -> DictConfig:
         ConfigErrors: one line with the nearest match.
     """
     if not any(word.startswith("source=") for word in words):
-        raise ConfigErrors(
-            [f"source: give source=NAME, one of {', '.join(list_options('source'))}."]
-        )
+        raise ConfigErrors([f"source: give source=NAME, one of {describe_options('source')}."])
     opened = [_open_table(word, words) for word in words]
     return compose_config("prepare", opened)
 
@@ -119,7 +116,7 @@ def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
     )
     division = builder.attempt("split", lambda: _build_division(to_plain(cfg.split), recipe.seed))
     own = {key: value for key, value in node.items() if not key.startswith("_")}
-    made = builder.call(get_object(node["_target_"]), own) if node else None
+    made = _build_source(node, own, builder)
     builder.raise_if_any()
     source = cast(VolumeSource, made)
     name = node["_target_"].split(".")[-2]
@@ -138,6 +135,14 @@ def build_preparation(cfg: DictConfig, draw: DrawSheet) -> PreparationJob:
     return PreparationJob(
         preparation, manner, {"source": name, **shared, **recipe.list_arguments(), "split": shares}
     )
+
+
+def _build_source(node: Mapping[str, Any], own: dict[str, Any], builder: Builder) -> Any:
+    """Return the source; None where it has a problem, or its node had one."""
+    if not node:
+        return None
+    make = builder.attempt("source", lambda: locate_target("source", node["_target_"]))
+    return builder.call(make, own) if make else None
 
 
 def _read_values(cfg: DictConfig, builder: Builder) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 
 from flmrcm.config.conf_files import (
     KeyTree,
+    describe_options,
     is_group,
     list_known_keys,
     list_options,
@@ -118,7 +119,7 @@ def find_key_problems(command: str, words: Sequence[str]) -> dict[str, str]:
 
     `+` makes no difference: what no part of the program reads is a slip.
     """
-    tree = _read_tree(command)
+    tree = _read_tree(command, words)
     problems: dict[str, str] = {}
     for word in words:
         parts = parse_word(word)
@@ -143,9 +144,11 @@ def refuse_slips(command: str, words: Sequence[str]) -> None:
         raise ConfigErrors(list(problems.values()))
 
 
-def find_stray_keys(command: str, config: Mapping[str, Any]) -> list[str]:
+def find_stray_keys(
+    command: str, config: Mapping[str, Any], words: Sequence[str] = ()
+) -> list[str]:
     """Return a problem line for each key of a composed config that no part of the program reads."""
-    return [explain_key(command, key) for key in _walk(config, _read_tree(command))]
+    return [explain_key(command, key) for key in _walk(config, _read_tree(command, words))]
 
 
 def find_missing_keys(name: str, config: Mapping[str, Any]) -> list[str]:
@@ -157,8 +160,8 @@ def find_missing_keys(name: str, config: Mapping[str, Any]) -> list[str]:
         if below and key in config and not isinstance(config[key], Mapping)
     ]
     for key in _walk(needed, config):
-        options, taken = list_options(key), "can't be taken away."
-        chosen = f"nothing is chosen; use one of {', '.join(options)}."
+        options, taken = describe_options(key), "can't be taken away."
+        chosen = f"nothing is chosen; use one of {options}."
         problems.append(f"{key}: {chosen if options else taken}")
     return problems
 
@@ -201,11 +204,11 @@ def _is_plain(command: str, word: str) -> bool:
     return parts.key in list_command_keys(command)
 
 
-def _read_tree(command: str) -> KeyTree:
+def _read_tree(command: str, words: Sequence[str]) -> KeyTree:
     own = DEPLOYMENT_KEYS if command in ("deploy", "up") else ()
     tree: KeyTree = dict.fromkeys(own)
     for name in CONFIGS[command]:
-        tree |= read_key_tree(name)
+        tree |= read_key_tree(name, words)
     return tree
 
 

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from rich.filesize import decimal
 
 from flmrcm import __version__
+from flmrcm.config.conf_files import list_plugins
 from flmrcm.files import find_cache_folder
 from flmrcm.runs.folder import read_git_state
 
@@ -85,6 +86,7 @@ def _list_versions() -> Iterator[Fact]:
         yield Fact(package, find_version(package) or "not installed")
     present = [e for e in EXTRAS if (own := list_dependencies(e)) and all(map(find_version, own))]
     yield Fact("extras", ", ".join(present) or "none")
+    yield Fact("plugins", ", ".join(map(str, list_plugins().usable)) or "none")
 
 
 def _describe_commit() -> str:

@@ -8,9 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from hydra.utils import get_object
 from rich.filesize import decimal
 
-from flmrcm.config.conf_files import find_conf_dir
+from flmrcm.config.allow_list import list_named
+from flmrcm.config.conf_files import find_conf_dir, list_plugins
 from flmrcm.diagnosis.machine import find_existing, find_version, list_dependencies
 from flmrcm.files import find_cache_folder
 
@@ -46,6 +48,19 @@ def _look_at_packages(_output: Path) -> Iterator[Finding]:
         yield Finding(f"not installed: {', '.join(missing)}. Run: pip install flmrcm", stops=True)
     if not (find_conf_dir() / "train.yaml").is_file():
         yield Finding("the installation has no conf/: install flmrcm again.", stops=True)
+
+
+def _look_at_plugins(_output: Path) -> Iterator[Finding]:
+    plugins = list_plugins()
+    yield from (Finding(f"{broken}") for broken in plugins.broken)
+    for plugin in plugins.usable:
+        named = list_named((plugin.folder,))[0]
+        for target in sorted(each for each in named if "${" not in each):
+            try:
+                get_object(target)
+            except Exception as error:  # whatever its module does when it's imported
+                first = str(error.__cause__ or error).partition("\n")[0]
+                yield Finding(f"{plugin}: its configs name {target}: {first}")
 
 
 def _look_at_torchvision(_output: Path) -> Iterator[Finding]:
@@ -125,6 +140,6 @@ def _look_at_copies(_output: Path) -> Iterator[Finding]:
 
 
 _LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    _look_at_packages, _look_at_torchvision, _look_at_gpu, _look_at_threads, _look_at_folders,
-    _look_at_shared_memory, _look_at_letters, _look_at_copies,
+    _look_at_packages, _look_at_plugins, _look_at_torchvision, _look_at_gpu, _look_at_threads,
+    _look_at_folders, _look_at_shared_memory, _look_at_letters, _look_at_copies,
 )  # fmt: skip

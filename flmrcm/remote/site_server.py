@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from flmrcm.config.allow_list import AllowList
 from flmrcm.config.policies import locate_book
 from flmrcm.config.travelling import (
-    TRAVELLING_GROUPS,
     TRAVELLING_KEYS,
     accept_travelling_config,
     dump_config,
@@ -108,8 +106,7 @@ class SiteServer:
         """Ask the policy, then look at the config, and only then build what it describes."""
         settings, policy = self.settings, self.settings.read_policy()
         self._ask(policy, call, round_, config)
-        allowed = AllowList(settings.allowed_targets, TRAVELLING_GROUPS)
-        accepted = accept_travelling_config(config, settings.site, allowed)
+        accepted = accept_travelling_config(config, settings.site, settings.list_allowed())
         if hash_travelling_config(config) != call.config_hash:
             raise SiteRefuses(f"not the coordinator's {call.config_hash}.", "config_hash")
         return self._find_client(call, accepted, policy)

@@ -7,12 +7,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from flmrcm.config.allow_list import AllowList
 from flmrcm.config.check import check_config
 from flmrcm.config.clients import build_clients
+from flmrcm.config.conf_files import list_plugins
 from flmrcm.config.federation import IN_PROCESS
 from flmrcm.config.policies import locate_budget, read_policy
 from flmrcm.config.settings_file import build_from_file, read_settings
-from flmrcm.config.travelling import SITE_NAME
+from flmrcm.config.travelling import SITE_NAME, TRAVELLING_GROUPS
 from flmrcm.data.source import LAYOUT
 from flmrcm.errors import ConfigErrors, SiteRefuses, require
 from flmrcm.federation.client import Client
@@ -50,11 +52,14 @@ class SiteSettings:
         threads: torch threads during a call; None leaves torch's choice.
         allowed_targets: dotted names of classes that a run may name, beside those of flmrcm's own
             config groups and `torch.optim`: a package of the site's own choice.
+        allowed_plugins: installed packages (`flmrcm.plugins`) of which a run may name whatever
+            classes their own configs name.
         val_sample_rate: fraction of its validation volumes to use.
         skip_broken: leave broken volumes out instead of stopping.
 
     Raises:
-        ConfigErrors: it does not say where its data lie, or has a name that is none.
+        ConfigErrors: it does not say where its data lie, or has a name that is none, or allows a
+            plugin that isn't installed.
     """
 
     folder: Path
@@ -65,14 +70,19 @@ class SiteSettings:
     compute: Mapping[str, Any] = field(default_factory=dict[str, Any])
     threads: int | None = None
     allowed_targets: Sequence[str] = ()
+    allowed_plugins: Sequence[str] = ()
     val_sample_rate: float = 1.0
     skip_broken: bool = False
 
     def __post_init__(self) -> None:
         known = bool(self.data.get("root") or self.data.get("generator"))
         named = SITE_NAME.fullmatch(self.site) is not None
+        installed = [plugin.package for plugin in list_plugins().usable]
+        missing = [name for name in self.allowed_plugins if name not in installed]
+        said = f"not installed, or left out (see flmrcm doctor): {', '.join(missing)}."
         require(
             {
+                "allowed_plugins": (not missing, said),
                 "data": (known, "give it `root: FOLDER`, where the site's data lie."),
                 "site": (named, f"letters, digits, _, - and ., at most 64; got {self.site}."),
             }
@@ -98,6 +108,10 @@ class SiteSettings:
             return read_policy(self.resolve_path(self.policy))
         except ConfigErrors as error:
             raise SiteRefuses(str(error), "policy_file") from None
+
+    def list_allowed(self) -> AllowList:
+        """Return the classes that a run may name."""
+        return AllowList(self.allowed_targets, TRAVELLING_GROUPS, self.allowed_plugins)
 
     def build_client(
         self, config: Mapping[str, Any], run_id: str, policy: SitePolicy | None

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from flmrcm.config.conf_files import find_checkout
+from flmrcm.config.conf_files import find_checkout, list_plugins
 from flmrcm.errors import FlmrcmError
 from flmrcm.files import delete_stale, hold_lock, write_atomically
 from flmrcm.run_files import CONFIG, DONE, ENVIRONMENT, FAILED, LOCK, METRICS
@@ -104,6 +104,7 @@ class RunFolder:
             "git": read_git_state(),
             "python": platform.python_version(),
             "packages": {name: installed.get(name) for name in _RECORDED_PACKAGES},
+            "plugins": {plugin.package: plugin.version for plugin in list_plugins().usable},
             "platform": platform.platform(),
             **facts,
         }

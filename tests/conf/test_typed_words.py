@@ -153,7 +153,6 @@ def test_configs_of_a_package_are_found_kept_and_suggested(own_conf, key, monkey
     package.mkdir()
     package.joinpath("__init__.py").write_text("")
     own_conf.rename(package / "conf")
-    package.joinpath("conf/__init__.py").write_text("")  # Hydra wants one
     monkeypatch.syspath_prepend(package.parent)
     word = f"{key}=[pkg://ours_beside_flmrcm.conf]"
     cfg = compose_config("train", [word, "+site@sites.ours=ours"])

@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from flmrcm.config.allow_list import AllowList
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config, list_options
+from flmrcm.config.travelling import TRAVELLING_GROUPS
 
 LIST = AllowList()
 NODES = (
@@ -84,3 +85,31 @@ def test_a_builder_with_a_list_builds_nothing_that_is_not_on_it(tmp_path):
     assert len(builder.problems) == 3
     assert not target.exists()
     assert Builder(LIST).build("mask", {"_target_": "flmrcm.mri.masks.Random"}) is not None
+
+
+THEIRS = {
+    "conf/model/theirs.yaml": "_target_: mymri.Net\nblock: {_target_: mymri.Block}\n",
+    "conf/logger/theirs.yaml": "theirs: {_target_: mymri.Logger}\n",
+}
+NET = {"_target_": "mymri.Net", "block": {"_target_": "mymri.Block"}}
+
+
+def test_an_installed_package_may_nothing_until_it_is_allowed_by_name(packages):
+    packages.install(THEIRS)
+    packages.install({"conf/model/others.yaml": "_target_: others.Net\n"}, "others")
+    for allowed in (LIST, AllowList((), TRAVELLING_GROUPS), AllowList((), None, ("others",))):
+        assert allowed.find_problems("model", NET)
+    allowed = AllowList((), TRAVELLING_GROUPS, ("mymri",))
+    assert allowed.find_problems("model", NET) == []
+    for node in (
+        {"_target_": "mymri.Logger"},  # no config that travels has a logger
+        {"_target_": "mymri.Block", "net": {"_target_": "mymri.Net"}},
+        {"_target_": "mymri.Other"},
+        {"_target_": "others.Net"},
+    ):
+        assert allowed.find_problems("model", node)
+
+
+def test_a_package_that_is_left_out_is_allowed_nothing(packages):
+    packages.install({**THEIRS, "conf/model/unet.yaml": "_target_: mymri.Net\n"})
+    assert AllowList((), None, ("mymri",)).find_problems("model", NET)

@@ -29,3 +29,9 @@ def test_a_package_that_is_missing_is_told_not_raised(monkeypatch, installed):
     facts = dict(list_facts(Path("outputs")))
     assert facts["scipy"] == ("9.9" if installed else "not installed")
     assert ("ray" in facts["extras"]) == installed
+
+
+def test_packages_that_bring_configs_along_are_told_with_their_version(packages):
+    assert dict(list_facts(Path("outputs")))["plugins"] == "none"
+    packages.install({"conf/loss/mine.yaml": "_target_: mymri.Mine\n"})
+    assert dict(list_facts(Path("outputs")))["plugins"] == "mymri 1.2"

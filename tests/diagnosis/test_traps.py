@@ -77,3 +77,17 @@ def test_another_copy_in_this_folder_is_told(tmp_path):
     (tmp_path / "flmrcm").mkdir()
     (tmp_path / "flmrcm/__init__.py").touch()
     assert "what you change here has no effect" in found()
+
+
+def test_a_package_whose_classes_cannot_be_imported_is_named_and_stops_nothing(packages):
+    targets = {"mine": "mymri.losses.Mine", "typo": "mymri.losses.Mnie", "l1": "flmrcm.types.Batch"}
+    texts = {f"conf/loss/{name}_.yaml": f"_target_: {of}\n" for name, of in targets.items()}
+    packages.install({**texts, "losses.py": "class Mine:\n    pass\n"})
+    (line,) = found().splitlines()
+    assert line.startswith("False mymri 1.2: its configs name mymri.losses.Mnie: ")
+
+
+def test_a_package_that_is_left_out_is_told(packages):
+    packages.install({"conf/loss/l1.yaml": "_target_: mymri.Mine\n"})
+    (line,) = found().splitlines()
+    assert line.startswith("False mymri 1.2 is left out")

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_strategy_takes_part_in_a_benchmark(environment, tmp_path):
-    words = ["run", str(TINY), "method=heavy_ball", "searchpath=[pkg://mymri.conf]", "part=1/2"]
+    words = ["run", str(TINY), "method=heavy_ball", "part=1/2"]
     done = environment.run(tmp_path, "flmrcm", "benchmark", *words)
     assert done.returncode == 0, done.stderr
     file = "results/tiny/heavy_ball-unet.csv"

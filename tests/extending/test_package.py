@@ -1,4 +1,7 @@
-"""What the page on extending says, done: a package of one's own beside an installed flmrcm."""
+"""What the page on extending says, done: a package of one's own beside an installed flmrcm.
+
+Its entry point brings its configs along; the two runs that need the place typed say so.
+"""
 
 import json
 import re
@@ -19,7 +22,7 @@ from flmrcm.federation.checkpoint import Checkpoint, read_checkpoint
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs/extending.md").read_text()
-SEARCH = "hydra.searchpath=[pkg://mymri.conf]"
+TYPED = "searchpath=[pkg://mymri.conf]"
 CLIPPED = "clipped"
 
 
@@ -49,14 +52,12 @@ def list_runs(
     runs = {}
     for line in re.findall(r"^flmrcm (train debug=tiny .*)$", PAGE, re.MULTILINE):
         words = [*(word.strip("'") for word in line.split()), "logger=csv"]
-        assert SEARCH in words
+        assert not any("searchpath" in word for word in words)
         name = next(word for word in words if word.endswith(CHOICES)).split("=")[0]
         runs[name] = words, {}
-    clipped = [word for word in runs["middleware"][0] if word != SEARCH]
     near = {"PYTHONPATH": str(PACKAGE)}
-    runs["straight"] = (
-        [*clipped, f"hydra.searchpath=[file://{PACKAGE}/mymri/conf]", "rounds=2"], near
-    )  # fmt: skip
+    typed = [*runs["middleware"][0], f"hydra.searchpath=[file://{PACKAGE}/mymri/conf]", "rounds=2"]
+    runs["straight"] = typed, near
     inside = copy_into_flmrcm(environment, folder / "flmrcm_with_mymri")
     chosen = [*INSIDE, "+mask@sites.sim_b.mask=plane", "logger=csv"]
     runs["inside"] = ["train", "debug=tiny", *chosen], {"PYTHONPATH": str(inside)}
@@ -75,18 +76,22 @@ def copy_into_flmrcm(environment: Environment, folder: Path) -> Path:
     shutil.copytree(environment.site / "flmrcm", folder / "flmrcm")
     table = PAGE.split("\n## In this package\n")[1]
     places = dict(re.findall(r"^\| `mymri/(\w+)\.py` \| `(\S+)\.py` \|$", table, re.MULTILINE))
-    assert len(places) == len(CHOICES)
+    assert {f"{name}.py" for name in places} == {
+        path.name for path in (PACKAGE / "mymri").glob("*.py") if path.stem != "__init__"
+    }
     for name, place in places.items():
         source = (PACKAGE / "mymri" / f"{name}.py").read_text()
-        (public,) = re.findall(r"^from flmrcm import (\w+)$", source, re.MULTILINE)
-        full = source.replace("from flmrcm import", f"from flmrcm.{flmrcm._MODULES[public]} import")
-        folder.joinpath(f"{place}.py").write_text(full)
+        for public in re.findall(r"^from flmrcm import (\w+)$", source, re.MULTILINE):
+            full = f"from flmrcm.{flmrcm._MODULES[public]} import {public}"
+            source = source.replace(f"from flmrcm import {public}", full)
+        folder.joinpath(f"{place}.py").write_text(source)
     for config in (PACKAGE / "mymri/conf").rglob("*.yaml"):
         text = re.sub(
             r"mymri\.(\w+)", lambda found: places[found[1]].replace("/", "."), config.read_text()
         )
         target = folder / "flmrcm" / config.relative_to(PACKAGE / "mymri")
         assert not target.exists()
+        target.parent.mkdir(exist_ok=True)
         target.write_text(text)
     return folder
 
@@ -151,7 +156,7 @@ def test_a_model_has_the_size_that_its_own_file_says(runs):
 def test_a_model_without_a_latent_is_refused_by_fl_mrcm_before_anything_starts(
     environment, tmp_path
 ):
-    words = ["debug=tiny", SEARCH, "model=cnn"]
+    words = ["debug=tiny", TYPED, "model=cnn"]
     done = environment.run(tmp_path / "empty", "flmrcm", "train", *words)
     assert done.returncode == 2
     assert "FL-MRCM aligns latents, and CNN has none" in done.stderr
@@ -185,6 +190,7 @@ def test_a_middleware_counts_on_both_sides_and_is_resumed_bit_for_bit(runs, envi
 
 def test_inside_the_package_the_same_files_do_the_same(runs):
     run = runs("inside")
+    assert json.loads((run / "environment.json").read_text())["plugins"] == {}, "mymri is left out"
     assert "flmrcm.middleware.clip.Clip" in (run / "config.yaml").read_text()
     assert {"velocity", CLIPPED} <= read_last(run).extras.keys()
     assert len(read_journal(run, "val", "hfen"))

@@ -42,6 +42,10 @@ def test_keys_of_the_start_script_are_left_to_it(write):
         ("data: {root: mri}\n", "site: is missing."),
         ("site: ixi\ndata: {}\ntheads: 2\n", "there is no such key. Did you mean 'threads'?"),
         ("site: ixi\ndata: {}\nthreads: two\n", "threads=two: a whole number or null."),
+        (
+            "site: ixi\ndata: {root: mri}\nallowed_plugins: [mymri, other]\n",
+            "allowed_plugins: not installed, or left out (see flmrcm doctor): mymri, other.",
+        ),
         ("- just\n- words\n", "isn't lines of KEY: VALUE."),
     ],
 )
@@ -57,3 +61,12 @@ def test_a_wrong_value_is_one_line_that_names_the_file(write, text, line):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigErrors, match="No such file"):
         read_site_settings(tmp_path / "none.yaml")
+
+
+def test_a_run_may_name_classes_of_a_package_that_the_site_allows(write, packages):
+    packages.install({"conf/model/theirs.yaml": "_target_: mymri.Net\n"})
+    for line, allowed in (("", False), ("allowed_plugins: [mymri]\n", True)):
+        settings = read_site_settings(write(f"site: ixi\ndata: {{root: mri}}\n{line}"))
+        assert settings.list_allowed().allows("mymri.Net") is allowed
+        assert settings.list_allowed().allows("flmrcm.models.unet.UNet")
+        assert not settings.list_allowed().allows("flmrcm.tracking.wandb.Wandb")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,14 +106,13 @@ def test_what_cannot_log_is_refused_with_its_key(check, tmp_path, words, said):
         build_trackers(check("logger=csv", *words), tmp_path)
 
 
-def test_the_pages_own_logger_works_as_it_stands(check, tmp_path, monkeypatch):
-    name, code = re.findall(r"`(\w+)\.py`:\n\n```python\n(.*?)```", PAGE, re.DOTALL)[0]
-    (tmp_path / f"{name}.py").write_text(code)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, name, raising=False)
-    (line,) = re.findall(r"^PYTHONPATH=\. flmrcm train (.*)$", PAGE, re.MULTILINE)
+def test_the_pages_own_logger_works_as_it_stands(check, tmp_path, packages):
+    (code,) = re.findall(r"`mymri/lines\.py`:\n\n```python\n(.*?)```", PAGE, re.DOTALL)
+    (yaml,) = re.findall(r"`mymri/conf/logger/lines\.yaml`:\n\n```yaml\n(.*?)```", PAGE, re.DOTALL)
+    packages.install({"lines.py": code, "conf/logger/lines.yaml": yaml})
+    (line,) = re.findall(r"^flmrcm train (logger=lines .*)$", PAGE, re.MULTILINE)
     folder = tmp_path / "run"
-    show(build_trackers(check("logger=csv", *line.split()), folder), folder)
+    show(build_trackers(check(*line.split()), folder), folder)
     first, summary = map(json.loads, (folder / "mine.jsonl").read_text().splitlines())
     assert (first["round"], first["val/psnr_mean"]) == (0, 25)
     assert first["run"].startswith("FL-MRCM · sim_h")

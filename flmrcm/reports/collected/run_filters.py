@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from flmrcm.config.conf_files import find_conf_dir, list_options, walk_keys
+from flmrcm.config.conf_files import find_options, walk_keys
 from flmrcm.errors import ConfigErrors, check_choice, fold, suggest_nearest
 from flmrcm.reports.collected.run_overview import STATES, RunOverview
 
@@ -62,9 +62,9 @@ def _list_values(run: RunOverview, key: str) -> Iterator[Any]:
 
 @cache
 def _read_strategies() -> dict[str, list[str]]:
-    """Return which files of conf/strategy/ stand for a strategy's name."""
+    """Return which files of conf/strategy/, and of plugins, stand for a strategy's name."""
     options: dict[str, list[str]] = {}
-    for option in list_options("strategy"):
-        content = yaml.safe_load((find_conf_dir() / "strategy" / f"{option}.yaml").read_text())
+    for option, file in find_options("strategy").items():
+        content = yaml.safe_load(file.read_text())
         options.setdefault(str(content.get("name")), []).append(option)
     return options

@@ -4,6 +4,7 @@ import pytest
 from kits.runs_on_disk import write_run
 
 from flmrcm.errors import ConfigErrors
+from flmrcm.reports.collected import run_filters
 from flmrcm.reports.collected.run_filters import filter_runs
 from flmrcm.reports.collected.run_overview import list_overviews
 
@@ -40,6 +41,13 @@ def test_every_word_has_to_fit(fitting, words, names):
 def test_a_file_of_conf_stands_for_the_name_that_tables_show(tmp_path):
     write_run(tmp_path / "a", "FL-MRCM (latents)")
     assert filter_runs(list_overviews([tmp_path]), ["strategy=fl_mrcm_latent"])
+
+
+def test_so_does_a_file_of_an_installed_package(tmp_path, packages, monkeypatch):
+    monkeypatch.setattr(run_filters, "_read_strategies", run_filters._read_strategies.__wrapped__)
+    packages.install({"conf/strategy/heavy_ball.yaml": "name: HeavyBall\n"})
+    write_run(tmp_path / "a", "HeavyBall")
+    assert filter_runs(list_overviews([tmp_path]), ["strategy=heavy_ball"])
 
 
 @pytest.mark.parametrize(

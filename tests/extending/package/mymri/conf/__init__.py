@@ -1,1 +1,0 @@
-"""One folder for each config group of flmrcm that has something new."""
