@@ -137,7 +137,7 @@ def test_what_is_typed_for_attacks_is_understood(line):
 
 
 @pytest.mark.parametrize("line", list_commands("prepare"))
-def test_what_is_typed_for_preparation_is_understood(line):
+def test_what_is_typed_for_preparation_is_understood(line, own_package):
     build_preparation(compose_preparation(shlex.split(line, comments=True)[2:]), print)
 
 

@@ -58,6 +58,7 @@ def test_it_trains_validates_and_tests(sites, tmp_path):
     state = federation.run()
     scores = federation.test()
     assert set(scores["site"]) == {"north", "south"}
+    assert set(scores["method"]) == {"zero-filled", "FedAvg"}
     assert set(scores["metric"]) == {"psnr", "ssim", "nmse"}
     assert (tmp_path / "run" / "journal.csv").exists()
     saved = pd.read_csv(tmp_path / "run" / "scores.csv")

@@ -36,10 +36,13 @@ def suit_strategy(
 ) -> Strategy:
     """Return the strategy for the model, once all parts are seen to go together.
 
+    One without a name is called by its class in results.
+
     Raises:
         ConfigErrors: all problems together.
     """
-    strategy = strategy.suit(module.model)
+    named = replace(strategy, name=strategy.name or type(strategy).__name__)
+    strategy = named.suit(module.model)
     problems = find_model_problems(strategy, module, DictConfig({}))
     problems += find_round_problems(strategy, rounds)
     problems += find_member_problems(middleware, strategy, module)
