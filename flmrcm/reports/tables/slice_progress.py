@@ -1,17 +1,17 @@
 """Progress of `flmrcm reconstruct`: a bar of slices with the time left, else some log lines."""
 
 import logging
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+from flmrcm.reports.tables.transient_bar import TransientBar
 
 log = logging.getLogger(__name__)
 
 _MOST_LINES = 10
 
 
-class SliceProgress:
+class SliceProgress(TransientBar):
     """Shows how far a list of scans has come, while the block runs.
 
     Args:
@@ -20,28 +20,12 @@ class SliceProgress:
     """
 
     def __init__(self, n_slices: int, n_scans: int) -> None:
-        self.n_scans, self._done = n_scans, 0
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (
+        super().__init__(
             TextColumn("reconstructing"), BarColumn(), MofNCompleteColumn(), TextColumn("slices,"),
             TimeRemainingColumn(), TextColumn("left"),
         )  # fmt: skip
-        self._bar = Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        )
+        self.n_scans, self._done = n_scans, 0
         self._task = self._bar.add_task("", total=n_slices)
-
-    def __enter__(self) -> "SliceProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def advance(self, n_slices: int) -> None:
         """Count slices that are reconstructed."""

@@ -1,46 +1,23 @@
 """Progress of work in several parts: a bar with the time left for each, else a log line."""
 
 import logging
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from flmrcm.reports.tables.transient_bar import TransientBar
 
 log = logging.getLogger(__name__)
 
 
-class StepProgress:
+class StepProgress(TransientBar):
     """Shows how far each part has come, while the block runs."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (
+        super().__init__(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TimeRemainingColumn(), TextColumn("left"),
         )  # fmt: skip
-        self._bar = Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        )
         self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "StepProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def show(self, part: str, done: int, total: int) -> None:
         """Show that so many steps of a part are done."""
