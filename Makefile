@@ -77,10 +77,10 @@ release: $(READY) ## write, commit and tag VERSION=0.2.0; DRY=1 shows what would
 	$(BIN)/python scripts/release.py $(VERSION) $(if $(DRY),--dry)
 
 docs: $(VENV)-docs/ready ## the pages as a site, served on this machine while you write
-	$(VENV)-docs/bin/mkdocs serve
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs serve
 
 docs-check: $(VENV)-docs/ready ## the site built into site/; a warning or a dead link is an error
-	$(VENV)-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict --quiet
 
 $(VENV)-docs/ready: pyproject.toml constraints-docs.txt
 	$(PYTHON) -m venv $(VENV)-docs
