@@ -32,7 +32,7 @@ def test_a_killed_client_process_and_a_killed_node_miss_that_round_only(
         # Flower waits: two heartbeats of 30 s
         until(lambda: "site brats, round 1: Error: Node Unavailable" in run.output, run.runs)
         until(lambda: "site hpks, round 1: ClientApp stopped responding." in run.output, run.runs)
-    assert run.ends()[0] == 0
+    assert run.ends()[0] == 0, run.output
     assert run.absences() == {(1, "brats", "failed"), (1, "hpks", "failed")}
     assert "site brats: its SuperNode ended; again in 60 s" in federation.read_output("brats")
     # the next test finds it again

@@ -25,7 +25,7 @@ def test_a_killed_daemon_and_a_killed_coordinator_change_no_bit(federation, tmp_
         )
     federation.start_coordinator()
     again = federation.train(f"resume={run.folder}")
-    assert again.ends()[0] == 0
+    assert again.ends()[0] == 0, again.output
     assert "round 1 of 3" not in again.output  # it was whole
     assert run.absences() == set()
     here = end_local(tmp_path / "here", federation.place / "data", "strategy=scaffold")

@@ -23,7 +23,7 @@ def undisturbed(over_nvflare, tmp_path_factory):
 
 def assert_resumed_to(federation, run, undisturbed):
     again = federation.train(f"resume={run.folder}")
-    assert again.ends()[0] == 0
+    assert again.ends()[0] == 0, again.output
     assert "round 1 of 3" not in again.output  # it was whole
     assert run.absences() == set()
     assert equal(run.last().weights, undisturbed.weights)
@@ -49,11 +49,11 @@ def test_a_killed_client_misses_the_rest_of_the_run_and_is_back_at_the_next(over
         run = over_nvflare.train("strategy=fl_mr", "robust.quorum=3")
         wait(run)
         over_nvflare.kill("ixi", "client_train", "worker_process")
-        assert run.ends()[0] == 0
+        assert run.ends()[0] == 0, run.output
     assert run.absences() == {(1, "ixi", "failed"), (2, "ixi", "failed")}
     assert "site ixi: its client ended; again in 10 s" in over_nvflare.read_output("ixi")
     again = over_nvflare.train("strategy=fl_mr", "rounds=1")
-    assert again.ends()[0] == 0
+    assert again.ends()[0] == 0, again.output
     assert again.absences() == set()
 
 

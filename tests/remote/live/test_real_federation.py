@@ -19,7 +19,7 @@ pytestmark = [
 @pytest.mark.parametrize("words", RUNS, ids="-".join)
 def test_three_rounds_end_bit_for_bit_where_in_process_ends(either, tmp_path, words):
     run = either.train(*words)
-    assert run.ends()[0] == 0
+    assert run.ends()[0] == 0, run.output
     here = end_local(tmp_path / "here", either.place / "data", *words)
     assert equal(run.last().weights, here.weights)
     assert (either.place / "names").read_text() == ""
@@ -27,7 +27,7 @@ def test_three_rounds_end_bit_for_bit_where_in_process_ends(either, tmp_path, wo
 
 def test_both_ledgers_hold_the_same_lines(either):
     run = either.train("strategy=fl_mr", "rounds=1")
-    assert run.ends()[0] == 0
+    assert run.ends()[0] == 0, run.output
     own = Ledger(run.folder / LEDGER).read()
     paths = [
         max(

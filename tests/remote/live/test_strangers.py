@@ -55,7 +55,7 @@ def test_no_key_a_foreign_certificate_an_old_one_and_another_version(
     assert len(federation.read_output("old_authority_site").splitlines()) == 1
     with federation.restarted("ixi", FLMRCM_PRETENDED="0.0.7"):
         run = federation.train("strategy=fl_mr", "rounds=1", "robust.quorum=3")
-        assert run.ends()[0] == 0
+        assert run.ends()[0] == 0, run.output
     why = f"site ixi, round 0: it has flmrcm 0.0.7, the coordinator {__version__}; install the same"
     assert f"{why}. The run begins without it." in run.output
     assert run.absences() == {(0, "ixi", "failed")}
@@ -81,5 +81,5 @@ def test_an_unregistered_key_is_refused_and_a_new_one_accepted(federation):
     federation.start_coordinator()
     federation.start("ixi")
     run = federation.train("strategy=fl_mr", "rounds=1")
-    assert run.ends()[0] == 0
+    assert run.ends()[0] == 0, run.output
     assert run.absences() == set()
