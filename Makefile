@@ -32,7 +32,7 @@ test: $(READY)   ## the tests, or some: TESTS=tests/mri
 test-313:        ## the tests on Python 3.13, whose checks of certificates are stricter
 	$(MAKE) test VENV=$(VENV)-313 PYTHON=$(PYTHON313)
 
-mutants: $(READY) ## the code broken in over 400 known ways, one at a time: do the tests notice? long
+mutants: $(READY) ## the code broken in over 450 known ways, one at a time: do the tests notice? long
 	$(BIN)/python tests/mutants/run.py
 
 test-transports: $(VENV)-deployment/ready ## Flower and NVFlare, their messages in one process
