@@ -47,12 +47,17 @@ def test_opening_a_folder_deletes_what_killed_processes_left(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_the_environment_says_on_what_it_ran(tmp_path, packages):
+def test_the_environment_names_installed_plugins(tmp_path, packages):
     packages.install({"conf/loss/mine.yaml": "_target_: mymri.Mine\n"})
+    RunFolder(tmp_path).write_environment(site_fingerprints={})
+    content = json.loads((tmp_path / "environment.json").read_text())
+    assert content["plugins"] == {"mymri": "1.2"}
+
+
+def test_the_environment_says_on_what_it_ran(tmp_path):
     RunFolder(tmp_path).write_environment(site_fingerprints={"here": "abc"})
     content = json.loads((tmp_path / "environment.json").read_text())
     assert content["packages"]["torch"].startswith("2.")
-    assert content["plugins"] == {"mymri": "1.2"}
     assert content["site_fingerprints"] == {"here": "abc"}
     assert set(content["git"]) == {"commit", "changed"}
     RunFolder(tmp_path).add_to_environment(tested_with={"here": "x"})
