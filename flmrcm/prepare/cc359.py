@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flmrcm.data.finite import is_finite
 from flmrcm.data.hdf5 import get_dataset, open_h5
 from flmrcm.errors import ConfigErrors, DataLayoutError, check_choice
 from flmrcm.mri.fourier import ifft2c
@@ -121,7 +122,7 @@ def _read_slice(dataset: h5py.Dataset, index: int) -> NDArray[np.complex64]:
         UnusableVolume: it holds NaN or infinity.
     """
     parts = np.ascontiguousarray(dataset[index], np.float32)
-    if not np.isfinite(parts).all():
+    if not is_finite(parts):
         raise UnusableVolume(f"slice {index}: 'kspace' holds NaN or infinity")
     kspace = np.moveaxis(parts.view(np.complex64), -1, 0)
     kspace[..., ceil(_ACQUIRED * kspace.shape[-1]) :] = 0

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import io
 
+from flmrcm.data.finite import is_finite
 from flmrcm.data.hdf5 import open_h5
 from flmrcm.errors import DataLayoutError
 
@@ -94,7 +95,7 @@ def read_frame(header: MatKspace, frame: int) -> NDArray[np.complex64]:
         DataLayoutError: it can't be read, or holds NaN or infinity.
     """
     stored = _read_v5(header, frame) if header.is_v5 else _read_v73(header, frame)
-    if not np.isfinite(stored).all():
+    if not is_finite(stored):
         raise DataLayoutError(f"{header.path}: '{header.key}' holds NaN or infinity.")
     _, slices, coils, columns, rows = header.shape
     return stored.reshape(slices, coils, columns, rows).swapaxes(-2, -1)
