@@ -8,6 +8,7 @@ from flmrcm.learning.records import PERSONAL
 RunKey = TypeVar("RunKey", bound=Hashable)
 
 _MAX_SHOWN = 3
+_CLASS_KEY = "_target_"
 _IGNORED_KEYS = (
     "seed", "name", "logger", "compute", "engine", "keep_every", "resume", "method", "scenario",
     "strategy.name", "test.saved_volumes", "evaluate", "accept_lost_journal",
@@ -21,9 +22,10 @@ def describe_differences(
     below: Sequence[str] = (),
     ignored: Sequence[str] = (),
 ) -> dict[RunKey, str]:
-    """Return for each run the settings in which the runs differ: `target=sim_b`.
+    """Return for each run the settings in which the runs differ: `target=sim_b`, `model=UNet`.
 
-    Seeds, and other keys that change no method, don't count.
+    Seeds, and other keys that change no method, don't count. Three are shown, or as many as tell
+    apart all runs that differ.
 
     Args:
         configs: by run; compared with each other.
@@ -32,9 +34,10 @@ def describe_differences(
     """
     keys = find_differing_keys(configs, below, ignored)
     settings = {run: dict(list_settings(config)) for run, config in configs.items()}
-    more = f" and {len(keys) - _MAX_SHOWN} more" if len(keys) > _MAX_SHOWN else ""
+    shown = _choose_telling(keys, list(settings.values()))
+    more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
     return {
-        run: ", ".join(f"{key}={shorten_value(own.get(key))}" for key in keys[:_MAX_SHOWN]) + more
+        run: ", ".join(_format_setting(key, own.get(key)) for key in shown) + more
         for run, own in settings.items()
     }
 
@@ -44,17 +47,49 @@ def find_differing_keys(
     below: Sequence[str] = (),
     ignored: Sequence[str] = (),
 ) -> list[str]:
-    """Return the full keys in which configs differ; arguments as for `describe_differences`."""
+    """Return the full keys in which configs differ; arguments as for `describe_differences`.
+
+    What another class brings along isn't a difference of its own: the width of a model that has
+    none, where the models are of other classes.
+    """
     settings = [dict(list_settings(config)) for config in configs.values()]
     skipped = (*_IGNORED_KEYS, *ignored)
-    return [
+    keys = [
         key
         for key in dict.fromkeys(key for own in settings for key in own)
         if not any(key == skip or key.startswith(f"{skip}.") for skip in skipped)
         and key.rsplit(".", 1)[-1] not in LOCATION_KEYS
         and (not below or key.split(".")[0] in below)
-        and len({repr(own.get(key)) for own in settings}) > 1
+        and _count_apart([key], settings) > 1
     ]
+    classes = [key for key in keys if key.endswith(_CLASS_KEY)]
+    return [key for key in keys if not any(_comes_with(key, own, settings) for own in classes)]
+
+
+def _comes_with(key: str, of_class: str, settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a key lies beside that of a class and differs only as the classes do."""
+    beside = key != of_class and key.startswith(of_class.removesuffix(_CLASS_KEY))
+    return beside and _count_apart([of_class, key], settings) == _count_apart([of_class], settings)
+
+
+def _choose_telling(keys: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that tell all differing runs apart, and the first others up to a few."""
+    telling = list[str]()
+    for key in keys:
+        if _count_apart([*telling, key], settings) > _count_apart(telling, settings):
+            telling.append(key)
+    others = [key for key in keys if key not in telling]
+    chosen = {*telling, *others[: max(0, _MAX_SHOWN - len(telling))]}
+    return [key for key in keys if key in chosen]
+
+
+def _count_apart(keys: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many different values these keys have together."""
+    return len({tuple(repr(own.get(key)) for key in keys) for own in settings})
+
+
+def _format_setting(key: str, value: Any) -> str:
+    return f"{key.removesuffix(f'.{_CLASS_KEY}')}={shorten_value(value)}"
 
 
 def tell_weights(

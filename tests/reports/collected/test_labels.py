@@ -45,6 +45,30 @@ def test_long_lists_of_differences_are_cut():
     assert result["a"] == "k=1, l=1, m=1 and 2 more"
 
 
+def test_what_another_class_brings_along_is_not_told():
+    unet = {"model": {"_target_": "x.UNet", "channels": 16}, "rate": 1}
+    cascade = {"model": {"_target_": "x.Cascade", "layers": 5}, "rate": 3}
+    assert describe_differences({"a": unet, "b": cascade, "c": cascade}) == {
+        "a": "model=UNet, rate=1", "b": "model=Cascade, rate=3", "c": "model=Cascade, rate=3",
+    }  # fmt: skip
+
+
+def test_what_differs_within_a_class_is_told():
+    models = {"a": ("x.UNet", 16), "b": ("x.UNet", 32), "c": ("x.Cascade", None)}
+    configs = {run: {"m": {"_target_": c, "width": w}} for run, (c, w) in models.items()}
+    assert describe_differences(configs)["b"] == "m=UNet, m.width=32"
+
+
+def test_runs_that_differ_never_have_the_same_label():
+    # the fourth key alone tells b from c; their scores would be averaged as those of one method
+    values = {"a": (1, 1, 1, 1), "b": (2, 2, 2, 1), "c": (2, 2, 2, 2)}
+    labels = describe_differences(
+        {run: dict(zip("klmn", own, strict=True)) for run, own in values.items()}
+    )
+    assert labels["b"] == "k=2, l=2, n=1 and 1 more"
+    assert len(set(labels.values())) == 3
+
+
 def test_a_name_with_nothing_to_tell_stays_bare():
     assert (format_label("FL", ""), format_label("FL", "x=1")) == ("FL", "FL (x=1)")
 
