@@ -111,7 +111,11 @@ def test_every_setting_has_its_full_key():
 
 def test_where_data_lie_is_not_told():
     configs = {
-        machine: {"data_dir": machine, "searchpath": [machine], "sites": {"a": {"root": machine, "generator": {"cache": 1}}}}
+        machine: {
+            "data_dir": machine,
+            "searchpath": [machine],
+            "sites": {"a": {"root": machine, "generator": {"cache": 1}}},
+        }
         for machine in ("here", "there")
     }
     assert set(describe_differences(configs).values()) == {""}

@@ -76,7 +76,10 @@ def test_runs_alike_are_told_apart_by_their_folder():
 def test_networks_of_other_classes_are_a_condition_beside_its_name():
     models = {"1": {"_target_": "a.UNet"}, "2": {"_target_": "a.VarNet"}}
     means = average_by_condition([build_run(name, [2], model=m) for name, m in models.items()])
-    assert dict(zip(means["run"], means["model.class"], strict=True)) == {"1": "UNet", "2": "VarNet"}
+    assert dict(zip(means["run"], means["model.class"], strict=True)) == {
+        "1": "UNet",
+        "2": "VarNet",
+    }
     assert set(means["model"]) == {"FL"}
 
 
