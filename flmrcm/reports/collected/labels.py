@@ -3,6 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from flmrcm.config.identity import drop_later_keys
 from flmrcm.learning.records import PERSONAL
 
 RunKey = TypeVar("RunKey", bound=Hashable)
@@ -36,13 +37,21 @@ def describe_differences(
         ignored: more keys that don't count.
     """
     keys = find_differing_keys(configs, below, ignored)
-    settings = {run: dict(list_settings(config)) for run, config in configs.items()}
+    settings = {run: _list_telling_settings(config) for run, config in configs.items()}
+    # a run from before there was a key has the value that other runs state needlessly
+    usual = {
+        key: value
+        for run, config in configs.items()
+        for key, value in list_settings(config)
+        if key not in settings[run]
+    }
+    stated = {run: {**usual, **own} for run, own in settings.items()}
     shown = _choose_telling(keys, list(settings.values()))
     more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
-    texts = {key: _format_values(key, list(settings.values())) for key in shown}
+    texts = {key: _format_values(key, list(stated.values())) for key in shown}
     return {
         run: ", ".join(texts[key][repr(own.get(key))] for key in shown) + more
-        for run, own in settings.items()
+        for run, own in stated.items()
     }
 
 
@@ -54,10 +63,11 @@ def find_differing_keys(
     """Return the full keys in which configs differ; arguments as for `describe_differences`.
 
     What another class brings along isn't a difference of its own: the width of a model that has
-    none, where the models are of other classes. Neither are the runs that seeds began from, where
-    each seed has its own and the files have one name.
+    none, where the models are of other classes. Nor is a key that came after a run was made, while
+    it means what was so before; nor the runs that seeds began from, where each seed has its own and
+    the files have one name.
     """
-    settings = [dict(list_settings(config)) for config in configs.values()]
+    settings = [_list_telling_settings(config) for config in configs.values()]
     skipped = (*_IGNORED_KEYS, *ignored)
     keys = [
         key
@@ -70,6 +80,10 @@ def find_differing_keys(
     ]
     classes = [key for key in keys if key.endswith(_CLASS_KEY)]
     return [key for key in keys if not any(_comes_with(key, own, settings) for own in classes)]
+
+
+def _list_telling_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(list_settings(drop_later_keys(config)))
 
 
 def _lies_below(key: str, nodes: Sequence[str]) -> bool:
