@@ -39,9 +39,7 @@ def find_crop_start(
         image: height and width of what is cut: a target, or the whole image of the k-space.
         size: height and width of what the network sees.
     """
-    top, left = (
-        (k - s) // 2 - (k - n) // 2 for k, n, s in zip(kspace, image, size, strict=True)
-    )
+    top, left = ((k - s) // 2 - (k - n) // 2 for k, n, s in zip(kspace, image, size, strict=True))
     return top, left
 
 
@@ -92,7 +90,7 @@ def crop_mask(mask: Tensor, kspace: tuple[int, int], image: Tensor) -> Tensor:
 
 
 def _cut_as(target: Tensor, kspace: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Return the part of targets, (batch, height', width'), that is cut of their k-space's image."""
+    """Return the part of targets, (batch, height', width'), that their k-space's image is cut to."""
     top, left = find_crop_start(kspace, _get_image_size(target), size)
     return target[..., top : top + size[0], left : left + size[1]]
 
