@@ -90,7 +90,7 @@ def crop_mask(mask: Tensor, kspace: tuple[int, int], image: Tensor) -> Tensor:
 
 
 def _cut_as(target: Tensor, kspace: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Return the part of targets, (batch, height', width'), that their k-space's image is cut to."""
+    """Return the part of targets, (batch, height', width'), where their k-space's image is cut."""
     top, left = find_crop_start(kspace, _get_image_size(target), size)
     return target[..., top : top + size[0], left : left + size[1]]
 
