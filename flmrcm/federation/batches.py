@@ -41,9 +41,7 @@ class SiteBatches:
         steps = ceil(self.workload.epochs * self.site.n_batches / self.accumulate)
         if self.workload.steps is not None:
             steps = min(steps, self.workload.steps)
-        batches = steps * self.accumulate
-        slices = min(self.site.n_examples, batches * self.site.loading.batch_size)
-        return CallWork(slices, steps, learning_rate)
+        return CallWork(self._count_slices(steps * self.accumulate), steps, learning_rate)
 
     def train(self) -> Iterator[Batch]:
         """Return the round's batches."""
@@ -73,6 +71,15 @@ class SiteBatches:
         )
         raws = chain.from_iterable(epochs)
         return TargetBatches(target.prepare_batch(raw, self.device) for raw in raws)
+
+    def _count_slices(self, n_batches: int) -> int:
+        """Return how many different slices the round's first batches hold."""
+        if n_batches >= self.site.n_batches:
+            return self.site.n_examples
+        first = self.workload.list_epochs(self.round)[0]
+        # where images differ in size, batches do, too
+        order = islice(self.site.order_batches(first), n_batches)
+        return sum(len(batch.indices) for batch in order)
 
     def _read_epoch(self, epoch: int) -> Iterator[RawBatch]:
         loader = self.site.train_dataloader()
