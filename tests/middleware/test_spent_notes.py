@@ -48,24 +48,6 @@ def count_rounds(here, site, round_):
     return next(k for k, epsilon in known.items() if epsilon == pytest.approx(told[EPSILON]))
 
 
-def test_a_round_counts_whose_reply_was_refused(setting, tmp_path):
-    here = setting(rounds=3, members=noting(tmp_path), plan={"tolerance": Tolerance(quorum=2)})
-    run_with(here, FedAvg(), {("north", "train", 1): garbage})
-    assert [count_rounds(here, site, 2) for site in ("east", "north")] == [3, 3]
-
-
-@pytest.mark.parametrize(("secure", "rounds"), [(False, 2), (True, 3)])
-def test_a_round_that_is_trained_again_counts_twice_unless_its_noise_is_the_same(
-    setting, tmp_path, secure, rounds
-):
-    here = setting(rounds=2, members=noting(tmp_path, secure_randomness=secure))
-    here.run(FedAvg())
-    assert count_rounds(here, "east", 1) == 2
-    (here.folder / "checkpoints" / "round_0001.pt").unlink()
-    here.run(FedAvg())
-    assert count_rounds(here, "east", 1) == rounds
-
-
 def test_a_site_does_not_forget_with_its_memory_what_it_has_spent(tmp_path):
     notes = SpentNotes(tmp_path / "east" / SPENT, repeats=False)
     kept = Memory({PRIVACY: write_spending([ROUND])})
@@ -90,6 +72,24 @@ def test_a_damaged_line_is_named(tmp_path):
     notes.path.write_text(notes.path.read_text() + "1,half\n")
     with pytest.raises(DataLayoutError, match="line 3"):
         notes.read(1, Memory())
+
+
+def test_a_round_counts_whose_reply_was_refused(setting, tmp_path):
+    here = setting(rounds=3, members=noting(tmp_path), plan={"tolerance": Tolerance(quorum=2)})
+    run_with(here, FedAvg(), {("north", "train", 1): garbage})
+    assert [count_rounds(here, site, 2) for site in ("east", "north")] == [3, 3]
+
+
+@pytest.mark.parametrize(("secure", "rounds"), [(False, 2), (True, 3)])
+def test_a_round_that_is_trained_again_counts_twice_unless_its_noise_is_the_same(
+    setting, tmp_path, secure, rounds
+):
+    here = setting(rounds=2, members=noting(tmp_path, secure_randomness=secure))
+    here.run(FedAvg())
+    assert count_rounds(here, "east", 1) == 2
+    (here.folder / "checkpoints" / "round_0001.pt").unlink()
+    here.run(FedAvg())
+    assert count_rounds(here, "east", 1) == rounds
 
 
 def test_a_site_that_has_spent_all_says_how_the_run_can_end(setting, tmp_path):
