@@ -144,13 +144,13 @@ class Rounds:
         if checkpoint and checkpoint.fine_tuned:
             before = self.checkpoints.load(before=checkpoint.round)
             if before and before.round + 1 < self.plan.rounds and not self._find_end(before):
+                self.checkpoints.drop(checkpoint.round)
                 return before
             self.checkpoints.load()  # its names had gone to the one before
         return checkpoint
 
     def _start(self, initial: Weights) -> Checkpoint:
-        checkpoint = self._load()
-        if checkpoint is None:
+        if (checkpoint := self._load()) is None:
             self.journal.path.unlink(missing_ok=True)
             # copies: the weights given are often those of the very module that sites train
             shared = {k: v.clone() for k, v in initial.items() if self.strategy.is_shared(k)}
