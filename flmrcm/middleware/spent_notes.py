@@ -78,4 +78,5 @@ def merge_spending(spent: Sequence[Spending]) -> list[Spending]:
 
 def _parse(fields: Sequence[str]) -> tuple[int, list[Spending]]:
     round_, spent = fields
-    return int(round_), [Spending(float(q), float(s), int(n)) for q, s, n in json.loads(spent)]
+    rows: list[tuple[float, float, int]] = json.loads(spent)
+    return int(round_), [Spending(rate, noise, int(steps)) for rate, noise, steps in rows]
