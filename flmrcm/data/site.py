@@ -57,7 +57,8 @@ class Site(LightningDataModule):
     @property
     def n_batches(self) -> int:
         """Training batches in one pass."""
-        return sum(1 for _ in self.order_batches(0))
+        sizes = self.slices("train").sizes
+        return len(BatchOrder(sizes, self.loading.batch_size, ("count",)))
 
     @property
     def reads_masks(self) -> bool:
@@ -125,13 +126,6 @@ class Site(LightningDataModule):
     def train_dataloader(self) -> DataLoader[RawBatch]:
         """Return the training batches in an order that depends on the run's seed and the pass."""
         return self._make_loader("train", ("train", self.loading.seed, self.name))
-
-    def order_batches(self, epoch: int) -> Iterator[BatchIndices]:
-        """Return the training batches of a pass by the numbers of their slices; none is read."""
-        address, sizes = ("train", self.loading.seed, self.name), self.slices("train").sizes
-        order = BatchOrder(sizes, self.loading.batch_size, address)
-        order.set_epoch(epoch)
-        return iter(order)
 
     def val_dataloader(self) -> DataLoader[RawBatch]:
         """Return the validation batches in file order."""

@@ -6,6 +6,7 @@ from math import ceil
 from typing import cast
 
 import torch
+from torch.utils.data import DataLoader
 
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
@@ -78,13 +79,16 @@ class SiteBatches:
             return self.site.n_examples
         first = self.workload.list_epochs(self.round)[0]
         # where images differ in size, batches do, too
-        order = islice(self.site.order_batches(first), n_batches)
+        order = islice(cast(BatchOrder, self._open_epoch(first).sampler), n_batches)
         return sum(len(batch.indices) for batch in order)
 
     def _read_epoch(self, epoch: int) -> Iterator[RawBatch]:
+        return iter(self._open_epoch(epoch))
+
+    def _open_epoch(self, epoch: int) -> DataLoader[RawBatch]:
         loader = self.site.train_dataloader()
         cast(BatchOrder, loader.sampler).set_epoch(epoch)
-        return iter(loader)
+        return loader
 
 
 class TargetBatches(Iterator[Batch]):
