@@ -38,7 +38,7 @@ class SiteBatches:
         self.accumulate = accumulate
 
     def count_work(self, learning_rate: float) -> CallWork:
-        """Return what the round's training will rest on; no slice is read."""
+        """Return what the round's training will rest on; no slice is prepared yet."""
         steps = ceil(self.workload.epochs * self.site.n_batches / self.accumulate)
         if self.workload.steps is not None:
             steps = min(steps, self.workload.steps)
