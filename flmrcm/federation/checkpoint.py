@@ -135,6 +135,10 @@ class CheckpointFolder:
             raise CheckpointError(f"{self.folder}: none of {len(paths)} checkpoints can be read.")
         return None
 
+    def drop(self, round_: int) -> None:
+        """Delete the checkpoint of a round that is to be done again later, after other rounds."""
+        self._path(round_).unlink()
+
     def _write(self, path: Path, checkpoint: Checkpoint) -> None:
         try:
             flush_files(self.folder.parent.glob("*.csv"))
