@@ -99,7 +99,7 @@ class Wandb:
         last = max((row.round for row in rows), default=0)
         images = {f"panels/{s}": Image(str(p.path), caption=p.caption) for s, p in panels.items()}
         scores = self.run.folder / SCORES
-        tables = {"scores": build_wandb_table(pd.read_csv(scores))} if scores.exists() else {}
+        tables = {"scores": build_wandb_table(_read_scores(scores))} if scores.exists() else {}
         if self._tested or images or tables:
             with stage_files(self.run.folder):
                 run.log({"round": last, **self._tested, **images, **tables})
@@ -176,6 +176,11 @@ def _list_arguments(run: RunInfo) -> dict[str, Any]:
         "tags": list(run.tags),
         "config": {**run.config, **run.facts, **_read_environment(run.folder)},
     }
+
+
+def _read_scores(path: Path) -> pd.DataFrame:
+    """Return a table of scores as it stands: a site may be called NA."""
+    return pd.read_csv(path, keep_default_na=False, na_values={"value": ["nan"]})
 
 
 def _read_environment(folder: Path) -> dict[str, Any]:

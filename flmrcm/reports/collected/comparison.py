@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,12 @@ import pandas as pd
 from flmrcm.errors import FlmrcmError
 from flmrcm.learning.metrics import ZERO_FILLED
 from flmrcm.reports.collected.finished_runs import Run, RunCollection
-from flmrcm.reports.collected.labels import describe_differences, format_label, tell_weights
+from flmrcm.reports.collected.labels import (
+    describe_differences,
+    format_label,
+    tell_participants,
+    tell_weights,
+)
 from flmrcm.reports.metric_info import MetricInfo, merge_infos, metric_info, sort_metrics
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
@@ -22,10 +27,12 @@ SCENARIO_TITLES = {
     UNSEEN: "unseen target: the tested site took no part in training",
     PARTICIPATING: "participating target: the tested site took part in training",
 }
-TEST_KEYS = ("mask", "sites", "data", "contrast", "coils")
+TEST_KEYS = ("mask", "sites", "data", "contrast", "coils", "test")
 """Top-level keys that change what a run is tested on, not only how it was trained."""
 
-_SCENARIO_KEYS = ("target", "participants", "pooled")
+_SCENARIO_KEYS = ("target", "participants")
+_TESTED = ("test.checkpoint",)
+"""What was tested, and not on what."""
 
 
 @dataclass(frozen=True)
@@ -145,22 +152,27 @@ def list_distinct(table: pd.DataFrame, column: str) -> list[Any]:
 
 def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
     """Return the scores of each run, with the labels of its methods, its folder and its seed."""
-    configs = {run.folder: run.config for run in runs}
-    test_differences = describe_differences(configs, TEST_KEYS)
+    configs = {run.folder: run.describe_settings() for run in runs}
+    test_differences = describe_differences(configs, TEST_KEYS, _TESTED)
     names = {run.folder: _name_run(run, scenario) for run in runs}
     differences = dict[Path, str]()
     for name in set(names.values()):
         same_name = {folder: configs[folder] for folder in names if names[folder] == name}
         differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
-    labelled = {folder: format_label(names[folder], text) for folder, text in differences.items()}
-    own = tell_weights({run.folder: run.weights for run in runs}, labelled)
+    shown_at = {run.folder: _find_counting_sites(run, scenario) for run in runs}
+    for tell in (
+        partial(tell_participants, {run.folder: run.participants for run in runs}, shown_at),
+        partial(tell_weights, {run.folder: run.weights for run in runs}),
+    ):
+        own = tell({run: format_label(names[run], text) for run, text in differences.items()})
+        differences = {run: ", ".join(filter(None, (differences[run], own[run]))) for run in own}
     frames: list[pd.DataFrame] = []
     for run in runs:
         name, folder = names[run.folder], run.folder
         inputs = run.scores["method"] == ZERO_FILLED
         labels = (
             format_label(ZERO_FILLED, test_differences[folder]),
-            format_label(name, ", ".join(filter(None, (differences[folder], own[folder])))),
+            format_label(name, differences[folder]),
         )
         scores = run.scores.assign(
             method=np.where(inputs, *labels),
@@ -168,7 +180,7 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
             run=str(folder),
             seed=run.seed,
         )
-        frames.append(scores.loc[scores["site"].isin(sorted(_find_counting_sites(run, scenario)))])
+        frames.append(scores.loc[scores["site"].isin(sorted(shown_at[folder]))])
     return frames
 
 

@@ -41,8 +41,35 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of its method in tables."""
+        """The name of its method in tables; of a checkpoint of others that of its file."""
+        if "evaluate" in self.config:
+            for tested in self.scores["method"].unique():
+                if tested != ZERO_FILLED:
+                    return str(tested)
+        return self._config_name
+
+    @property
+    def _config_name(self) -> str:
         return str(self.config.get("method") or self.config["strategy"]["name"])
+
+    @property
+    def tested_split(self) -> str:
+        """The split that its scores are of."""
+        return str((self.config.get("evaluate") or {}).get("split", "test"))
+
+    @property
+    def tested_checkpoint(self) -> str | None:
+        """What was tested: last | best, or the name of another file; None where it isn't known."""
+        if "checkpoint" in (evaluation := self.config.get("evaluate") or {}):
+            return Path(evaluation["checkpoint"]).stem
+        return (self.config.get("test") or {}).get("checkpoint")
+
+    def describe_settings(self) -> dict[str, Any]:
+        """Return its config, with what was tested in the node `test`."""
+        test = {"split": self.tested_split, "checkpoint": self.tested_checkpoint}
+        if self.name != self._config_name:  # nothing else tells checkpoints of others apart
+            test["checkpoint"] = str(self.config["evaluate"]["checkpoint"])
+        return {**self.config, "test": {**(self.config.get("test") or {}), **test}}
 
     @property
     def seed(self) -> int:

@@ -1,6 +1,6 @@
 """Labels of runs in one table: the method's name, and the settings in which the runs differ."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flmrcm.config.identity import drop_later_keys
@@ -12,10 +12,13 @@ _MAX_SHOWN = 3
 _CLASS_KEY = "_target_"
 _IGNORED_KEYS = (
     "seed", "name", "logger", "compute", "engine", "keep_every", "resume", "method", "scenario",
-    "strategy.name", "test.saved_volumes", "evaluate", "accept_lost_journal",
+    "strategy.name", "test.saved_volumes", "evaluate", "accept_lost_journal", "searchpath",
 )  # fmt: skip
 LOCATION_KEYS = ("cache", "folder", "root", "data_dir")
 """Paths differ between machines; whether the data differ is in the sites' fingerprints."""
+_COUNTED_KEY = "compute.precision"
+"""What changes numbers below a key that doesn't count."""
+_START_KEY = "init_from"
 
 
 def describe_differences(
@@ -42,11 +45,13 @@ def describe_differences(
         for key, value in list_settings(config)
         if key not in settings[run]
     }
+    stated = {run: {**usual, **own} for run, own in settings.items()}
     shown = _choose_telling(keys, list(settings.values()))
     more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
+    texts = {key: _format_values(key, list(stated.values())) for key in shown}
     return {
-        run: ", ".join(_format_setting(key, own.get(key, usual.get(key))) for key in shown) + more
-        for run, own in settings.items()
+        run: ", ".join(texts[key][repr(own.get(key))] for key in shown) + more
+        for run, own in stated.items()
     }
 
 
@@ -59,17 +64,19 @@ def find_differing_keys(
 
     What another class brings along isn't a difference of its own: the width of a model that has
     none, where the models are of other classes. Nor is a key that came after a run was made, while
-    it means what was so before.
+    it means what was so before; nor the runs that seeds began from, where each seed has its own and
+    the files have one name.
     """
     settings = [_list_telling_settings(config) for config in configs.values()]
     skipped = (*_IGNORED_KEYS, *ignored)
     keys = [
         key
         for key in dict.fromkeys(key for own in settings for key in own)
-        if not any(key == skip or key.startswith(f"{skip}.") for skip in skipped)
+        if (key == _COUNTED_KEY or not _lies_below(key, skipped))
         and key.rsplit(".", 1)[-1] not in LOCATION_KEYS
         and (not below or key.split(".")[0] in below)
         and _count_apart([key], settings) > 1
+        and not (key == _START_KEY and _follows_seeds(key, settings))
     ]
     classes = [key for key in keys if key.endswith(_CLASS_KEY)]
     return [key for key in keys if not any(_comes_with(key, own, settings) for own in classes)]
@@ -77,6 +84,16 @@ def find_differing_keys(
 
 def _list_telling_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(list_settings(drop_later_keys(config)))
+
+
+def _lies_below(key: str, nodes: Sequence[str]) -> bool:
+    return any(key == node or key.startswith(f"{node}.") for node in nodes)
+
+
+def _follows_seeds(key: str, settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether each seed has one value of a key, a file, and all files have one name."""
+    one_each = _count_apart(["seed", key], settings) == _count_apart(["seed"], settings)
+    return one_each and len({str(own.get(key)).rsplit("/", 1)[-1] for own in settings}) == 1
 
 
 def _comes_with(key: str, of_class: str, settings: Sequence[Mapping[str, Any]]) -> bool:
@@ -101,8 +118,14 @@ def _count_apart(keys: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> 
     return len({tuple(repr(own.get(key)) for key in keys) for own in settings})
 
 
-def _format_setting(key: str, value: Any) -> str:
-    return f"{key.removesuffix(f'.{_CLASS_KEY}')}={shorten_value(value)}"
+def _format_values(key: str, settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return `key=value` of each value, by its repr; as short as still tells them apart."""
+    values = {repr(own.get(key)): own.get(key) for own in settings}
+    for form in (shorten_value, str, repr):
+        texts = {name: form(value) for name, value in values.items()}
+        if len({*texts.values()}) == len(values):
+            break
+    return {name: f"{key.removesuffix(f'.{_CLASS_KEY}')}={text}" for name, text in texts.items()}
 
 
 def tell_weights(
@@ -116,7 +139,7 @@ def tell_weights(
         weights: global | personal, of each site that was tested, by run.
         labels: of the runs so far.
     """
-    own = {run: [s for s, kind in of_run.items() if kind == PERSONAL]
+    own = {run: sorted(s for s, kind in of_run.items() if kind == PERSONAL)
            for run, of_run in weights.items()}  # fmt: skip
     told = dict.fromkeys(weights, "")
     for label in set(labels.values()):
@@ -131,6 +154,32 @@ def tell_weights(
             where = "" if one_way else f" at {', '.join(own[run])}"
             told[run] = f"personal weights{where}" if own[run] else "global weights"
     return told
+
+
+def tell_participants(
+    trained: Mapping[RunKey, Sequence[str]],
+    shown_at: Mapping[RunKey, Collection[str]],
+    labels: Mapping[RunKey, str],
+) -> dict[RunKey, str]:
+    """Return for each run who trained, where runs of one label differ in that at one site.
+
+    Empty otherwise: a method that was run once for each target has other participants each time,
+    but then each of its runs is shown at its own target.
+
+    Args:
+        trained: the sites that trained, by run.
+        shown_at: the sites that a run is shown at.
+        labels: of the runs so far.
+    """
+    groups: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for run, sites in shown_at.items():
+        for site in sites:
+            groups.setdefault((labels[run], site), set()).add(tuple(sorted(trained[run])))
+    mixed = {label for (label, _), sets in groups.items() if len(sets) > 1}
+    return {
+        run: f"participants={', '.join(sorted(own))}" if labels[run] in mixed else ""
+        for run, own in trained.items()
+    }
 
 
 def format_label(name: str, differences: str) -> str:

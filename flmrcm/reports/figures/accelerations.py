@@ -25,7 +25,8 @@ from flmrcm.reports.metric_info import metric_info, sort_metrics
 _TITLE = "Scores by acceleration"
 _CAPTION = (
     "Mean over volumes and a method's seeds, convention {convention}; bars: from the lowest to the "
-    "highest seed. Accelerations are those of the masks' configs; the axis is logarithmic."
+    "highest seed. Accelerations are those of the masks' configs; the axis is logarithmic. "
+    "Points with a score that isn't finite are left out."
 )
 _MISSING_REASON = (
     "All runs have one acceleration; flmrcm train -m 'mask.accelerations=[4],[8]' makes two."

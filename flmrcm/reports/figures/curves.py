@@ -33,7 +33,8 @@ MAX_MARKED_ROUNDS = 12
 _SCORES_CAPTION = (
     "Lines: mean over a method's seeds; bands: from the lowest to the highest seed. Validation on "
     "whole volumes, convention {convention}. The loss is that of the reconstruction alone, at "
-    "sites that train; where a method was run once for each target, it's the mean of those runs."
+    "sites that train; where a method was run once for each target, it's the mean of those runs. "
+    "Points with a score that isn't finite are left out."
 )
 _ACCURACY_CAPTION = (
     "Mean over each round's training steps; source and target count equally. At 0.5 (dotted) a "

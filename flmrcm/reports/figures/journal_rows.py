@@ -1,12 +1,14 @@
 """The journals of a section's runs as one table, with the method of each run."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flmrcm.reports.collected.comparison import Section, list_distinct, select_rows
 from flmrcm.reports.collected.finished_runs import Run
-from flmrcm.reports.numbers.score_cells import is_zero_filled, sort_methods
+from flmrcm.reports.numbers.score_cells import average_groups, is_zero_filled, sort_methods
 
 JOURNAL_COLUMNS = (
     "method",
@@ -65,8 +67,13 @@ def compute_spread(rows: pd.DataFrame, by: str) -> pd.DataFrame:
         by: a column, such as `round`.
 
     Returns:
-        method, `by`, and `mean`, `min`, `max` over seeds; ascending in `by`.
+        method, `by`, and `mean`, `min`, `max` over seeds; ascending in `by`. Where a value isn't
+        finite, all three are not-a-number: a mean of the others would be of fewer.
     """
-    per_seed = rows.pivot_table("value", ["method", by], "seed")
-    spread = per_seed.agg(["mean", "min", "max"], axis="columns").reset_index()
+    values = rows["value"].replace([np.inf, -np.inf], np.nan)
+    groups: Any = rows.assign(value=values).groupby(["method", by, "seed"])["value"]
+    seeds: Any = average_groups(groups).groupby(["method", by])
+    whole = seeds.count() == seeds.size()
+    ends = {"min": seeds.min().where(whole), "max": seeds.max().where(whole)}
+    spread = pd.DataFrame({"mean": average_groups(seeds), **ends}).reset_index()
     return spread.sort_values(by, kind="stable")

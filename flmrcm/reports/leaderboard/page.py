@@ -14,6 +14,8 @@ from flmrcm.reports.metric_info import metric_info, sort_metrics
 from flmrcm.reports.tables.documents import format_markdown
 from flmrcm.reports.tables.report_tables import MISSING_CELL, ReportCell, ReportTable
 
+_PSNR = metric_info("psnr")
+
 
 def write_page(protocol: Protocol, results: Sequence[Result], path: Path) -> None:
     """Write the leaderboard, and its figure in `results/` beside it.
@@ -77,7 +79,9 @@ def _summarise(board: Board, method: str) -> ReportCell:
     if method not in board.results:
         return ReportCell(MISSING_CELL)
     signs = zip("▲▼", board.list_significant(method), strict=True)
-    text = f"{board.find_mean(method)[0]:.2f} / {board.find_worst(method)[0]:.2f}"
+    text = (
+        f"{_PSNR.format(board.find_mean(method)[0])} / {_PSNR.format(board.find_worst(method)[0])}"
+    )
     marks = [f"{sign}{len(sites)}" for sign, sites in signs if sites]
     return ReportCell(" ".join([text, *marks]), rank=_rank(board, method))
 
@@ -105,8 +109,10 @@ def _build_row(board: Board, method: str, others: Sequence[str]) -> list[ReportC
     (worst, where), (mean, spread) = board.find_worst(method), board.find_mean(method)
     cells = [
         ReportCell(method),
-        ReportCell(f"{worst:.2f}", where, _rank(board, method, worst=True)),
-        ReportCell(f"{mean:.2f}", "" if isnan(spread) else f"({spread:.2f})", _rank(board, method)),
+        ReportCell(_PSNR.format(worst), where, _rank(board, method, worst=True)),
+        ReportCell(
+            _PSNR.format(mean), "" if isnan(spread) else f"({spread:.2f})", _rank(board, method)
+        ),
     ]
     if method == ZERO_FILLED:
         return [*cells, *[ReportCell(MISSING_CELL)] * (4 + len(others))]
@@ -135,10 +141,12 @@ def _describe_tests(board: Board, method: str) -> str:
 
 
 def _rank(board: Board, method: str, worst: bool = False) -> int:
-    """Return 1 for the best method, 2 for the second, else 0."""
+    """Return 1 for the best method, 2 for the second, else 0; what isn't finite has no rank."""
     if not board.ranked or method == ZERO_FILLED or len(board.results) < 2:
         return 0
     find = board.find_worst if worst else board.find_mean
+    if isnan(find(method)[0]):
+        return 0
     better = sum(find(other)[0] > find(method)[0] for other in board.results)
     return better + 1 if better < 2 else 0
 

@@ -221,15 +221,15 @@ def read_results(
 
 
 def _parse_table(text: str) -> pd.DataFrame:
-    heads = next(csv.reader(StringIO(text)), [])
-    metrics = heads[len(PLACES) :]
+    metrics = (heads := next(csv.reader(StringIO(text)), []))[len(PLACES) :]
     if heads[: len(PLACES)] != PLACES or not {ZERO_FILLED_PSNR, "psnr", "ssim"} <= {*metrics}:
         raise ValueError(f"its table doesn't begin with {', '.join(PLACES)}")
     if len({*heads}) < len(heads) or not all(re.match(_WORD, name) for name in heads):
         raise ValueError("its table's columns aren't words, each once")
     kinds: Any = {**dict.fromkeys(PLACES, str), **dict.fromkeys(metrics, float), "seed": int}
     empty = {name: ["", "nan"] for name in metrics}
-    return pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=empty)
+    table = pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=empty)
+    return table.replace([np.inf, -np.inf], np.nan)
 
 
 def _check(result: Result, protocol: Protocol, tested: Mapping[str, set[str]]) -> None:

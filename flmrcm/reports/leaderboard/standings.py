@@ -1,19 +1,22 @@
 """Who stands where in a benchmark: means, the worst site, and tests against the reference."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 from statistics import median
 from typing import Any
 
 import pandas as pd
 
 from flmrcm.config.benchmark import Cell, Protocol
-from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.metrics import METRICS, ZERO_FILLED
 from flmrcm.reports.leaderboard.result_file import ZERO_FILLED_PSNR, Result, select_cells
 from flmrcm.reports.numbers.pairing import BUDGET_TOLERANCE
 from flmrcm.reports.numbers.reference_tests import SIGNIFICANCE_LEVEL
 from flmrcm.reports.numbers.score_cells import (
     ALL_SITES,
+    NAN,
     ScoreCells,
     average_per_volume,
     compute_cells,
@@ -56,13 +59,18 @@ class Board:
 
     @property
     def methods(self) -> list[str]:
-        """The methods, the best mean first; by name where nothing is ranked."""
+        """The methods, the best mean first; by name where nothing is ranked.
+
+        One whose mean isn't finite comes last.
+        """
         names = sorted(self.results, key=str.casefold)
-        return sorted(names, key=lambda m: -self.find_mean(m)[0] if self.ranked else 0)
+        means = {name: self.find_mean(name)[0] for name in names if self.ranked}
+        return sorted(names, key=lambda m: (isnan(means[m]), -means[m]) if means else (False, 0.0))
 
     def find_worst(self, method: str) -> tuple[float, str]:
-        """Return the lowest of a method's site means, and where that is."""
-        return min((self.cells[method, site].mean, site) for site in self.sites)
+        """Return the lowest of a method's site means, and where; not-a-number is lower than any."""
+        means = [(self.cells[method, site].mean, site) for site in self.sites]
+        return min(means, key=lambda worst: (not isnan(worst[0]), *worst))
 
     def find_mean(self, method: str) -> tuple[float, float]:
         """Return the mean over sites, and its standard deviation over seeds."""
@@ -81,9 +89,14 @@ class Board:
         return float(median(getattr(runs[cell], what) for cell in self.runs))
 
     def average(self, method: str, metric: str) -> float:
-        """Return the mean over sites of another metric; not-a-number where no site has it."""
+        """Return the mean over sites of another metric; not-a-number where no site has it.
+
+        So it is where a score of a metric that every volume has isn't finite.
+        """
         rows: Any = select_cells(self.results[method].scores, self.runs)
-        return float(rows.groupby("site")[metric].mean().mean()) if metric in rows else float("nan")
+        if metric not in rows or (metric in METRICS and rows[metric].isna().any()):
+            return NAN
+        return float(rows.groupby("site")[metric].mean().mean())
 
     def compare_seconds(self, method: str) -> float | None:
         """Return a method's seconds relative to the reference's; None without a common machine."""
@@ -105,18 +118,19 @@ def build_board(protocol: Protocol, results: Sequence[Result], task: str, settin
 
     Args:
         protocol: the benchmark's.
-        results: of one model, each of another method.
+        results: of one model; those of one name are told apart by their methods.
         task: name of the task.
         setting: name of the setting.
     """
     runs = [c for c in protocol.list_cells() if (c.task, c.setting) == (task, setting)]
-    counts = {each.about.name: sum(cell in each.runs for cell in runs) for each in results}
+    named = _name_results(results)
+    counts = {name: sum(cell in each.runs for cell in runs) for name, each in named.items()}
     notes = [
         f"{name}: {count} of {len(runs)} runs; not shown."
         for name, count in counts.items()
         if 0 < count < len(runs)
     ]
-    whole = {each.about.name: each for each in results if counts[each.about.name] == len(runs)}
+    whole = {name: each for name, each in named.items() if counts[name] == len(runs)}
     board = Board(task, setting, runs, whole, notes=notes)
     if not whole:
         return board
@@ -131,6 +145,18 @@ def build_board(protocol: Protocol, results: Sequence[Result], task: str, settin
     if weak := _find_weak_reference(protocol, board):
         return replace(board, ranked=False, notes=[*notes, weak])
     return _test(board, average_per_volume(rows)) if board.reference else board
+
+
+def _name_results(results: Sequence[Result]) -> dict[str, Result]:
+    """Return results by their names; where two have one name, its method stands beside it."""
+    names = Counter(each.about.name for each in results)
+    named: dict[str, Result] = {}
+    for each in results:
+        name, method = each.about.name, each.about.method
+        name = f"{name} ({method})" if names[name] > 1 else name
+        alike = sum(known == name or known.startswith(f"{name}, file ") for known in named)
+        named[f"{name}, file {alike + 1}" if alike else name] = each
+    return named
 
 
 def _label(name: str, result: Result, runs: Sequence[Cell], column: str) -> pd.DataFrame:
@@ -148,7 +174,9 @@ def _find_weak_reference(protocol: Protocol, board: Board) -> str:
         site: board.cells[board.reference, site].mean - board.cells[ZERO_FILLED, site].mean
         for site in board.sites
     }
-    weak = [f"{site} {gain:+.2f} dB" for site, gain in gains.items() if gain < protocol.least_gain]
+    weak = [
+        f"{site} {gain:+.2f} dB" for site, gain in gains.items() if not gain >= protocol.least_gain
+    ]
     asked = f"{protocol.least_gain:g} dB over zero-filled at each site"
     text = f"**No ranking:** {board.reference} has to gain {asked}, and gains {', '.join(weak)}."
     return text if weak else ""

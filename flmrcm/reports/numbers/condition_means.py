@@ -15,6 +15,7 @@ from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_cells import average_groups
 from flmrcm.tracking.run_info import DEFAULT_CONVENTION
 
+_RUN_KEYS = ["run", "model"]
 _SCORE_KEYS = ["method", "site", "metric", "convention", "weights"]
 _MAX_SETTINGS = 4
 _METRIC = metric_info("psnr")
@@ -25,25 +26,22 @@ def average_by_condition(runs: Sequence[Run]) -> pd.DataFrame:
     """Return means over volumes: run, model, a column per differing setting, method, site, ….
 
     `model` is the run's name in tables, `method` is that name or zero-filled, `weights` those
-    tested: global, personal or none. The class of a mask has the column `mask`. `value` is the mean
-    and `volumes` the number of volumes.
+    tested: global, personal or none. The class of a mask has the column `mask`, that of a network
+    `model.class`. `value` is the mean and `volumes` the number of volumes.
     """
-    configs = {run.folder: dict(list_settings(run.config)) for run in runs}
-    differing = find_differing_keys({run.folder: run.config for run in runs}, ignored=["strategy"])
-    keys = differing[:_MAX_SETTINGS]
+    settings = {run.folder: run.describe_settings() for run in runs}
+    configs = {folder: dict(list_settings(own)) for folder, own in settings.items()}
+    keys = find_differing_keys(settings, ignored=["strategy"])[:_MAX_SETTINGS]
     frames = [
         run.scores.assign(
             run=run.folder.name,
             model=run.name,
-            **{
-                key.removesuffix("._target_"): shorten_value(configs[run.folder].get(key))
-                for key in keys
-            },
+            **{_name_column(key): shorten_value(configs[run.folder].get(key)) for key in keys},
         )
         for run in runs
     ]
-    names = [key.removesuffix("._target_") for key in keys]
-    grouped = pd.concat(frames).groupby(["run", "model", *names, *_SCORE_KEYS], sort=False)["value"]
+    about = [*_RUN_KEYS, *map(_name_column, keys), *_SCORE_KEYS]
+    grouped = pd.concat(frames).groupby(about, sort=False)["value"]
     table = pd.DataFrame({"value": average_groups(grouped), "volumes": grouped.size()})
     return table.reset_index()
 
@@ -74,6 +72,11 @@ def build_condition_table(means: pd.DataFrame, convention: str = DEFAULT_CONVENT
         cells = [_format_cell(values, site, site in personal) for site in sites]
         table.add_row(*settings, *cells, *_format_summaries(values, sites))
     return table
+
+
+def _name_column(key: str) -> str:
+    name = key.removesuffix("._target_")
+    return f"{name}.class" if name in _RUN_KEYS else name
 
 
 def _format_cell(values: pd.DataFrame, site: str, personal: bool) -> str:

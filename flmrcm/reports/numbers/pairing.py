@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from flmrcm.learning.metrics import ZERO_FILLED
@@ -55,23 +54,19 @@ def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
     """Return the conditions of a run's scores under a convention at a site."""
     config, scores = run.config, run.scores
     own = (config.get("sites") or {}).get(site) or {}
-    evaluation = config.get("evaluate") or {}
     tested = (scores["site"] == site) & (scores["convention"] == convention)
     described = run.described_metrics
     partial = [name for name, info in described.items() if not info.in_every_volume]
     tested &= ~scores["metric"].isin(partial)
     rows = scores.loc[tested & (scores["method"] != ZERO_FILLED)]
     counts = rows["volume"].value_counts()
-    checkpoint = (config.get("test") or {}).get("checkpoint")
     return ScoreConditions(
         volumes=frozenset(counts.index[counts == rows["metric"].nunique()].astype(str)),
         fingerprint=run.environment.get("site_fingerprints", {}).get(site),
         contrast=str(own.get("contrast") or config.get("contrast")),
         mask=own.get("mask") or config["mask"],
-        split=str(evaluation.get("split", "test")),
-        checkpoint=(
-            Path(evaluation["checkpoint"]).stem if "checkpoint" in evaluation else checkpoint
-        ),
+        split=run.tested_split,
+        checkpoint=run.tested_checkpoint,
         budget=config.get("budget"),
         steps=run.optimizer_steps or None,
     )

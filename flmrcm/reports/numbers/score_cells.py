@@ -129,7 +129,7 @@ def _average_sites(method: str, own: Sequence[ScoreCell], by_seed: pd.DataFrame)
     # only seeds that ran for every site give a mean over all of them
     seeds = by_seed.dropna(axis=1).mean()
     weights = _join_kinds(cell.weights for cell in own)
-    spread = _compute_seed_spread(method, seeds)
+    spread = NAN if isnan(mean) else _compute_seed_spread(method, seeds)
     return ScoreCell(mean, NAN, n_volumes, spread, len(seeds), weights=weights)
 
 

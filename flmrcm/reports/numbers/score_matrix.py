@@ -23,6 +23,9 @@ from flmrcm.reports.numbers.score_cells import (
     sort_methods,
 )
 
+_ROUNDING = 1e-3
+"""By how much, relatively, scores of one image may differ between machines."""
+
 
 @dataclass(frozen=True)
 class ScoreMatrix:
@@ -166,15 +169,27 @@ def _describe_unscored(comparison: Comparison, rows: pd.DataFrame) -> Iterator[s
 
 
 def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield the sites at which methods were tested on different images, and the difference."""
-    volumes: dict[str, dict[str, frozenset[str]]] = {}
-    for key, of_method in rows.groupby(["site", "method"])["volume"]:
-        site, method = cast(tuple[str, str], key)
-        volumes.setdefault(site, {})[method] = frozenset(of_method)
+    """Yield the sites at which runs were tested on different images, and the difference."""
+    volumes: dict[str, dict[tuple[str, str], frozenset[str]]] = {}
+    for key, of_run in rows.groupby(["site", "method", "run"])["volume"]:
+        site, method, run = cast(tuple[str, str, str], key)
+        volumes.setdefault(site, {})[method, run] = frozenset(of_run)
+    changed = _find_changed_inputs(rows)
     for site, sets in volumes.items():
-        starts = [method for method in sets if is_zero_filled(method)]
+        starts = sort_methods(method for method, _ in sets if is_zero_filled(method))
         if len(starts) > 1:
             yield site, f"tested under different conditions: {' and '.join(starts)}"
         elif len(set(sets.values())) > 1:
             counts = " or ".join(map(str, sorted({len(names) for names in sets.values()})))
             yield site, f"tested on different volumes ({counts} of them)"
+        elif site in changed:
+            yield site, f"tested on other images or masks: {changed[site]} differs between runs"
+
+
+def _find_changed_inputs(rows: pd.DataFrame) -> dict[str, str]:
+    """Return, by site, a volume whose zero-filled image hasn't the same score in all runs."""
+    starts = rows.loc[rows["method"].map(is_zero_filled)]
+    of_image: Any = starts.groupby(["site", "volume"])["value"]
+    lowest, highest = of_image.min(), of_image.max()
+    apart = highest - lowest > _ROUNDING * highest.abs()
+    return {site: f"{volume}, zero-filled," for site, volume in reversed(apart.index[apart])}

@@ -16,7 +16,7 @@ LEAST_VOLUMES = 6
 
 _RESAMPLES = 9999
 _EXACT_WITHOUT_TIES, _EXACT_WITH_TIES = 50, 13
-_ROUNDING = 1e-12
+_ROUNDING, _SMALLEST = 1e-12, 1e-200
 
 Array = NDArray[np.float64]
 
@@ -60,9 +60,15 @@ def run_paired_test(first: ArrayLike, second: ArrayLike) -> PairedTest:
 
 
 def compute_differences(first: ArrayLike, second: ArrayLike) -> Array:
-    """Return first − second, (volume,); 0 where the values differ by rounding only."""
+    """Return first − second, (volume,); 0 where the values differ by rounding only.
+
+    They are rounded as the values are, so that equal differences tie: 20.3 − 20.2 and 30.3 − 30.2.
+    """
     a, b = np.asarray(first, float), np.asarray(second, float)
-    return np.where(np.isclose(a, b, rtol=_ROUNDING, atol=0), 0.0, a - b)
+    largest = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+    digits = -np.floor(np.log10(largest * _ROUNDING)) if largest > _SMALLEST else 0
+    d = np.round(a - b, int(digits)) if largest > _SMALLEST else a - b
+    return np.where(np.isclose(a, b, rtol=_ROUNDING, atol=0), 0.0, d)
 
 
 def signed_rank(d: Array) -> tuple[float, str]:

@@ -18,6 +18,8 @@ _LATEX_MARKS = {0: "{}", 1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"}
 _LATEX_ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&",
     "#": r"\#", "$": r"\$", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "ε": r"$\varepsilon$", "δ": r"$\delta$", "σ": r"$\sigma$", "λ": r"$\lambda$",
+    "μ": r"$\mu$", "Δ": r"$\Delta$", "≤": r"$\le$", "≥": r"$\ge$", "→": r"$\to$",
     "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "<": "$<$", ">": "$>$",
 }  # fmt: skip
 _SPECIAL = re.compile("|".join(map(re.escape, _LATEX_ESCAPES)))

@@ -8,7 +8,12 @@ from typing import NamedTuple
 from flmrcm.learning.records import GLOBAL, PERSONAL
 from flmrcm.reports.metric_info import MetricInfo
 from flmrcm.reports.numbers.reference_tests import ReferenceTests
-from flmrcm.reports.numbers.score_cells import SITE_SPREAD, SUMMARIES, WORST_SITE
+from flmrcm.reports.numbers.score_cells import (
+    SITE_SPREAD,
+    SUMMARIES,
+    WORST_SITE,
+    is_zero_filled,
+)
 from flmrcm.reports.numbers.score_matrix import ScoreMatrix
 
 MISSING_CELL = "–"
@@ -91,8 +96,9 @@ def build_matrix_table(matrix: ScoreMatrix) -> ReportTable:
 def describe_matrices(matrices: Sequence[ScoreMatrix]) -> str:
     """Return the legend of a section's matrices, that of the first one with numbers."""
     matrix = next((matrix for matrix in matrices if matrix.cells), matrices[0])
-    cells = [cell for cell in matrix.cells.values() if not isnan(cell.mean)]
-    seeds = sorted({cell.seeds for cell in cells})
+    shown = {key: cell for key, cell in matrix.cells.items() if not isnan(cell.mean)}
+    cells = list(shown.values())
+    seeds = sorted({cell.seeds for (name, _), cell in shown.items() if not is_zero_filled(name)})
     spread = (
         f"in brackets sd over {_format_range(seeds)} seeds"
         if max(seeds, default=1) > 1

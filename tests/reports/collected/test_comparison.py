@@ -78,6 +78,56 @@ def test_targets_and_participants_of_a_scenario_make_no_other_method(tmp_path):
     assert shown(comparison_below(tmp_path)) == {"FL-MR": {"east", "south"}}
 
 
+def test_who_pools_and_who_averages_are_two_methods_in_a_scenario_too(tmp_path):
+    for pooled in (True, False):
+        write(tmp_path / str(pooled), scenario="participating", pooled=pooled)
+    labels = {"FL-MR (pooled=True)", "FL-MR (pooled=False)"}
+    assert set(shown(comparison_below(tmp_path))) == labels
+
+
+def test_other_participants_are_another_method_where_both_are_shown_at_one_site(tmp_path):
+    for folder, participants in (("a", ("north", "south")), ("b", ("east", "north", "south"))):
+        write(tmp_path / folder, "MOON", participants, scenario="participating")
+    assert shown(comparison_below(tmp_path)) == {
+        "MOON (participants=north, south)": {"north", "south"},
+        "MOON (participants=east, north, south)": set(THREE),
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "key"),
+    [
+        ({"split": "val"}, {"split": "test"}, "split"),
+        ({"checkpoint": "a/checkpoints/best.pt"}, {"checkpoint": "a/checkpoints/last.pt"}, "check"),
+    ],
+)
+def test_another_split_or_checkpoint_of_one_run_is_never_averaged(tmp_path, first, second, key):
+    for name, asked in (("a", first), ("b", second)):
+        evaluation = {"split": "test", "checkpoint": "a/checkpoints/last.pt", **asked}
+        write_run(tmp_path / name, evaluate=evaluation)
+    methods = [m for m in shown(comparison_below(tmp_path)) if f"test.{key}" in m]
+    assert len(methods) == 2
+    starts = comparison_below(tmp_path).results["method"].str.startswith(ZERO_FILLED)
+    counts = comparison_below(tmp_path).results["method"][starts].nunique()
+    assert counts == (2 if key == "split" else 1)
+
+
+def test_the_test_of_a_run_is_that_of_its_last_checkpoint_evaluated(tmp_path):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", evaluate={"split": "test", "checkpoint": "a/checkpoints/last.pt"})
+    assert set(shown(comparison_below(tmp_path))) == {"FL-MR"}
+
+
+def test_checkpoints_of_others_are_called_as_their_files_and_never_averaged(tmp_path):
+    # their config is the default's: it says FL-MRCM, which they aren't
+    default = {"strategy": {"name": "FL-MRCM"}}
+    for folder, path in (("a", "x/fastmri.pt"), ("b", "y/fastmri.pt"), ("c", "y/ours.pt")):
+        write_run(tmp_path / folder, path[2:-3], evaluate={"checkpoint": path}, **default)
+    assert set(shown(comparison_below(tmp_path))) == {
+        "fastmri (test.checkpoint=x/fastmri.pt)", "fastmri (test.checkpoint=y/fastmri.pt)", "ours",
+    }  # fmt: skip
+
+
 def test_who_trained_alone_crosses_to_the_sites_it_never_saw(tmp_path):
     for site in THREE:
         write(tmp_path / site, "single", (site,), scenario="unseen")

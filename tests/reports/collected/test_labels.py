@@ -78,6 +78,36 @@ def test_runs_that_differ_never_have_the_same_label():
     assert len(set(labels.values())) == 3
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "told"),
+    [
+        ("init_from", ("a/fastmri.pt", "a/ours.pt"), ("a/fastmri.pt", "a/ours.pt")),
+        ("optimizer", ("torch.optim.Adam", "mine.Adam"), ("torch.optim.Adam", "mine.Adam")),
+        ("rate", (1, "1"), ("1", "'1'")),
+    ],
+)
+def test_values_that_end_alike_are_told_whole(key, values, told):
+    labels = describe_differences({value: {key: value} for value in values})
+    assert labels == {v: f"{key}={text}" for v, text in zip(values, told, strict=True)}
+
+
+def test_a_run_of_its_own_that_each_seed_began_from_is_not_told():
+    def label(*seeds):
+        starts = (f"one/{number}/last.pt" for number in range(len(seeds)))
+        configs = [{"seed": s, "init_from": f} for s, f in zip(seeds, starts, strict=True)]
+        return set(describe_differences(dict(enumerate(configs))).values())
+
+    assert label(1, 2, 3) == {""}
+    assert len(label(1, 2, 2)) == 3  # one seed began from two files: these are two methods
+
+
+def test_the_precision_is_told_though_the_machine_is_not():
+    configs = {
+        run: {"compute": {"precision": run, "workers": len(run)}} for run in ("32-true", "bf16")
+    }
+    assert describe_differences(configs)["bf16"] == "compute.precision=bf16"
+
+
 def test_a_name_with_nothing_to_tell_stays_bare():
     assert (format_label("FL", ""), format_label("FL", "x=1")) == ("FL", "FL (x=1)")
 
@@ -90,7 +120,11 @@ def test_every_setting_has_its_full_key():
 
 def test_where_data_lie_is_not_told():
     configs = {
-        machine: {"data_dir": machine, "sites": {"a": {"root": machine, "generator": {"cache": 1}}}}
+        machine: {
+            "data_dir": machine,
+            "searchpath": [machine],
+            "sites": {"a": {"root": machine, "generator": {"cache": 1}}},
+        }
         for machine in ("here", "there")
     }
     assert set(describe_differences(configs).values()) == {""}

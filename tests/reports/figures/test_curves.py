@@ -1,9 +1,11 @@
 """Curves over rounds."""
 
+import pandas as pd
 import pytest
 
 from flmrcm.reports.figures.curves import collect_curves, draw_curves
 from flmrcm.reports.figures.figure_writer import DrawnFigure, MissingFigure
+from flmrcm.reports.figures.journal_rows import compute_spread
 from flmrcm.reports.figures.style import assign_looks
 
 SEEDS = {"seed": 1, "psnr": 30.0}, {"seed": 2, "psnr": 32.0}
@@ -78,3 +80,15 @@ def test_without_rounds_there_is_a_reason(runs, tmp_path, rounds):
     (result,) = draw_curves(runs({"rounds": rounds}), tmp_path)
     assert isinstance(result, MissingFigure)
     assert "journal.csv" in result.reason
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_seed_that_is_not_finite_leaves_no_mean_of_the_others(broken):
+    rows = pd.DataFrame(
+        [("FL", seed, number, 30.0 + seed) for seed in (1, 2) for number in (0, 1)],
+        columns=["method", "seed", "round", "value"],
+    )
+    rows.loc[3, "value"] = broken
+    spread = compute_spread(rows, "round").set_index("round")
+    assert spread.loc[0, ["mean", "min", "max"]].tolist() == [31.5, 31, 32]
+    assert spread.loc[1, ["mean", "min", "max"]].isna().all()

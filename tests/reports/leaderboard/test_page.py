@@ -47,6 +47,17 @@ def test_where_nothing_is_ranked_nothing_is_bold_or_tested(write):
     assert "not tested" in part
 
 
+def test_what_is_not_finite_says_so_and_is_never_the_best(write):
+    broken = make_result(read_tiny(), "a", 9.0)
+    broken.scores.loc[broken.scores["site"] == "sim_b", "psnr"] = float("nan")
+    text = write(make_result(read_tiny()), broken, make_result(read_tiny(), "b", 0.5))
+    part = text.split("### Participating")[1].split("###")[0]
+    row = next(line for line in part.splitlines() if line.startswith("| a |"))
+    assert row.split(" | ")[1:3] == ["not finite sim_b", "not finite"]
+    assert "| **2" in part
+    assert "| nan" not in text
+
+
 def test_models_are_never_compared_with_each_other(write):
     models = {"unet": [], "cascade": []}
     both = make_result(read_tiny()), make_result(read_tiny(), "a", 9.0, model="cascade")

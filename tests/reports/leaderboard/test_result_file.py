@@ -45,6 +45,13 @@ def test_pandas_reads_the_table_as_its_page_says(path):
     assert len(pd.read_csv(path, comment="#")) == len(read(path).scores) == 2 * 12 + 1 + 2 * 6
 
 
+def test_a_score_of_infinity_is_none(path):
+    lines = path.read_text().splitlines()
+    lines[-1] = ",".join([*lines[-1].split(",")[:7], "inf", "0.8"])
+    path.write_text("\n".join(lines))
+    assert int(read(path).scores["psnr"].isna().sum()) == 1
+
+
 def test_a_run_added_again_replaces_the_first(path):
     result = make_result(TINY)
     again = result.add(CELL, result.runs[CELL], make_scores(TINY, CELL, 1.0))

@@ -1,5 +1,8 @@
 """Who stands where: means, worst sites, tests, and what isn't compared."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from kits.benchmark import make_result, make_scores, read_tiny
 
@@ -105,3 +108,39 @@ def test_without_the_reference_there_are_means_and_no_tests():
     found = board(make_result(TINY, "a"))
     assert found.find_mean("a")[0] > 25
     assert (found.reference, found.tests, found.compare_seconds("a")) == ("", {}, None)
+
+
+def spoil(result, site, metric="psnr"):
+    """Return results with a score at a site that isn't finite."""
+    scores = result.scores.copy()
+    scores.loc[scores.index[scores["site"] == site][0], metric] = np.nan
+    return replace(result, scores=scores)
+
+
+@pytest.mark.parametrize("site", ["sim_b", "sim_h"])
+def test_a_mean_that_is_not_finite_is_the_worst_and_comes_last(site):
+    broken = spoil(make_result(TINY, "a", 9.0), site)
+    found = board(make_result(TINY), broken, make_result(TINY, "b", 0.5))
+    assert np.isnan(found.find_worst("a")[0])
+    assert found.find_worst("a")[1] == site
+    assert found.methods == ["b", "FL-MR", "a"]
+
+
+def test_a_mean_of_another_metric_is_over_all_volumes_or_there_is_none():
+    assert np.isnan(board(spoil(make_result(TINY), "sim_b", "ssim")).average("FL-MR", "ssim"))
+
+
+def test_a_reference_that_is_not_finite_gains_too_little():
+    found = board(spoil(make_result(TINY), "sim_b"), make_result(TINY, "a", 0.5))
+    assert not found.ranked
+    assert "sim_b +nan dB" in found.notes[0]
+
+
+def test_results_of_one_name_are_all_shown():
+    own = make_result(TINY, "own", 3.0)
+    own = replace(own, about=own.about.model_copy(update={"name": "FL-MR"}))
+    found = board(make_result(TINY), own, own)
+    assert found.reference == "FL-MR (fl_mr)"
+    names = {"FL-MR (fl_mr)", "FL-MR (own)", "FL-MR (own), file 2"}
+    assert set(found.results) == names
+    assert found.find_mean("FL-MR (own)")[0] > found.find_mean("FL-MR (fl_mr)")[0] + 2

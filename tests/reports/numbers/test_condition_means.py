@@ -71,3 +71,22 @@ def test_a_score_that_is_not_finite_leaves_no_mean_and_says_so():
 def test_runs_alike_are_told_apart_by_their_folder():
     means = average_by_condition([build_run("1", [2]), build_run("2", [2])])
     assert list(means["run"].unique()) == ["1", "2"]
+
+
+def test_networks_of_other_classes_are_a_condition_beside_its_name():
+    models = {"1": {"_target_": "a.UNet"}, "2": {"_target_": "a.VarNet"}}
+    means = average_by_condition([build_run(name, [2], model=m) for name, m in models.items()])
+    assert dict(zip(means["run"], means["model.class"], strict=True)) == {
+        "1": "UNet",
+        "2": "VarNet",
+    }
+    assert set(means["model"]) == {"FL"}
+
+
+def test_splits_and_checkpoints_are_conditions():
+    asked = ({"split": "val", "checkpoint": "a/last.pt"}, {"split": "test", "checkpoint": "a/x.pt"})
+    means = average_by_condition([build_run(o["split"], [2], evaluate=o) for o in asked])
+    own = means.drop_duplicates("run")
+    assert list(zip(own["test.split"], own["test.checkpoint"], strict=True)) == [
+        ("val", "last"), ("test", "x"),
+    ]  # fmt: skip

@@ -145,3 +145,11 @@ def test_the_order_of_rows_changes_nothing():
 
 def test_zero_filled_comes_first_then_names():
     assert sort_methods(["b", "A", "zero-filled (x)", "a"]) == ["zero-filled (x)", "A", "a", "b"]
+
+
+def test_a_mean_over_sites_that_is_not_finite_has_no_spread_over_seeds():
+    broken = rows_of("FL", TWO, seed=3)
+    broken.loc[broken.index[0], "value"] = float("nan")
+    frames = [rows_of("FL", TWO, seed=seed) for seed in (1, 2)]
+    every = cells(*frames, broken, sites=("north", "south"))["FL", ALL_SITES]
+    assert (isnan(every.mean), isnan(every.seed_sd)) == (True, True)

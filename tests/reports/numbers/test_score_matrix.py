@@ -1,7 +1,7 @@
 """Laws of the site × method matrix."""
 
 import pytest
-from kits.reports import comparison_below, write_run
+from kits.reports import comparison_below, comparison_of, write_run
 
 from flmrcm.reports.metric_info import metric_info
 from flmrcm.reports.numbers.score_cells import SUMMARIES
@@ -81,3 +81,27 @@ def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp
     assert result.notes == [
         "FedPer at north: tested with its own.", "FedPer at south: tested with the shared ones.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["a", "b"])
+def test_a_volume_that_one_seed_lacks_is_told_and_nothing_is_ranked_there(tmp_path, method):
+    write_run(tmp_path / "a", "a", TWO)
+    write_run(tmp_path / "b", method, {**TWO, "north": (20.0,)}, seed=2)
+    write_run(tmp_path / "c", method, TWO, seed=3)
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
+    assert {result.cells[name, "north"].rank for name in result.methods} == {0}
+    assert result.notes == ["north: not ranked: tested on different volumes (1 or 2 of them)."]
+
+
+def test_methods_whose_zero_filled_images_differ_are_not_ranked(tmp_path):
+    # the same volumes by name, but of other data: their masks' and sites' configs are the same
+    for folder, start in (("a", "10.0"), ("b", "10.1"), ("c", "10.001")):
+        write_run(tmp_path / folder, folder, TWO)
+        scores = tmp_path / folder / "scores.csv"
+        scores.write_text(scores.read_text().replace("10.0", start))
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
+    assert {cell.rank for cell in result.cells.values()} == {0}
+    why = "not ranked: tested on other images or masks"
+    assert result.notes[0] == f"north: {why}: north/0, zero-filled, differs between runs."
+    near = comparison_of(tmp_path / "a", tmp_path / "c").sections[0]
+    assert build_score_matrix(near, metric_info("psnr")).notes == []

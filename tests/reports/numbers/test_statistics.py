@@ -121,3 +121,12 @@ def test_holm_is_never_below_the_raw_p_nor_above_one_and_keeps_the_order():
     assert (corrected >= raw).all()
     assert corrected.max() <= 1
     assert (np.diff(corrected[np.argsort(raw)]) >= 0).all()
+
+
+def test_equal_differences_tie_though_they_were_rounded():
+    # 20.1 + 0.1 − 20.1 isn't 30.3 + 0.1 − 30.3; scores of six digits tie that often
+    second = np.array([20.1, 30.3, 21.7, 29.9, 33.3, 18.2])
+    first = np.round(second + np.array([0.1, 0.1, 0.1, -0.1, -0.1, -0.1]), 4)
+    result = run_paired_test(first, second)
+    assert (result.p, result.effect) == (1.0, 0.0)
+    assert compute_differences([1e-300], [2e-300]).tolist() == [-1e-300]

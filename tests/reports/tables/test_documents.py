@@ -79,6 +79,12 @@ def test_every_special_character_is_escaped(name):
     assert not set(left) & set(r"_%&{}$#^~" + "\\")
 
 
+def test_what_private_training_spent_can_be_set_by_latex():
+    text = escape_latex("ε≤3 at δ=0.01 of each volume")
+    assert text == r"$\varepsilon$$\le$3 at $\delta$=0.01 of each volume"
+    assert text.isascii()
+
+
 def test_a_section_without_tests_says_why_in_both(tmp_path):
     write_run(tmp_path / "a", "FL-MR", {"sim_b": [1.0, 2.0]})
     alone = summarise_sections(comparison_below(tmp_path))

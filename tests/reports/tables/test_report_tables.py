@@ -80,3 +80,13 @@ def test_a_row_of_tests_has_signs_an_interval_and_its_p(tmp_path):
     assert interval.startswith("[−")
     assert ps == ["0.008", "0.016", "0.008"]
     assert table.title == "PSNR (dB) against FL-MR, higher is better"
+
+
+def test_the_legend_tells_of_a_spread_over_seeds_only_where_one_is_shown():
+    # zero-filled images come from the runs of both seeds, but depend on none
+    cells = {
+        ("zero-filled", "north"): ScoreCell(20.0, 1.0, 8, NAN, 2),
+        ("a", "north"): ScoreCell(30.0, 1.0, 8, NAN, 1),
+        ("b", "north"): ScoreCell(31.0, 1.0, 8, NAN, 1),
+    }
+    assert ", one seed;" in describe_matrices([matrix(cells)])
