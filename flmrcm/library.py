@@ -19,7 +19,7 @@ import torch
 from flmrcm.config.check import LAST_EMA
 from flmrcm.config.coil_maps import choose_maps
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
-from flmrcm.config.given_parts import prepare_sites, suit_members, suit_strategy
+from flmrcm.config.given_parts import check_names, prepare_sites, suit_members, suit_strategy
 from flmrcm.config.setup import Setup
 from flmrcm.data.augmentation import Augmentation
 from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
@@ -43,6 +43,7 @@ from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.mri.masks import Mask, Random
+from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.testing import score_sites
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import ServerState
@@ -124,6 +125,7 @@ class Federation:
         stopping: EarlyStopping | None = None,
     ) -> None:
         self.folder = expand_home(folder)
+        check_names(sites, participants, strategy.target)
         local, middleware = local or LocalTraining(_RMSPROP), middleware or {}
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
@@ -154,8 +156,10 @@ class Federation:
         Raises:
             DataLayoutError: a site's data are not as the contract asks.
             SiteFailed: a site failed; every whole round before is kept.
+            FlmrcmError: another process is writing in the folder.
         """
-        return self._rounds.run(self._initial)
+        with RunFolder(self.folder).lock():
+            return self._rounds.run(self._initial)
 
     def test(self, checkpoint: str = "last") -> pd.DataFrame:
         """Return the scores of every site's test volumes, and write them to `scores.csv`.
@@ -196,7 +200,7 @@ def _plan(
     stopping: EarlyStopping | None,
 ) -> TrainingPlan:
     """Return the rounds; where these may end early, every participant has to validate."""
-    names = sorted(participants or [site.name for site in sites])
+    names = sorted({*(participants or [site.name for site in sites])})
     return TrainingPlan(
         rounds,
         names,

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not there; the last two are kept; a broken one is skipped."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from flmrcm.types import ServerState, Weights
 log = logging.getLogger(__name__)
 
 _KEPT = 2
+_NAME = re.compile(r"round_\d{4,}\.pt")
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class CheckpointFolder:
                 log.warning("skipped: %s", error)
                 continue
             self._link_names(checkpoint)  # a crash may have come between the file and its names
+            checkpoint = self._recall_best(checkpoint)
             self._snapshots = dict(self._read_snapshots())
             return checkpoint
         if paths:
@@ -152,6 +155,22 @@ class CheckpointFolder:
         if averaged := checkpoint.extras.get(EMA):
             self._write(self.folder / "last_ema.pt", replace(checkpoint, weights=averaged))
 
+    def _recall_best(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Return a checkpoint whose best round `best.pt` holds.
+
+        A later round has taken that name where a run goes back, as from its fine-tuning to more
+        rounds. If the best round before is gone, another is chosen from here on.
+        """
+        best, path = checkpoint.best_round, self.folder / "best.pt"
+        with suppress(CheckpointError):
+            if best < 0 or read_checkpoint(path).round == best:
+                return checkpoint
+        if self._path(best).exists():
+            link_atomically(self._path(best), path)
+            return checkpoint
+        log.warning("best.pt isn't of round %d any more; the best is chosen anew", best + 1)
+        return replace(checkpoint, best_score=-inf, best_round=-1, stale=0)
+
     def _read_snapshots(self) -> Iterator[tuple[int, Mapping[str, int]]]:
         for path in (*self._paths(), self.folder / "best.pt"):
             with suppress(CheckpointError):
@@ -159,7 +178,9 @@ class CheckpointFolder:
                 yield checkpoint.round, checkpoint.memory
 
     def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("round_*.pt"))
+        """Return the checkpoints by round, not by name: that of round 10000 is the newest."""
+        named = [path for path in self.folder.glob("round_*.pt") if _NAME.fullmatch(path.name)]
+        return sorted(named, key=_read_round)
 
     def _path(self, round_: int) -> Path:
         return self.folder / f"round_{round_:04}.pt"

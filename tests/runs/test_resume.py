@@ -25,11 +25,22 @@ def resume(tmp_path):
         "robust.suspend_after=2", "test.checkpoint=best", "model.channels=3", "pooled=true",
         "middleware.wire.kind=bf16", "validate_every=2", "participation=0.5", "coils=multi",
         "local.schedule=cosine", "local.accumulate=2", "ema.decay=0.9", "augmentation=flips",
+        "compute.precision=bf16-mixed",
     ],
 )  # fmt: skip
 def test_what_changes_the_experiment_is_refused(resume, word):
     with pytest.raises(ConfigErrors, match="the run was begun with"):
         resume(word)
+
+
+def test_another_machine_does_not_change_the_precision_in_passing(tmp_path):
+    words = ["debug=tiny", "compute.precision=bf16-mixed"]
+    RunFolder(tmp_path).write_config(to_plain(compose_config("train", words)))
+    with pytest.raises(ConfigErrors, match="begun with bf16-mixed, now 32-true is asked"):
+        compose_resumed([f"resume={tmp_path}", "compute=cpu"])
+    moved = ["compute=cpu", "compute.precision=bf16-mixed", "compute.workers=1"]
+    changed, _ = compose_resumed([f"resume={tmp_path}", *moved])
+    assert (changed.compute.workers, changed.compute.precision) == (1, "bf16-mixed")
 
 
 def test_what_changes_no_number_is_taken(resume):
