@@ -43,9 +43,13 @@ def read_policy(path: Path) -> SitePolicy:
     """Return the policy that a site's YAML file describes, with defaults for keys it leaves out.
 
     Raises:
-        ConfigErrors: no such file, no YAML, unknown keys or values; all together.
+        ConfigErrors: no such file, an empty one, no YAML, unknown keys or values; all together.
     """
-    return build_from_file(path, SitePolicy, read_settings(path))
+    settings = read_settings(path)
+    # what a full device left of it would otherwise allow every operation
+    if not path.read_bytes().strip():
+        raise ConfigErrors([f"{path}: is empty; write {{}} if every default is meant."])
+    return build_from_file(path, SitePolicy, settings)
 
 
 def find_crossing_problems(

@@ -34,10 +34,15 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
 
     Raises:
         ConfigErrors: another key would change; the keys are shown with both values.
-        FlmrcmError: the folder holds no run.
+        FlmrcmError: the folder holds no training.
     """
     folder = RunFolder(expand_home(str(read_value("resume", words))).resolve())
     begun = read_config(folder.path)
+    if "evaluate" in begun:
+        raise FlmrcmError(
+            f"resume={folder.path}: holds an evaluation, and a training would overwrite it; start "
+            "that anew."
+        )
     try:
         own = complete_config(begun)
     except FlmrcmError as error:
