@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from flmrcm.config.build import Builder
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.config.sites import list_site_nodes
+from flmrcm.errors import ConfigErrors
 from flmrcm.federation.engine import JOIN, Engine
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.files import expand_home
