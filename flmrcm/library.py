@@ -25,14 +25,14 @@ from flmrcm.data.augmentation import Augmentation
 from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
-from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
 from flmrcm.federation.averaging import WeightAverage
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.rounds import TrainingPlan
-from flmrcm.files import expand_home
+from flmrcm.files import expand_home, hold_lock
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import DEFAULT_METRICS, Metric
@@ -43,7 +43,7 @@ from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.mri.masks import Mask, Random
-from flmrcm.runs.folder import RunFolder
+from flmrcm.run_files import LOCK
 from flmrcm.runs.testing import score_sites
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import ServerState
@@ -158,7 +158,10 @@ class Federation:
             SiteFailed: a site failed; every whole round before is kept.
             FlmrcmError: another process is writing in the folder.
         """
-        with RunFolder(self.folder).lock():
+        refusal = FlmrcmError(
+            f"{self.folder}: another process is writing here; take another folder."
+        )
+        with hold_lock(self.folder / LOCK, refusal):
             return self._rounds.run(self._initial)
 
     def test(self, checkpoint: str = "last") -> pd.DataFrame:

@@ -103,7 +103,10 @@ def test_no_site_gets_lost_by_its_name(tmp_path, names, options, line):
 
 def test_two_processes_do_not_write_one_folder(sites, tmp_path):
     federation = make_federation(sites, tmp_path / "run")
-    with RunFolder(tmp_path / "run").lock(), pytest.raises(FlmrcmError, match="another run"):
+    with (
+        RunFolder(tmp_path / "run").lock(),
+        pytest.raises(FlmrcmError, match="another process is writing"),
+    ):
         federation.run()
 
 
