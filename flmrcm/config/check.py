@@ -156,7 +156,7 @@ def _find_word_problems(cfg: DictConfig) -> list[str]:
     problems += [
         f"{key}={value}: a whole number, at least 0; {null}."
         for key, value, null in (
-            ("keep_every", cfg.keep_every, "0 keeps the last two"),
+            ("keep_every", cfg.get("keep_every"), "0 keeps the last two"),
             ("test.saved_volumes", cfg.test.get("saved_volumes", 0), "null keeps all"),
         )
         if value is not None and not (type(value) is int and value >= 0)

@@ -253,16 +253,18 @@ def describe_run(strategy):
     return config, replace(TRAIN, config_hash=hash_travelling_config(config))
 
 
-def test_what_a_config_left_in_a_sites_memory_is_read_by_no_other_config(server):
+def test_what_a_config_left_in_a_sites_memory_is_read_by_no_other_config(server, caplog):
     config, call = describe_run("fedper")
     state = weights().weights
-    shared = server.handle(call, Broadcast(0, state), config).reply.weights
-    assert shared.keys() < state.keys()
+    reply = server.handle(call, Broadcast(0, state), config).reply
+    assert (reply.error, bool(reply.weights)) == (None, True)
+    assert reply.weights.keys() < state.keys()
     every, call = describe_run("fl_mr")  # shares what the other keeps, and asks for its memory
     response = server.handle(
         replace(call, memory_round=0, kept_rounds=(0,)), Broadcast(1, state), every
     )
     assert (response.reply.error, response.reply.weights) == ("failed", {})
+    assert "there is no such checkpoint" in caplog.text
 
 
 def test_a_run_that_goes_on_with_more_rounds_finds_its_memory(server):
