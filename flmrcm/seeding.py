@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from hashlib import blake2b
 
 import numpy as np
-import torch
 
 
 def seed_for(*address: object) -> int:
@@ -22,6 +21,8 @@ def seed_for(*address: object) -> int:
 @contextmanager
 def seeded(*address: object) -> Generator[int]:
     """Seed Python, NumPy and torch for a block and restore their states; yield the seed."""
+    import torch  # only here: what only reads results needn't wait for it
+
     seed = seed_for(*address)
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

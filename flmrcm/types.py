@@ -1,12 +1,18 @@
-"""The nouns: a batch, a training step, and the two messages between server and site."""
+"""The nouns: a batch, a training step, and the two messages between server and site.
+
+torch is imported for types alone: what only reads results needn't wait for it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Protocol, TypedDict
 
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-Weights = dict[str, Tensor]
+Weights = dict[str, "Tensor"]
 """Named tensors: a state dict or a part of one."""
 
 
@@ -127,7 +133,7 @@ class Reply:
 
     site: str
     n_examples: int = 0
-    weights: Weights = field(default_factory=dict[str, Tensor])
+    weights: Weights = field(default_factory=dict[str, "Tensor"])
     extras: Mapping[str, Weights] = field(default_factory=dict[str, Weights])
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     error: str | None = None

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kits.runs_on_disk import write_run
 
 from flmrcm.app import COMMANDS, main
 
@@ -53,8 +54,8 @@ def test_help_fits_a_terminal(capsys):
         assert max(map(len, printed(capsys, *words).splitlines())) <= 100
 
 
-def imported_for(*words):
-    """Return which heavy packages a command imports until it ends, and its exit status."""
+def imported_for(*words, among=frozenset(HEAVY)):
+    """Return which of some packages a command imports until it ends, and its exit status."""
     code = (
         "import sys\nfrom flmrcm.app import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as stopped:\n    status = stopped.code\n"
@@ -65,7 +66,7 @@ def imported_for(*words):
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
     )
     status, *modules = ended.stdout.splitlines()[-1].split()
-    return HEAVY & set(modules), int(status)
+    return among & set(modules), int(status)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,15 @@ def imported_for(*words):
 )
 def test_a_text_that_never_changes_waits_for_nothing(line, status):
     assert imported_for(*line.split()) == (set(), status)
+
+
+@pytest.mark.parametrize("line", ["runs .", "show a", "compare ."])
+def test_who_only_reads_results_does_not_wait_for_what_trains(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        write_run(tmp_path / name, f"method {name}")
+    trains = {"torch", "lightning_fabric", "pytorch_lightning", "torchmetrics"}
+    assert imported_for(*line.split(), among=trains) == (set(), 0)
 
 
 def test_an_unknown_command_is_refused_with_the_nearest(capsys):

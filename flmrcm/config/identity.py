@@ -75,12 +75,24 @@ def hash_config(*, _root_: DictConfig) -> str:
     }
     kept = restore_first_names(kept)
     rounding = kept.pop("engine", {}).get("wire", "fp32")
-    kept = _drop_later_keys(kept)
+    kept = drop_later_keys(kept)
     if rounding != "fp32":
         kept["wire"] = rounding
     kept |= _list_roles(_root_)
     kept["precision"] = find_precision(_root_.compute)
     return blake2b(repr(sorted(kept.items())).encode(), digest_size=6).hexdigest()
+
+
+def drop_later_keys(node: Any, later: dict[str, Any] = _LATER) -> Any:
+    """Drop what is as it was before there was a key for it, so that older runs stay the same."""
+    if not isinstance(node, dict):
+        return node
+    later = _LATER_OF_MODL if node.get("_target_") == _MODL else later
+    inner = {
+        key: drop_later_keys(value, _LATER_OF_SITES if key == "sites" else later)
+        for key, value in node.items()
+    }
+    return {k: value for k, value in inner.items() if k not in later or value != later[k]}
 
 
 def find_precision(compute: DictConfig) -> str:
@@ -105,18 +117,6 @@ def _list_roles(cfg: DictConfig) -> dict[str, Any]:
         return {}  # the check that comes before any run says what is wrong
     told = target if aligned or target not in participants else None
     return {"participants": participants, "target": told}
-
-
-def _drop_later_keys(node: Any, later: dict[str, Any] = _LATER) -> Any:
-    """Drop what is as it was before there was a key for it, so that older runs stay the same."""
-    if not isinstance(node, dict):
-        return node
-    later = _LATER_OF_MODL if node.get("_target_") == _MODL else later
-    inner = {
-        key: _drop_later_keys(value, _LATER_OF_SITES if key == "sites" else later)
-        for key, value in node.items()
-    }
-    return {k: value for k, value in inner.items() if k not in later or value != later[k]}
 
 
 def _drop_paths(node: Any) -> Any:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
-from skimage.metrics import structural_similarity
+import skimage
 
 ZERO_FILLED = "zero-filled"
 """How tables call the images that reconstructions start from."""
@@ -186,7 +186,7 @@ def ssim(image: np.ndarray, target: np.ndarray, peak: float) -> float:
         target: (height, width).
         peak: the data range, > 0.
     """
-    return float(cast(float, structural_similarity(target, image, data_range=peak)))
+    return float(cast(float, skimage.metrics.structural_similarity(target, image, data_range=peak)))
 
 
 def score_volume(

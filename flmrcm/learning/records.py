@@ -3,12 +3,15 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from flmrcm.learning.metrics import VolumeScore
-from flmrcm.learning.module import Prediction
+
+if TYPE_CHECKING:  # Lightning takes seconds to load, and tables are read without it
+    from flmrcm.learning.module import Prediction
 
 SCORE_COLUMNS = ("method", "site", "volume", "metric", "convention", "value", "slices", "weights")
 GLOBAL, PERSONAL, NO_WEIGHTS = "global", "personal", "none"
@@ -45,7 +48,7 @@ class ScoreTable:
 
 
 def save_volumes(
-    predictions: Iterable[Prediction], folder: Path, kinds: Sequence[str], most: int | None = None
+    predictions: Iterable["Prediction"], folder: Path, kinds: Sequence[str], most: int | None = None
 ) -> None:
     """Write volumes as `<folder>/<volume>.h5`, one data set per kind.
 
@@ -69,7 +72,9 @@ def save_volumes(
     _write_volume(folder, volume, parts, kinds)
 
 
-def _split_slices(predictions: Iterable[Prediction]) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
+def _split_slices(
+    predictions: Iterable["Prediction"],
+) -> Iterable[tuple[str, dict[str, np.ndarray]]]:
     for batch in predictions:
         parts = {kind: getattr(batch, kind) for kind in SAVED_BY_RUNS}
         parts = {kind: x.numpy() for kind, x in parts.items() if x is not None}

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from flmrcm.config.identity import drop_later_keys
 from flmrcm.learning.records import PERSONAL
 
 RunKey = TypeVar("RunKey", bound=Hashable)
@@ -33,11 +34,18 @@ def describe_differences(
         ignored: more keys that don't count.
     """
     keys = find_differing_keys(configs, below, ignored)
-    settings = {run: dict(list_settings(config)) for run, config in configs.items()}
+    settings = {run: _list_telling_settings(config) for run, config in configs.items()}
+    # a run from before there was a key has the value that other runs state needlessly
+    usual = {
+        key: value
+        for run, config in configs.items()
+        for key, value in list_settings(config)
+        if key not in settings[run]
+    }
     shown = _choose_telling(keys, list(settings.values()))
     more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
     return {
-        run: ", ".join(_format_setting(key, own.get(key)) for key in shown) + more
+        run: ", ".join(_format_setting(key, own.get(key, usual.get(key))) for key in shown) + more
         for run, own in settings.items()
     }
 
@@ -50,9 +58,10 @@ def find_differing_keys(
     """Return the full keys in which configs differ; arguments as for `describe_differences`.
 
     What another class brings along isn't a difference of its own: the width of a model that has
-    none, where the models are of other classes.
+    none, where the models are of other classes. Nor is a key that came after a run was made, while
+    it means what was so before.
     """
-    settings = [dict(list_settings(config)) for config in configs.values()]
+    settings = [_list_telling_settings(config) for config in configs.values()]
     skipped = (*_IGNORED_KEYS, *ignored)
     keys = [
         key
@@ -64,6 +73,10 @@ def find_differing_keys(
     ]
     classes = [key for key in keys if key.endswith(_CLASS_KEY)]
     return [key for key in keys if not any(_comes_with(key, own, settings) for own in classes)]
+
+
+def _list_telling_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(list_settings(drop_later_keys(config)))
 
 
 def _comes_with(key: str, of_class: str, settings: Sequence[Mapping[str, Any]]) -> bool:

@@ -5,6 +5,7 @@ from flmrcm.reports.figures.boxes import draw_boxes
 from flmrcm.reports.figures.curves import draw_curves, draw_discriminators
 from flmrcm.reports.figures.figure_writer import Drawing
 from flmrcm.reports.figures.latents import draw_latents
+from flmrcm.reports.figures.scores_over_bytes import draw_scores_over_bytes
 from flmrcm.reports.figures.traffic import draw_traffic
 from flmrcm.reports.figures.volumes import draw_volumes
 
@@ -16,4 +17,5 @@ FIGURES: tuple[Drawing, ...] = (
     draw_latents,
     draw_discriminators,
     draw_traffic,
+    draw_scores_over_bytes,
 )

@@ -7,8 +7,8 @@ volumes and never volumes × seeds: more seeds make a value more precise, but no
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 CONFIDENCE = 0.95
 LEAST_VOLUMES = 6
@@ -16,7 +16,6 @@ LEAST_VOLUMES = 6
 
 _RESAMPLES = 9999
 _EXACT_WITHOUT_TIES, _EXACT_WITH_TIES = 50, 13
-_ALL_FLIPS: Any = stats.PermutationMethod(n_resamples=cast(int, np.inf))
 _ROUNDING = 1e-12
 
 Array = NDArray[np.float64]
@@ -85,8 +84,9 @@ def signed_rank(d: Array) -> tuple[float, str]:
     if len(nonzero) > (_EXACT_WITH_TIES if ties else _EXACT_WITHOUT_TIES):
         method, way = "asymptotic", "normal approximation"
     else:
-        method, way = (_ALL_FLIPS if ties else "exact"), "exact"
-    result: Any = stats.wilcoxon(nonzero, method=method)
+        all_flips: Any = scipy.stats.PermutationMethod(n_resamples=cast(int, np.inf))
+        method, way = (all_flips if ties else "exact"), "exact"
+    result: Any = scipy.stats.wilcoxon(nonzero, method=method)
     return min(1.0, float(result.pvalue)), way + without
 
 
@@ -110,7 +110,7 @@ def rank_biserial(d: Array) -> float:
     nonzero = d[d != 0]
     if not len(nonzero):
         return 0.0
-    ranks = stats.rankdata(np.abs(nonzero))
+    ranks = scipy.stats.rankdata(np.abs(nonzero))
     return float((np.sign(nonzero) * ranks).sum() / ranks.sum())
 
 
@@ -127,7 +127,7 @@ def compute_interval(d: Array) -> tuple[float, float]:
         return float("nan"), float("nan")
     if np.ptp(d) == 0:
         return float(d[0]), float(d[0])
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (d,), np.mean, n_resamples=_RESAMPLES, confidence_level=CONFIDENCE, method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip

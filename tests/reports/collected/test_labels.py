@@ -53,6 +53,15 @@ def test_what_another_class_brings_along_is_not_told():
     }  # fmt: skip
 
 
+def test_a_key_that_came_later_is_not_told_while_it_changes_nothing():
+    configs = {"before": {"local": {}}, "now": {"local": {"accumulate": 1, "schedule": "step"}}}
+    assert set(describe_differences(configs).values()) == {""}
+    configs["other"] = {"local": {"accumulate": 4, "schedule": "step"}}
+    assert describe_differences(configs) == {
+        "before": "local.accumulate=1", "now": "local.accumulate=1", "other": "local.accumulate=4",
+    }  # fmt: skip
+
+
 def test_what_differs_within_a_class_is_told():
     models = {"a": ("x.UNet", 16), "b": ("x.UNet", 32), "c": ("x.Cascade", None)}
     configs = {run: {"m": {"_target_": c, "width": w}} for run, (c, w) in models.items()}

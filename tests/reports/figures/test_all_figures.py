@@ -47,6 +47,7 @@ KINDS = {
     "latents": "Latents of all sites",
     "discriminators": "Accuracy of discriminators",
     "traffic": "Bytes moved",
+    "scores_over_bytes": "Scores over bytes",
 }
 """What the files of each kind begin with, and its title."""
 
