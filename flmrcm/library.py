@@ -125,7 +125,6 @@ class Federation:
         stopping: EarlyStopping | None = None,
     ) -> None:
         self.folder = expand_home(folder)
-        check_names(sites, participants, strategy.target)
         local, middleware = local or LocalTraining(_RMSPROP), middleware or {}
         losses, run_loss = (loss, None) if isinstance(loss, Mapping) else ({}, loss)
         module = ReconModule(model, local.optimizer, run_loss, metrics)
@@ -203,6 +202,7 @@ def _plan(
     stopping: EarlyStopping | None,
 ) -> TrainingPlan:
     """Return the rounds; where these may end early, every participant has to validate."""
+    check_names(sites, participants, strategy.target)
     names = sorted({*(participants or [site.name for site in sites])})
     return TrainingPlan(
         rounds,

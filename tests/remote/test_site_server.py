@@ -270,5 +270,6 @@ def test_what_a_config_left_in_a_sites_memory_is_read_by_no_other_config(server,
 def test_a_run_that_goes_on_with_more_rounds_finds_its_memory(server):
     first = server.handle(TRAIN, weights(), CONFIG)
     more = {**CONFIG, "rounds": CONFIG["rounds"] + 1}
-    call = replace(TRAIN, config_hash=hash_travelling_config(more), memory_round=first.memory_round)
+    known = replace(TRAIN, memory_round=first.memory_round, kept_rounds=(0,))
+    call = replace(known, config_hash=hash_travelling_config(more))
     assert server.handle(call, replace(weights(), round=1), more).reply.error is None

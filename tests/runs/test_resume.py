@@ -57,7 +57,7 @@ def test_a_flag_that_shows_the_config_of_a_resumed_run_begins_nothing(
 ):
     RunFolder(tmp_path).write_config(to_plain(compose_config("train", ["debug=tiny"])))
     monkeypatch.setattr("flmrcm.runs.training.launch", lambda *_, **__: pytest.fail("it began"))
-    main([*flags, f"resume={tmp_path}", "rounds=7"])
+    main([f"resume={tmp_path}", "rounds=7", *flags])
     assert "rounds: 7" in capsys.readouterr().out
 
 
