@@ -23,6 +23,7 @@ from flmrcm.inspection.site_overview import write_overview
 from flmrcm.inspection.volume_sheet import write_volume_sheet
 from flmrcm.logs import say
 from flmrcm.prepare.manifest import build_manifest, write_manifest
+from flmrcm.prepare.namesakes import find_split_namesakes
 from flmrcm.prepare.pipeline import PreparationPlan, anonymise_outcomes
 from flmrcm.prepare.scan import UnusableVolume
 from flmrcm.prepare.volume_task import VolumeOutcome
@@ -75,6 +76,7 @@ def _make_plan(job: PreparationJob) -> PreparationPlan:
         raise UnusableVolume(plan.skipped[0])
     if plan.unlisted:
         log.info("left out: %d subjects that no list of split names", plan.unlisted)
+    _warn_of_namesakes(plan)
     done = len(plan.tasks) - len(plan.missing)
     before = f", {done} done before" if done else ""
     subjects = len({task.patient for task in plan.tasks})
@@ -135,6 +137,17 @@ def _print_results(job: PreparationJob, plan: PreparationPlan, configs: Mapping[
         return
     for label, root in _list_roots(job, plan).items():
         say(f"\nconf/site/NAME.yaml, for {label}:\n{format_site(label, root)}")
+
+
+def _warn_of_namesakes(plan: PreparationPlan) -> None:
+    if pairs := find_split_namesakes(plan.tasks):
+        one, other = pairs[0]
+        log.warning(
+            "the names of %d pairs of subjects differ only in case, leading zeros or separators, "
+            "and they're in different splits, such as %s (%s) and %s (%s); if they're one person, "
+            "give both one name, or lists of split",
+            len(pairs), one.found.paths[0], one.split, other.found.paths[0], other.split,
+        )  # fmt: skip
 
 
 def _warn_of_crops(rows: Mapping[str, Mapping[str, Any]]) -> None:

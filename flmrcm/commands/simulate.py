@@ -1,6 +1,5 @@
 """`flmrcm simulate`: the data of the simulated sites, with a contact sheet of them, or of masks."""
 
-from pathlib import Path
 from typing import Any
 
 from flmrcm.config.build import Builder, to_plain
@@ -8,6 +7,7 @@ from flmrcm.config.compose import compose_config, expand_words
 from flmrcm.config.conf_files import list_options
 from flmrcm.config.sources import build_sources
 from flmrcm.errors import ConfigErrors, FlmrcmError
+from flmrcm.files import expand_home
 from flmrcm.inspection.mask_sheet import write_mask_sheet
 from flmrcm.inspection.site_sheet import write_site_sheet
 from flmrcm.logs import say
@@ -43,7 +43,7 @@ def _make_sites(words: list[str]) -> None:
     for source in simulated.values():
         source.ensure()
     roots = {source.label or name: source.folder for name, source in simulated.items()}
-    sheet = Path(cfg.data.simulated.folder) / f"contact_sheet_{cfg.contrast}.png"
+    sheet = expand_home(cfg.data.simulated.folder) / f"contact_sheet_{cfg.contrast}.png"
     write_site_sheet(roots, cfg.contrast, sheet)
     for name, source in simulated.items():
         say(f"{name}: {source.folder}")
@@ -66,7 +66,7 @@ def _draw_masks(words: list[str]) -> None:
             problems.append(f"{name}: {error}")
     if not fitting:
         raise ConfigErrors(problems)
-    sheet = Path(cfg.data.simulated.folder) / "masks.png"
+    sheet = expand_home(cfg.data.simulated.folder) / "masks.png"
     in_order = sorted(
         fitting, key=lambda name: (name in _PARTIAL, not isinstance(fitting[name], ColumnMask))
     )

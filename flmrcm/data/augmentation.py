@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flmrcm.data.slices import RawBatch
-from flmrcm.data.transforms import choose_crop_size
+from flmrcm.data.transforms import choose_crop_size, find_crop_start
 from flmrcm.errors import require
 from flmrcm.mri.fourier import fft2c, ifft2c
 from flmrcm.seeding import seed_for
@@ -87,30 +87,34 @@ def move_batch(raw: RawBatch, size: Size, movements: Sequence[Movement]) -> RawB
         movements: one of each slice.
     """
     target, maps, acquired = raw.target, raw.maps, raw.acquired
-    flips = [movement.flips[1] for movement in movements]
+    flips, whole = [movement.flips[1] for movement in movements], raw.kspace_shape
     return raw._replace(
         kspace=fft2c(move_images(ifft2c(raw.kspace), size, movements)),
         # interpolation may pass below 0, a magnitude does not
         target=None
         if target is None
-        else move_images(target[:, None], size, movements)[:, 0].clamp(0),
+        else move_images(target[:, None], size, movements, whole)[:, 0].clamp(0),
         maps=None if maps is None else move_images(maps, size, movements),
         acquired=None if acquired is None else _reverse_frequencies(acquired, flips),
     )
 
 
-def move_images(images: Tensor, size: Size, movements: Sequence[Movement]) -> Tensor:
+def move_images(
+    images: Tensor, size: Size, movements: Sequence[Movement], whole: Size | None = None
+) -> Tensor:
     """Return images moved, same shape; where nothing was, there is 0.
 
     Args:
         images: real or complex, (batch, channels, rows, columns).
         size: height and width of the part in the middle that stays in place.
         movements: one of each slice.
+        whole: rows and columns of the k-space of whose image they are the central part; None where
+            they're all of it.
     """
     if images.is_complex():
         parts = images.real, images.imag
-        return torch.complex(*(move_images(part, size, movements) for part in parts))
-    frame = _Frame.of(images, size)
+        return torch.complex(*(move_images(part, size, movements, whole) for part in parts))
+    frame = _Frame.of(images, size, whole)
     moved = torch.stack([frame.flip(x, m.flips) for x, m in zip(images, movements, strict=True)])
     angles = [movement.degrees for movement in movements]
     return frame.rotate(moved, angles) if any(angles) else moved
@@ -124,12 +128,13 @@ class _Frame:
     middle: tuple[float, float]
 
     @classmethod
-    def of(cls, images: Tensor, size: Size) -> "_Frame":
-        """Return the frame whose middle is that of the central crop of a size."""
-        rows, columns = images.shape[-2:]
-        # as `center_crop` cuts: for sizes of unlike parity that is half a pixel aside
-        middle = [(n - s) // 2 + (s - 1) / 2 for n, s in zip((rows, columns), size, strict=True)]
-        return cls((rows, columns), (middle[0], middle[1]))
+    def of(cls, images: Tensor, size: Size, whole: Size | None) -> "_Frame":
+        """Return the frame whose middle is that of what a network sees, of a size."""
+        shape = images.shape[-2], images.shape[-1]
+        start = find_crop_start(whole or shape, shape, size)
+        # for sizes of unlike parity that is half a pixel aside
+        middle = [first + (s - 1) / 2 for first, s in zip(start, size, strict=True)]
+        return cls(shape, (middle[0], middle[1]))
 
     def flip(self, image: Tensor, flips: tuple[bool, bool]) -> Tensor:
         """Return (channels, rows, columns) with axes reversed about the middle; ends wrap round."""

@@ -8,6 +8,26 @@ from flmrcm.errors import DataLayoutError
 from flmrcm.seeding import seed_for
 
 
+def refuse_namesakes(paths: list[Path], site: str) -> list[Path]:
+    """Return the files of a split, each of which has a name of its own.
+
+    Args:
+        paths: of the split, sorted.
+        site: whose files they are.
+
+    Raises:
+        DataLayoutError: two in different folders have one name, and would count as one volume.
+    """
+    first: dict[str, Path] = {}
+    for path in paths:
+        if (other := first.setdefault(path.stem, path)) is not path:
+            raise DataLayoutError(
+                f"site {site}: {other} and {path} have the same name, by which masks, scores and "
+                "images of volumes are told apart; give each file a name of its own."
+            )
+    return paths
+
+
 def take_share(
     paths: list[Path], split: str, share: tuple[int, int] | None, seed: int, site: str
 ) -> list[Path]:

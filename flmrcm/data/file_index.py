@@ -21,7 +21,7 @@ from flmrcm.files import find_cache_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 """Raise it whenever something else would be found in equal files: older indices aren't used."""
 
 LEAST = 64

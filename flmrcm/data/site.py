@@ -193,7 +193,9 @@ class Site(LightningDataModule):
             peak=raw.peak,
             n_acquired=None if acquired is None else acquired.sum((1, 2, 3)),
             seeds=seeds,
-            lesion=None if raw.lesion is None else crop_mask(raw.lesion, prepared.image),
+            lesion=None
+            if raw.lesion is None
+            else crop_mask(raw.lesion, raw.kspace_shape, prepared.image),
         )
         return batch._replace(maps=self.loading.maps.find(batch, raw.maps))
 

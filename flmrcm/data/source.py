@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Protocol, cast
 
-from flmrcm.data.choice import draw_sample, take_share
+from flmrcm.data.choice import draw_sample, refuse_namesakes, take_share
 from flmrcm.data.file_index import FileIndex, open_index
 from flmrcm.data.h5 import Volume
 from flmrcm.data.header_reader import HeaderReader
@@ -154,12 +154,12 @@ class Source:
             index: what is known of its files; None opens each.
 
         Raises:
-            DataLayoutError: a folder is missing; a volume can't be read at present; or one is
-                broken and `skip_broken` is off. Undersampled and without target is broken, too,
-                but where the files' own masks are used.
+            DataLayoutError: a folder is missing; two files have one name; a volume can't be read at
+                present; or one is broken and `skip_broken` is off. Undersampled and without target
+                is broken, too, but where the files' own masks are used.
         """
         index = index or FileIndex({})
-        files = self._list_files(split, index)
+        files = refuse_namesakes(self._list_files(split, index), self.name)
         paths = take_share(files, split, self.share, self.seed, self.name)
         rate = {"train": self.sample_rate, "val": self.val_sample_rate}.get(split, 1.0)
         paths = draw_sample(paths, rate, self.seed, self.name, split)

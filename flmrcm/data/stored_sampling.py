@@ -55,7 +55,7 @@ class StoredSampling(NamedTuple):
 
 
 def read_stored_sampling(volume: Volume) -> StoredSampling:
-    """Return which columns were acquired; of the k-space one coil of one slice is read.
+    """Return which columns were acquired; of the k-space one coil of one slice is read, mostly.
 
     Padding is known from the attributes `padding_left` and `padding_right` (first and end of the
     acquired columns, as fastMRI's loader names them) or from the ISMRMRD header, and from the
@@ -137,10 +137,14 @@ def read_told_columns(file: h5py.File, n_columns: int) -> tuple[int, int]:
 
 
 def _read_one_plane(kspace: h5py.Dataset) -> NDArray[np.complexfloating] | None:
-    """Return one coil of the slice nearest to the middle that isn't black; None if all are."""
-    middle = kspace.shape[0] // 2
+    """Return a coil of the slice nearest to the middle where it isn't black; None if all are.
+
+    A coil that is switched off is black in every slice, and says nothing of what was acquired.
+    """
+    middle, n_coils = kspace.shape[0] // 2, 1 if kspace.ndim == 3 else kspace.shape[1]
     for index in sorted(range(kspace.shape[0]), key=lambda index: abs(index - middle)):
-        plane = kspace[index] if kspace.ndim == 3 else kspace[index, 0]
-        if plane.any():
-            return plane
+        for coil in range(n_coils):
+            plane = kspace[index] if kspace.ndim == 3 else kspace[index, coil]
+            if plane.any():
+                return plane
     return None

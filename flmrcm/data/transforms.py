@@ -25,6 +25,24 @@ def choose_crop_size(
     return height, width
 
 
+def find_crop_start(
+    kspace: tuple[int, int], image: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the first row and column of the part of an image that a network sees.
+
+    A target is the central part of the image of its k-space. Where one of the sizes is odd and
+    another even, the middle of the target is up to a pixel beside the middle of that image: so
+    both are cut at the same place of it.
+
+    Args:
+        kspace: rows and columns of the k-space.
+        image: height and width of what is cut: a target, or the whole image of the k-space.
+        size: height and width of what the network sees.
+    """
+    top, left = ((k - s) // 2 - (k - n) // 2 for k, n, s in zip(kspace, image, size, strict=True))
+    return top, left
+
+
 def prepare_images(
     kspace: Tensor,
     acquisition: Acquisition,
@@ -54,14 +72,27 @@ def prepare_images(
     mean, std = image.mean((-2, -1)), image.std((-2, -1))
     image = normalise(image, mean, std).unsqueeze(1)
     if target is not None:
-        target = normalise(center_crop(target, *size), mean, std).unsqueeze(1)
+        target = _cut_as(target, _get_image_size(kspace), size)
+        target = normalise(target, mean, std).unsqueeze(1)
         target = target.clamp(-CLAMP, CLAMP) if clamp_target else target
     return NormalisedImages(image.clamp(-CLAMP, CLAMP), target, mean, std)
 
 
-def crop_mask(mask: Tensor, image: Tensor) -> Tensor:
-    """Return masks of targets, (batch, height', width'), as (batch, 1, height, width) of images."""
-    return center_crop(mask, *_get_image_size(image)).unsqueeze(1).to(image.device)
+def crop_mask(mask: Tensor, kspace: tuple[int, int], image: Tensor) -> Tensor:
+    """Return masks of targets, (batch, height', width'), as (batch, 1, height, width) of images.
+
+    Args:
+        mask: lies as the target.
+        kspace: rows and columns of the k-space.
+        image: (batch, 1, height, width), as `prepare_images` gives it.
+    """
+    return _cut_as(mask, kspace, _get_image_size(image)).unsqueeze(1).to(image.device)
+
+
+def _cut_as(target: Tensor, kspace: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Return the part of targets, (batch, height', width'), where their k-space's image is cut."""
+    top, left = find_crop_start(kspace, _get_image_size(target), size)
+    return target[..., top : top + size[0], left : left + size[1]]
 
 
 def _get_image_size(tensor: Tensor) -> tuple[int, int]:

@@ -130,7 +130,7 @@ class DicomSource:
             kspace_origin="magnitude",
             orientation=oriented.orientation,
             acquisition=read_acquisition(first),
-            attributes=read_allowed_attributes(first),
+            attributes=read_allowed_attributes(first, stack[0].index),
         )
 
     def _find_volume(self, series: DicomSeries) -> FoundVolume:

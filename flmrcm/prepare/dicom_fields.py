@@ -122,13 +122,17 @@ def get_words(dataset: pydicom.Dataset, keyword: str, frame: int = 0) -> tuple[s
     return tuple(str(word).upper() for word in ([value] if isinstance(value, str) else value))
 
 
-def read_allowed_attributes(dataset: pydicom.Dataset) -> dict[str, Any]:
+def read_allowed_attributes(dataset: pydicom.Dataset, frame: int = 0) -> dict[str, Any]:
     """Return the fields that may be written: numbers of the protocol and a known manufacturer.
 
     This is the whole allow-list: no free text, no date, no id and no private field is returned.
+
+    Args:
+        dataset: a header.
+        frame: number of the frame in the file, from 0: echoes in one file have their own numbers.
     """
     numbers = {
-        name: next((n for k in keywords if (n := get_number(dataset, k)) is not None), None)
+        name: next((n for k in keywords if (n := get_number(dataset, k, frame)) is not None), None)
         for name, keywords in _NUMBERS.items()
     }
     attributes: dict[str, Any] = {key: value for key, value in numbers.items() if value is not None}

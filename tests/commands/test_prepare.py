@@ -35,6 +35,16 @@ def ending(capsys, *words):
     return stopped.value.code, " ".join(capsys.readouterr().err.split())
 
 
+def test_subjects_in_two_splits_who_may_be_one_person_are_named(capsys):
+    for folder, subject in (("a", "7"), ("b", "007"), ("c", "8")):
+        write_nifti(Path(f"in/{folder}/sub-{subject}_T1w.nii"), head((6, 20, 18)))
+    lists = "split={train: ['7'], val: ['007'], test: ['8']}"
+    prepare("input=in", "output=out", lists, "dry_run=true")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "1 pairs of subjects differ only in case, leading zeros" in told
+    assert "in/a/sub-7_T1w.nii (train) and in/b/sub-007_T1w.nii (val)" in told
+
+
 @pytest.fixture
 def heads():
     """Five subjects' heads below `in/`."""

@@ -33,6 +33,13 @@ def test_simulate_masks_draws_all_that_can_be(capsys, tmp_path):
     assert picture.shape[0] > picture.shape[1] / 2  # two rows of masks
 
 
+def test_a_contact_sheet_lies_where_the_data_do_also_below_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["data.simulated.size=32", "data.simulated.folder=~/sims"]
+    main(["simulate", "masks", *words, "mask.accelerations=[4]"])
+    assert (tmp_path / "sims" / "masks.png").is_file()
+
+
 def test_simulate_masks_refuses_what_no_mask_can_be(capsys):
     with pytest.raises(SystemExit):
         main(["simulate", "masks", "mask.accelerations=[0.5]"])

@@ -10,9 +10,9 @@ from kits.laws import equal
 
 from flmrcm.data.augmentation import Augmentation, Movement, move_batch, move_images
 from flmrcm.data.slices import RawBatch
-from flmrcm.data.transforms import choose_crop_size
+from flmrcm.data.transforms import choose_crop_size, prepare_images
 from flmrcm.errors import ConfigErrors
-from flmrcm.mri.acquisition import center_crop
+from flmrcm.mri.acquisition import Cartesian, center_crop
 from flmrcm.mri.coil_combination import rss
 from flmrcm.mri.coils import expand_coils, make_birdcage_maps
 from flmrcm.mri.fourier import fft2c, ifft2c
@@ -50,6 +50,22 @@ def test_a_flipped_scan_reconstructs_to_its_flipped_target(size, final, flips, r
     torch.testing.assert_close(center_crop(image_of(moved), *seen), crop, atol=1e-5, rtol=1e-4)
     axes = [axis for axis, flip in zip((1, 2), flips, strict=True) if flip]
     assert torch.equal(crop, center_crop(raw.target, *seen).flip(axes))
+
+
+@pytest.mark.parametrize(("size", "final"), SIZES)
+@pytest.mark.parametrize("flips", FLIPS)
+@pytest.mark.parametrize("resolution", [9, 8])
+def test_what_a_network_sees_of_a_flipped_scan_is_the_flip_of_what_it_sees_of_the_scan(
+    size, final, flips, resolution
+):
+    raw, everything = scan(size, final), Cartesian(torch.ones(1, 1, 1, size[1], dtype=torch.bool))
+    moved = move_batch(raw, choose_crop_size(resolution, size, final), [Movement(flips)] * 2)
+    before, after = (
+        prepare_images(r.kspace, everything, r.target, resolution, False) for r in (raw, moved)
+    )
+    axes = [axis for axis, flip in zip((2, 3), flips, strict=True) if flip]
+    torch.testing.assert_close(after.image, before.image.flip(axes), atol=1e-4, rtol=0)
+    torch.testing.assert_close(after.target, after.image, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("degrees", [-10.0, 4.0, 30.0])

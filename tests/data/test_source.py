@@ -66,6 +66,16 @@ def test_each_split_has_its_own_sample_rate(ten: Path) -> None:
     assert [len(names(source, split)) for split in ("train", "val", "test")] == [1, 4, 8]
 
 
+def test_volumes_of_one_name_in_folders_of_their_own_are_refused(tmp_path: Path) -> None:
+    for person in ("anna", "bert"):
+        write_scan(tmp_path / "here" / "T1" / "test" / person / "scan.h5")
+    write_scan(tmp_path / "here" / "T1" / "train" / "anna" / "scan.h5")
+    source = make_source(tmp_path / "here", files="{contrast}/{split}/*/*.h5")
+    assert names(source) == ["scan"]
+    with pytest.raises(DataLayoutError, match=r"anna/scan.h5 and .*bert/scan.h5 have the same nam"):
+        source.list_volumes("test")
+
+
 def test_at_least_one_volume_is_drawn(ten: Path) -> None:
     assert len(names(make_source(ten, sample_rate=0.001))) == 1
 

@@ -86,6 +86,15 @@ def test_a_black_slice_says_nothing(tmp_path: Path) -> None:
     assert read(write_kspace(tmp_path / "b.h5", 0 * kspace)).undersampling == ""
 
 
+def test_a_coil_that_is_switched_off_says_nothing(tmp_path: Path) -> None:
+    coils = np.stack([0 * padded(), padded(), padded()], 1)
+    assert read(write_kspace(tmp_path / "v.h5", coils)).acquired == (6, 26)
+    gaps = np.stack([0 * padded(), plain_kspace() * LINES], 1)
+    assert "18 columns" in read(write_kspace(tmp_path / "w.h5", gaps)).undersampling
+    gaps[1] = 0
+    assert "18 columns" in read(write_kspace(tmp_path / "x.h5", gaps)).undersampling
+
+
 def test_the_zeros_tell_the_padding(tmp_path: Path) -> None:
     sampling = read(write_kspace(tmp_path / "v.h5", padded()))
     assert (sampling.acquired, sampling.n_acquired) == ((6, 26), 20)

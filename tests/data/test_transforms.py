@@ -5,7 +5,7 @@ import torch
 from kits.factories import scanned
 from torch.testing import assert_close
 
-from flmrcm.data.transforms import choose_crop_size, prepare_images
+from flmrcm.data.transforms import choose_crop_size, crop_mask, prepare_images
 from flmrcm.mri.acquisition import Cartesian, center_crop, stack_masks
 from flmrcm.mri.fourier import fft2c
 from flmrcm.mri.masks import Random
@@ -48,3 +48,18 @@ def test_only_the_published_profile_clamps_targets(clamp_target: bool) -> None:
     found = prepare_images(kspace.unsqueeze(1), EVERYTHING, image, 256, clamp_target)
     assert found.image.max() == CLAMP
     assert (found.target.max() == CLAMP) == clamp_target
+
+
+@pytest.mark.parametrize("target", [16, 15, 12, 11])
+@pytest.mark.parametrize("resolution", [10, 9, 8, 7])
+@pytest.mark.parametrize("size", [16, 17])
+def test_image_target_and_lesion_are_cut_at_one_place_whatever_the_parity(
+    size: int, target: int, resolution: int
+) -> None:
+    kspace, image = (torch.from_numpy(x) for x in scanned(2, (size, 12)))
+    stored = center_crop(image, target, 12)
+    found = prepare_images(kspace.unsqueeze(1), EVERYTHING, stored, resolution, False)
+    assert_close(found.image, found.target, atol=1e-4, rtol=0)
+    mask = crop_mask(stored > stored.median(), (size, 12), found.image)
+    own = denormalise(found.target, found.mean, found.std)
+    assert own[mask].min() > stored.median() - 1e-4 > own[~mask].max() - 2e-4

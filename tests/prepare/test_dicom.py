@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from kits.dicom_files import uid, volume, write_enhanced, write_everywhere, write_series
 from numpy.testing import assert_allclose, assert_array_equal
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from flmrcm.errors import ConfigErrors, DataLayoutError
@@ -31,6 +32,19 @@ def find(folder: Path, **options: Any) -> list[FoundVolume]:
 def read_scan(folder: Path, **options: Any) -> Scan:
     (one,) = find(folder, **options)
     return source(folder, **options).read(one)
+
+
+@pytest.mark.parametrize(("frame", "echo"), [(0, 3.0), (1, 7.0)])
+def test_the_echo_time_is_that_of_the_chosen_echo(tmp_path: Path, frame: int, echo: float) -> None:
+    path = write_enhanced(tmp_path, np.repeat(volume(), 2, 0), order=range(12))
+    dataset = dcmread(path)
+    for index, item in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        item.MREchoSequence = [Dataset()]
+        item.MREchoSequence[0].EffectiveEchoTime = (3.0, 7.0)[index % 2]
+        place = [-20.0, -20.0, 3.0 * (index // 2) - 20]
+        item.PlanePositionSequence[0].ImagePositionPatient = place
+    dataset.save_as(path)
+    assert read_scan(tmp_path, frame=frame).attributes["echo_time_ms"] == echo
 
 
 def test_slices_are_sorted_by_position_not_by_name_or_number(tmp_path: Path) -> None:
