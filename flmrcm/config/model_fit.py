@@ -42,6 +42,7 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             f"compute.checkpoint_cascades=true: {type(module.model).__name__} is no row of "
             "cascades; use model=varnet or model=cascade, or leave it false."
         )
+    problems += _find_complex_weights(module.model)
     if len(stays) == len(names):
         problems.append("strategy.private: keeps every weight at its site; leave some to share.")
     if stays and cfg.get("init_from") and has_remote_sites(cfg):
@@ -50,6 +51,17 @@ def find_model_problems(strategy: Strategy, module: ReconModule, cfg: DictConfig
             "read this file; leave it null, or take a strategy that shares every weight."
         )
     return problems
+
+
+def _find_complex_weights(model: nn.Module) -> list[str]:
+    """Return a line where weights aren't real: a mean of them would have no imaginary part."""
+    odd = [name for name, tensor in model.state_dict().items() if tensor.is_complex()]
+    return [
+        f"model: {name} of {type(model).__name__} is complex, and sites' weights are averaged as "
+        "real numbers; keep the parts of a parameter (torch.view_as_real), and register a buffer "
+        "with persistent=False."
+        for name in odd[:1]
+    ]
 
 
 def find_loss_problems(

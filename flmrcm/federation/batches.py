@@ -6,6 +6,7 @@ from math import ceil
 from typing import cast
 
 import torch
+from torch.utils.data import DataLoader
 
 from flmrcm.data.order import BatchOrder
 from flmrcm.data.site import Site
@@ -37,13 +38,11 @@ class SiteBatches:
         self.accumulate = accumulate
 
     def count_work(self, learning_rate: float) -> CallWork:
-        """Return what the round's training will rest on; no slice is read."""
+        """Return what the round's training will rest on; no slice is prepared yet."""
         steps = ceil(self.workload.epochs * self.site.n_batches / self.accumulate)
         if self.workload.steps is not None:
             steps = min(steps, self.workload.steps)
-        batches = steps * self.accumulate
-        slices = min(self.site.n_examples, batches * self.site.loading.batch_size)
-        return CallWork(slices, steps, learning_rate)
+        return CallWork(self._count_slices(steps * self.accumulate), steps, learning_rate)
 
     def train(self) -> Iterator[Batch]:
         """Return the round's batches."""
@@ -74,10 +73,22 @@ class SiteBatches:
         raws = chain.from_iterable(epochs)
         return TargetBatches(target.prepare_batch(raw, self.device) for raw in raws)
 
+    def _count_slices(self, n_batches: int) -> int:
+        """Return how many different slices the round's first batches hold."""
+        if n_batches >= self.site.n_batches:
+            return self.site.n_examples
+        first = self.workload.list_epochs(self.round)[0]
+        # where images differ in size, batches do, too
+        order = islice(cast(BatchOrder, self._open_epoch(first).sampler), n_batches)
+        return sum(len(batch.indices) for batch in order)
+
     def _read_epoch(self, epoch: int) -> Iterator[RawBatch]:
+        return iter(self._open_epoch(epoch))
+
+    def _open_epoch(self, epoch: int) -> DataLoader[RawBatch]:
         loader = self.site.train_dataloader()
         cast(BatchOrder, loader.sampler).set_epoch(epoch)
-        return iter(loader)
+        return loader
 
 
 class TargetBatches(Iterator[Batch]):

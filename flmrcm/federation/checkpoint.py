@@ -131,12 +131,16 @@ class CheckpointFolder:
                 log.warning("skipped: %s", error)
                 continue
             self._link_names(checkpoint)  # a crash may have come between the file and its names
-            checkpoint = self._recall_best(checkpoint)
+            self._recall_best(checkpoint.best_round)
             self._snapshots = dict(self._read_snapshots())
             return checkpoint
         if paths:
             raise CheckpointError(f"{self.folder}: none of {len(paths)} checkpoints can be read.")
         return None
+
+    def drop(self, round_: int) -> None:
+        """Delete the checkpoint of a round that is to be done again later, after other rounds."""
+        self._path(round_).unlink()
 
     def _write(self, path: Path, checkpoint: Checkpoint) -> None:
         try:
@@ -155,21 +159,20 @@ class CheckpointFolder:
         if averaged := checkpoint.extras.get(EMA):
             self._write(self.folder / "last_ema.pt", replace(checkpoint, weights=averaged))
 
-    def _recall_best(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Return a checkpoint whose best round `best.pt` holds.
+    def _recall_best(self, best: int) -> None:
+        """Have `best.pt` be the checkpoint of the best round, or of none where that is gone.
 
         A later round has taken that name where a run goes back, as from its fine-tuning to more
-        rounds. If the best round before is gone, another is chosen from here on.
+        rounds.
         """
-        best, path = checkpoint.best_round, self.folder / "best.pt"
+        path = self.folder / "best.pt"
         with suppress(CheckpointError):
             if best < 0 or read_checkpoint(path).round == best:
-                return checkpoint
+                return
         if self._path(best).exists():
             link_atomically(self._path(best), path)
-            return checkpoint
-        log.warning("best.pt isn't of round %d any more; the best is chosen anew", best + 1)
-        return replace(checkpoint, best_score=-inf, best_round=-1, stale=0)
+        else:
+            path.unlink(missing_ok=True)
 
     def _read_snapshots(self) -> Iterator[tuple[int, Mapping[str, int]]]:
         for path in (*self._paths(), self.folder / "best.pt"):

@@ -160,7 +160,9 @@ class TrainingMetrics:
         self.n_steps += 1
         self.n_slices += len(batches.volume)
         self.volumes.update(batches.volume)
-        values = loss.float(), whole_loss.float(), batches.measured_share, *terms
+        # of no batch it lies on no device yet
+        share = batches.measured_share.to(loss.device)
+        values = loss.float(), whole_loss.float(), share, *terms
         # reading a value waits for the device, so values are collected there
         self._unread.append(torch.stack(values))
         # the first step's at once: a broken run must not train on for twenty steps unseen

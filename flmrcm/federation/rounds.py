@@ -58,17 +58,12 @@ class TrainingPlan:
     stopping: EarlyStopping = field(default_factory=EarlyStopping)
 
     def __post_init__(self) -> None:
+        share, every = self.participation, self.validate_every
         require(
             {
                 "rounds": (self.rounds >= 0, f"at least 0; got {self.rounds}."),
-                "participation": (
-                    0 < self.participation <= 1,
-                    f"a share in (0, 1]; got {self.participation}.",
-                ),
-                "validate_every": (
-                    self.validate_every >= 1,
-                    f"at least 1; got {self.validate_every}.",
-                ),
+                "participation": (0 < share <= 1, f"a share in (0, 1]; got {share}."),
+                "validate_every": (every >= 1, f"at least 1; got {every}."),
             }
         )
 
@@ -131,7 +126,7 @@ class Rounds:
         for tracker in self.trackers:
             tracker.start(self.journal.read())
         for round_ in range(last.round + 1, self.plan.rounds):
-            if why := self.chain.find_end(last.state) or self.plan.stopping.find_end(last.stale):
+            if why := self._find_end(last):
                 log.warning("stopped after round %d of %d: %s", round_, self.plan.rounds, why)
                 break
             last = self._end(last, *self._round(last, round_))
@@ -139,9 +134,23 @@ class Rounds:
             last = self._end(last, last.state, self._fine_tune(last))
         return last.state
 
-    def _start(self, initial: Weights) -> Checkpoint:
+    def _find_end(self, last: Checkpoint) -> str | None:
+        """Return why no round may follow, in words; None where one may."""
+        return self.chain.find_end(last.state) or self.plan.stopping.find_end(last.stale)
+
+    def _load(self) -> Checkpoint | None:
+        """Return where to go on from: before its fine-tuning where a run may train on again."""
         checkpoint = load_history(self.checkpoints, self.journal, self.plan.rounds)
-        if checkpoint is None:
+        if checkpoint and checkpoint.fine_tuned:
+            before = self.checkpoints.load(before=checkpoint.round)
+            if before and before.round + 1 < self.plan.rounds and not self._find_end(before):
+                self.checkpoints.drop(checkpoint.round)
+                return before
+            self.checkpoints.load()  # its names had gone to the one before
+        return checkpoint
+
+    def _start(self, initial: Weights) -> Checkpoint:
+        if (checkpoint := self._load()) is None:
             self.journal.path.unlink(missing_ok=True)
             # copies: the weights given are often those of the very module that sites train
             shared = {k: v.clone() for k, v in initial.items() if self.strategy.is_shared(k)}

@@ -63,7 +63,8 @@ def divide_workload(
     Args:
         budget: `epochs`: each participant trains its own epochs; `steps`: together they take as
             many optimizer steps as a federation of all institutions would in that many epochs, to
-            the step, divided in proportion to their batches by the largest remainders.
+            the step, divided in proportion to their batches by the largest remainders; but none
+            takes less than one.
         epochs: of an institution in a federation of all.
         batches: in one epoch, of each site with training data, a pool of data among them.
         participants: the sites that train.
@@ -82,11 +83,17 @@ def divide_workload(
 
 
 def _share(total: int, parts: Mapping[str, int]) -> dict[str, int]:
-    """Return whole shares of a total, in proportion to parts; together they are the total."""
+    """Return whole shares of a total, in proportion to parts; together they are the total.
+
+    None is 0: what is at least as many as the parts is divided.
+    """
     whole = sum(parts.values())
     shares = {name: total * part // whole for name, part in parts.items()}
     # of two equal remainders the one whose name comes first is the larger
     by_remainder = sorted(parts, key=lambda name: (-(total * parts[name] % whole), name))
     for name in by_remainder[: total - sum(shares.values())]:
         shares[name] += 1
+    for name in sorted(name for name, share in shares.items() if share == 0):
+        shares[name] += 1
+        shares[max(sorted(shares), key=shares.__getitem__)] -= 1
     return shares

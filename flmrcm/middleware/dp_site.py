@@ -15,7 +15,8 @@ from flmrcm.errors import ConfigErrors, check_choice, require
 from flmrcm.federation.engine import Operation
 from flmrcm.federation.middleware import Middleware, ServerHalf, ServerSide, SiteHalf, SiteSide
 from flmrcm.learning.module import ReconModule
-from flmrcm.middleware.dp_volume import EPSILON, KEPT_METRICS, PRIVACY
+from flmrcm.middleware.dp_volume import EPSILON, KEPT_METRICS
+from flmrcm.middleware.spent_notes import PRIVACY
 from flmrcm.privacy.accountant import Spending, add_epsilon, find_noise
 from flmrcm.privacy.draws import Draws, SecureDraws, SeededDraws
 from flmrcm.privacy.suitability import find_unit_problems
@@ -163,7 +164,7 @@ class _Noise(ServerHalf):
         rule, side, site = self.rule, self.side, reply.site
         self.rounds[site] = self.rounds.get(site, torch.tensor(0)) + 1
         weights = reply.weights
-        if rule.where == SERVER and weights.keys() == message.weights.keys():
+        if rule.where == SERVER and _have_one_form(message.weights, weights):
             # once more: it may have been rounded on its way
             weights = clip_update(message.weights, weights, rule.clip)
             draws = rule.open_draws(side.seed, "server", site, message.round)
@@ -211,6 +212,11 @@ def clip_update(before: Weights, after: Weights, clip: float) -> Weights:
         return after
     share = clip / length
     return {k: (before[k].double() + share * c).to(after[k]) for k, c in changes.items()}
+
+
+def _have_one_form(one: Weights, other: Weights) -> bool:
+    """Return whether names and shapes are the same; what else comes is refused further inwards."""
+    return {k: t.shape for k, t in one.items()} == {k: t.shape for k, t in other.items()}
 
 
 def add_noise(weights: Weights, deviation: float, shares: int, draws: Draws) -> Weights:

@@ -8,7 +8,7 @@ else of its training data; the optimizer and the strategy come after the noise.
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -27,6 +27,7 @@ from flmrcm.federation.middleware import (
 from flmrcm.federation.private_round import Mechanism, PrivateRound, group_slices
 from flmrcm.federation.training_round import TrainingRound
 from flmrcm.learning.module import ReconModule
+from flmrcm.middleware.spent_notes import PRIVACY, SpentNotes, write_spending
 from flmrcm.privacy.accountant import Spending, add_epsilon, find_noise
 from flmrcm.privacy.suitability import find_unit_problems
 from flmrcm.strategies.base import VOLUME, Strategy
@@ -34,10 +35,12 @@ from flmrcm.types import Broadcast, Memory, Reply, ServerState
 
 log = logging.getLogger(__name__)
 
-PRIVACY = "privacy"
 EPSILON, EPSILON_NEXT = "epsilon", "epsilon_next"
 KEPT_METRICS = ("steps", "seconds")
 """All that a reply says of its training beside ε: a loss tells of the data, and has no noise."""
+
+SPENT = "spent.csv"
+"""A site's notes of what a run has spent, beside its ledger."""
 
 _ROUNDING = 1 + 1e-9
 
@@ -115,6 +118,9 @@ class DPVolume(Middleware):
 class _PrivateSite(SiteHalf):
     def __init__(self, rule: DPVolume, side: SiteSide) -> None:
         self.rule, self.side = rule, side
+        path = side.folder / SPENT if side.folder else None
+        self.notes = SpentNotes(path, repeats=not rule.secure_randomness)
+        self._spent: list[Spending] = []
         self._told: Mapping[str, float] = {}
 
     def plan_training(self, plan: TrainingRound, memory: Memory) -> TrainingRound:
@@ -122,24 +128,12 @@ class _PrivateSite(SiteHalf):
         n_volumes = len(group_slices(site))
         expected = min(rule.volumes_per_step or site.loading.batch_size, n_volumes)
         rate, delta, steps = expected / n_volumes, rule.delta or 0.1 / n_volumes, plan.work.steps
-        before = read_spending(memory)
+        before = self.notes.read(plan.batches.round, memory)
         # a run that goes on with more rounds keeps the σ it was begun with
         noise = before[-1].noise if before else self._begin(rate, steps, delta, n_volumes)
         now = Spending(rate, noise, steps)
-        epsilon = add_epsilon([*before, now], delta)
-        target = rule.target_epsilon
-        if target is not None and epsilon > target * _ROUNDING:
-            raise SiteRefuses(
-                f"privacy.target_epsilon={target:g}: this round would spend ε {epsilon:.3g}.",
-                "privacy",
-            )
-        memory.tensors[PRIVACY] = write_spending([*before, now])
-        self._told = {
-            EPSILON: epsilon,
-            EPSILON_NEXT: add_epsilon([*before, now, now], delta),
-            "delta": delta,
-            "noise_multiplier": noise,
-        }
+        self._count(before, now, delta, plan.batches.round)
+        memory.tensors[PRIVACY] = write_spending(self._spent)
         work = plan.work._replace(
             slices=min(site.n_examples, steps * expected),
             volumes=n_volumes, spending=now, delta=delta, secure=rule.secure_randomness,
@@ -148,9 +142,27 @@ class _PrivateSite(SiteHalf):
         address = self.side.seed, self.side.site
         return PrivateRound(plan.batches, work, plan.local, plan.fabric, mechanism, address)
 
+    def _count(self, before: list[Spending], now: Spending, delta: float, round_: int) -> None:
+        """Count a round; `SiteRefuses` where it would spend more than the target."""
+        target, epsilon = self.rule.target_epsilon, add_epsilon([*before, now], delta)
+        if target is not None and epsilon > target * _ROUNDING:
+            raise SiteRefuses(
+                f"privacy.target_epsilon={target:g}: this round would spend ε {epsilon:.3g}; end "
+                f"the run before it: resume=… rounds={round_}.",
+                "privacy",
+            )
+        self._spent = [*before, now]
+        self._told = {
+            EPSILON: epsilon,
+            EPSILON_NEXT: add_epsilon([*before, now, now], delta),
+            "delta": delta,
+            "noise_multiplier": now.noise,
+        }
+
     def after(self, op: Operation, round_: int, reply: Reply, memory: Memory) -> Reply:
         if op != "train":
             return reply
+        self.notes.add(round_, self._spent)
         kept = {name: reply.metrics[name] for name in KEPT_METRICS}
         return replace(reply, metrics={**kept, **self._told})
 
@@ -195,21 +207,3 @@ class _Budgets(ServerHalf):
                     f"(privacy.target_epsilon={self.target:g})."
                 )
         return None
-
-
-def read_spending(memory: Memory) -> list[Spending]:
-    """Return what a site's rounds of the run have spent so far."""
-    kept = memory.tensors.get(PRIVACY)
-    rows = kept["spent"].tolist() if kept else []
-    return [Spending(rate, noise, int(steps)) for rate, noise, steps in rows]
-
-
-def write_spending(spent: Sequence[Spending]) -> dict[str, Tensor]:
-    """Return spending as a memory keeps it; rounds alike are added up."""
-    merged: list[Spending] = []
-    for one in spent:
-        if merged and merged[-1][:2] == one[:2]:
-            merged[-1] = one._replace(steps=merged[-1].steps + one.steps)
-        else:
-            merged.append(one)
-    return {"spent": torch.tensor(merged, dtype=torch.float64)}

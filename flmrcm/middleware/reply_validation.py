@@ -155,8 +155,9 @@ def _describe(tensor: Tensor) -> str:
 
 
 def _measure_update(before: Weights, after: Weights) -> float:
-    """Return the Euclidean norm of an update over all tensors, summed in float64."""
-    return sqrt(sum(float((after[k].double() - before[k]).square().sum()) for k in before))
+    """Return the Euclidean norm of an update, summed in float64; counts of batches don't count."""
+    names = [name for name, tensor in before.items() if tensor.is_floating_point()]
+    return sqrt(sum(float((after[k].double() - before[k]).square().sum()) for k in names))
 
 
 def _list_tensors(reply: Reply) -> Iterator[tuple[str, Tensor]]:

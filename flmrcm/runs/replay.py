@@ -102,7 +102,11 @@ class Replay:
 def _divide(setup: Setup) -> dict[str, Workload]:
     batches = {name: site.n_batches for name, site in setup.sites.items() if site.has("train")}
     return divide_workload(
-        setup.config["budget"], setup.local.epochs, batches, setup.plan.participants
+        setup.config["budget"],
+        setup.local.epochs,
+        batches,
+        setup.plan.participants,
+        setup.local.accumulate,
     )
 
 

@@ -65,10 +65,14 @@ def krum(sets: Sequence[Weights], faulty: int) -> Weights:
 
 
 def squared_distances(sets: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """Return squared Euclidean distances over all tensors together: float64, (sets, sets)."""
+    """Return squared Euclidean distances over all tensors together: float64, (sets, sets).
+
+    Whole numbers, such as a batch norm's count of batches, say how much a site has trained: they
+    are larger than any weight, and don't count.
+    """
     # of differences: |a|² + |b|² − 2ab would lose a small distance between large weights
     sums = torch.zeros(len(sets) * (len(sets) - 1) // 2, dtype=torch.float64)
-    for name in sets[0]:
+    for name in (name for name, tensor in sets[0].items() if tensor.is_floating_point()):
         for block in _split_blocks(sets, name):
             sums += torch.nn.functional.pdist(torch.stack(block).double()).square()
     distances = torch.zeros(len(sets), len(sets), dtype=torch.float64)

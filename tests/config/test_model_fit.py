@@ -1,11 +1,16 @@
 """Private weights that cannot work with the model or the engine are refused before any work."""
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config
 from flmrcm.config.conf_files import list_options
+from flmrcm.config.model_fit import find_model_problems
 from flmrcm.errors import ConfigErrors
+from flmrcm.strategies.fedavg import FedAvg
 
 WORDS = ["sites=simulated_pair", "model.channels=2", "model.pools=2", "compute=cpu"]
 
@@ -25,6 +30,15 @@ def test_a_pattern_that_fits_nothing_is_refused_with_names_that_would():
 def test_something_has_to_be_shared():
     (problem,) = problems_of("strategy=fl_mr", "strategy.private=['*']")
     assert "leave some to share" in problem
+
+
+@pytest.mark.parametrize("kind", ["register_buffer", "register_parameter"])
+def test_complex_weights_whose_mean_would_lose_a_part_are_refused_by_name(kind):
+    model, weight = torch.nn.Module(), torch.ones(2, dtype=torch.complex64)
+    getattr(model, kind)("phase", torch.nn.Parameter(weight) if "parameter" in kind else weight)
+    module = SimpleNamespace(model=model, make_optimizer=torch.optim.RMSprop)
+    (problem,) = find_model_problems(FedAvg(), module, {})
+    assert problem.startswith("model: phase of Module is complex")
 
 
 STRATEGIES = list_options("strategy")

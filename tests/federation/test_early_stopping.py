@@ -4,20 +4,22 @@ import logging
 from dataclasses import replace
 
 import pytest
-from kits.faulty_engine import with_faults
-from kits.laws import fl_mrcm
+from kits.faulty_engine import away, with_faults
+from kits.laws import equal, fl_mrcm
 
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, SiteFailed
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.participation import Tolerance
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.finetune import FineTune
 
 UNSEEN = "north"
 EAST = (30.0, 32.0, 31.0, 32.0, 33.0, 32.0, 32.0, 32.0)
 """Validation PSNR by round: its best are rounds 1 and, three rounds later, 4."""
 
 
-def run(here, patience, unseen=EAST, rounds=8, missing=()):
+def run(here, patience, unseen=EAST, rounds=8, missing=(), strategy=None, more=None):
     """Run with these scores; return the last checkpoint."""
     scores = {"east": EAST, "south": EAST, UNSEEN: unseen}
 
@@ -28,7 +30,7 @@ def run(here, patience, unseen=EAST, rounds=8, missing=()):
 
     faults = {(s, "validate", r): score(s, r) for s in scores for r in range(rounds)}
     here.rounds = rounds
-    federation = with_faults(here.federation(fl_mrcm()), faults)
+    federation = with_faults(here.federation(strategy or fl_mrcm()), faults | (more or {}))
     tolerance = Tolerance(quorum=1 if missing else None)
     plan = replace(
         federation.plan,
@@ -38,6 +40,11 @@ def run(here, patience, unseen=EAST, rounds=8, missing=()):
     )
     replace(federation, plan=plan).run(here.module().model.state_dict())
     return read_checkpoint(here.folder / "checkpoints" / "last.pt")
+
+
+def trained_rounds(here):
+    rows = here.federation(FedAvg()).journal.read()
+    return {row.round for row in rows if row.metric == "steps"}
 
 
 @pytest.fixture
@@ -68,6 +75,19 @@ def test_with_more_patience_a_run_that_ended_goes_on_as_if_it_always_had_it(here
     run(here, 2)
     found = run(here, 3)
     assert (found.round, found.best_round) == (7, 4)
+
+
+def test_a_run_that_ended_early_and_fine_tuned_goes_on_with_more_patience(setting):
+    tuning = FineTune(steps=1)
+    here, whole = (setting(participants=("east", "south")) for _ in range(2))
+    assert (run(here, 2, strategy=tuning).round, run(here, 2, strategy=tuning).round) == (8, 8)
+    assert not {4, 5} & trained_rounds(here)
+    with pytest.raises(SiteFailed):  # on the way, it breaks off once more
+        run(here, 3, strategy=tuning, more={("east", "train", 6): away})
+    resumed, expected = run(here, 3, strategy=tuning), run(whole, 3, strategy=tuning)
+    assert trained_rounds(here) == trained_rounds(whole) == set(range(8))
+    assert equal(dict(resumed.weights), dict(expected.weights))
+    assert resumed.memory == expected.memory
 
 
 def test_a_validation_that_lacks_a_participant_does_not_count(here):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from kits.factories import make_batch, make_unet
 
-from flmrcm.federation.local_training import LocalTraining
+from flmrcm.federation.accumulation import StepBatches
+from flmrcm.federation.local_training import LocalTraining, TrainingMetrics
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import LocalRule
@@ -31,3 +32,10 @@ def test_no_step_is_longer_than_its_clipped_gradient_whatever_a_rule_adds(rule):
     list(local.train(module, [make_batch()], rule, optimizer, Compute("cpu").build_fabric()))
     moved = torch.nn.utils.parameters_to_vector(module.parameters()).detach() - before
     assert float(moved.norm()) == pytest.approx(RATE * CLIP, rel=1e-2)
+
+
+def test_a_step_of_no_batch_is_measured_where_its_loss_lies():
+    metrics = TrainingMetrics(lambda *_: None)
+    metrics.n_steps = 1  # the first is read at once, and nothing can be read of this device
+    metrics.add(StepBatches([]), *torch.zeros(2, device="meta"))
+    assert metrics._unread[0].device.type == "meta"

@@ -48,6 +48,16 @@ def test_the_largest_remainders_take_the_steps_that_are_left():
     assert steps_of(["a", "b", "c"], batches, 1) == {"a": 2, "b": 1, "c": 7}
 
 
+@given(st.lists(st.integers(1, 400), min_size=2, max_size=9), st.integers(1, 9), st.integers(1, 64))
+def test_a_site_of_few_batches_takes_a_step_all_the_same(sizes, count, accumulate):
+    batches = {f"site_{number}": size for number, size in enumerate(sizes)}
+    participants = list(batches)[:count]
+    divided = divide_workload("steps", 1, batches, participants, accumulate)
+    assert all(divided[site].steps >= 1 and divided[site].epochs >= 1 for site in participants)
+    total = sum(-(-size // accumulate) for size in sizes)
+    assert sum(divided[site].steps for site in participants) == total
+
+
 def test_a_pool_takes_the_steps_of_all_and_counts_as_no_institution():
     assert steps_of([POOLED], {**BATCHES, POOLED: 5}) == {POOLED: 2 * sum(BATCHES.values())}
 

@@ -67,6 +67,14 @@ def test_noise_is_new_in_each_round(where):
     assert abs(float(torch.corrcoef(torch.stack([first, second]))[0, 1])) < 0.06
 
 
+@pytest.mark.parametrize("odd", [{"a": torch.ones(3)}, {"more": torch.ones(3)}])
+def test_a_reply_of_another_form_is_left_to_those_who_refuse_it(odd):
+    half = DPSite().build_server_half(ServerSide(FedAvg(), None, SEED, 10, N_SITES))
+    half.start_round(ServerState(SENT))
+    reply = Reply("east", 9, {**SENT, **odd}, metrics=METRICS)
+    assert half.after("train", Broadcast(0, SENT), reply).weights == reply.weights
+
+
 def test_shares_of_sites_are_for_all_of_them():
     messages = dict.fromkeys("abcde", Broadcast(0, SENT))
     for where in ("sites", "server"):

@@ -54,6 +54,15 @@ def test_an_update_longer_than_the_others_by_the_factor_is_named():
     }
 
 
+def test_a_site_of_many_batches_is_no_outlier():
+    counted = {"east": 300, "north": 20, "south": 25}
+    replies = [
+        replace(moved(site, 1.0), weights=moved(site, 1.0).weights | {"b": torch.tensor(count)})
+        for site, count in counted.items()
+    ]
+    assert find_outliers(dict.fromkeys(counted, SENT), replies, factor=2.0) == {}
+
+
 @given(st.lists(st.floats(0.1, 9.0), min_size=1, max_size=6), st.floats(1.0, 4.0))
 @settings(deadline=None)
 def test_most_sites_are_never_outliers(lengths, factor):

@@ -135,3 +135,15 @@ def test_whole_numbers_stay_whole():
 def test_a_wrong_value_is_refused(kind, values, line):
     with pytest.raises(ConfigErrors, match=line.replace("?", r"\?")):
         kind(**values)
+
+
+def test_how_many_batches_a_site_has_counted_is_no_distance():
+    """The odd set of five trained as long as most; the honest ones have sites of other sizes."""
+    points, counts = (0.0, 0.01, -0.01, 50.0, 0.02), (10, 400, 200, 205, 190)
+    sets = [
+        {"w": torch.full((3,), x), "norm.num_batches_tracked": torch.tensor(n)}
+        for x, n in zip(points, counts, strict=True)
+    ]
+    plain = [{"w": one["w"]} for one in sets]
+    assert torch.equal(squared_distances(sets), squared_distances(plain))
+    assert krum(sets, 1)["norm.num_batches_tracked"] == 10

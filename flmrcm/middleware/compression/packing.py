@@ -8,6 +8,7 @@ import torch
 from torch import Size, Tensor
 
 from flmrcm.errors import FlmrcmError
+from flmrcm.strategies.aggregation import list_trained
 from flmrcm.types import Weights
 
 MARK = "compressed-"
@@ -23,21 +24,30 @@ class PayloadError(FlmrcmError):
 
 
 def subtract(tensors: Weights, reference: Weights | None) -> Weights | None:
-    """Return float32 tensors less the reference, by sorted name.
+    """Return tensors that travel as differences less the reference, by sorted name.
 
     None where that can't stand for them: other names, shapes or types, or a value isn't finite.
     """
     if reference is None or describe(tensors) != describe(reference):
         return None
-    floats = sorted(name for name, x in tensors.items() if x.dtype == torch.float32)
-    changes = {name: tensors[name].detach().cpu() - reference[name] for name in floats}
+    moving = list_differences(tensors)
+    changes = {name: tensors[name].detach().cpu() - reference[name] for name in moving}
     finite = all(bool(torch.isfinite(change).all()) for change in changes.values())
     return changes if changes and finite else None
 
 
+def list_differences(tensors: Weights) -> list[str]:
+    """Return the names of float32 tensors that training changes by small steps, sorted.
+
+    Batch statistics travel whole: a variance that is rounded with its neighbours falls below 0.
+    """
+    trained = list_trained(tensors)
+    return sorted(name for name in trained if tensors[name].dtype == torch.float32)
+
+
 def pack(tensors: Weights, payload: Weights) -> Weights:
     """Return a payload beside the names it stands for, which hold nothing, and other tensors."""
-    named = {k: torch.empty(0) if x.dtype == torch.float32 else x for k, x in tensors.items()}
+    named = tensors | dict.fromkeys(list_differences(tensors), torch.empty(0))
     return named | {MARK + name: tensor for name, tensor in payload.items()}
 
 
@@ -60,7 +70,8 @@ def unpack(packed: Weights, like: Weights) -> tuple[Weights, Weights, Shapes]:
     named = {name: x for name, x in packed.items() if not name.startswith(MARK)}
     if strangers := sorted(named.keys() - like.keys()):
         raise PayloadError(f"{strangers[0]} isn't among what was sent")
-    others = {name: x for name, x in named.items() if like[name].dtype != torch.float32}
+    moving = list_differences({name: like[name] for name in named})
+    others = {name: x for name, x in named.items() if name not in moving}
     floats = sorted(named.keys() - others.keys())
     if describe(others) != describe({name: like[name] for name in others}) or any(
         named[name].dtype != torch.float32 or named[name].numel() for name in floats

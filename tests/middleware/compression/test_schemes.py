@@ -13,6 +13,7 @@ from flmrcm.middleware.compression.packing import (
     decode_bytes,
     encode_bytes,
     pack,
+    subtract,
     unpack,
 )
 from flmrcm.middleware.compression.powersgd import PowerSGD
@@ -64,6 +65,18 @@ def test_changes_arrive_by_name_and_shape_and_as_the_same_bits_again(scheme):
 def test_no_change_arrives_as_none(scheme):
     zeros = {name: torch.zeros_like(x) for name, x in make_changes().items()}
     assert all(not x.any() for x in arrive(scheme, zeros).values())
+
+
+@EACH
+def test_batch_statistics_arrive_whole_so_no_variance_falls_below_zero(scheme):
+    before = make_changes() | {"norm.running_var": torch.tensor([5.0, 1.0])}
+    after = make_changes() | {"norm.running_var": torch.tensor([0.01, 1000.0])}
+    after["conv"] = before["conv"] + 1e-3
+    changes = subtract(after, before)
+    assert "norm.running_var" not in changes
+    arrived = scheme.decode(pack(after, scheme.shrink(changes, 1)), before)
+    assert torch.equal(arrived["norm.running_var"], after["norm.running_var"])
+    assert shapes_of(arrived) == shapes_of(after)
 
 
 @EACH
