@@ -19,20 +19,20 @@ import torch
 from flmrcm.config.check import LAST_EMA
 from flmrcm.config.coil_maps import choose_maps
 from flmrcm.config.federation import IN_PROCESS, build_engine, build_rounds, join_sites
-from flmrcm.config.given_parts import prepare_sites, suit_members, suit_strategy
+from flmrcm.config.given_parts import check_names, prepare_sites, suit_members, suit_strategy
 from flmrcm.config.setup import Setup
 from flmrcm.data.augmentation import Augmentation
 from flmrcm.data.coil_maps import FROM_MODEL, CoilMaps
 from flmrcm.data.site import Loading, Site
 from flmrcm.data.source import Source
-from flmrcm.errors import ConfigErrors, check_choice
+from flmrcm.errors import ConfigErrors, FlmrcmError, check_choice
 from flmrcm.federation.averaging import WeightAverage
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.rounds import TrainingPlan
-from flmrcm.files import expand_home
+from flmrcm.files import expand_home, hold_lock
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.metrics import DEFAULT_METRICS, Metric
@@ -43,6 +43,7 @@ from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.mri.masks import Mask, Random
+from flmrcm.run_files import LOCK
 from flmrcm.runs.testing import score_sites
 from flmrcm.strategies.base import Strategy
 from flmrcm.types import ServerState
@@ -154,8 +155,13 @@ class Federation:
         Raises:
             DataLayoutError: a site's data are not as the contract asks.
             SiteFailed: a site failed; every whole round before is kept.
+            FlmrcmError: another process is writing in the folder.
         """
-        return self._rounds.run(self._initial)
+        refusal = FlmrcmError(
+            f"{self.folder}: another process is writing here; take another folder."
+        )
+        with hold_lock(self.folder / LOCK, refusal):
+            return self._rounds.run(self._initial)
 
     def test(self, checkpoint: str = "last") -> pd.DataFrame:
         """Return the scores of every site's test volumes, and write them to `scores.csv`.
@@ -196,7 +202,8 @@ def _plan(
     stopping: EarlyStopping | None,
 ) -> TrainingPlan:
     """Return the rounds; where these may end early, every participant has to validate."""
-    names = sorted(participants or [site.name for site in sites])
+    check_names(sites, participants, strategy.target)
+    names = sorted({*(participants or [site.name for site in sites])})
     return TrainingPlan(
         rounds,
         names,

@@ -32,11 +32,12 @@ from flmrcm import (
     WeightAverage,
     open_site,
 )
-from flmrcm.errors import ConfigErrors, SiteFailed
+from flmrcm.errors import ConfigErrors, FlmrcmError, SiteFailed
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.learning.losses import L1, SSIMLoss
 from flmrcm.learning.ssdu import SSDU
 from flmrcm.models.cascade import Cascade
+from flmrcm.runs.folder import RunFolder
 from flmrcm.types import Reconstruction
 
 
@@ -84,6 +85,29 @@ def test_participants_are_those_named(sites, tmp_path):
     make_federation(sites, tmp_path / "run", participants=["south"]).run()
     journal = pd.read_csv(tmp_path / "run" / "journal.csv")
     assert set(journal.query("split == 'train'")["site"]) == {"south"}
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "line"),
+    [
+        (("prepared", "prepared"), {}, "sites: 2 are called prepared; give each another"),
+        (("north", "south"), {"participants": ["nord"]}, "participants: nord is none of the sites"),
+        (("north", "south"), {"participants": []}, r"participants=\[\]: name at least one"),
+    ],
+)
+def test_no_site_gets_lost_by_its_name(tmp_path, names, options, line):
+    sites = [open_site(tmp_path / str(place), name) for place, name in enumerate(names)]
+    with pytest.raises(ConfigErrors, match=line):
+        make_federation(sites, tmp_path / "run", **options)
+
+
+def test_two_processes_do_not_write_one_folder(sites, tmp_path):
+    federation = make_federation(sites, tmp_path / "run")
+    with (
+        RunFolder(tmp_path / "run").lock(),
+        pytest.raises(FlmrcmError, match="another process is writing"),
+    ):
+        federation.run()
 
 
 def test_the_page_of_the_library_is_short():

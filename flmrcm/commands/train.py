@@ -9,6 +9,7 @@ from flmrcm.commands.flags import FlagParser
 from flmrcm.config.compose import expand_words
 from flmrcm.config.hydra_app import obey_flags
 from flmrcm.config.jobs import compose_jobs
+from flmrcm.errors import ConfigErrors
 from flmrcm.logs import say
 from flmrcm.runs.resume import compose_resumed, is_resume
 
@@ -20,7 +21,12 @@ def main(words: list[str]) -> None:
         obey_flags(words)
         return
     if is_resume(asked.words):
+        if asked.multirun:
+            raise ConfigErrors(["resume: a run is gone on with alone; leave out -m."])
         cfg, folder = compose_resumed(asked.words)
+        if asked.cfg or asked.info or asked.package or asked.resolve:
+            say(OmegaConf.to_yaml(cfg))
+            return
         from flmrcm.runs.training import launch  # only here: wrong words are told before it loads
 
         launch(cfg, folder, resumes=True)

@@ -145,8 +145,22 @@ def _find_word_problems(cfg: DictConfig) -> list[str]:
     problems += check_choice("test.checkpoint", cfg.test.checkpoint, ("last", "best", LAST_EMA))
     if cfg.test.checkpoint == LAST_EMA and not _read_node(cfg, "ema").get("ema.decay"):
         problems.append(f"test.checkpoint={LAST_EMA}: no average is kept; give ema.decay=0.9.")
-    if not isinstance(cfg.pooled, bool):
-        problems.append(f"pooled={cfg.pooled}: true or false.")
+    problems += [
+        f"{key}={value}: true or false."
+        for key, value in (
+            ("pooled", cfg.pooled),
+            ("accept_lost_journal", cfg.get("accept_lost_journal", False)),
+        )
+        if not isinstance(value, bool)
+    ]
+    problems += [
+        f"{key}={value}: a whole number, at least 0; {null}."
+        for key, value, null in (
+            ("keep_every", cfg.get("keep_every"), "0 keeps the last two"),
+            ("test.saved_volumes", cfg.test.get("saved_volumes", 0), "null keeps all"),
+        )
+        if value is not None and not (type(value) is int and value >= 0)
+    ]
     if POOLED in cfg.sites:
         problems.append(f"sites.{POOLED}: this name is taken; give the site another.")
     return problems

@@ -25,6 +25,32 @@ from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
 
 
+def check_names(
+    sites: Sequence[Site], participants: Sequence[str] | None, target: str | None
+) -> None:
+    """Refuse sites that share a name, and names that are none of theirs.
+
+    Raises:
+        ConfigErrors: all problems together.
+    """
+    names = [site.name for site in sites]
+    problems = [
+        f"sites: {names.count(name)} are called {name}; give each another, open_site(…, name=…)."
+        for name in sorted(set(names))
+        if names.count(name) > 1
+    ]
+    asked = {"participants": participants or [], "strategy.target": [target] if target else []}
+    problems += [
+        f"{key}: {name} is none of the sites ({', '.join(names)})."
+        for key, given in asked.items()
+        for name in sorted({*given} - {*names})
+    ]
+    if participants is not None and not participants:
+        problems.append("participants=[]: name at least one, or leave it out for all.")
+    if problems:
+        raise ConfigErrors(problems)
+
+
 def suit_strategy(
     strategy: Strategy,
     sites: Sequence[Site],

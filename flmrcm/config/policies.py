@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from flmrcm.config.build import Builder
 from flmrcm.config.settings_file import build_from_file, read_settings
 from flmrcm.config.sites import list_site_nodes
+from flmrcm.errors import ConfigErrors
 from flmrcm.federation.engine import JOIN, Engine
 from flmrcm.federation.rounds import TrainingPlan
 from flmrcm.files import expand_home
@@ -43,9 +44,13 @@ def read_policy(path: Path) -> SitePolicy:
     """Return the policy that a site's YAML file describes, with defaults for keys it leaves out.
 
     Raises:
-        ConfigErrors: no such file, no YAML, unknown keys or values; all together.
+        ConfigErrors: no such file, an empty one, no YAML, unknown keys or values; all together.
     """
-    return build_from_file(path, SitePolicy, read_settings(path))
+    settings = read_settings(path)
+    # what a full device left of it would otherwise allow every operation
+    if not path.read_bytes().strip():
+        raise ConfigErrors([f"{path}: is empty; write {{}} if every default is meant."])
+    return build_from_file(path, SitePolicy, settings)
 
 
 def find_crossing_problems(

@@ -162,5 +162,17 @@ def build_run_id(travels: Mapping[str, Any], run: str) -> str:
         travels: the run's config; its rounds do not count, since a resumed run may have more.
         run: the name of its folder, so that two runs of one config have two identifiers.
     """
-    kept = {key: value for key, value in travels.items() if key != "rounds"}
-    return blake2b(f"{run}/{dump_config(kept)}".encode(), digest_size=8).hexdigest()
+    return blake2b(f"{run}/{_dump_lasting(travels)}".encode(), digest_size=8).hexdigest()
+
+
+def digest_experiment(travels: Mapping[str, Any]) -> str:
+    """Return 32 hexadecimal digits of all that stays as it is when a run is resumed.
+
+    A site counts them itself, and keeps its memory below them: a coordinator can't have what one
+    config left in it read by another, whatever identifier it gives the run.
+    """
+    return blake2b(_dump_lasting(travels).encode(), digest_size=16).hexdigest()
+
+
+def _dump_lasting(travels: Mapping[str, Any]) -> str:
+    return dump_config({key: value for key, value in travels.items() if key != "rounds"})

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not there; the last two are kept; a broken one is skipped."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from flmrcm.types import ServerState, Weights
 log = logging.getLogger(__name__)
 
 _KEPT = 2
+_NAME = re.compile(r"round_\d{4,}\.pt")
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class CheckpointFolder:
                 log.warning("skipped: %s", error)
                 continue
             self._link_names(checkpoint)  # a crash may have come between the file and its names
+            self._recall_best(checkpoint.best_round)
             self._snapshots = dict(self._read_snapshots())
             return checkpoint
         if paths:
@@ -156,6 +159,21 @@ class CheckpointFolder:
         if averaged := checkpoint.extras.get(EMA):
             self._write(self.folder / "last_ema.pt", replace(checkpoint, weights=averaged))
 
+    def _recall_best(self, best: int) -> None:
+        """Have `best.pt` be the checkpoint of the best round, or of none where that is gone.
+
+        A later round has taken that name where a run goes back, as from its fine-tuning to more
+        rounds.
+        """
+        path = self.folder / "best.pt"
+        with suppress(CheckpointError):
+            if best < 0 or read_checkpoint(path).round == best:
+                return
+        if self._path(best).exists():
+            link_atomically(self._path(best), path)
+        else:
+            path.unlink(missing_ok=True)
+
     def _read_snapshots(self) -> Iterator[tuple[int, Mapping[str, int]]]:
         for path in (*self._paths(), self.folder / "best.pt"):
             with suppress(CheckpointError):
@@ -163,7 +181,9 @@ class CheckpointFolder:
                 yield checkpoint.round, checkpoint.memory
 
     def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("round_*.pt"))
+        """Return the checkpoints by round, not by name: that of round 10000 is the newest."""
+        named = [path for path in self.folder.glob("round_*.pt") if _NAME.fullmatch(path.name)]
+        return sorted(named, key=_read_round)
 
     def _path(self, round_: int) -> Path:
         return self.folder / f"round_{round_:04}.pt"

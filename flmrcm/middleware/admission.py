@@ -49,15 +49,16 @@ class Admission:
             SiteRefuses: the policy forbids it.
             DataLayoutError, OSError: the file cannot be read or written.
         """
-        earlier = self._count(op)
         self._calls[op] += 1  # refused calls count, too: a limit is not to be tried out
         if self.book is not None and self.rules.most_calls:
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             append_row(self.book, _COLUMNS, (now, op, round_))
-        self.rules.refuse_call(op, strategy, earlier)
+        # counted once it is noted: of two processes that ask at once, neither overlooks the other
+        self.rules.refuse_call(op, strategy, self._count(op) - 1)
 
     def _count(self, op: str) -> int:
-        if self.book is None or not self.book.exists():
+        """Return the calls of an operation so far, this one among them where calls are limited."""
+        if self.book is None or not self.rules.most_calls:
             return self._calls[op]
         # read anew: other processes answer for this site, too
         return read_rows(self.book, _COLUMNS, lambda fields: fields[1]).count(op)

@@ -85,9 +85,12 @@ class RemoteEngine:
         reasons: dict[str, str] = {}
         kinds: dict[str, str] = {}
         for response in self._send(headers, dict.fromkeys(splits, Broadcast(0, {})), inf):
-            site = response.reply.site
-            if response.reply.error is None and response.facts is not None:
-                facts[site] = response.facts
+            site, known = response.reply.site, response.facts
+            lacking = sorted({*splits[site]} - {*known.splits}) if known is not None else []
+            if lacking:
+                reasons[site] = f"site {site}: it has no '{lacking[0]}', which the run needs."
+            elif response.reply.error is None and known is not None:
+                facts[site] = known
             else:
                 reasons[site] = response.reply.error or f"site {site}: it sent no facts."
                 kinds |= {site: response.reply.error_kind} if response.reply.error_kind else {}

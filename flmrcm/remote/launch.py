@@ -61,7 +61,10 @@ def hand_over(cfg: DictConfig, folder: Path, resumes: bool) -> None:
     check_transport(coordinator, via)
     launcher = _LAUNCHERS[via](coordinator)
     _refuse_unknown(sites, launcher.list_sites())
-    job = CoordinatorJob(dict(setup.config), str(folder.resolve()), resumes)
+    config = dict(setup.config)
+    if start := config.get("init_from"):  # the coordinator's process is in a folder of its own
+        config["init_from"] = str(expand_home(start).absolute())
+    job = CoordinatorJob(config, str(folder.resolve()), resumes)
     name = write_job(coordinator, job)
     travels = dump_config(select_travelling_config(setup.config))
     launcher.submit(JobRequest(name, travels, sites, float(cfg.engine.patience)))

@@ -10,6 +10,7 @@ from flmrcm.config.policies import locate_book
 from flmrcm.config.travelling import (
     TRAVELLING_KEYS,
     accept_travelling_config,
+    digest_experiment,
     dump_config,
     hash_travelling_config,
 )
@@ -89,7 +90,7 @@ class SiteServer:
                 known = {key: config[key] for key in TRAVELLING_KEYS if key in config}
                 ledger.write(list_values(site, TO_SITE, CONFIG, known))
             client = self._admit(call, message.round, config)
-            return self._work(client, call, message)
+            return self._work(client, call, message, config)
         except Exception as error:
             where = f"site {site}, round {message.round}"
             if isinstance(error, SiteRefuses):
@@ -111,22 +112,30 @@ class SiteServer:
             raise SiteRefuses(f"not the coordinator's {call.config_hash}.", "config_hash")
         return self._find_client(call, accepted, policy)
 
-    def _work(self, client: Client, call: CallHeader, message: Broadcast) -> Response:
+    def _work(
+        self, client: Client, call: CallHeader, message: Broadcast, config: Mapping[str, Any]
+    ) -> Response:
         settings = self.settings
         if call.op == JOIN:
             return self._report_facts(client, call)
-        # without a cache: the next call may come to another process of this site
-        store = MemoryStore(settings.resolve_path(settings.memory) / call.run_id, budget=0)
-        if call.op in TRAINING:
-            store.forget_before([{settings.site: round_} for round_ in call.kept_rounds])
-        if call.memory_round is not None:
-            store.restore({settings.site: call.memory_round})
+        store = self._open_memory(call, config)
         workload = Workload(call.epochs, call.steps)
         reply = answer_call(client, call.op, message, store, workload, settings.threads)
         if call.op in TRAINING:
             # with the memory that the reply names, the account of it is on disk
             flush_files([settings.build_folder(call.run_id) / LEDGER])
         return Response(reply, store.snapshot().get(settings.site))
+
+    def _open_memory(self, call: CallHeader, config: Mapping[str, Any]) -> MemoryStore:
+        """Return the memory of a run's very config: another one could share what this one keeps."""
+        site, folder = self.settings.site, self.settings.resolve_path(self.settings.memory)
+        # without a cache: the next call may come to another process of this site
+        store = MemoryStore(folder / call.run_id / digest_experiment(config), budget=0)
+        if call.op in TRAINING:
+            store.forget_before([{site: round_} for round_ in call.kept_rounds])
+        if call.memory_round is not None:
+            store.restore({site: call.memory_round})
+        return store
 
     def _ask(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from flmrcm.config.build import to_plain
+from flmrcm.config.identity import find_precision
 from flmrcm.config.run_config import complete_config, overlay_words, read_config
 from flmrcm.config.words import read_value
 from flmrcm.errors import ConfigErrors, FlmrcmError
@@ -21,6 +22,9 @@ MAY_CHANGE = (
 )  # fmt: skip
 """Keys that a resumed run may change; anything else would make it another experiment."""
 
+_STAYS = ("compute.precision",)
+"""Keys below these that change numbers all the same."""
+
 
 def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
     """Return the config and folder of a run to go on with.
@@ -30,15 +34,22 @@ def compose_resumed(words: Sequence[str]) -> tuple[DictConfig, RunFolder]:
 
     Raises:
         ConfigErrors: another key would change; the keys are shown with both values.
-        FlmrcmError: the folder holds no run.
+        FlmrcmError: the folder holds no training.
     """
     folder = RunFolder(expand_home(str(read_value("resume", words))).resolve())
     begun = read_config(folder.path)
+    if "evaluate" in begun:
+        raise FlmrcmError(
+            f"resume={folder.path}: holds an evaluation, and a training would overwrite it; start "
+            "that anew."
+        )
     try:
         own = complete_config(begun)
     except FlmrcmError as error:
         raise FlmrcmError(f"resume={folder.path}: {error}") from None
     changed = overlay_words(own, [word for word in words if not word.startswith("resume=")])
+    for config in (own, changed):  # `auto` may be another one on this machine
+        config.compute.precision = find_precision(config.compute)
     _refuse_changes(to_plain(own), to_plain(changed), folder)
     return changed, folder
 
@@ -83,4 +94,5 @@ def _follows_run(local: Mapping[str, Any]) -> bool:
 
 
 def _may_change(key: str) -> bool:
-    return any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
+    named = any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
+    return named and key not in _STAYS

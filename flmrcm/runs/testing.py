@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,7 +178,7 @@ def count_personal_training(
     for row in rows:
         if row.round > last_round or row.site not in sites or row.split != "train":
             continue
-        if row.metric not in (PERSONAL_STEPS, PERSONAL_VOLUMES):
+        if row.metric not in (PERSONAL_STEPS, PERSONAL_VOLUMES) or not isfinite(row.value):
             continue
         own = found.setdefault(row.site, {"steps": 0, "volumes": 0})
         if row.metric == PERSONAL_STEPS:

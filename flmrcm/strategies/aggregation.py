@@ -1,7 +1,7 @@
 """Means of sites' tensors, as running float64 sums: memory does not grow with the sites."""
 
 from collections.abc import Iterable, Mapping
-from math import inf
+from math import inf, log
 
 import torch
 from torch import Tensor
@@ -10,6 +10,8 @@ from flmrcm.types import Reply, Weights
 
 EXAMPLES, FAIR = "examples", "fair"
 WEIGHTINGS = ("uniform", EXAMPLES, FAIR)
+_RANGE = 1e-250, 1e250
+"""Weights of means: their products with a float32 tensor stay numbers, and so does their sum."""
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What a batch norm counts; no gradient changes these entries of a state dict."""
@@ -78,11 +80,18 @@ def weigh_reply(reply: Reply, weighting: str, fairness: float = 1.0) -> float:
     return reply.metrics["loss"] ** fairness if weighting == FAIR else 1.0
 
 
-def find_weight_problem(reply: Reply, weighting: str) -> str | None:
+def find_weight_problem(reply: Reply, weighting: str, fairness: float = 1.0) -> str | None:
     """Return why a reply cannot be weighed, in a few words; None where it can."""
     loss = reply.metrics.get("loss", 0.0)
-    good = weighting != FAIR or 0 < loss < inf
-    return None if good else f"its loss is {loss:g}, and weighting=fair needs one above 0"
+    if weighting != FAIR:
+        return None
+    if not 0 < loss < inf:
+        return f"its loss is {loss:g}, and weighting=fair needs one above 0"
+    # a sum of weights must be a number above 0, too
+    least, most = _RANGE
+    if fairness and not log(least) < fairness * log(loss) < log(most):
+        return f"its loss of {loss:g} to the power of strategy.fairness={fairness:g} is no weight"
+    return None
 
 
 def list_trained(weights: Weights) -> list[str]:

@@ -194,7 +194,9 @@ class Strategy(ABC):
 
         The weights, and whether all tensors are finite, are checked for every strategy alike.
         """
-        return find_weight_problem(reply, self.weighting) if op == "train" else None
+        if op != "train":
+            return None
+        return find_weight_problem(reply, self.weighting, self.fairness)
 
     def weigh(self, reply: Reply) -> float:
         """Return a training reply's weight in means, above 0."""

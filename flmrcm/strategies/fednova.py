@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import torch
@@ -57,7 +58,7 @@ class FedNova(FedAvg):
 
     def validate_reply(self, op: str, sent: Broadcast, reply: Reply) -> str | None:
         """Return what is wrong with a training reply: it has to count at least one step."""
-        if op == "train" and not reply.metrics.get(STEPS, 0) >= 1:
+        if op == "train" and not 1 <= reply.metrics.get(STEPS, 0) < inf:
             return "it doesn't count its optimizer steps"
         return super().validate_reply(op, sent, reply)
 

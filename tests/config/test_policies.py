@@ -154,3 +154,10 @@ def test_the_policy_in_the_docs_is_one():
     policy = read_policy(Path(__file__).parents[2] / "docs" / "site-policy.yaml")
     assert policy.most_calls == {"survey": 0, "train": 50}
     assert policy.strategies == ["FedAvg", "FedProx"]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_what_is_left_of_a_policy_that_was_cut_short_allows_nothing(tmp_path, text):
+    (tmp_path / "policy.yaml").write_text(text)
+    with pytest.raises(ConfigErrors, match="is empty"):
+        read_policy(tmp_path / "policy.yaml")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder
+from flmrcm.federation.checkpoint import Checkpoint, CheckpointFolder, read_checkpoint
 from flmrcm.federation.memory import MemoryStore
 
 CHECKPOINT = Checkpoint(0, {"w": torch.ones(2)}, {}, {}, best_score=30.0, best_round=0)
@@ -43,6 +43,37 @@ def test_the_last_two_stay_and_every_so_many(tmp_path, keep_every, kept):
     for round_ in range(6):
         folder.save(replace(CHECKPOINT, round=round_))
     assert {path.name for path in tmp_path.glob("round_*.pt")} == {f"round_{r:04}.pt" for r in kept}
+
+
+def test_the_ten_thousandth_round_is_newer_than_those_before(tmp_path):
+    folder = CheckpointFolder(tmp_path, 0, {})
+    for round_ in range(9998, 10002):
+        folder.save(replace(CHECKPOINT, round=round_))
+    kept = {path.name for path in tmp_path.glob("round_*.pt")}
+    assert kept == {"round_10000.pt", "round_10001.pt"}
+    assert CheckpointFolder(tmp_path, 0, {}).load().round == 10001
+
+
+def test_a_file_that_is_no_rounds_checkpoint_is_left_alone(tmp_path):
+    folder, kept = CheckpointFolder(tmp_path, 0, {}), tmp_path / "round_0000 (copy).pt"
+    folder.save(CHECKPOINT)
+    kept.write_bytes(b"a person's own")
+    for round_ in range(1, 4):
+        folder.save(replace(CHECKPOINT, round=round_))
+    assert kept.exists()
+    assert folder.load().round == 3
+
+
+@pytest.mark.parametrize("keep_every", [1, 0])
+def test_a_run_that_goes_back_has_the_best_round_of_those_before_or_none(tmp_path, keep_every):
+    folder = CheckpointFolder(tmp_path, keep_every, {})
+    for round_ in range(3):
+        folder.save(replace(CHECKPOINT, round=round_))
+    folder.save(replace(CHECKPOINT, round=3, best_round=3, best_score=40.0, fine_tuned=True))
+    back = CheckpointFolder(tmp_path, keep_every, {}).load(before=3)
+    assert (back.round, back.best_score, back.best_round) == (2, 30.0, 0)
+    best = tmp_path / "best.pt"
+    assert read_checkpoint(best).round == 0 if keep_every else not best.exists()
 
 
 def test_a_reopened_folder_still_knows_which_memories_its_checkpoints_need(tmp_path):

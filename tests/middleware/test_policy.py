@@ -1,11 +1,13 @@
 """What a site's policy forbids is refused; what it allows is recorded."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import torch
 from kits.laws import site_chain
 
+from flmrcm.csv_rows import append_row
 from flmrcm.errors import ConfigErrors, SiteRefuses
 from flmrcm.federation.workload import CallWork
 from flmrcm.middleware.admission import Admission
@@ -97,6 +99,24 @@ def test_neither_a_restart_nor_another_run_gives_a_new_count(tmp_path):
     again.ask("validate", "FedAvg", 0)
     with pytest.raises(SiteRefuses, match="train was called 2 times, 2 are allowed"):
         again.ask("train", "FedAvg", 0)
+
+
+def test_two_processes_that_ask_at_once_are_not_both_the_last(tmp_path, monkeypatch):
+    policy, book, allowed = SitePolicy(most_calls={"train": 1}), tmp_path / "calls.csv", []
+
+    def ask(name):
+        with suppress(SiteRefuses):
+            Admission(policy, book).ask("train", "FedAvg", 0)
+            allowed.append(name)
+
+    def write_after_another(*line):
+        monkeypatch.undo()
+        ask("another")
+        append_row(*line)
+
+    monkeypatch.setattr("flmrcm.middleware.admission.append_row", write_after_another)
+    ask("first")
+    assert len(allowed) == 1
 
 
 def test_a_call_that_was_refused_counts(tmp_path):

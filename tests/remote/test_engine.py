@@ -10,10 +10,13 @@ from kits.ledgers import Scale, count_recorded, read_ledgers
 from flmrcm.errors import ConfigErrors, SiteFailed
 from flmrcm.federation.clients import Clients
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import Workload
 from flmrcm.remote import engine as remote_engine
+from flmrcm.remote.connection import Response
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.types import Reply
 
 NOBODY = Clients({}, dict)
 
@@ -66,6 +69,19 @@ def test_a_process_that_is_not_the_coordinators_cannot_call_sites():
     engine = EnvelopeEngine(NOBODY, MemoryStore(), federation="deploy")
     with pytest.raises(SiteFailed, match="from the coordinator only"):
         list(engine.call("train", messages(("east",))))
+
+
+def test_a_site_whose_facts_lack_a_needed_split_has_not_joined(engine):
+    facts = SiteFacts(4, 2, ["train"])
+
+    class Lacking:
+        def send(self, calls, *_):
+            return (Response(Reply(site), facts=facts) for site in sorted(calls))
+
+    engine.connection = replace(engine.connection, transport=Lacking())
+    joined = engine.join({"east": ("train", "val"), "north": ("train",)})
+    assert joined.facts.keys() == {"north"}
+    assert joined.reasons == {"east": "site east: it has no 'val', which the run needs."}
 
 
 def test_a_site_is_told_how_much_it_trains(engine):

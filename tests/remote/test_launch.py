@@ -1,5 +1,6 @@
 """A run that is handed over ends in one line, which says how to go on."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -29,8 +30,9 @@ class Coordinator:
 @pytest.fixture
 def launched(tmp_path, monkeypatch):
     """Return a function that launches a run at a coordinator with an outcome."""
+    config = {"init_from": "start.pt"}
     monkeypatch.setattr(
-        launch, "check_config", lambda _: SimpleNamespace(config={}, sites={"ixi": None})
+        launch, "check_config", lambda _: SimpleNamespace(config=config, sites={"ixi": None})
     )
     monkeypatch.setattr(launch, "check_transport", lambda *_: None)
     monkeypatch.setattr(launch, "select_travelling_config", dict)
@@ -48,6 +50,15 @@ def launched(tmp_path, monkeypatch):
 
 def test_a_successful_run_prints_nothing_more(launched):
     launched("", answers=1)
+
+
+def test_the_coordinators_process_finds_the_weights_that_a_run_starts_from(
+    launched, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    launched("", answers=1)
+    (request,) = (tmp_path / "jobs").glob("*.json")
+    assert json.loads(request.read_text())["config"]["init_from"] == str(tmp_path / "start.pt")
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ from flmrcm.remote.site_server import SiteServer
 from flmrcm.remote.site_settings import read_site_settings
 from flmrcm.types import Broadcast
 
-CFG = compose_config(
-    "train",
-    ["sites=bfhi", "target=brats", "compute=cpu", "strategy=scaffold", "model.channels=2",
-     "model.pools=2", "local.batch_size=2"],
-)  # fmt: skip
+WORDS = [
+    "sites=bfhi", "target=brats", "compute=cpu", "strategy=scaffold", "model.channels=2",
+    "model.pools=2", "local.batch_size=2",
+]  # fmt: skip
+CFG = compose_config("train", WORDS)
 CONFIG = json.loads(
     dump_config(
         select_travelling_config(
@@ -242,3 +242,34 @@ def test_a_site_elsewhere_computes_coil_maps_as_it_joins_and_keeps_them_itself(
         replace(call, config_hash=hash_travelling_config(narrow)), NOTHING, narrow
     )
     assert refused.reply.error_kind == "data"
+
+
+def describe_run(strategy):
+    """Return a run's travelling config, and the header of its calls."""
+    words = [word for word in WORDS if not word.startswith("strategy=")]
+    cfg = to_plain(compose_config("train", [*words, f"strategy={strategy}"]))
+    chosen = {**cfg, "participants": ["brats", "ixi"], "target": "brats"}
+    config = json.loads(dump_config(select_travelling_config(chosen)))
+    return config, replace(TRAIN, config_hash=hash_travelling_config(config))
+
+
+def test_what_a_config_left_in_a_sites_memory_is_read_by_no_other_config(server, caplog):
+    config, call = describe_run("fedper")
+    state = weights().weights
+    reply = server.handle(call, Broadcast(0, state), config).reply
+    assert (reply.error, bool(reply.weights)) == (None, True)
+    assert reply.weights.keys() < state.keys()
+    every, call = describe_run("fl_mr")  # shares what the other keeps, and asks for its memory
+    response = server.handle(
+        replace(call, memory_round=0, kept_rounds=(0,)), Broadcast(1, state), every
+    )
+    assert (response.reply.error, response.reply.weights) == ("failed", {})
+    assert "there is no such checkpoint" in caplog.text
+
+
+def test_a_run_that_goes_on_with_more_rounds_finds_its_memory(server):
+    first = server.handle(TRAIN, weights(), CONFIG)
+    more = {**CONFIG, "rounds": CONFIG["rounds"] + 1}
+    known = replace(TRAIN, memory_round=first.memory_round, kept_rounds=(0,))
+    call = replace(known, config_hash=hash_travelling_config(more))
+    assert server.handle(call, replace(weights(), round=1), more).reply.error is None

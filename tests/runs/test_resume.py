@@ -2,9 +2,10 @@
 
 import pytest
 
+from flmrcm.commands.train import main
 from flmrcm.config.build import to_plain
 from flmrcm.config.compose import compose_config
-from flmrcm.errors import ConfigErrors
+from flmrcm.errors import ConfigErrors, FlmrcmError
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.resume import compose_resumed
 
@@ -25,11 +26,39 @@ def resume(tmp_path):
         "robust.suspend_after=2", "test.checkpoint=best", "model.channels=3", "pooled=true",
         "middleware.wire.kind=bf16", "validate_every=2", "participation=0.5", "coils=multi",
         "local.schedule=cosine", "local.accumulate=2", "ema.decay=0.9", "augmentation=flips",
+        "compute.precision=bf16-mixed",
     ],
 )  # fmt: skip
 def test_what_changes_the_experiment_is_refused(resume, word):
     with pytest.raises(ConfigErrors, match="the run was begun with"):
         resume(word)
+
+
+def test_another_machine_does_not_change_the_precision_in_passing(tmp_path):
+    words = ["debug=tiny", "compute.precision=bf16-mixed"]
+    RunFolder(tmp_path).write_config(to_plain(compose_config("train", words)))
+    with pytest.raises(ConfigErrors, match="begun with bf16-mixed, now 32-true is asked"):
+        compose_resumed([f"resume={tmp_path}", "compute=cpu"])
+    moved = ["compute=cpu", "compute.precision=bf16-mixed", "compute.workers=1"]
+    changed, _ = compose_resumed([f"resume={tmp_path}", *moved])
+    assert (changed.compute.workers, changed.compute.precision) == (1, "bf16-mixed")
+
+
+def test_an_evaluation_is_not_trained_over(tmp_path):
+    config = {**to_plain(compose_config("train", ["debug=tiny"])), "evaluate": {"split": "test"}}
+    RunFolder(tmp_path).write_config(config)
+    with pytest.raises(FlmrcmError, match="holds an evaluation"):
+        compose_resumed([f"resume={tmp_path}"])
+
+
+@pytest.mark.parametrize("flags", [["--cfg", "job"], ["-i"], ["--resolve"]])
+def test_a_flag_that_shows_the_config_of_a_resumed_run_begins_nothing(
+    tmp_path, monkeypatch, capsys, flags
+):
+    RunFolder(tmp_path).write_config(to_plain(compose_config("train", ["debug=tiny"])))
+    monkeypatch.setattr("flmrcm.runs.training.launch", lambda *_, **__: pytest.fail("it began"))
+    main([f"resume={tmp_path}", "rounds=7", *flags])
+    assert "rounds: 7" in capsys.readouterr().out
 
 
 def test_what_changes_no_number_is_taken(resume):

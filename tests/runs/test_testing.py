@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 import torch
 
 from flmrcm.federation.checkpoint import Checkpoint
@@ -83,6 +84,18 @@ def test_what_sites_trained_for_themselves_is_counted_up_to_the_tested_round():
     ]
     rows.append(Measurement(1, "train", "here", "personal_volumes", "", 5.0))
     assert count_personal_training(rows, 1, ["here"]) == {"here": {"steps": 8, "volumes": 5}}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_site_that_counts_what_is_no_number_ends_no_run(value):
+    rows = [
+        Measurement(0, "train", site, name, "", of_site)
+        for site, of_site in (("here", 4.0), ("there", value))
+        for name in ("personal_steps", "personal_volumes")
+    ]
+    assert count_personal_training(rows, 0, ["here", "there"]) == {
+        "here": {"steps": 4, "volumes": 4}
+    }
 
 
 def test_an_evaluation_tests_each_site_with_what_is_loaded_for_it(tmp_path):

@@ -120,6 +120,18 @@ def test_a_fair_mean_refuses_a_reply_without_a_loss_above_zero(
     assert kind().validate_reply("train", sent, reply) is None
 
 
+@pytest.mark.parametrize(("loss", "fairness"), [(1e300, 2.0), (1e-200, 2.0), (0.01, 500.0)])
+def test_a_loss_whose_power_is_no_weight_is_refused_and_ends_nothing(
+    loss: float, fairness: float
+) -> None:
+    strategy, sent = FedAvg(weighting="fair", fairness=fairness), Broadcast(0, {})
+    reply = Reply("a", 1, metrics={"loss": loss})
+    assert "is no weight" in (strategy.validate_reply("train", sent, reply) or "")
+    good = replace(reply, metrics={"loss": 0.99})
+    assert strategy.validate_reply("train", sent, good) is None
+    assert strategy.weigh(good) > 0
+
+
 def test_negative_fairness_is_refused() -> None:
     with pytest.raises(ConfigErrors, match=r"strategy\.fairness: at least 0; got -1"):
         FedAvg(fairness=-1)

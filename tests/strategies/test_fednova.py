@@ -1,6 +1,7 @@
 """FedNova: sites that take more steps do not pull harder; exact for plain SGD alone."""
 
 from functools import partial
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -91,7 +92,7 @@ def test_counts_and_statistics_are_averaged_as_in_fl_mr() -> None:
     assert equal(dict(state.weights), dict(expected.weights))
 
 
-@pytest.mark.parametrize("steps", [{}, {"steps": 0.0}, {"steps": float("nan")}])
+@pytest.mark.parametrize("steps", [{}, {"steps": 0.0}, {"steps": nan}, {"steps": inf}])
 def test_a_reply_that_counts_no_steps_is_refused(steps: dict[str, float]) -> None:
     sent, answer = Broadcast(0, {"w": torch.zeros(2)}), Reply("a", 1, metrics=steps)
     assert FedNova().validate_reply("train", sent, answer) is not None
