@@ -102,12 +102,8 @@ def test_no_site_gets_lost_by_its_name(tmp_path, names, options, line):
 
 
 def test_two_processes_do_not_write_one_folder(sites, tmp_path):
-    federation = make_federation(sites, tmp_path / "run")
-    with (
-        RunFolder(tmp_path / "run").lock(),
-        pytest.raises(FlmrcmError, match="another process is writing"),
-    ):
-        federation.run()
+    with RunFolder(tmp_path).lock(), pytest.raises(FlmrcmError, match="another process is writing"):
+        make_federation(sites, tmp_path).run()
 
 
 def test_the_page_of_the_library_is_short():
