@@ -1,10 +1,14 @@
-"""Four sites, each with its own file, and one small deployment that is not started."""
+"""Four sites, each with its own file, a small deployment that isn't started, a site to call."""
 
 from pathlib import Path
 
 import pytest
+import yaml
+from kits.factories import write_site
 
 from flmrcm.remote.flower.provision import FlowerDeployment
+from flmrcm.remote.site_server import SiteServer
+from flmrcm.remote.site_settings import read_site_settings
 
 SITES = {"north": {"root": "/data/north"}, "south": {"root": None}}
 
@@ -29,3 +33,22 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deployment") / "new"
     FlowerDeployment(SITES, address="hospital.example", port=8123, days=30).write(folder)
     return folder
+
+
+@pytest.fixture
+def site_file(tmp_path):
+    """The file of a site with three training slices; it names no policy."""
+    write_site(tmp_path / "mri", {"train": (3,), "val": (2,), "test": (2, 2)})
+    values = {
+        "site": "ixi",
+        "data": {"root": "mri"},
+        "compute": {"accelerator": "cpu"},
+        "threads": 1,
+    }
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(values))
+    return tmp_path / "site.yaml"
+
+
+@pytest.fixture
+def server(site_file):
+    return SiteServer(read_site_settings(site_file))

@@ -6,72 +6,24 @@ from dataclasses import asdict, replace
 import h5py
 import numpy as np
 import pytest
-import torch
 import yaml
+from kits.called_site import CONFIG, JOIN, NOTHING, SAVING, TRAIN, weights
 from kits.factories import write_site
 
-from flmrcm import __version__
 from flmrcm.config.allow_list import AllowList
-from flmrcm.config.build import Builder, to_plain
+from flmrcm.config.build import to_plain
 from flmrcm.config.compose import compose_config
-from flmrcm.config.learner import build_learner
 from flmrcm.config.travelling import (
     TRAVELLING_GROUPS,
     accept_travelling_config,
     dump_config,
     hash_travelling_config,
-    select_travelling_config,
 )
 from flmrcm.errors import NonFiniteLossError, SiteRefuses
 from flmrcm.middleware.ledger import LEDGER, Ledger
 from flmrcm.remote.codec import Envelope
-from flmrcm.remote.connection import CallHeader
 from flmrcm.remote.site_server import SiteServer
 from flmrcm.remote.site_settings import read_site_settings
-from flmrcm.types import Broadcast
-
-WORDS = [
-    "sites=bfhi", "target=brats", "compute=cpu", "strategy=scaffold", "model.channels=2",
-    "model.pools=2", "local.batch_size=2",
-]  # fmt: skip
-CFG = compose_config("train", WORDS)
-CONFIG = json.loads(
-    dump_config(
-        select_travelling_config(
-            {**to_plain(CFG), "participants": ["brats", "ixi"], "target": "brats"}
-        )
-    )
-)
-SAVING = {**CONFIG, "test": {"saved_volumes": 1}}
-JOIN = CallHeader("join", __version__, hash_travelling_config(CONFIG), "e" * 16, splits=("train",))
-TRAIN = replace(JOIN, op="train")
-NOTHING = Broadcast(0, {})
-
-
-@pytest.fixture
-def site_file(tmp_path):
-    """The file of a site with three training slices; it names no policy."""
-    write_site(tmp_path / "mri", {"train": (3,), "val": (2,), "test": (2, 2)})
-    values = {
-        "site": "ixi",
-        "data": {"root": "mri"},
-        "compute": {"accelerator": "cpu"},
-        "threads": 1,
-    }
-    (tmp_path / "site.yaml").write_text(yaml.safe_dump(values))
-    return tmp_path / "site.yaml"
-
-
-@pytest.fixture
-def server(site_file):
-    return SiteServer(read_site_settings(site_file))
-
-
-def weights():
-    _, module, _ = build_learner(CFG, Builder())
-    state = {name: tensor.clone() for name, tensor in module.model.state_dict().items()}
-    zeros = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
-    return Broadcast(0, state, {"control": zeros})
 
 
 def test_a_joining_site_sends_numbers_and_no_name(server):
@@ -182,21 +134,6 @@ def test_what_the_policy_forbids_is_refused_and_in_the_ledger(site_file, tmp_pat
     assert {entry.way for entry in arrived} == {"to_site"}
 
 
-def test_its_memory_stays_and_a_new_process_goes_on_with_it(server, site_file, tmp_path):
-    first = server.handle(TRAIN, weights(), CONFIG)
-    assert first.reply.error is None
-    assert first.memory_round == 0
-    assert [*(tmp_path / "memory" / TRAIN.run_id).rglob("*.pt")]
-    again = replace(TRAIN, memory_round=0, kept_rounds=(0,))
-    next_round = replace(weights(), round=1)
-    here = server.handle(again, next_round, CONFIG).reply
-    elsewhere = SiteServer(read_site_settings(site_file)).handle(again, next_round, CONFIG).reply
-    without_memory = server.handle(TRAIN, next_round, CONFIG).reply
-    for name, tensor in here.weights.items():
-        assert torch.equal(tensor, elsewhere.weights[name])
-    assert any(not torch.equal(t, without_memory.weights[name]) for name, t in here.weights.items())
-
-
 def test_reconstructions_stay_at_the_site_and_scores_go_by_number(server, tmp_path):
     test = replace(JOIN, op="test", config_hash=hash_travelling_config(SAVING))
     reply = server.handle(test, replace(weights(), extras={}), SAVING).reply
@@ -242,34 +179,3 @@ def test_a_site_elsewhere_computes_coil_maps_as_it_joins_and_keeps_them_itself(
         replace(call, config_hash=hash_travelling_config(narrow)), NOTHING, narrow
     )
     assert refused.reply.error_kind == "data"
-
-
-def describe_run(strategy):
-    """Return a run's travelling config, and the header of its calls."""
-    words = [word for word in WORDS if not word.startswith("strategy=")]
-    cfg = to_plain(compose_config("train", [*words, f"strategy={strategy}"]))
-    chosen = {**cfg, "participants": ["brats", "ixi"], "target": "brats"}
-    config = json.loads(dump_config(select_travelling_config(chosen)))
-    return config, replace(TRAIN, config_hash=hash_travelling_config(config))
-
-
-def test_what_a_config_left_in_a_sites_memory_is_read_by_no_other_config(server, caplog):
-    config, call = describe_run("fedper")
-    state = weights().weights
-    reply = server.handle(call, Broadcast(0, state), config).reply
-    assert (reply.error, bool(reply.weights)) == (None, True)
-    assert reply.weights.keys() < state.keys()
-    every, call = describe_run("fl_mr")  # shares what the other keeps, and asks for its memory
-    response = server.handle(
-        replace(call, memory_round=0, kept_rounds=(0,)), Broadcast(1, state), every
-    )
-    assert (response.reply.error, response.reply.weights) == ("failed", {})
-    assert "there is no such checkpoint" in caplog.text
-
-
-def test_a_run_that_goes_on_with_more_rounds_finds_its_memory(server):
-    first = server.handle(TRAIN, weights(), CONFIG)
-    more = {**CONFIG, "rounds": CONFIG["rounds"] + 1}
-    known = replace(TRAIN, memory_round=first.memory_round, kept_rounds=(0,))
-    call = replace(known, config_hash=hash_travelling_config(more))
-    assert server.handle(call, replace(weights(), round=1), more).reply.error is None
