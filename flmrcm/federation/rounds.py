@@ -140,10 +140,11 @@ class Rounds:
 
     def _load(self) -> Checkpoint | None:
         """Return where to go on from: before its fine-tuning where a run may train on again."""
-        checkpoint = load_history(self.checkpoints, self.journal, self.plan.rounds)
+        checkpoint = load_history(self.checkpoints, self.journal)
         if checkpoint and checkpoint.fine_tuned:
             before = self.checkpoints.load(before=checkpoint.round)
-            if before and before.round + 1 < self.plan.rounds and not self._find_end(before):
+            reached = before.round + 1 if before else 0
+            if reached < self.plan.rounds and not (before and self._find_end(before)):
                 self.checkpoints.drop(checkpoint.round)
                 return before
             self.checkpoints.load()  # its names had gone to the one before
@@ -200,12 +201,8 @@ class Rounds:
         return checkpoint
 
 
-def load_history(
-    checkpoints: CheckpointFolder, journal: Journal, rounds: int = 0
-) -> Checkpoint | None:
-    """Return the checkpoint that a run goes on from; None where it has no whole round yet.
-
-    Where more rounds are asked for than a fine-tuned run had, it goes on from before that.
+def load_history(checkpoints: CheckpointFolder, journal: Journal) -> Checkpoint | None:
+    """Return a run's last checkpoint; None where it has no whole round yet.
 
     Raises:
         CheckpointError: no checkpoint can be read, or all are gone.
@@ -218,8 +215,6 @@ def load_history(
             f"{checkpoints.folder}: no checkpoint is left of the rounds that {journal.path} "
             "holds. Bring one back, or start a new run."
         )
-    if checkpoint and checkpoint.fine_tuned and checkpoint.round < rounds:
-        return checkpoints.load(before=checkpoint.round)
     return checkpoint
 
 
