@@ -51,7 +51,7 @@ def compose_jobs(name: str, words: Sequence[str], multirun: bool) -> list[Compos
         alone = not multirun and not is_multirun(words)
         raise ConfigErrors([*error.problems, *(explain_sweep(w) for w in swept if alone)]) from None
     if not multirun and str(first.hydra.mode).rsplit(".", 1)[-1] != "MULTIRUN":
-        return [_compose_job(name, words, multirun=False)]
+        return [_compose_job(name, words, multirun=False) if swept else _place(first, words)]
     if not first.hydra.sweeper["_target_"].endswith("BasicSweeper"):
         return [ComposedJob(drop_hydra(first))]
     grid = {str(k): str(v) for k, v in (first.hydra.sweeper.get("params") or {}).items()}
@@ -74,7 +74,10 @@ def list_combinations(words: Sequence[str]) -> list[list[str]]:
 
 
 def _compose_job(name: str, words: Sequence[str], multirun: bool) -> ComposedJob:
-    config = compose_config(name, words, with_hydra=True)
+    return _place(compose_config(name, words, with_hydra=True), words, multirun)
+
+
+def _place(config: DictConfig, words: Sequence[str], multirun: bool = False) -> ComposedJob:
     with explain_errors(words):
         hydra = config.hydra
         place = Path(hydra.sweep.dir) / hydra.sweep.subdir if multirun else Path(hydra.run.dir)

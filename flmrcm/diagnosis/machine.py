@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from rich.filesize import decimal
 from flmrcm import __version__
 from flmrcm.config.conf_files import list_plugins
 from flmrcm.files import find_cache_folder
-from flmrcm.runs.folder import read_git_state
+from flmrcm.runs.folder import find_version, read_git_state
 
 EXTRAS = ("joblib", "ray", "submitit", "flower", "nvflare", "espirit", "mlflow", "search", "dicom")
 
@@ -56,14 +56,6 @@ def list_dependencies(extra: str = "") -> list[str]:
     if not extra:
         return [each.name for each in needed if each.marker is None]
     return [e.name for e in needed if e.marker is not None and e.marker.evaluate({"extra": extra})]
-
-
-def find_version(package: str) -> str | None:
-    """Return the version of an installed package; None where it isn't installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def find_existing(path: Path) -> Path:

@@ -13,8 +13,9 @@ from rich.filesize import decimal
 
 from flmrcm.config.allow_list import list_named
 from flmrcm.config.conf_files import find_conf_dir, list_plugins
-from flmrcm.diagnosis.machine import find_existing, find_version, list_dependencies
+from flmrcm.diagnosis.machine import find_existing, list_dependencies
 from flmrcm.files import find_cache_folder
+from flmrcm.runs.folder import find_version
 
 _LITTLE_DISK, _LITTLE_SHARED = 5 * 10**9, 512 * 10**6  # bytes
 

@@ -5,7 +5,7 @@ import platform
 import subprocess
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,10 @@ class RunFolder:
 
     def write_environment(self, **facts: Any) -> None:
         """Write on what the run ran: code, packages, machine, and facts such as its data's."""
-        installed = {d.name.lower(): d.version for d in distributions()}
         content = {
             "git": read_git_state(),
             "python": platform.python_version(),
-            "packages": {name: installed.get(name) for name in _RECORDED_PACKAGES},
+            "packages": {name: find_version(name) for name in _RECORDED_PACKAGES},
             "plugins": {plugin.package: plugin.version for plugin in list_plugins().usable},
             "platform": platform.platform(),
             **facts,
@@ -117,6 +116,14 @@ class RunFolder:
 
     def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
         write_atomically(self.path / name, json.dumps(content, indent=2) + "\n")
+
+
+def find_version(package: str) -> str | None:
+    """Return the version of an installed package; None where it isn't installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def read_git_state() -> dict[str, Any] | None:
