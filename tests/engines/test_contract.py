@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from kits.engines import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
 from kits.faulty_engine import garbage, idle, with_faults
+from kits.kept_actors import keep_actors
 from kits.laws import equal
 from kits.ledgers import Scale, count_recorded, read_ledgers
 
@@ -63,7 +64,7 @@ def ran(request, make, clinics, tmp_path_factory):
     here, there = (setting(clinics, folder, members=members) for folder in folders)
     initial = here.module(strategy).model.state_dict()
     expected = with_faults(there.federation(strategy), faults).run(initial)
-    engine = engine_of(make, clinics, strategy, here.folder, members=members)
+    engine = engine_of(keep_actors(make), clinics, strategy, here.folder, members=members)
     scale = Scale(engine)
     for rounds in (1, 3):
         federation = behind(
