@@ -72,15 +72,19 @@ def link_atomically(source: Path, path: Path) -> None:
 
 
 @contextmanager
-def hold_lock(path: Path, refusal: Exception) -> Generator[None]:
+def hold_lock(path: Path, refusal: Exception | None = None) -> Generator[None]:
     """Keep other processes out while the block runs; a process that ends lets go, however it ends.
 
     Args:
         path: of the lock's file; folders are made.
-        refusal: what is raised where another process holds it.
+        refusal: what is raised where another process holds it; None waits for that to let go.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
+        if refusal is None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+            return
         for patience in (0.05, 0.0):  # seconds; `is_locked` holds it for an instant
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,7 +11,7 @@ from flmrcm.errors import SiteRefuses
 from flmrcm.federation.engine import TRAINING, Operation
 from flmrcm.federation.middleware import Middleware, SiteHalf, SiteSide, Stage
 from flmrcm.federation.workload import CallWork
-from flmrcm.files import flush_files
+from flmrcm.files import flush_files, hold_lock
 from flmrcm.privacy.accountant import Spending, add_epsilon
 from flmrcm.types import Memory, Reply
 
@@ -89,10 +89,12 @@ class _Account(SiteHalf):
         self._coming: CallWork | None = None
 
     def check_work(self, op: Operation, work: CallWork) -> None:
+        if op in TRAINING:
+            self._coming = work
+            self._check_cap(work)
+
+    def _check_cap(self, work: CallWork) -> None:
         largest = self.book.largest_epsilon
-        if op not in TRAINING:
-            return
-        self._coming = work
         if largest is None:
             return
         if work.spending is None:
@@ -107,8 +109,10 @@ class _Account(SiteHalf):
         if op == "train" and path is not None and work is not None and work.spending is not None:
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             entry = BookEntry(now, self.run, round_, *work.spending, work.delta)
-            append_row(path, BookEntry._fields, entry)
-            flush_files([path])  # before the reply leaves
+            with hold_lock(path.with_name(f"{path.name}.lock")):
+                self._check_cap(work)  # another run may have spent while this one trained
+                append_row(path, BookEntry._fields, entry)
+                flush_files([path])  # before the reply leaves
         self._coming = None  # a reply that only asks for its message again has cost nothing
         return reply
 

@@ -47,6 +47,18 @@ def test_training_that_would_go_beyond_the_cap_is_refused_and_not_counted(train)
     assert len(train("second", largest=TWO * 1.01).read()) == 2
 
 
+def test_of_two_runs_that_train_at_once_the_later_reply_does_not_leave(tmp_path):
+    book = BudgetBook(tmp_path / "policy.privacy.csv", TWO * 0.99)
+    sides = (SiteSide("east", FedAvg(), SEED, tmp_path / run / "sites" / "east") for run in "ab")
+    halves = [book.build_site_half(side) for side in sides]
+    for half in halves:
+        half.check_work("train", WORK)
+    halves[0].after("train", 0, Reply("east", 16), Memory())
+    with pytest.raises(SiteRefuses, match="ε would be .* over all runs"):
+        halves[1].after("train", 0, Reply("east", 16), Memory())
+    assert len(book.read()) == 1
+
+
 @pytest.mark.parametrize("op", ["train", "finetune"])
 def test_under_a_cap_nobody_trains_without_noise(train, op):
     plain = CallWork(16, 10, 1e-4)
