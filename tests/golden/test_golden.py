@@ -25,10 +25,12 @@ class Envelopes(EnvelopeEngine):
         self.join = LocalSites(clients, store).join
 
 
+RAY = ["engine=ray", "engine.actors=1", "engine.threads=1"]
+RAY += ["engine._target_=kits.kept_actors.KeptActors"]
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray isn't installed")
 ENGINES = [
     pytest.param(["engine=processes", "engine.workers=1"], id="processes"),
-    pytest.param(["engine=ray", "engine.actors=1", "engine.threads=1"], id="ray", marks=needs_ray),
+    pytest.param(RAY, id="ray", marks=needs_ray),
     pytest.param([f"engine._target_={__name__}.Envelopes"], id="envelopes"),
 ]
 
