@@ -54,7 +54,7 @@ def test_of_two_runs_that_train_at_once_the_later_reply_does_not_leave(tmp_path)
     for half in halves:
         half.check_work("train", WORK)
     halves[0].after("train", 0, Reply("east", 16), Memory())
-    with pytest.raises(SiteRefuses, match="ε would be .* over all runs"):
+    with pytest.raises(SiteRefuses, match=r"ε would be .* over all runs"):
         halves[1].after("train", 0, Reply("east", 16), Memory())
     assert len(book.read()) == 1
 
