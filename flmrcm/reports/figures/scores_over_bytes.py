@@ -14,7 +14,8 @@ _CAPTION = (
     "Each point: a validation, mean over its sites, convention {convention}, against the megabytes "
     "that training has moved until then, all sites and both ways together. Lines: mean over a "
     "method's runs; bands: from the lowest to the highest seed. The messages of validation and "
-    "test aren't counted; `flmrcm ledger` has them."
+    "test aren't counted; `flmrcm ledger` has them. Points with a score that isn't "
+    "finite are left out."
 )
 
 
