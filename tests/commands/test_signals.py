@@ -15,9 +15,14 @@ from flmrcm.federation.journal import Journal
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 
 
-def ended_by(number, words, when, **more):
+def heed():
+    """Heed Ctrl-C, which whoever runs the tests in the background has commands ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def ended_by(number, words, when, begin=heed):
     """Send a signal to a command once something is there; return its status and what it said."""
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **more)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=begin)
     while not when():
         assert process.poll() is None
         time.sleep(0.01)
@@ -67,9 +72,7 @@ def test_nohup_stays_in_force(hospitals):
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    code, said = ended_by(
-        signal.SIGHUP, command(*SMALL, "rounds=3"), checkpoint_written, preexec_fn=ignore
-    )
+    code, said = ended_by(signal.SIGHUP, command(*SMALL, "rounds=3"), checkpoint_written, ignore)
     assert code == 0, said
 
 

@@ -50,7 +50,8 @@ def test_a_mutant_is_killed_by_a_test_that_turns_red_and_by_nothing_else(tmp_pat
     test.write_text(f"def test_it():\n    {body}\n" if body else "")
     mutant = Mutant("", "code_.py", "1", "2", [str(test)])
     noticed = "test_it.py::test_it" if said == run.KILLED else ""
-    assert mutant.judge(tmp_path) == (said, noticed)
+    verdict = mutant.judge(tmp_path)
+    assert (verdict.said, verdict.test.rpartition("/")[2]) == (said, noticed)
     assert (tmp_path / "code_.py").read_text() == "VALUE = 1\n"
 
 
