@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from flmrcm.learning.metrics import ZERO_FILLED, nmse
 from flmrcm.reports.figures.figure_writer import DOTS_PER_INCH
 from flmrcm.reports.figures.saved_volumes import read_middle_slices
+from flmrcm.reports.figures.style import wrap_name
 from flmrcm.reports.metric_info import metric_info
 
 ImageArray = NDArray[np.float32]
@@ -88,7 +88,7 @@ class ImageGrid:
 
     def wrap_head(self, text: str) -> str:
         """Return the head of a column, broken into lines."""
-        return fill(text, int(self.image_width * 72 / (0.55 * _FONT)))
+        return wrap_name(text, int(self.image_width * 72 / (0.55 * _FONT)))
 
     @property
     def top(self) -> float:

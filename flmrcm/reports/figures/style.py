@@ -1,5 +1,6 @@
 """The style of all figures: a method has the same colour and marker in each of them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import NamedTuple
@@ -27,6 +28,7 @@ _MARKERS = "osD^vPX<>*"
 _LINE_STYLES = ("-", "--", ":", "-.")
 _SITE_ORDER = (6, 4, 5, 3, 2, 8, 7, 9, 1, 0)  # indices in COLOURS; the first methods' come last
 _WRAP_WIDTH = 34  # characters of a method's name on one line
+_PART_ENDS = re.compile(r"(?<=[=,])|(?<=[a-z]\.)")
 _LEGEND_LINE = 0.165  # inches
 
 apply_style = mpl.rc_context(
@@ -141,9 +143,15 @@ def place_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]
     figure.legend(handles, names, loc="outside lower center", ncols=columns)
 
 
-def wrap_name(method: str) -> str:
-    """Return a long name, broken into lines."""
-    return fill(method, _WRAP_WIDTH)
+def wrap_name(name: str, width: int = _WRAP_WIDTH) -> str:
+    """Return a long name, broken into lines; a word that is longer, where a part of it ends."""
+    lines = [""]
+    for word in re.findall(r"\S+ ?", name):
+        for part in [word] if len(word) <= width else _PART_ENDS.split(word):
+            if lines[-1] and len(lines[-1] + part.rstrip()) > width:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(fill(line, width) for line in lines)
 
 
 def leave_empty(axis: Axes, reason: str) -> None:

@@ -83,3 +83,10 @@ def test_many_long_names_fit_below_the_axes(columns):
 def test_names_are_broken_into_lines():
     assert max(len(line) for line in wrap_name("a long name " * 9).split("\n")) <= 34
     assert isinstance(create_axes(1, 1, 1, 1)[0], Figure)
+
+
+def test_a_name_breaks_where_a_word_ends_or_a_part_of_a_long_one():
+    name = "FL-MR (model=UNet, optimizer.lr=0.001)"
+    assert wrap_name(name, 18).split("\n") == ["FL-MR (model=UNet,", "optimizer.lr=", "0.001)"]
+    assert wrap_name("a" * 30, 18) == "\n".join(["a" * 18, "a" * 12])
+    assert wrap_name(name, 99) == name
