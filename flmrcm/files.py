@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 
 def expand_home(path: str | Path) -> Path:
@@ -81,19 +82,22 @@ def hold_lock(path: Path, refusal: Exception | None = None) -> Generator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
-        if refusal is None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-            return
-        for patience in (0.05, 0.0):  # seconds; `is_locked` holds it for an instant
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if not patience:
-                    raise refusal from None
-                time.sleep(patience)
+        _lock(lock, refusal)
         yield
+
+
+def _lock(lock: TextIO, refusal: Exception | None) -> None:
+    if refusal is None:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return
+    for patience in (0.05, 0.0):  # seconds; `is_locked` holds it for an instant
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if not patience:
+                raise refusal from None
+            time.sleep(patience)
 
 
 def is_locked(path: Path) -> bool:

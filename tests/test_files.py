@@ -56,3 +56,14 @@ def test_a_glance_at_a_lock_fails_no_run(tmp_path):
         Timer(0.01, lambda: fcntl.flock(glance, fcntl.LOCK_UN)).start()
         with hold_lock(path, RuntimeError("held")):
             assert is_locked(path)
+
+
+def test_who_has_no_refusal_waits_until_the_lock_is_let_go(tmp_path):
+    order = []
+    with (tmp_path / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        Timer(0.2, lambda: (order.append("let go"), fcntl.flock(other, fcntl.LOCK_UN))).start()
+        with hold_lock(tmp_path / "lock"):
+            order.append("held")
+            assert is_locked(tmp_path / "lock")
+    assert order == ["let go", "held"]

@@ -6,6 +6,8 @@ from kits.laws import SEED
 from flmrcm.errors import SiteRefuses
 from flmrcm.federation.middleware import SiteSide
 from flmrcm.federation.workload import CallWork
+from flmrcm.files import is_locked
+from flmrcm.middleware import budget_book
 from flmrcm.middleware.budget_book import BudgetBook
 from flmrcm.privacy.accountant import Spending, add_epsilon
 from flmrcm.strategies.fedavg import FedAvg
@@ -57,6 +59,15 @@ def test_of_two_runs_that_train_at_once_the_later_reply_does_not_leave(tmp_path)
     with pytest.raises(SiteRefuses, match=r"ε would be .* over all runs"):
         halves[1].after("train", 0, Reply("east", 16), Memory())
     assert len(book.read()) == 1
+
+
+def test_a_round_is_booked_while_no_other_run_books_one(train, monkeypatch):
+    held = []
+    monkeypatch.setattr(budget_book, "append_row", lambda path, *_: held.append(
+        is_locked(path.with_name(f"{path.name}.lock"))))  # fmt: skip
+    monkeypatch.setattr(budget_book, "flush_files", lambda _: None)
+    train()
+    assert held == [True]
 
 
 @pytest.mark.parametrize("op", ["train", "finetune"])
