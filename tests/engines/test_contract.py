@@ -4,7 +4,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from kits.engines import CLINICS, ENGINES, STRATEGIES, behind, broken, engine_of, messages, setting
+from kits.engines import (
+    CLINICS,
+    ENGINES,
+    NETWORKS,
+    STRATEGIES,
+    behind,
+    broken,
+    engine_of,
+    messages,
+    setting,
+)
+from kits.factories import make_unet
 from kits.faulty_engine import garbage, idle, with_faults
 from kits.kept_actors import keep_actors
 from kits.laws import equal
@@ -33,6 +44,7 @@ CASES |= {
 MASKED = {"secure_aggregation": SecureAggregation()}
 CASES["masks"] = STRATEGIES["fedper"], {}, MASKED
 CASES["masks of a site that drops out"] = STRATEGIES["fl_mr"], {("east", "train", 1): idle}, MASKED
+CASES |= dict.fromkeys(NETWORKS, (STRATEGIES["fl_mrcm_latent"], {}, {}))
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -61,10 +73,12 @@ class Ran:
 def ran(request, make, clinics, tmp_path_factory):
     strategy, faults, members = CASES[request.param]
     folders = (tmp_path_factory.mktemp("run") for _ in range(2))
-    here, there = (setting(clinics, folder, members=members) for folder in folders)
+    network = NETWORKS.get(request.param, make_unet)
+    here, there = (setting(clinics, folder, network, members=members) for folder in folders)
     initial = here.module(strategy).model.state_dict()
     expected = with_faults(there.federation(strategy), faults).run(initial)
-    engine = engine_of(keep_actors(make), clinics, strategy, here.folder, members=members)
+    make = keep_actors(make)
+    engine = engine_of(make, clinics, strategy, here.folder, members=members, network=network)
     scale = Scale(engine)
     for rounds in (1, 3):
         federation = behind(

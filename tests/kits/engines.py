@@ -1,7 +1,7 @@
 """The engines that must pass the contract, and the four clinics behind each of them."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from kits.envelopes import by_envelopes
+from kits.factories import make_unet
 from kits.laws import Setting, fed_bn, fl_mrcm, hospitals, server_chain
 from kits.ledgers import add_ledgers
 
@@ -24,6 +25,10 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import Rounds
+from flmrcm.models.cascade import Cascade
+from flmrcm.models.reconstructor import Reconstructor
+from flmrcm.models.varnet import VarNet
+from flmrcm.seeding import seeded
 from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
@@ -55,6 +60,22 @@ STRATEGIES: Mapping[str, Strategy] = {
 }
 
 
+Network = Callable[[], Reconstructor]
+
+
+def make_seeded(network: Network) -> Reconstructor:
+    """Return a network with the same weights in every process."""
+    with seeded("contract"):
+        return network()
+
+
+NETWORKS: Mapping[str, Network] = {
+    "cascade": partial(make_seeded, partial(Cascade, 2, 2, 4)),
+    "varnet": partial(make_seeded, partial(VarNet, 2, 2, 2, 2, 2)),
+}
+"""Networks on k-space."""
+
+
 def needs(library: str, extra: str) -> pytest.MarkDecorator:
     """Return the mark that skips a test where an engine's library is not installed."""
     reason = f"{library} isn't installed: pip install 'flmrcm[{extra}]'"
@@ -83,10 +104,11 @@ ENGINES = [
 """An engine that joins this list has to pass the whole contract."""
 
 
-def setting(root: Path, folder: Path, **changes: Any) -> Setting:
+def setting(root: Path, folder: Path, network: Network = make_unet, **changes: Any) -> Setting:
     """Return a federation's setting over the sites in a folder."""
-    here = {"rounds": 3, "participants": CLINICS, "plan": PLAN}
-    return Setting(hospitals(root), folder, **here | changes)
+    here = {"rounds": 3, "participants": CLINICS, "plan": PLAN, "network": network}
+    sites = hospitals(root, needs_kspace=network is not make_unet)
+    return Setting(sites, folder, **here | changes)
 
 
 def clients(
@@ -95,9 +117,10 @@ def clients(
     folder: Path,
     wire: str = "fp32",
     members: Mapping[str, Middleware] | None = None,
+    network: Network = make_unet,
 ) -> dict[str, Client]:
     """Return the clients of the sites in a folder, with ledgers in another: a factory."""
-    here = setting(root, folder, wire=wire)
+    here = setting(root, folder, network, wire=wire)
     built = here.clients(here.runtime(strategy))
     add_ledgers(built, folder, wire=wire, more=members)
     return built
@@ -110,9 +133,10 @@ def engine_of(
     folder: Path,
     wire: str = "fp32",
     members: Mapping[str, Middleware] | None = None,
+    network: Network = make_unet,
 ) -> Any:
     """Return an engine with the sites of a folder behind it."""
-    factory = partial(clients, root, strategy, folder, wire, members)
+    factory = partial(clients, root, strategy, folder, wire, members, network)
     return make(Clients(factory(), factory), MemoryStore(folder / "checkpoints" / "memory"))
 
 

@@ -1,6 +1,6 @@
 """Federations over the three hospitals, and a comparison of weights bit by bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from flmrcm.middleware.policy import PolicyGate, SitePolicy
 from flmrcm.middleware.reply_validation import ReplyValidation
 from flmrcm.middleware.wire import Wire
 from flmrcm.models.discriminator import build_discriminator
+from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.strategies.base import Strategy
 from flmrcm.strategies.fedbn import FedBN
 from flmrcm.strategies.fl_mrcm import FLMRCM
@@ -38,9 +39,9 @@ SEED = 3
 TARGET = "south"
 
 
-def hospitals(root: Path) -> dict[str, Site]:
-    """Return the sites in a folder, named like their folders."""
-    return {path.name: make_site(path, seed=SEED) for path in sorted(root.iterdir())}
+def hospitals(root: Path, **loading: Any) -> dict[str, Site]:
+    """Return the sites in a folder, named like their folders; `loading` as for `Loading`."""
+    return {path.name: make_site(path, seed=SEED, **loading) for path in sorted(root.iterdir())}
 
 
 @dataclass
@@ -59,10 +60,11 @@ class Setting:
     limits: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, Loss] = field(default_factory=dict)
     members: Mapping[str, Middleware] = field(default_factory=dict)
+    network: Callable[[], Reconstructor] = make_unet
 
     def module(self, strategy: Strategy | None = None) -> ReconModule:
         """Return the network; FedBN's has norms that hold something."""
-        net = make_unet(norm="batch" if isinstance(strategy, FedBN) else "instance")
+        net = make_unet(norm="batch") if isinstance(strategy, FedBN) else self.network()
         return ReconModule(net, partial(torch.optim.RMSprop, lr=self.learning_rate))
 
     def federation(self, strategy: Strategy, module: ReconModule | None = None) -> Rounds:
