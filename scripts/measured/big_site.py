@@ -1,10 +1,12 @@
 """A big site: the time to its first batch, the memory of an epoch's order, the speed of reading."""
 
+import os
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from statistics import median
 from unittest.mock import patch
 
 import numpy as np
@@ -16,7 +18,14 @@ from flmrcm.data.site import Site
 from flmrcm.data.slices import Slices
 from flmrcm.data.source import Source
 from flmrcm.mri.masks.columns import Random
-from measured.measurement import Figure, make_median, read_peak_memory, run_alone, time_in_turn
+from measured.measurement import (
+    Figure,
+    make_median,
+    make_ratio,
+    read_peak_memory,
+    run_alone,
+    time_once,
+)
 
 VOLUMES, SLICES, COILS, REPEATS = 3000, 25_000, 8, 7
 
@@ -66,7 +75,7 @@ def measure_order(n: int) -> float:
 
 
 def compare_reading(folder: Path, size: int) -> list[Figure]:
-    """Return the rate of reading slices / that of the file's bytes; all lie in the page cache."""
+    """Return the rate of reading slices / that of the file's bytes, from page cache and disk."""
     path, shape = folder / "large.h5", (16, COILS, size, size)
     _write(path, shape, 0)
     volume = Volume(path, "big", shape, "reconstruction_rss", (size, size))
@@ -75,21 +84,36 @@ def compare_reading(folder: Path, size: int) -> list[Figure]:
         for index in range(shape[0]):
             read_slice(volume, index)
 
-    works: dict[str, Callable[[], object]] = {
-        "slices": read_slices,
-        "bytes": partial(_read_bytes, path),
-    }
-    seconds = time_in_turn(works, REPEATS)
-    rates = [b / a for a, b in zip(seconds["slices"], seconds["bytes"], strict=True)]
     return [
-        Figure(
-            f"reading slices / reading bytes, {COILS} coils, {size}²",
-            float(np.median(rates)),
-            target="≥ 0.9",
-            note=f"{path.stat().st_size / np.median(seconds['slices']) / 2**20:.0f} MiB/s",
-            raw=seconds,
-        )
+        _compare(place, path, start, {"slices": read_slices, "bytes": partial(_read_bytes, path)})
+        for place, start in (("page cache", Path.stat), ("disk", _drop_from_page_cache))
     ]
+
+
+def _compare(
+    place: str,
+    path: Path,
+    start: Callable[[Path], object],
+    works: Mapping[str, Callable[[], object]],
+) -> Figure:
+    """Return the rate of the first work / the second's, a call to `start` before each."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(1 + REPEATS):
+        for name, work in works.items():
+            start(path)
+            taken[name].append(time_once(work)[1])
+    ours, bare = ([*seconds[1:]] for seconds in taken.values())
+    mib = path.stat().st_size / 2**20
+    note = f"{mib / median(ours):,.0f} of {mib / median(bare):,.0f} MiB/s"
+    name = f"reading slices / reading bytes, {COILS} coils, from {place}"
+    return make_ratio(name, bare, ours, "≥ 0.9", note)
+
+
+def _drop_from_page_cache(path: Path) -> None:
+    """Have the next reading of a file come from the device."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # what isn't written yet can't be dropped
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _read_bytes(path: Path) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from measured import (
     big_site,
     compare,
+    compiling,
     compression,
     end_to_end,
     gpu,
@@ -22,6 +23,7 @@ from measured import (
     rounds,
     scaling,
     side_by_side,
+    start_up,
     work,
 )
 from measured.measurement import Figure, describe_machine
@@ -42,9 +44,11 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "m": compression.measure_compression,
     "n": masks.measure_masks,
     "o": big_site.measure_big_site,
+    "p": start_up.measure_start_up,
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "processes": side_by_side.measure_side_by_side,
+    "compile": compiling.measure_compiling,
     "gpu": gpu.measure_gpu,
     "coordinator": scaling.measure_coordinator,
 }

@@ -185,8 +185,27 @@ def test_a_big_site_is_measured_as_a_run_would_start_it(tmp_path, monkeypatch):
     assert seconds > 0
     assert len(list((tmp_path / "cache").rglob("*.json"))) == 2
     assert 0 < big_site.measure_order(100) < 2000
-    (reading,) = big_site.compare_reading(tmp_path, 16)
-    assert reading.value > 0
+    cached, fresh = big_site.compare_reading(tmp_path, 16)
+    assert cached.value > 0 < fresh.value
+
+
+def test_a_compiled_step_is_compared_with_a_plain_one(tmp_path, monkeypatch):
+    compiling, compiled = import_module("measured.compiling"), []
+    monkeypatch.setattr("torch.nn.Module.compile", lambda model: compiled.append(model))
+    (step,) = compiling.measure_compiling(tmp_path, quick=True)
+    assert len(compiled) == 1
+    assert set(step.raw) == {"first", "second"}
+    assert "compiling takes" in step.note
+
+
+def test_processor_time_is_that_of_the_command_and_of_its_children(tmp_path):
+    start_up = import_module("measured.start_up")
+    code = "import time; end = 0.3 + time.process_time()\nwhile time.process_time() < end: pass"
+    below = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    assert start_up.take_processor(tmp_path, ("-c", below)) > 0.3
+    assert start_up.take_processor(tmp_path, ("-c", "import time; time.sleep(0.5)")) < 0.3
+    with pytest.raises(subprocess.CalledProcessError):
+        start_up.take_processor(tmp_path, ("-m", "flmrcm", "train", "no_such_key=1"))
 
 
 def test_unknown_figure_is_refused(capsys):
