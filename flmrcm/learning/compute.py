@@ -22,6 +22,7 @@ from flmrcm.learning.precision import (
     choose_precision,
     has_bfloat16,
 )
+from flmrcm.learning.processor import describe_processor
 from flmrcm.models.unrolled import Cascaded
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,11 @@ class Compute:
     def on_gpu(self) -> bool:
         """Whether a GPU will be used."""
         return self.accelerator != "cpu" and torch.cuda.device_count() > 0
+
+    @property
+    def device_name(self) -> str:
+        """The GPU's name, or the processor's with its vector instructions."""
+        return torch.cuda.get_device_name(self.device) if self.on_gpu else describe_processor()
 
     def build_fabric(self) -> Fabric:
         """Return the toolbox of the local loop."""

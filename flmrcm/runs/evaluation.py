@@ -93,7 +93,8 @@ class Evaluation:
                 used[name] = weights
         prints = {name: site.fingerprint() for name, site in self.sites.items()}
         more = {**self._describe(used), "not_scored": unscored}
-        folder.write_environment(site_fingerprints=prints, **{k: v for k, v in more.items() if v})
+        more = {"device": self.compute.device_name, **{k: v for k, v in more.items() if v}}
+        folder.write_environment(site_fingerprints=prints, **more)
         folder.write_metrics(describe_metrics(self.module.metrics))
         folder.mark_done()
 

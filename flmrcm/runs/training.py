@@ -133,7 +133,7 @@ def _train_and_test(
         rounds = build_rounds(setup, engine, facts, path, trackers)
         prints = {name: fact.fingerprint for name, fact in facts.items() if name in setup.sites}
         folder.write_environment(
-            device="gpu" if setup.compute.on_gpu else "cpu",
+            device=setup.compute.device_name,
             site_fingerprints=prints,
             aligned_with=setup.aligned_with,
         )

@@ -1,7 +1,6 @@
 """A method's runs in a benchmark: those that aren't done yet are run, and their results kept."""
 
 import json
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from flmrcm.config.build import to_plain
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import compose_config, gather_problems
 from flmrcm.errors import FlmrcmError
+from flmrcm.learning.processor import describe_processor
 from flmrcm.logs import log_warnings_only
 from flmrcm.reports.collected.comparison import select_rows
 from flmrcm.reports.collected.finished_runs import read_run
@@ -155,7 +155,4 @@ class Contest:
 
 def describe_machine() -> str:
     """Return this machine's processor and version of torch, in a few words."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, torch {torch.__version__}"
+    return f"{describe_processor()}, torch {torch.__version__}"
