@@ -24,6 +24,7 @@ from measured import (
     scaling,
     side_by_side,
     start_up,
+    whole_command,
     work,
 )
 from measured.measurement import Figure, describe_machine
@@ -48,6 +49,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "engines": scaling.measure_engines,
     "end_to_end": end_to_end.measure_end_to_end,
     "processes": side_by_side.measure_side_by_side,
+    "whole": whole_command.measure_whole_commands,
     "compile": compiling.measure_compiling,
     "gpu": gpu.measure_gpu,
     "coordinator": scaling.measure_coordinator,

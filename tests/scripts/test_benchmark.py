@@ -208,6 +208,15 @@ def test_processor_time_is_that_of_the_command_and_of_its_children(tmp_path):
         start_up.take_processor(tmp_path, ("-m", "flmrcm", "train", "no_such_key=1"))
 
 
+def test_parts_of_a_whole_command_are_all_of_its_time(tmp_path):
+    whole = import_module("measured.whole_command")
+    (command,) = whole.measure_whole_commands(tmp_path, quick=True)
+    parts = [seconds for (seconds,) in command.raw.values()]
+    assert len(parts) == 4
+    assert min(parts) > 0
+    assert math.isclose(command.value, sum(parts))
+
+
 def test_unknown_figure_is_refused(capsys):
     with pytest.raises(SystemExit):
         import_module("measured.cli").main(["z"])
