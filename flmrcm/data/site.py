@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -57,8 +57,7 @@ class Site(LightningDataModule):
     @property
     def n_batches(self) -> int:
         """Training batches in one pass."""
-        sizes = self.slices("train").sizes
-        return len(BatchOrder(sizes, self.loading.batch_size, ("count",)))
+        return len(BatchOrder(self.slices("train").sizes, self.loading.batch_size, ("count",)))
 
     @property
     def reads_masks(self) -> bool:
@@ -124,8 +123,8 @@ class Site(LightningDataModule):
         return digest.hexdigest()
 
     def train_dataloader(self) -> DataLoader[RawBatch]:
-        """Return the training batches in an order that depends on the run's seed and the pass."""
-        return self._make_loader("train", ("train", self.loading.seed, self.name))
+        """Return the one loader of all passes; its processes stay, its order follows the pass."""
+        return self._train_loader
 
     def val_dataloader(self) -> DataLoader[RawBatch]:
         """Return the validation batches in file order."""
@@ -235,6 +234,10 @@ class Site(LightningDataModule):
         keep, peak, maps = self.loading.cache == "ram", self.loading.needs_peak, self.loading.maps
         return Slices(examples, keep, peak, maps.read)
 
+    @cached_property
+    def _train_loader(self) -> DataLoader[RawBatch]:
+        return self._make_loader("train", ("train", self.loading.seed, self.name))
+
     def _make_loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
         slices = self.slices(split).load()
         return DataLoader(
@@ -243,4 +246,5 @@ class Site(LightningDataModule):
             sampler=BatchOrder(slices.sizes, self.loading.batch_size, address),
             num_workers=self.loading.workers,
             pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.loading.workers > 0 and address is not None,
         )
