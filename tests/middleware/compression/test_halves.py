@@ -158,17 +158,17 @@ def test_draws_are_new_in_every_round_and_at_every_site():
     assert not any(torch.equal(codes[i], codes[j]) for i, j in [(0, 1), (1, 2), (0, 2)])
 
 
-def test_latents_are_a_byte_each_and_a_policy_sees_their_width():
+def test_latents_are_two_bytes_each_and_a_policy_sees_their_width():
     talk, latents = Talk(TopK()), {"latents": torch.randn(3, 500)}
     _, back, _ = talk.call("survey", 0, ("east",), up={"latents": latents})
-    half = 0.5001 * latents["latents"].abs().amax(1, keepdim=True) / 127
+    half = 0.51 * latents["latents"].abs().amax(1, keepdim=True) / 32767
     assert ((back["east"].extras["latents"]["latents"] - latents["latents"]).abs() <= half).all()
     memory, reply = Memory(), Reply("east", 4, extras={"latents": latents})
     leaving = talk.sites["east"].after("survey", 0, reply, memory)
     with pytest.raises(SiteRefuses, match="500 numbers are more than 400"):
         SitePolicy(payloads=["latents"], widest_latent=400).refuse_payload([], leaving)
     read, _, sent = talk.call("train", 0, down={"latents": latents})
-    assert sent["east"].extras["latents"]["latents"].dtype == torch.int8
+    assert sent["east"].extras["latents"]["latents"].dtype == torch.int16
     assert read["east"].extras["latents"]["latents"].dtype == torch.float32
 
 
