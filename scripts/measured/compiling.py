@@ -21,10 +21,9 @@ def _compare(folder: Path, name: str, quick: bool) -> Figure:
         for way, word in WAYS.items()
     }
     first = {way: time_once(step)[1] for way, step in steps.items()}
-    taken = time_in_turn(steps, size.repeats)
     warm_up = first["compiled"] - first["plain"]
-    gained = sum(taken["plain"]) - sum(taken["compiled"])
-    steps_to_gain = warm_up * size.repeats / gained
+    plain, compiled = time_in_turn(steps, size.repeats).values()
+    gained = (sum(plain) - sum(compiled)) / size.repeats  # seconds a step
     note = f"compiling takes {warm_up:.0f} s"
-    note += f", which {steps_to_gain:,.0f} steps bring back" if gained > 0 else ""
-    return make_ratio(f"step of {name}, plain / compiled", *taken.values(), note=note)
+    note += f", which {warm_up / gained:,.0f} steps bring back" if gained > 0 else ""
+    return make_ratio(f"step of {name}, plain / compiled", plain, compiled, note=note)
