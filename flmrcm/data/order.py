@@ -116,16 +116,13 @@ class BatchOrder(Sampler[BatchIndices]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[BatchIndices]:
-        return self._read_epoch(self.epoch)  # one that is chosen later changes nothing begun
-
-    def _read_epoch(self, epoch: int) -> Iterator[BatchIndices]:
         if self.address is None:
             for indices in batch_in_order(self.sizes, self.batch_size):
                 yield BatchIndices(indices, None)
             return
-        order = shuffle_indices(len(self.sizes), *self.address, epoch)
+        order = shuffle_indices(len(self.sizes), *self.address, self.epoch)
         for indices in batch_by_size(order, self.sizes, self.batch_size):
-            yield BatchIndices(indices, epoch)
+            yield BatchIndices(indices, self.epoch)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

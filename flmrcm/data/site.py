@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -57,7 +57,8 @@ class Site(LightningDataModule):
     @property
     def n_batches(self) -> int:
         """Training batches in one pass."""
-        return len(BatchOrder(self.slices("train").sizes, self.loading.batch_size, ("count",)))
+        sizes = self.slices("train").sizes
+        return len(BatchOrder(sizes, self.loading.batch_size, ("count",)))
 
     @property
     def reads_masks(self) -> bool:
@@ -123,8 +124,8 @@ class Site(LightningDataModule):
         return digest.hexdigest()
 
     def train_dataloader(self) -> DataLoader[RawBatch]:
-        """Return the one loader of all passes; its processes stay, its order follows the pass."""
-        return self._train_loader
+        """Return the training batches in an order that depends on the run's seed and the pass."""
+        return self._make_loader("train", ("train", self.loading.seed, self.name))
 
     def val_dataloader(self) -> DataLoader[RawBatch]:
         """Return the validation batches in file order."""
@@ -234,10 +235,6 @@ class Site(LightningDataModule):
         keep, peak, maps = self.loading.cache == "ram", self.loading.needs_peak, self.loading.maps
         return Slices(examples, keep, peak, maps.read)
 
-    @cached_property
-    def _train_loader(self) -> DataLoader[RawBatch]:
-        return self._make_loader("train", ("train", self.loading.seed, self.name))
-
     def _make_loader(self, split: str, address: tuple[object, ...] | None) -> DataLoader[RawBatch]:
         slices = self.slices(split).load()
         return DataLoader(
@@ -246,5 +243,4 @@ class Site(LightningDataModule):
             sampler=BatchOrder(slices.sizes, self.loading.batch_size, address),
             num_workers=self.loading.workers,
             pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.loading.workers > 0 and address is not None,
         )

@@ -33,7 +33,6 @@ from measured.measurement import (
 
 CPU = torch.device("cpu")
 STEP, READING, JUDGING = Size(256, 32, 4, 5), Size(256, 32, 64, 7), Size(256, 32, 8, 5)
-LOADED_BY_TWO = ("data.cache=ram", "compute.workers=2")
 KINDS = {  # parts of operations' names
     "convolution": ("conv",),
     "normalisation": ("norm",),
@@ -121,22 +120,7 @@ def measure_loading(folder: Path, quick: bool) -> list[Figure]:
         for word in ("cache=off", "cache=ram")
     }
     taken = time_in_turn(works, size.repeats)
-    rates = [make_median(name, seconds, slices=size.slices) for name, seconds in taken.items()]
-    return [*rates, compare_loader_processes(make_parts(folder, size, *LOADED_BY_TWO), size)]
-
-
-def compare_loader_processes(parts: Setup, size: Size) -> Figure:
-    """Return a pass over a site by new loader processes / by those of the pass before."""
-
-    def load_anew() -> None:
-        vars(parts.sites[TARGET]).pop("_train_loader")
-        load_once(parts)
-
-    load_once(parts)
-    works = {"anew": load_anew, "kept": partial(load_once, parts)}
-    taken = time_in_turn(works, size.repeats)
-    name = f"a pass over {size.slices} slices, two loader processes, new / kept"
-    return make_ratio(name, taken["anew"], taken["kept"])
+    return [make_median(name, seconds, slices=size.slices) for name, seconds in taken.items()]
 
 
 def load_once(parts: Setup) -> None:

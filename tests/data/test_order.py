@@ -104,13 +104,6 @@ def test_the_training_order_follows_address_and_epoch() -> None:
     assert {batch.epoch for batch in list_batches(("a",), 2)} == {2}
 
 
-def test_a_pass_that_has_begun_is_not_changed_by_the_choice_of_the_next() -> None:
-    order = BatchOrder([0] * 20, 2, ("a",))
-    first, begun = list(order), iter(order)
-    order.set_epoch(1)
-    assert list(begun) == first != list(order)
-
-
 def test_the_order_of_validation_is_that_of_the_files_and_has_no_epoch() -> None:
     batches = list_batches(None, epoch=5)
     assert list(chain.from_iterable(batch.indices for batch in batches)) == list(range(20))

@@ -66,16 +66,6 @@ def test_workers_and_cache_change_nothing(root: Path, loading: dict[str, Any]) -
     assert_same(judged_batches(plain), judged_batches(other))
 
 
-def test_loader_processes_stay_from_pass_to_pass(root: Path) -> None:
-    plain, kept = make_site(root), make_site(root, workers=2)
-    assert_same(train_batches(plain, 0), train_batches(kept, 0))
-    processes = [worker.pid for worker in kept.train_dataloader()._iterator._workers]
-    next(train_batches(kept, 1))  # a round may end before its pass does
-    for epoch in (1, 2):
-        assert_same(train_batches(plain, epoch), train_batches(kept, epoch))
-    assert [worker.pid for worker in kept.train_dataloader()._iterator._workers] == processes
-
-
 def test_judging_masks_are_the_same_in_every_run(root: Path) -> None:
     for split in ("val", "test"):
         one, two = (masks_of(judged_batches(make_site(root, seed=s), split)) for s in (1, 2))
