@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from flmrcm.app import main
+from flmrcm.learning.processor import describe_processor
 from flmrcm.learning.records import SCORE_COLUMNS
 
 pytestmark = pytest.mark.usefixtures("hospitals")
@@ -55,6 +56,7 @@ def test_every_site_is_tested_with_what_it_uses_as_at_the_end_of_the_run(persona
     both = (scores(f).sort_values([*SCORE_COLUMNS]).reset_index(drop=True) for f in (run, "again"))
     pd.testing.assert_frame_equal(*both)
     own, again = (json.loads((Path(f) / "environment.json").read_text()) for f in (run, "again"))
+    assert own["device"] == again["device"] == describe_processor()
     assert own.get("personal_training") == again.get("personal_training")
     assert ("personal_training" in own) == (name not in ("fedper", "fedbn"))
 
