@@ -1,20 +1,17 @@
 """The command line: `flmrcm COMMAND …`; every expected error is one clear line."""
 
-import os
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from flmrcm import __version__
 from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error, suggest_nearest
 from flmrcm.logs import log_to_terminal, say
+from flmrcm.signals import Stopped, raise_signals
 
 COMMANDS = {
     "train": "run a federation: train, validate, test, keep everything in outputs/",
@@ -60,18 +57,6 @@ first steps
 """
 
 
-class Stopped(KeyboardInterrupt):
-    """The process was asked to end, as by Ctrl-C, but by a signal.
-
-    Args:
-        number: the signal's.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with 0, 1 (it failed, one line says why) or 2 (not understood).
 
@@ -100,7 +85,7 @@ def _run_command(command: str, words: list[str]) -> None:
     # figures show a box for a letter that their font lacks, as in names of sites and files
     warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
     try:
-        with _signals_raised():
+        with raise_signals():
             if command in _WITH_CONFIG:
                 import_module("flmrcm.config.words").refuse_slips(command, words)
             import_module(f"flmrcm.commands.{command}").main(words)
@@ -115,34 +100,6 @@ def _run_command(command: str, words: list[str]) -> None:
         _fail(f"stopped by {name}; whatever was whole is kept.", 128 + stop.number)
     except KeyboardInterrupt:
         _fail("stopped; whatever was whole is kept.", 130)
-
-
-@contextmanager
-def _signals_raised() -> Generator[None]:
-    """Raise `Stopped` where SIGTERM or SIGHUP would end this process without a word.
-
-    Processes forked from this one, such as loaders, end by them as usual.
-    """
-    owner = os.getpid()
-
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
-        if os.getpid() != owner:
-            os.kill(os.getpid(), number)
-        raise Stopped(number)
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    if threading.current_thread() is not threading.main_thread():
-        numbers = ()
-    before = {number: signal.getsignal(number) for number in numbers}
-    watched = [number for number, handler in before.items() if handler == signal.SIG_DFL]
-    for number in watched:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in watched:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _fail(text: str, status: int) -> NoReturn:

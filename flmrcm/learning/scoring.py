@@ -1,6 +1,6 @@
 """Validation and test: a model's scores and images on a split, through Lightning's Trainer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from pytorch_lightning import Trainer
@@ -24,8 +24,7 @@ class Evaluator:
 
     def validate(self, module: ReconModule, site: Site) -> list[VolumeScore]:
         """Return the scores of the site's validation volumes."""
-        with silence_lightning():
-            self.trainer.validate(module, datamodule=site, verbose=False)
+        self._run(self.trainer.validate, module, site)
         return module.scores.compute()
 
     def test(
@@ -35,8 +34,7 @@ class Evaluator:
 
         The masks are those of evaluation, also on the training split.
         """
-        with silence_lightning():
-            self.trainer.test(module, datamodule=site.with_test_split(split), verbose=False)
+        self._run(self.trainer.test, module, site.with_test_split(split))
         return module.scores.compute(), module.zero_filled_scores.compute()
 
     def predict(self, module: ReconModule, site: Site, split: str = "test") -> Iterator[Prediction]:
@@ -56,3 +54,14 @@ class Evaluator:
                 batch = site.prepare_batch(raw, device)
                 prediction = module.predict_step(batch)
             yield batch, prediction
+
+    def _run(self, judge: Callable[..., object], module: ReconModule, site: Site) -> None:
+        try:
+            with silence_lightning():
+                judge(module, datamodule=site, verbose=False)
+        except (
+            SystemExit
+        ) as end:  # a Trainer makes this of a Ctrl-C, and of a signal that is raised
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise end.__context__ from None
+            raise

@@ -1,5 +1,6 @@
 """Judging through Lightning's Trainer says what plain calls say."""
 
+import signal
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ from flmrcm.data.site import Site
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.score_state import VolumeScores
 from flmrcm.learning.scoring import Evaluator
+from flmrcm.signals import Stopped
 from flmrcm.types import Batch
 
 CPU = torch.device("cpu")
@@ -96,3 +98,18 @@ def test_every_volume_is_scored_once_where_sizes_differ(judge: Evaluator, tmp_pa
     found = judge.validate(make_learner(), make_site(tmp_path / "here"))
     counted = [(s.volume, s.slices) for s in found if s[1:3] == ("psnr", "fastmri")]
     assert counted == [("here/a", 3), ("here/b", 3), ("here/c", 3)]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Stopped(signal.SIGTERM)])
+def test_who_stops_a_test_is_told_as_it_was(
+    judge: Evaluator, site: Site, monkeypatch: pytest.MonkeyPatch, stop: KeyboardInterrupt
+) -> None:
+    def validate(*_: object) -> None:
+        raise stop
+
+    heeded, learner = signal.getsignal(signal.SIGINT), make_learner()
+    monkeypatch.setattr(learner, "validation_step", validate)
+    with pytest.raises(KeyboardInterrupt) as told:
+        judge.validate(learner, site)
+    assert told.value is stop
+    assert signal.getsignal(signal.SIGINT) is heeded
