@@ -1,7 +1,7 @@
 """`flmrcm benchmark`: a method's runs under a fixed protocol, its results, the leaderboard."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from flmrcm.config.benchmark import Protocol, read_protocol
@@ -12,7 +12,7 @@ from flmrcm.logs import say
 
 SEARCH = ("searchpath", "hydra.searchpath")
 OPTIONS: Mapping[str, Sequence[str]] = {
-    "run": ("method", "model", "part", "seeds", "results", *SEARCH),
+    "run": ("method", "model", "part", "seeds", "tasks", "results", *SEARCH),
     "status": ("results",),
     "verify": ("protocol", "seeds", "tasks", "trust"),
     "page": ("results", "output"),
@@ -63,7 +63,8 @@ def _run(protocol: Protocol, options: Mapping[str, str]) -> None:
     from flmrcm.runs.benchmark.results import keep_results
 
     model = options.get("model", next(iter(protocol.models)))
-    part, seeds = options.get("part", "1/1"), _read_seeds(protocol, options)
+    part = options.get("part", "1/1")
+    seeds, tasks = _read_seeds(protocol, options), _read_tasks(protocol, options)
     number, parts = map(int, found.groups()) if (found := PART.fullmatch(part)) else (2, 1)
     require(
         {
@@ -77,7 +78,7 @@ def _run(protocol: Protocol, options: Mapping[str, str]) -> None:
     if problems := problems + check_choice("model", model, list(protocol.models)):
         raise ConfigErrors(problems)
     contest = Contest(protocol, method, model, method, search, root)
-    chains = protocol.list_chains(seeds)[number - 1 :: parts]
+    chains = protocol.list_chains(seeds, tasks)[number - 1 :: parts]
     contest.check([cell for chain in protocol.list_chains(protocol.seeds[:1]) for cell in chain])
     data = check_data(protocol)
     say(f"data: {data.text}")
@@ -134,9 +135,7 @@ def _verify(path: Path, options: Mapping[str, str]) -> None:
 
     protocol = read_protocol(options.get("protocol") or read_benchmark(path))
     result = read_result(path, protocol, list_tested(protocol))
-    tasks = _split(options.get("tasks", ""))
-    if problems := [p for task in tasks for p in check_choice("tasks", task, [*protocol.tasks])]:
-        raise ConfigErrors(problems)
+    tasks = _read_tasks(protocol, options)
     seeds = _read_seeds(protocol, options) or protocol.seeds[:1]
     trust, root = options.get("trust") == "true", OUTPUTS / f"{protocol.name}-verified"
     contest = verification.prepare_verification(protocol, result, trust, root)
@@ -153,12 +152,16 @@ def _find_results(protocol: Protocol, options: Mapping[str, str]) -> Path:
 
 
 def _read_seeds(protocol: Protocol, options: Mapping[str, str]) -> list[int]:
-    known = [str(seed) for seed in protocol.seeds]
-    typed = _split(options.get("seeds", ""))
-    if problems := [p for seed in typed for p in check_choice("seeds", seed, known)]:
+    return [int(seed) for seed in _choose("seeds", map(str, protocol.seeds), options)]
+
+
+def _read_tasks(protocol: Protocol, options: Mapping[str, str]) -> list[str]:
+    return _choose("tasks", protocol.tasks, options)
+
+
+def _choose(key: str, known: Iterable[str], options: Mapping[str, str]) -> list[str]:
+    typed, names = [part.strip() for part in options.get(key, "").strip("[]").split(",")], [*known]
+    chosen = [name for name in typed if name]
+    if problems := [p for name in chosen for p in check_choice(key, name, names)]:
         raise ConfigErrors(problems)
-    return [int(seed) for seed in typed]
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.strip("[]").split(",") if part.strip()]
+    return chosen

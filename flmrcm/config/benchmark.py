@@ -113,14 +113,18 @@ class Protocol(_Strict):
                 for setting in task.settings:
                     yield from (Cell(name, setting, target, seed) for target in task.targets)
 
-    def list_chains(self, seeds: Sequence[int] = ()) -> list[list[Cell]]:
-        """Return the cells of some seeds, or of all, each with those that go on from it."""
-        cells = [cell for cell in self.list_cells() if cell.seed in (seeds or self.seeds)]
-        return [
-            [first, *(cell for cell in cells if self.find_start(cell) == first)]
-            for first in cells
-            if not self.tasks[first.task].after
+    def list_chains(self, seeds: Sequence[int] = (), tasks: Words = ()) -> list[list[Cell]]:
+        """Return the cells of some seeds and tasks, or of all, each behind the one it goes on from.
+
+        That one is there also where its own task isn't asked for.
+        """
+        asked = [
+            cell
+            for cell in self.list_cells()
+            if cell.seed in (seeds or self.seeds) and cell.task in (tasks or self.tasks)
         ]
+        firsts = dict.fromkeys(self.find_start(cell) or cell for cell in asked)
+        return [[first, *(c for c in asked if self.find_start(c) == first)] for first in firsts]
 
     def find_start(self, cell: Cell) -> Cell | None:
         """Return the cell that this one goes on from; None where it begins anew."""

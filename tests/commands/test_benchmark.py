@@ -96,6 +96,11 @@ def test_the_shift_is_harder_and_the_few_shots_begin_where_the_unseen_run_ended(
     )
 
 
+def test_one_task_of_all_can_be_run_and_the_rest_later(capsys):
+    said_by(capsys, "run", str(TINY), "method=fl_mr", "tasks=participating")
+    assert "FL-MR, 1 of 5 runs done; next: acceler" in said_by(capsys, "status", str(TINY))
+
+
 def test_a_new_site_of_a_method_with_private_weights_begins_with_the_shared_ones(capsys):
     main(["benchmark", "run", str(TINY), "method=fedper"])
     assert len([*Path().glob("outputs/benchmark/tiny/*/few_shot-*/done")]) == 1
@@ -172,6 +177,7 @@ def test_data_that_another_generator_made_are_refused_and_the_first_is_named(cap
         (["run", "v1", "method=fl_mr", "part=3/2"], "K/N with 1 ≤ K ≤ N"),
         (["run", "v1", "method=fl_mr", "model=vit"], "model=vit: use one of unet, cascade"),
         (["run", "v1", "method=fl_mr", "seeds=4"], "seeds=4: use one of 1, 2, 3"),
+        (["run", "v1", "method=fl_mr", "tasks=unsen"], "Did you mean 'unseen'?"),
         (["run", "v1", "method=fedprx"], "Did you mean 'fedprox'?"),
         (["verify", "none.csv"], "none.csv: not readable"),
     ],

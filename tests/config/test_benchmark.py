@@ -50,6 +50,15 @@ def test_the_chosen_seeds_alone_are_listed():
     assert {cell.seed for chain in V1.list_chains([2]) for cell in chain} == {2}
 
 
+def test_the_chosen_tasks_are_listed_with_the_runs_that_they_go_on_from():
+    chains = V1.list_chains([1], ["real_head", "uneven"])
+    assert [[cell.task for cell in chain] for chain in chains] == [
+        ["participating", "real_head"], ["uneven"]
+    ]  # fmt: skip
+    assert {cell.setting for cell in chains[0]} == {"t1_single", "t1_real"}
+    assert V1.list_chains([], [*V1.tasks]) == V1.list_chains()
+
+
 def test_v1_has_all_that_its_page_promises():
     assert [*V1.tasks] == [
         "participating", "acceleration_shift", "real_head", "unseen", "few_shot", "uneven"

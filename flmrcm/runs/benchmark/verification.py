@@ -54,8 +54,8 @@ def choose_chains(
 ) -> list[list[Cell]]:
     """Return those of a file's runs that are to be repeated, with what they go on from."""
     chosen: list[list[Cell]] = []
-    for chain in protocol.list_chains(seeds):
-        asked = [c for c in chain if c in result.runs and (not tasks or c.task in tasks)]
+    for chain in protocol.list_chains(seeds, tasks):
+        asked = [c for c in chain if c in result.runs]
         starts = {start for cell in asked if (start := protocol.find_start(cell))}
         chosen += [[*sorted(starts - {*asked}), *asked]] if asked else []
     return chosen
