@@ -23,6 +23,7 @@ from flmrcm.learning.precision import (
     has_bfloat16,
 )
 from flmrcm.learning.processor import describe_processor
+from flmrcm.models.reconstructor import Reconstructor
 from flmrcm.models.unrolled import Cascaded
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class Compute:
         precision: `32-true`, `bf16-mixed`, or `auto`, which becomes one of them: the second where
             the device has instructions for bfloat16.
         workers: loader processes per site.
-        compile: compile the model with torch.compile; the first steps take longer.
+        compile: compile the model, or its denoisers, with torch.compile; the first steps take
+            longer.
         channels_last: keep weights in channels-last order.
         checkpoint_cascades: compute a cascade's activations again in the backward pass instead of
             keeping them; models that are a row of cascades have that.
@@ -141,7 +143,8 @@ class Compute:
         if isinstance(model, Cascaded):
             model.checkpoint_cascades = self.checkpoint_cascades
         if self.compile:
-            model.compile()
+            for part in model.compiled_parts if isinstance(model, Reconstructor) else [model]:
+                part.compile()
 
 
 @contextmanager

@@ -102,8 +102,9 @@ class ResidualCNN(Denoiser):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return image and latent; see `Denoiser.forward`."""
-        features = self.features(to_planes(image))
-        return image + to_complex(self.last(features), image), pool_latent(features)
+        planes = to_planes(image)
+        features = self.features(planes)
+        return to_complex(planes + self.last(features), image), pool_latent(features)
 
     def encode(self, image: Tensor) -> Tensor:
         """Return the latent; the last layer does not run."""

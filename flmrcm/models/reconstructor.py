@@ -1,6 +1,7 @@
 """What every reconstruction network offers, and what those with a latent offer beside it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -28,6 +29,11 @@ class Reconstructor(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Reconstruction:
         """Return the image, (batch, 1, height, width), normalised, and what else the model has."""
+
+    @property
+    def compiled_parts(self) -> Sequence[nn.Module]:
+        """What `compute.compile` compiles: all of it, where nothing else is said."""
+        return (self,)
 
     def find_size_problem(self, height: int, width: int) -> str | None:
         """Return what is wrong with an image size and how to mend it; None where it fits."""

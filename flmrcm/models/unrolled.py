@@ -1,7 +1,7 @@
 """What the networks that read k-space share: scale, coil maps, crop, and the latent."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import ClassVar
 
@@ -32,6 +32,11 @@ class Unrolled(Reconstructor, HasLatent):
     needs_kspace: ClassVar[bool] = True
     reads_maps: ClassVar[bool] = True
     predicts_kspace: ClassVar[bool] = True
+
+    @property
+    def compiled_parts(self) -> Sequence[Denoiser]:
+        """The denoisers: torch's compiler makes no code of complex numbers, and fails at some."""
+        return [part for part in self.modules() if isinstance(part, Denoiser)]
 
     @property
     @abstractmethod
