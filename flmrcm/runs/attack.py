@@ -114,6 +114,7 @@ def _localise(opened: OpenedCheckpoint, words: Sequence[str]) -> DictConfig:
         )
     OmegaConf.set_struct(cfg, False)
     cfg.engine, cfg.robust = {"_target_": IN_PROCESS}, None
+    cfg.compute.compile = False  # attacks differentiate twice, which compiled networks don't
     return cfg
 
 

@@ -69,6 +69,16 @@ def test_messages_are_made_again_as_they_were_sent(hospitals, words):
     assert digest(run) == before
 
 
+def test_the_network_of_a_compiled_run_is_attacked_as_it_is_written(hospitals, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part: compiled.append(part))
+    run = train("strategy=fl_mr", "compute.compile=true")
+    assert compiled.pop()
+    attacked = prepare(run, "inversion", "round_0000.pt")
+    attacked.messages.send("train", 1, {"brats": attacked.sites["brats"]})
+    assert not compiled
+
+
 def test_policies_and_budget_books_are_not_touched(hospitals):
     house = Path("house")
     house.mkdir()

@@ -93,7 +93,7 @@ def test_frozen_weights_have_no_gradient_and_no_length():
 
 
 def test_dropout_is_drawn_for_each_slice():
-    model = UNet(4, 2, dropout=0.5)
+    model = UNet(16, 2, dropout=0.5)  # so wide that not all channels are zeroed both times
     one = make_batch(1)
     twice = one._replace(
         volume=one.volume * 2,
