@@ -1,16 +1,18 @@
 """The leaderboard: a page of Markdown, made of files of results and nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 
 from flmrcm.config.benchmark import Protocol
+from flmrcm.config.build import Builder
+from flmrcm.config.learner import build_metrics
 from flmrcm.files import write_atomically
-from flmrcm.learning.metrics import ZERO_FILLED
+from flmrcm.learning.metrics import ZERO_FILLED, describe_metrics
 from flmrcm.reports.leaderboard.figure import CAPTION, draw_quality
 from flmrcm.reports.leaderboard.result_file import Result
 from flmrcm.reports.leaderboard.standings import Board, build_board
-from flmrcm.reports.metric_info import metric_info, sort_metrics
+from flmrcm.reports.metric_info import MetricInfo, metric_info, sort_metrics
 from flmrcm.reports.tables.documents import format_markdown
 from flmrcm.reports.tables.report_tables import MISSING_CELL, ReportCell, ReportTable
 
@@ -44,10 +46,11 @@ def write_page(protocol: Protocol, results: Sequence[Result], path: Path) -> Non
         figure = path.parent / "results" / f"leaderboard_{protocol.name}.png"
         draw_quality(first, figure)
         parts += [f"![Quality against bytes](results/{figure.name})", CAPTION]
+    infos = _describe_metrics(protocol)
     for model, each in boards.items():
         if any(board.results or board.notes for board in each):
             parts += [f"## Model: {model}", *_format_overview([b for b in each if b.results])]
-            parts += [text for board in each for text in _format_board(protocol, board)]
+            parts += [text for board in each for text in _format_board(protocol, board, infos)]
     parts += _list_files(results)
     write_atomically(path, "\n\n".join(part.strip("\n") for part in parts if part) + "\n")
 
@@ -86,15 +89,23 @@ def _summarise(board: Board, method: str) -> ReportCell:
     return ReportCell(" ".join([text, *marks]), rank=_rank(board, method))
 
 
-def _format_board(protocol: Protocol, board: Board) -> Iterator[str]:
+def _describe_metrics(protocol: Protocol) -> dict[str, MetricInfo]:
+    config = protocol.compose_data(next(iter(protocol.settings)))
+    described = describe_metrics(build_metrics(config, Builder()))
+    return {name: MetricInfo(name, **about) for name, about in described.items()}
+
+
+def _format_board(
+    protocol: Protocol, board: Board, infos: Mapping[str, MetricInfo]
+) -> Iterator[str]:
     if not (board.results or board.notes):
         return
     yield f"### {protocol.tasks[board.task].title} ({board.setting})"
     notes = [*board.notes]
     if board.results:
         known = {name for result in board.results.values() for name in result.metrics}
-        others = sort_metrics(known - {"psnr"})
-        titles = [metric_info(name).title for name in others]
+        others = [metric_info(name, infos) for name in sort_metrics(known - {"psnr"})]
+        titles = [info.label for info in others]
         against = f"against {board.reference or MISSING_CELL}"
         heads = ["method", "worst site", "mean", against, *titles, "MB", "steps", "seconds"]
         rows = [_build_row(board, method, others) for method in [ZERO_FILLED, *board.methods]]
@@ -105,7 +116,7 @@ def _format_board(protocol: Protocol, board: Board) -> Iterator[str]:
     yield "\n".join(f"- {note}" for note in notes)
 
 
-def _build_row(board: Board, method: str, others: Sequence[str]) -> list[ReportCell]:
+def _build_row(board: Board, method: str, others: Sequence[MetricInfo]) -> list[ReportCell]:
     (worst, where), (mean, spread) = board.find_worst(method), board.find_mean(method)
     cells = [
         ReportCell(method),
@@ -116,12 +127,12 @@ def _build_row(board: Board, method: str, others: Sequence[str]) -> list[ReportC
     ]
     if method == ZERO_FILLED:
         return [*cells, *[ReportCell(MISSING_CELL)] * (4 + len(others))]
-    means = [board.average(method, name) for name in others]
+    means = [(info, board.average(method, info.name)) for info in others]
     ratio, megabytes = board.compare_seconds(method), board.measure(method, "bytes") / 1e6
     texts = [
         _describe_tests(board, method),
-        *(MISSING_CELL if isnan(value) else f"{value:.4f}" for value in means),
-        f"{megabytes:.3g}" if megabytes else MISSING_CELL,
+        *(MISSING_CELL if isnan(value) else info.format(value) for info, value in means),
+        f"{megabytes:,.0f}" if megabytes else MISSING_CELL,
         f"{board.measure(method, 'steps'):.0f}",
         MISSING_CELL if ratio is None else f"{ratio:.2f}",
     ]

@@ -75,3 +75,12 @@ def test_weights_that_differ_are_told(write):
 def test_without_results_it_says_so_and_draws_nothing(write, tmp_path):
     assert "No method has been run yet." in write()
     assert not (tmp_path / "results").exists()
+
+
+def test_metrics_are_called_and_rounded_as_in_reports(write):
+    result = make_result(read_tiny())
+    result.scores["lesion_psnr"] = 18.5046
+    text = write(result, words=[*read_tiny().words, "metrics=with_lesions"])
+    part = text.split("### Participating")[1]
+    assert "| Lesion PSNR (dB) |" in part
+    assert "| 18.50 |" in part
