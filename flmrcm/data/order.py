@@ -1,5 +1,6 @@
 """The order of examples: it depends on a seed address, never on what was drawn before."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -49,6 +50,19 @@ def batch_by_size(
         if len(batch) == batch_size:
             yield open_batches.pop(sizes[index])
     yield from open_batches.values()
+
+
+def batch_repeated(
+    order: Sequence[int], sizes: Sequence[Hashable], batch_size: int, epoch: int
+) -> Iterator[BatchIndices]:
+    """Split an order in which examples come again into batches; each knows how often it came."""
+    seen = Counter[int]()
+    for indices in batch_by_size(order, sizes, batch_size):
+        repeats: list[int] = []
+        for index in indices:
+            repeats.append(seen[index])
+            seen[index] += 1
+        yield BatchIndices(indices, epoch, repeats)
 
 
 def batch_in_order(sizes: Sequence[Hashable], batch_size: int) -> Iterator[list[int]]:

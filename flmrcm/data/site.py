@@ -1,6 +1,5 @@
 """One institution as Lightning sees it: loaders, and the one function that makes batches."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import cache, partial
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader
 from flmrcm.data.coil_maps import SplitSlices
 from flmrcm.data.loading import Loading
 from flmrcm.data.mask_checks import check_mask, warn_of_easy_masks
-from flmrcm.data.order import BatchIndices, BatchOrder, batch_by_size, draw_target_order
+from flmrcm.data.order import BatchIndices, BatchOrder, batch_repeated, draw_target_order
 from flmrcm.data.slices import RawBatch, Slices
 from flmrcm.data.source import SPLITS, Source
 from flmrcm.data.transforms import choose_crop_size, crop_mask, prepare_images
@@ -40,8 +39,16 @@ class Site(LightningDataModule):
         self.name: str = name  # pyright: ignore[reportIncompatibleVariableOverride]
         self.sources, self.loading = list(sources), loading
         self._masks = {source.name: source.mask for source in sources}
-        self.slices = cache(self._collect_slices)
         self._test_split = "test"
+
+    @property
+    def loading(self) -> Loading:
+        """How slices become batches; a site given another way lists its slices anew."""
+        return self._loading
+
+    @loading.setter
+    def loading(self, loading: Loading) -> None:
+        self._loading, self.slices = loading, cache(self._collect_slices)
 
     @property
     def label(self) -> str:
@@ -159,13 +166,8 @@ class Site(LightningDataModule):
         slices = self.slices("train").load()
         seed = seed_for("companions", self.loading.seed, source)
         order = draw_target_order(sampling, len(slices), n_source, epoch, seed)
-        seen = Counter[int]()
-        for indices in batch_by_size(order, slices.sizes, self.loading.batch_size):
-            repeats: list[int] = []
-            for index in indices:
-                repeats.append(seen[index])
-                seen[index] += 1
-            yield slices[BatchIndices(indices, epoch, repeats)]
+        for indices in batch_repeated(order, slices.sizes, self.loading.batch_size, epoch):
+            yield slices[indices]
 
     def prepare_batch(self, raw: RawBatch, device: torch.device) -> Batch:
         """Masks, transforms and normalises on the device; the only way from disk to a network."""

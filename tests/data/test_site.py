@@ -1,6 +1,7 @@
 """One institution: the same batches however they are loaded."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,18 @@ def mixed_site(root: Path) -> Path:
         for split in ("train", "val"):
             write_scan(root / "T1" / split / f"{name}.h5", size=size, target=(16, 12))
     return root
+
+
+def test_a_site_that_is_given_another_way_of_loading_loads_that_way(root: Path) -> None:
+    site = make_site(root)
+    assert all(batch.peak is None for batch in train_batches(site))
+    site.loading = replace(site.loading, needs_peak=True, cache="ram")
+    assert_same(train_batches(site), train_batches(make_site(root, needs_peak=True)))
+    assert site.slices("train").in_memory
+    other = site.with_test_split("val")
+    other.loading = replace(site.loading, needs_peak=False)
+    assert all(batch.peak is None for batch in train_batches(other))
+    assert all(batch.peak is not None for batch in train_batches(site))
 
 
 def test_slices_of_all_sizes_are_visited(tmp_path: Path) -> None:
