@@ -59,9 +59,8 @@ class Evaluator:
         try:
             with silence_lightning():
                 judge(module, datamodule=site, verbose=False)
-        except (
-            SystemExit
-        ) as end:  # a Trainer makes this of a Ctrl-C, and of a signal that is raised
+        except SystemExit as end:
+            # a Trainer ends the process at a Ctrl-C, and at a signal that is raised
             if isinstance(end.__context__, KeyboardInterrupt):
                 raise end.__context__ from None
             raise
