@@ -183,17 +183,13 @@ def read_protocol(name: str) -> Protocol:
     Raises:
         ConfigErrors: there is no such file, or not all that it needs is in it.
     """
-    folder = find_conf_dir() / "benchmark"
-    path = Path(name) if name.endswith(".yaml") else folder / f"{name}.yaml"
+    path = _locate(name, Path())
     if not path.is_file():
-        raise ConfigErrors(
-            check_choice(
-                "benchmark", name, sorted(p.stem for p in folder.iterdir() if p.suffix == ".yaml")
-            )
-        )
+        known = sorted(p.stem for p in _locate("v1", Path()).parent.glob("*.yaml"))
+        raise ConfigErrors(check_choice("benchmark", name, known))
     try:
-        own = yaml.safe_load(path.read_bytes())
-        about = {"name": path.stem, "folder": str(path.parent), "digest": _digest(own, path.parent)}
+        own, folder = _read_own(path)
+        about = {"name": path.stem, "folder": str(folder), "digest": _digest(own, folder)}
         protocol = Protocol.model_validate(own | about)
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors()]
@@ -203,6 +199,24 @@ def read_protocol(name: str) -> Protocol:
     if problems := list(_find_problems(protocol)):
         raise ConfigErrors([f"{path}: {problem}" for problem in problems])
     return protocol
+
+
+def _locate(name: str, beside: Path) -> Path:
+    """Return where a protocol's file is: ours, or, with its ending, one beside another file."""
+    own = name.endswith(".yaml")
+    return beside / name if own else find_conf_dir() / "benchmark" / f"{name}.yaml"
+
+
+def _read_own(path: Path) -> tuple[dict[str, Any], Path]:
+    """Return what a file says, over what `based_on` says, and the folder of its table."""
+    own = yaml.safe_load(path.read_bytes())
+    if "based_on" not in own:
+        return own, path.parent
+    base = _locate(str(own.pop("based_on")), path.parent)
+    rest = yaml.safe_load(base.read_bytes())
+    if "based_on" in rest:
+        raise ValueError(f"based_on: {base} is based on another one; name that")
+    return {**rest, **own}, path.parent if "volumes" in own else base.parent
 
 
 def _digest(own: Mapping[str, Any], folder: Path) -> str:

@@ -166,9 +166,39 @@ def test_a_protocol_that_is_none_is_refused_with_its_key(change, keys, said):
     assert said in str(caught.value)
 
 
+def test_a_protocol_based_on_another_says_only_what_is_otherwise(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("based_on: v1\nseeds: [7]")
+    protocol = read_protocol(str(own))
+    about = {"name", "digest", "seeds"}
+    assert protocol.model_dump(exclude=about) == V1.model_dump(exclude=about)
+    assert protocol.seeds == [7]
+    assert protocol.digest not in ("", V1.digest)
+    assert protocol.table == V1.table
+    (tmp_path / "own2.yaml").write_text("based_on: own.yaml\nvolumes: mine.csv")
+    with pytest.raises(ConfigErrors, match=r"own\.yaml is based on another one; name that"):
+        read_protocol(str(tmp_path / "own2.yaml"))
+
+
+def test_a_protocol_with_volumes_of_its_own_has_them_beside_it(tmp_path):
+    (tmp_path / "own.yaml").write_text("based_on: v1\nvolumes: mine.csv")
+    assert read_protocol(str(tmp_path / "own.yaml")).table == tmp_path / "mine.csv"
+
+
+def test_fedbn_has_a_protocol_whose_model_suits_it():
+    affine = read_protocol("v1_affine")
+    cell = next(affine.list_cells())
+    assert check_config(affine.compose(cell, "unet_affine", "fedbn")).strategy.name == "FedBN"
+    with pytest.raises(ConfigErrors, match="FedBN keeps the weights of norm layers"):
+        check_config(V1.compose(cell, "unet", "fedbn"))
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("v11", "benchmark=v11: use one of v1. Did you mean 'v1'?"), ("no.yaml", "use one of v1")],
+    [
+        ("v11", "benchmark=v11: use one of v1, v1_affine. Did you mean 'v1'?"),
+        ("no.yaml", "use one of v1, v1_affine"),
+    ],
 )
 def test_an_unknown_protocol_is_refused_with_those_there_are(name, said):
     with pytest.raises(ConfigErrors, match=said.replace("?", r"\?")):
