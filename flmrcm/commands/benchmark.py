@@ -111,7 +111,7 @@ def _write_page(protocol: Protocol, options: Mapping[str, str]) -> None:
 
     folder = _find_results(protocol, options)
     results, problems = read_results(folder, protocol, list_tested(protocol))
-    output = Path(options.get("output", "docs/leaderboard.md"))
+    output = Path(options.get("output", f"docs/leaderboard-{protocol.name}.md"))
     write_page(protocol, list(results.values()), output)
     for problem in problems:
         say(f"not on the page: {problem}", style="yellow")
@@ -122,6 +122,8 @@ def _check_data(protocol: Protocol, options: Mapping[str, str]) -> None:
     from flmrcm.runs.benchmark.data import check_data, digest_data, write_volumes
 
     if options.get("write") == "true":
+        why = f"the volumes' table is {protocol.lender}'s; give this protocol `volumes: FILE.csv`."
+        require({protocol.name: (not protocol.lender, why)})
         write_volumes(protocol, digest_data(protocol))
         say(f"written: {protocol.table}")
     else:

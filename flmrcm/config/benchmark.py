@@ -73,7 +73,8 @@ class Protocol(_Strict):
     Attributes:
         name: of the file.
         digest: of all that it says, but for its status, and of its table of volumes.
-        folder: that holds both.
+        folder: that holds the table.
+        lender: name of the protocol whose table it is; empty where it is its own.
         status: a draft may change.
         words: of every run.
         models: words by the name of a model; the first is meant where none is said.
@@ -88,6 +89,7 @@ class Protocol(_Strict):
     name: str
     digest: str
     folder: str
+    lender: str
     title: str
     status: Literal["draft", "final"]
     words: Words
@@ -188,9 +190,10 @@ def read_protocol(name: str) -> Protocol:
         known = sorted(p.stem for p in _locate("v1", Path()).parent.glob("*.yaml"))
         raise ConfigErrors(check_choice("benchmark", name, known))
     try:
-        own, folder = _read_own(path)
+        own, lender = _read_own(path)
+        folder = (lender or path).parent
         about = {"name": path.stem, "folder": str(folder), "digest": _digest(own, folder)}
-        protocol = Protocol.model_validate(own | about)
+        protocol = Protocol.model_validate(own | about | {"lender": lender.stem if lender else ""})
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors()]
         raise ConfigErrors(lines) from None
@@ -207,16 +210,16 @@ def _locate(name: str, beside: Path) -> Path:
     return beside / name if own else find_conf_dir() / "benchmark" / f"{name}.yaml"
 
 
-def _read_own(path: Path) -> tuple[dict[str, Any], Path]:
-    """Return what a file says, over what `based_on` says, and the folder of its table."""
+def _read_own(path: Path) -> tuple[dict[str, Any], Path | None]:
+    """Return what a file says, over what `based_on` says, and whose table it borrows."""
     own = yaml.safe_load(path.read_bytes())
     if "based_on" not in own:
-        return own, path.parent
+        return own, None
     base = _locate(str(own.pop("based_on")), path.parent)
     rest = yaml.safe_load(base.read_bytes())
     if "based_on" in rest:
         raise ValueError(f"based_on: {base} is based on another one; name that")
-    return {**rest, **own}, path.parent if "volumes" in own else base.parent
+    return {**rest, **own}, None if "volumes" in own else base
 
 
 def _digest(own: Mapping[str, Any], folder: Path) -> str:

@@ -146,8 +146,8 @@ def test_a_file_that_names_a_class_of_its_own_is_refused(finished, said):
 
 
 def test_the_page_is_written(finished, capsys):
-    assert "1 files of results" in said_by(capsys, "page", str(TINY), "output=docs/leaderboard.md")
-    assert "| FL-MR |" in Path("docs/leaderboard.md").read_text()
+    assert "1 files of results" in said_by(capsys, "page", str(TINY))
+    assert "| FL-MR |" in Path("docs/leaderboard-tiny.md").read_text()
 
 
 def test_data_that_another_generator_made_are_refused_and_the_first_is_named(capsys):
@@ -164,6 +164,13 @@ def test_data_that_another_generator_made_are_refused_and_the_first_is_named(cap
     assert "another generator" in line
     main(["benchmark", "data", "tiny.yaml", "write=true"])
     assert "equal, bit for bit" in said_by(capsys, "data", "tiny.yaml")
+
+
+def test_a_table_that_another_protocol_lends_is_not_written_over(capsys):
+    Path("own.yaml").write_text("based_on: v1\nseeds: [7]")
+    with pytest.raises(SystemExit):
+        main(["benchmark", "data", "own.yaml", "write=true"])
+    assert "own: the volumes' table is v1's" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

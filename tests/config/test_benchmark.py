@@ -170,11 +170,11 @@ def test_a_protocol_based_on_another_says_only_what_is_otherwise(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("based_on: v1\nseeds: [7]")
     protocol = read_protocol(str(own))
-    about = {"name", "digest", "seeds"}
+    about = {"name", "digest", "lender", "seeds"}
     assert protocol.model_dump(exclude=about) == V1.model_dump(exclude=about)
     assert protocol.seeds == [7]
     assert protocol.digest not in ("", V1.digest)
-    assert protocol.table == V1.table
+    assert (protocol.table, protocol.lender) == (V1.table, "v1")
     (tmp_path / "own2.yaml").write_text("based_on: own.yaml\nvolumes: mine.csv")
     with pytest.raises(ConfigErrors, match=r"own\.yaml is based on another one; name that"):
         read_protocol(str(tmp_path / "own2.yaml"))
@@ -182,7 +182,8 @@ def test_a_protocol_based_on_another_says_only_what_is_otherwise(tmp_path):
 
 def test_a_protocol_with_volumes_of_its_own_has_them_beside_it(tmp_path):
     (tmp_path / "own.yaml").write_text("based_on: v1\nvolumes: mine.csv")
-    assert read_protocol(str(tmp_path / "own.yaml")).table == tmp_path / "mine.csv"
+    protocol = read_protocol(str(tmp_path / "own.yaml"))
+    assert (protocol.table, protocol.lender) == (tmp_path / "mine.csv", "")
 
 
 def test_fedbn_has_a_protocol_whose_model_suits_it():
