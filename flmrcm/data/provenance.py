@@ -13,6 +13,9 @@ CANONICAL_ORIENTATION = "SPL"
 """Directions of slices, rows and columns in simulated and prepared axial volumes: superior,
 posterior, left. The patient's right is on the left of the picture, as radiologists view it."""
 
+Affine = tuple[tuple[float, ...], ...]
+"""Four rows of four numbers, from (slice, row, column) to mm: to the right, to the front, up."""
+
 _OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 
@@ -30,6 +33,7 @@ class Provenance:
         maximum: largest value of the target.
         norm: Euclidean norm of the target, √Σ x².
         inside_cut: share of the slices inside the patient that the preparation left out, in [0, 1].
+        affine: where the target's voxels lie in the scanner, oblique scans too.
     """
 
     contrast: str = ""
@@ -40,6 +44,7 @@ class Provenance:
     maximum: float | None = None
     norm: float | None = None
     inside_cut: float | None = None
+    affine: Affine | None = None
 
     @property
     def edges(self) -> dict[str, str]:
@@ -71,6 +76,7 @@ def read_provenance(path: Path) -> Provenance:
         maximum=_read_number(attributes, "max"),
         norm=_read_number(attributes, "norm"),
         inside_cut=_read_number(attributes, "inside_cut"),
+        affine=_read_affine(attributes),
     )
 
 
@@ -100,3 +106,12 @@ def _read_spacing(attributes: Mapping[str, Any]) -> tuple[float, float, float] |
         return None
     through, down, right = (float(x) for x in value)
     return through, down, right
+
+
+def _read_affine(attributes: Mapping[str, Any]) -> Affine | None:
+    value = np.asarray(attributes.get("affine"))
+    if value.shape != (4, 4) or value.dtype.kind not in "fiu" or not np.isfinite(value).all():
+        return None
+    rows = value.astype(np.float64)
+    is_affine = (rows[3] == [0, 0, 0, 1]).all() and np.linalg.det(rows[:3, :3]) != 0
+    return tuple(tuple(map(float, row)) for row in rows) if is_affine else None

@@ -131,6 +131,7 @@ class DicomSource:
             orientation=oriented.orientation,
             acquisition=read_acquisition(first),
             attributes=read_allowed_attributes(first, stack[0].index),
+            affine=oriented.affine,
         )
 
     def _find_volume(self, series: DicomSeries) -> FoundVolume:

@@ -34,7 +34,7 @@ def trim_empty_ends(scan: Scan, least: float) -> tuple[Scan, range, float]:
             f"no slice has a foreground of {least:g} or more, the largest is {shares.max():.3g}; "
             "lower foreground"
         )
-    kept = scan.with_image(scan.image[slices.start : slices.stop])
+    kept = scan.on_grid(scan.image[slices.start : slices.stop], (slices.start, 0, 0))
     return kept, slices, compute_inside_cut(magnitude, slices)
 
 

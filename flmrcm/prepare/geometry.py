@@ -1,6 +1,5 @@
 """In-plane geometry, always in image space: first square pixels, then one matrix for all."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ def resample_to_square(scan: Scan, pixel_mm: float | None = None) -> Scan:
         The scan. Rows and columns are whole numbers, so `voxel_mm` may differ a little from
         `pixel_mm`: the field of view stays the same.
     """
-    thickness, row_mm, column_mm = scan.voxel_mm
+    _, row_mm, column_mm = scan.voxel_mm
     if pixel_mm is None and abs(row_mm / column_mm - 1) <= _SQUARE_TOLERANCE:
         return scan
     side = pixel_mm or min(row_mm, column_mm)
@@ -38,8 +37,10 @@ def resample_to_square(scan: Scan, pixel_mm: float | None = None) -> Scan:
     size = max(1, round(height * row_mm / side)), max(1, round(width * column_mm / side))
     if size == (height, width):
         return scan
-    voxel = thickness, row_mm * height / size[0], column_mm * width / size[1]
-    return replace(scan, image=resample(scan.image, size), voxel_mm=voxel)
+    down, right = height / size[0], width / size[1]
+    # the field of view stays, so its first pixel's centre moves with the pixel's side
+    start = (0.0, (down - 1) / 2, (right - 1) / 2)
+    return scan.on_grid(resample(scan.image, size), start, (1.0, down, right))
 
 
 def resample(image: NDArray[Any], size: MatrixSize) -> NDArray[Any]:
@@ -77,8 +78,10 @@ def fit_matrix(scan: Scan, size: MatrixSize | None) -> tuple[Scan, float]:
     """
     if size is None or scan.image.shape[-2:] == size:
         return scan, 0.0
-    fitted = scan.with_image(crop_or_pad(scan.image, size))
-    if all(new >= old for new, old in zip(size, scan.image.shape[-2:], strict=True)):
+    old_size = scan.image.shape[-2:]
+    top, left = (old // 2 - new // 2 for new, old in zip(size, old_size, strict=True))
+    fitted = scan.on_grid(crop_or_pad(scan.image, size), (0, top, left))
+    if all(new >= old for new, old in zip(size, old_size, strict=True)):
         return fitted, 0.0
     foreground = find_foreground(scan.magnitude)
     return fitted, 1 - float(crop_or_pad(foreground, size).sum() / foreground.sum())

@@ -59,6 +59,8 @@ def read_nifti(
         native_shape=image.shape,
         kspace_origin="measured" if np.iscomplexobj(array) else "magnitude",
         orientation=oriented.orientation,
+        # directions that were typed tell nothing of the place
+        affine=oriented.affine if _says_where(image) else None,
     )
 
 
@@ -117,12 +119,17 @@ def _read_values(image: SpatialImage, frame: int | None) -> NDArray[Any]:
     return np.asarray(image.dataobj[(..., *index)], dtype=dtype)
 
 
+def _says_where(image: SpatialImage) -> bool:
+    """Return whether the header has an affine; Analyze, the oldest format, never: it's a guess."""
+    header: Any = image.header
+    codes = [key for key in ("sform_code", "qform_code", "goodRASFlag") if key in header]
+    return any(int(header[key]) > 0 for key in codes)
+
+
 def _read_affine(image: SpatialImage, orientation: str | None) -> NDArray[np.float64]:
     """Return the matrix, (4, 4), from indices to mm in RAS+ coordinates."""
     header: Any = image.header
-    codes = [key for key in ("sform_code", "qform_code", "goodRASFlag") if key in header]
-    # Analyze, the oldest format, has none of them: nibabel's affine is a guess
-    if any(int(header[key]) > 0 for key in codes):
+    if _says_where(image):
         return np.asarray(image.affine, np.float64)
     if orientation is None:
         raise UnusableVolume(

@@ -8,6 +8,7 @@ from nibabel.orientations import (
     aff2axcodes,
     apply_orientation,
     axcodes2ornt,
+    inv_ornt_aff,
     io_orientation,
     ornt_transform,
 )
@@ -28,12 +29,14 @@ class OrientedArray(NamedTuple):
         voxel_mm: spacing of slices, rows and columns in mm.
         orientation: new directions of slices, rows and columns, such as `SPL`.
         native_orientation: directions of the stored axes, such as `RAS`.
+        affine: (4, 4), from the new indices to mm.
     """
 
     image: NDArray[np.generic]
     voxel_mm: tuple[float, float, float]
     orientation: str
     native_orientation: str
+    affine: NDArray[np.float64]
 
 
 def reorient(
@@ -62,7 +65,8 @@ def reorient(
     sizes = [float(size) for size in voxel_sizes(matrix)[order]]
     image = apply_orientation(array, change)
     codes = "".join(map(str, aff2axcodes(matrix)))
-    return OrientedArray(image, (sizes[0], sizes[1], sizes[2]), PLANES[plane], codes)
+    moved = matrix @ inv_ornt_aff(change, array.shape)
+    return OrientedArray(image, (sizes[0], sizes[1], sizes[2]), PLANES[plane], codes, moved)
 
 
 def _compute_directions(affine: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -14,6 +14,9 @@ from flmrcm.errors import DataLayoutError
 PhaseBand = tuple[float, float]
 """Lowest and highest acquired spatial frequency along the columns, cycles per mm."""
 
+Point = tuple[float, float, float]
+"""Along slices, rows and columns, in voxels."""
+
 
 class UnusableVolume(DataLayoutError):
     """A file or volume that can't be prepared; it is reported, and the others are prepared."""
@@ -54,6 +57,8 @@ class Scan:
         attributes: further header fields, from the allow-list of the source.
         phase_band: what was acquired along the columns; what is written is zero outside. None
             takes every column for acquired.
+        affine: (4, 4), from (slice, row, column) of the image to mm, RAS+; None where the original
+            doesn't say where it lies.
     """
 
     image: NDArray[Any]
@@ -65,10 +70,27 @@ class Scan:
     acquisition: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     phase_band: PhaseBand | None = None
+    affine: NDArray[np.float64] | None = None
 
     def with_image(self, image: NDArray[Any]) -> "Scan":
         """Return the scan with another image that has the same axes."""
         return replace(self, image=image)
+
+    def on_grid(self, image: NDArray[Any], start: Point, step: Point = (1.0, 1.0, 1.0)) -> "Scan":
+        """Return the scan with an image on other voxels of the same space.
+
+        Args:
+            image: the image there.
+            start: its first voxel's place, (slice, row, column), among the voxels of before.
+            step: from one of its voxels to the next, in voxels of before.
+        """
+        through, down, right = (mm * n for mm, n in zip(self.voxel_mm, step, strict=True))
+        affine = self.affine
+        if affine is not None:
+            change = np.diag([*step, 1.0])
+            change[:3, 3] = start
+            affine = affine @ change
+        return replace(self, image=image, voxel_mm=(through, down, right), affine=affine)
 
     @property
     def magnitude(self) -> NDArray[np.float32]:

@@ -145,6 +145,7 @@ class Preparer:
     def _make_attributes(self, task: VolumeTask, prepared: PreparedVolume) -> dict[str, Any]:
         """Return the attributes of the file; of the original header only those listed here."""
         scan = prepared.scan
+        place = {} if scan.affine is None else {"affine": scan.affine}
         return {
             **scan.attributes,
             **compute_statistics(prepared.encoded.target),
@@ -155,6 +156,7 @@ class Preparer:
             "contrast": task.found.contrast,
             "voxel_mm": np.array(scan.voxel_mm),
             "orientation": scan.orientation,
+            **place,
             "native_orientation": scan.native_orientation,
             "native_shape": np.array(scan.native_shape),
             "native_slices": np.array([prepared.slices.start, prepared.slices.stop]),

@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from flmrcm.files import write_atomically
-from flmrcm.runs.reconstructed_volume import Images, ReconstructedVolume, compute_affine
+from flmrcm.runs.reconstructed_volume import Images, ReconstructedVolume
 
 WARNING = "DERIVED by a neural network: NOT FOR DIAGNOSIS"
 """Stands in every file, where viewers show it."""
@@ -39,21 +39,20 @@ def write_dicom(volume: ReconstructedVolume, base: Path) -> list[Path]:
 
     A pixel's value times RescaleSlope plus RescaleIntercept is the magnitude, to 1/65535 of the
     volume's range. UIDs are new, and the same for the same image by the same checkpoint. A volume
-    whose voxel size and orientation are known is of the class MR Image, its origin being the
-    middle of the volume; others are Secondary Capture, which claims no geometry.
+    whose voxel size and orientation are known is of the class MR Image; others are Secondary
+    Capture, which claims no geometry.
     """
     key = _hash(volume)
-    affine = compute_affine(volume.provenance, volume.image.shape)
     low, high = float(volume.image.min()), float(volume.image.max())
     slope, paths = (high - low) / _LEVELS or 1.0, list[Path]()
     for index, image in enumerate(volume.image):
         dataset = _write_common(volume, key, index)
-        if affine is None or volume.provenance.voxel_mm is None:
+        if volume.affine is None or volume.provenance.voxel_mm is None:
             _claim_class(dataset, SecondaryCaptureImageStorage)
             dataset.ConversionType = "WSD"  # made at a workstation
         else:
             _claim_class(dataset, MRImageStorage)
-            _write_geometry(dataset, affine, volume.provenance.voxel_mm, index)
+            _write_geometry(dataset, volume.affine, volume.provenance.voxel_mm, index)
         _write_pixels(dataset, image, low, slope)
         buffer = BytesIO()
         dataset.save_as(buffer, enforce_file_format=True)
@@ -121,8 +120,9 @@ def _write_geometry(
     index: int,
 ) -> None:
     """Write where a slice lies, and what an MR image has to say of its sequence: nothing."""
-    directions = affine[:3, :2] / np.linalg.norm(affine[:3, :2], axis=0)
-    place = _TO_LPS * (affine @ [0, 0, index, 1])[:3]
+    along = affine[:3, [2, 1]]  # a row runs along the columns
+    directions = along / np.linalg.norm(along, axis=0)
+    place = _TO_LPS * (affine @ [index, 0, 0, 1])[:3]
     # + 0.0: no minus before a zero
     cosines = (_TO_LPS[:, None] * directions).T.ravel() + 0.0
     dataset.ImageOrientationPatient = [float(x) for x in cosines]

@@ -14,7 +14,6 @@ from typing import Any
 import h5py
 import nibabel
 import numpy as np
-from nibabel.orientations import axcodes2ornt
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -25,7 +24,7 @@ from flmrcm.inspection.thumbnails import find_white_level
 Images = NDArray[np.float32]
 
 _ALIGNED = 2
-"""NIfTI's code of an affine whose directions are true and whose origin isn't the scanner's."""
+"""NIfTI's code of an affine that is another file's: of the scan, or with the middle as origin."""
 
 _DESCRIPTION = 79
 """Letters that a NIfTI header has room for."""
@@ -39,6 +38,7 @@ class ReconstructedVolume:
         image: magnitude in the scan's own units, (slices, height, width).
         zero_filled: the zero-filled image, same shape and units.
         provenance: voxel size and orientation, where they are known.
+        affine: (4, 4), from (slice, row, column) to mm, RAS+; None where directions are unknown.
         attributes: of the scan, those that say where it comes from and how it lies.
         made: what made the image: checkpoint, mask, acceleration.
     """
@@ -46,6 +46,7 @@ class ReconstructedVolume:
     image: Images
     zero_filled: Images
     provenance: Provenance
+    affine: NDArray[np.float64] | None
     attributes: Mapping[str, Any]
     made: Mapping[str, Any]
 
@@ -68,15 +69,14 @@ def write_h5(volume: ReconstructedVolume, base: Path) -> list[Path]:
 def write_nifti(volume: ReconstructedVolume, base: Path) -> list[Path]:
     """Write `<base>.nii.gz`, float32, (columns, rows, slices), and `<base>.json` beside it.
 
-    The affine's directions and voxel sizes are the scan's, its origin is the middle of the
-    volume. Without an orientation there is no affine, only voxel sizes.
+    Without an orientation there is no affine, only voxel sizes.
     """
     path, beside = _add_ending(base, ".nii.gz"), _add_ending(base, ".json")
     image = nibabel.Nifti1Image(volume.image.transpose(2, 1, 0), None)
     image.header.set_xyzt_units("mm")
     image.header.set_zooms((volume.provenance.voxel_mm or (1.0, 1.0, 1.0))[::-1])
-    affine = compute_affine(volume.provenance, volume.image.shape)
-    if affine is not None:
+    if volume.affine is not None:
+        affine = volume.affine[:, [2, 1, 0, 3]]
         image.set_sform(affine, _ALIGNED)
         image.set_qform(affine, _ALIGNED)
     image.header["descrip"] = f"{volume.made['made_by']} {volume.made['checkpoint']}"[:_DESCRIPTION]
@@ -96,26 +96,6 @@ def write_pngs(volume: ReconstructedVolume, base: Path) -> list[Path]:
         paths.append(folder / f"{index:03}.png")
         write_atomically(paths[-1], buffer.getbuffer())
     return paths
-
-
-def compute_affine(provenance: Provenance, shape: tuple[int, ...]) -> NDArray[np.floating] | None:
-    """Return the affine, (4, 4), from (column, row, slice) to mm, RAS+; None without orientation.
-
-    Args:
-        provenance: of the scan.
-        shape: slices, rows and columns.
-    """
-    if not provenance.edges:
-        return None
-    affine = np.eye(4)
-    affine[:3, :3] = 0
-    sizes = (provenance.voxel_mm or (1.0, 1.0, 1.0))[::-1]
-    letters = provenance.orientation.upper()[::-1]
-    for index, (axis, sign) in enumerate(axcodes2ornt(letters)):
-        affine[int(axis), index] = sign * sizes[index]
-    # where the Fourier transform has its middle, so that two crops of a scan lie on each other
-    affine[:3, 3] = -affine[:3, :3] @ [n // 2 for n in reversed(shape)]
-    return affine
 
 
 def _add_ending(base: Path, ending: str) -> Path:

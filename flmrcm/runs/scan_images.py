@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flmrcm.data.loading import Loading
 from flmrcm.data.provenance import Provenance
@@ -16,6 +17,7 @@ from flmrcm.errors import DataLayoutError
 from flmrcm.learning.module import ReconModule
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.runs.dicom_output import write_dicom
+from flmrcm.runs.placement import locate_voxels
 from flmrcm.runs.reconstructed_volume import (
     ReconstructedVolume,
     write_h5,
@@ -62,22 +64,23 @@ def reconstruct_scan(
         inputs.append(prediction.input.numpy())
         shares += [float(batch.measured_share)] * len(batch.image)
         on_slices(len(batch.image))
-    image, zero_filled = (header.turn(np.concatenate(x)) for x in (images, inputs))
+    turned = (header.turn(np.concatenate(x)) for x in (images, inputs))
+    image, zero_filled = map(np.ascontiguousarray, turned)
     _check_finite(image, header.path)
     sampling = {"mask": source.describe_mask(), "acceleration": round(1 / np.mean(shares), 4)}
     provenance = read_scan_provenance(header)
-    return ReconstructedVolume(
-        np.ascontiguousarray(image),
-        np.ascontiguousarray(zero_filled),
-        provenance,
-        _read_attributes(header.path, provenance),
-        {**made, **sampling},
-    )
+    affine = locate_voxels(provenance, header, image.shape)
+    attributes = _read_attributes(header.path, provenance, affine)
+    made = {**made, **sampling}
+    return ReconstructedVolume(image, zero_filled, provenance, affine, attributes, made)
 
 
-def _read_attributes(path: Path, provenance: Provenance) -> Mapping[str, Any]:
+def _read_attributes(
+    path: Path, provenance: Provenance, affine: NDArray[np.float64] | None
+) -> Mapping[str, Any]:
     voxel = {"voxel_mm": provenance.voxel_mm} if provenance.voxel_mm else {}
-    return {**voxel, **read_kept_attributes(path)}
+    place = {"affine": affine} if provenance.affine else {}
+    return {**voxel, **place, **read_kept_attributes(path)}
 
 
 def _check_finite(image: np.ndarray, path: Path) -> None:

@@ -75,6 +75,7 @@ def test_a_missing_orientation_must_be_given(tmp_path):
     with pytest.raises(UnusableVolume, match="neither sform nor qform"):
         read_nifti(path)
     scan = read_nifti(path, orientation="RAS")
+    assert scan.affine is None  # where it lies is not known
     np.testing.assert_array_equal(scan.image, as_slices(head()))
     assert scan.voxel_mm == (1.0, 1.0, 2.0)
 

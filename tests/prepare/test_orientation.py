@@ -51,6 +51,15 @@ def test_slices_are_numbered_upwards_rows_to_the_back_and_columns_to_the_left():
     assert image[0, 0, 1] == numbers()[0, 2, 0]
 
 
+@pytest.mark.parametrize("plane", PLANES)
+def test_every_voxel_stays_where_it_is_in_the_patient(plane):
+    oblique = from_matvec(euler2mat(0.3, 0.2, 0.1) @ AFFINE[:3, :3], [7.0, -5.0, 3.0])
+    oriented = reorient(numbers(), oblique, plane)
+    for place, value in np.ndenumerate(numbers()):
+        moved = np.argwhere(oriented.image == value)[0]
+        np.testing.assert_allclose(oriented.affine @ [*moved, 1], oblique @ [*place, 1])
+
+
 @pytest.mark.parametrize(("plane", "letters"), PLANES.items())
 def test_each_plane_has_the_directions_of_its_letters(plane, letters):
     oriented = reorient(numbers(), AFFINE, plane)

@@ -26,6 +26,32 @@ def test_the_steps_and_what_they_did():
     assert prepared.scan.voxel_mm == (3.0, 1.0, 1.0)
 
 
+@pytest.mark.parametrize("size", [None, [16, 24], [15, 33]])
+@pytest.mark.parametrize("pixel_mm", [None, 0.7, 1.7])
+def test_whatever_is_cut_and_resampled_the_head_stays_where_it_is(size, pixel_mm):
+    affine = np.array([[0, 0.2, 2, 5], [0.3, -1, 0, 7], [3, 0, 0.1, -9], [0, 0, 0, 1]])
+    image = np.zeros((9, 22, 11), np.float32)
+    image[2:7, 7:15, 4:8] = head((5, 8, 4))
+    scan = make_scan(image, (3.0, 1.0, 2.0), affine=affine)
+    moved = PreparationRecipe(size=size, pixel_mm=pixel_mm).apply(scan, ("subject",)).scan
+    np.testing.assert_allclose(find_middle(moved), find_middle(scan), atol=0.05)
+    np.testing.assert_allclose(
+        np.linalg.norm(moved.affine[:3, :3], axis=0) / np.linalg.norm(affine[:3, :3], axis=0),
+        np.divide(moved.voxel_mm, scan.voxel_mm),
+    )
+
+
+def find_middle(scan):
+    """Return where the centre of mass lies, mm."""
+    weights = scan.image / scan.image.sum()
+    middle = [(weights * numbers).sum() for numbers in np.indices(scan.image.shape)]
+    return (scan.affine @ [*middle, 1])[:3]
+
+
+def test_a_scan_that_does_not_say_where_it_lies_says_nothing_later():
+    assert PreparationRecipe(size=[8, 24]).apply(make_scan(volume()), ("s",)).scan.affine is None
+
+
 def test_the_phase_depends_on_the_address():
     recipe, scan = PreparationRecipe(size=None, phase="smooth"), make_scan(volume())
     first, again, other = (recipe.apply(scan, (a,)).encoded.kspace for a in ("a", "a", "b"))

@@ -7,6 +7,7 @@ import h5py
 import nibabel
 import numpy as np
 import pytest
+from kits.placement import locate
 from kits.raw_files import header, write_raw
 from nibabel.orientations import aff2axcodes
 from PIL import Image
@@ -24,7 +25,8 @@ MADE = {"made_by": "flmrcm 1", "checkpoint": "last.pt", "mask": "Random, 4x", "a
 
 def volume(orientation: str = "", voxel_mm=None, image=IMAGE) -> ReconstructedVolume:
     provenance = Provenance(orientation=orientation, voxel_mm=voxel_mm)
-    return ReconstructedVolume(image, image, provenance, {}, MADE)
+    affine = locate(provenance, image.shape)
+    return ReconstructedVolume(image, image, provenance, affine, {}, MADE)
 
 
 @pytest.mark.parametrize(
