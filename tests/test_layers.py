@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = {
     "types": 1, "errors": 1, "seeding": 1, "files": 1, "csv_rows": 1, "run_files": 1, "logs": 1,
-    "signals": 1,
+    "signals": 1, "file_queue": 1,
     "mri": 2, "strategies": 2, "privacy": 2,
     "data": 3, "models": 3,
     "learning": 4, "inspection": 4, "prepare": 4, "simulation": 4,

@@ -27,6 +27,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Rounds, TrainingPlan
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import divide_workload
+from flmrcm.file_queue import FileQueue, FileThread
 from flmrcm.learning.metrics import SSIM_WINDOW
 from flmrcm.middleware.ledger import (
     CONFIG,
@@ -48,12 +49,15 @@ _GIB = 2**30
 def build_engine(setup: Setup, folder: Path, on_progress: OnProgress) -> Engine:
     """Return the engine of sites on this machine, their clients behind it."""
     builder, budget = Builder(), setup.compute.memory_budget * _GIB
+    # sites in other processes write files of their own, which a checkpoint must not come before
+    here = setup.config["engine"]["_target_"] == IN_PROCESS
+    files = FileThread() if here else FileQueue()
     factory = partial(rebuild_clients, setup.config, folder.resolve())
     engine = builder.build(
         "engine",
         setup.config["engine"],
         clients=Clients(build_clients(setup, folder, on_progress), factory),
-        store=MemoryStore(folder / "checkpoints" / "memory", budget),
+        store=MemoryStore(folder / "checkpoints" / "memory", budget, files),
     )
     builder.raise_if_any()
     return engine

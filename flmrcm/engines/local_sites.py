@@ -8,6 +8,7 @@ from flmrcm.federation.engine import Joined
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.site_facts import collect_facts
 from flmrcm.federation.workload import Workload
+from flmrcm.file_queue import FileQueue
 
 
 class LocalSites:
@@ -23,6 +24,11 @@ class LocalSites:
     def __init__(self, clients: Mapping[str, Client], store: MemoryStore) -> None:
         self.clients, self.store = clients, store
         self.workloads: Mapping[str, Workload] = {}
+
+    @property
+    def files(self) -> FileQueue:
+        """In which the store writes."""
+        return self.store.files
 
     def sites(self) -> Sequence[str]:
         """Return the sites, sorted."""

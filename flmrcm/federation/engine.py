@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol, get_args
 
 from flmrcm.federation.site_facts import SiteFacts
 from flmrcm.federation.workload import Workload
+from flmrcm.file_queue import FileQueue
 from flmrcm.types import Broadcast, Reply
 
 Operation = Literal["survey", "agree", "train", "unmask", "finetune", "validate", "test"]
@@ -74,6 +75,11 @@ class Engine(Protocol):
     on_one_machine: ClassVar[bool]
     data_is_local: ClassVar[bool]
     workloads: Mapping[str, Workload]
+
+    @property
+    def files(self) -> FileQueue:
+        """In which the memories here, and the checkpoints that name them, are written in order."""
+        ...
 
     def sites(self) -> Sequence[str]:
         """Return the sites that may be called, sorted: participants, target and any other."""

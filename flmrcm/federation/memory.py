@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from flmrcm.file_queue import FileQueue
 from flmrcm.files import delete_stale
 from flmrcm.learning.weights import read_torch_file, write_torch_file
 from flmrcm.types import Memory
@@ -18,10 +20,16 @@ class MemoryStore:
     Args:
         folder: where the files go; None keeps all in RAM, for a run that cannot be resumed.
         budget: bytes of RAM for the cache; what does not fit is read from disk again.
+        files: in which files are written; None writes each at once.
     """
 
-    def __init__(self, folder: Path | None = None, budget: float = float("inf")) -> None:
-        self.folder, self.budget = folder, budget
+    def __init__(
+        self,
+        folder: Path | None = None,
+        budget: float = float("inf"),
+        files: FileQueue | None = None,
+    ) -> None:
+        self.folder, self.budget, self.files = folder, budget, files or FileQueue()
         self._cached: dict[str, Memory] = {}
         self._rounds: dict[str, int] = {}
 
@@ -35,6 +43,7 @@ class MemoryStore:
             return deepcopy(self._cached[site])
         if site not in self._rounds:
             return Memory()
+        self.files.wait()
         return Memory(**read_torch_file(self._path(site, self._rounds[site])))
 
     def save(self, site: str, memory: Memory, round_: int) -> None:
@@ -45,7 +54,7 @@ class MemoryStore:
         memory = Memory(_copy_to_cpu(memory.tensors), _copy_to_cpu(memory.optimizers))
         if self.folder:
             content = {"tensors": memory.tensors, "optimizers": memory.optimizers}
-            write_torch_file(self._path(site, round_), content)
+            self.files.put(partial(write_torch_file, self._path(site, round_), content))
         self._cached.pop(site, None)
         used = sum(_count_bytes(vars(kept)) for kept in self._cached.values())
         if not self.folder or used + _count_bytes(vars(memory)) <= self.budget:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,13 +126,14 @@ class Rounds:
         last = self._start(initial)
         for tracker in self.trackers:
             tracker.start(self.journal.read())
-        for round_ in range(last.round + 1, self.plan.rounds):
-            if why := self._find_end(last):
-                log.warning("stopped after round %d of %d: %s", round_, self.plan.rounds, why)
-                break
-            last = self._end(last, *self._round(last, round_))
-        if self.strategy.fine_tuning and not last.fine_tuned:
-            last = self._end(last, last.state, self._fine_tune(last))
+        with self.engine.files:
+            for round_ in range(last.round + 1, self.plan.rounds):
+                if why := self._find_end(last):
+                    log.warning("stopped after round %d of %d: %s", round_, self.plan.rounds, why)
+                    break
+                last = self._end(last, *self._round(last, round_))
+            if self.strategy.fine_tuning and not last.fine_tuned:
+                last = self._end(last, last.state, self._fine_tune(last))
         return last.state
 
     def _find_end(self, last: Checkpoint) -> str | None:
@@ -197,7 +199,8 @@ class Rounds:
             calls.round, state.weights, state.extras, self.engine.snapshot(), score, best_round,
             calls.suspensions, self.journal.seal(), fine_tuned=calls.fine_tuned, stale=stale,
         )  # fmt: skip
-        self.engine.forget_before(self.checkpoints.save(checkpoint))
+        kept, engine = deepcopy(checkpoint), self.engine  # nobody changes it until it's written
+        engine.files.put(lambda: engine.forget_before(self.checkpoints.save(kept)))
         return checkpoint
 
 

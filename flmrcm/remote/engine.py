@@ -71,6 +71,7 @@ class RemoteEngine:
         self._names = sorted(clients)
         if connection is not None and threads is not None:
             torch.set_num_threads(threads)
+        self.files = store.files
         self._memory_rounds: dict[str, int] = {}
         self._kept: Sequence[Mapping[str, int]] = ()
 

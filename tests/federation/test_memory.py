@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from kits.file_queues import Late
 
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.types import Memory
@@ -11,10 +12,11 @@ def memory(value: float) -> Memory:
     return Memory({"private": {"w": torch.full((4,), value)}}, {"model": {"state": {0: {"n": 1}}}})
 
 
-@pytest.fixture(params=["ram", "disk", "disk without cache"])
+@pytest.fixture(params=["ram", "disk", "disk without cache", "slow disk without cache"])
 def store(request, tmp_path):
     folder = None if request.param == "ram" else tmp_path
-    return MemoryStore(folder, 0 if request.param.endswith("cache") else float("inf"))
+    files = Late() if request.param.startswith("slow") else None
+    return MemoryStore(folder, 0 if request.param.endswith("cache") else float("inf"), files)
 
 
 def test_a_saved_memory_is_loaded_as_it_was(store):

@@ -20,6 +20,7 @@ from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.middleware import Middleware, ServerSide, SiteHalf, SiteSide, sort_members
 from flmrcm.federation.rounds import Rounds, TrainingPlan
 from flmrcm.federation.server_chain import ServerChain
+from flmrcm.file_queue import FileThread
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
@@ -73,7 +74,8 @@ class Setting:
             self.rounds, self.participants, self.participants, seed=SEED, **self.plan
         )
         checkpoints = CheckpointFolder(self.folder / "checkpoints", 0, {})
-        engine = InProcess(clients, MemoryStore(self.folder / "checkpoints" / "memory"), threads=1)
+        store = MemoryStore(self.folder / "checkpoints" / "memory", files=FileThread())
+        engine = InProcess(clients, store, threads=1)
         journal, chain = Journal(self.folder / "journal.csv"), self.server_chain(strategy)
         return Rounds(strategy, engine, plan, checkpoints, journal, chain=chain)
 

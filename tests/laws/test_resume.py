@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 from kits.faulty_engine import with_faults
+from kits.file_queues import Late
 from kits.laws import TARGET, equal, fed_bn, fl_mrcm
 
 from flmrcm.engines import in_process
 from flmrcm.errors import CheckpointError, DataLayoutError
 from flmrcm.federation.checkpoint import read_checkpoint
 from flmrcm.federation.site_call import call_site
+from flmrcm.file_queue import FileQueue
+from flmrcm.learning.weights import read_torch_file
 from flmrcm.strategies.ditto import Ditto
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.feddyn import FedDyn
@@ -20,8 +23,23 @@ from flmrcm.strategies.fedmri import FedMRI
 from flmrcm.strategies.finetune import FineTune
 from flmrcm.strategies.moon import Moon
 from flmrcm.strategies.scaffold import Scaffold
+from flmrcm.strategies.server_optimizer import FedAdam
 
 TIMES = ("seconds", "slices_per_second")
+STRATEGIES = [
+    FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(), FedAdam(),
+    Moon(), Ditto(), FineTune(), fed_bn(), FedMRI(), FedMRI(negatives="all"),
+]  # fmt: skip
+
+
+class Scribbler(FedAvg):
+    """Writes over the weights of the round before, as a method of somebody else's may."""
+
+    def aggregate(self, state, replies):
+        result = super().aggregate(state, replies)
+        for tensor in state.weights.values():
+            tensor.zero_()
+        return result
 
 
 def measured(setting):
@@ -29,14 +47,31 @@ def measured(setting):
     return [row for row in rows if row.metric not in TIMES]
 
 
-@pytest.mark.parametrize(
-    "strategy",
-    [
-        FedAvg(target=TARGET), fl_mrcm(), fl_mrcm(alignment="latents"), Scaffold(), FedDyn(),
-        Moon(), Ditto(), FineTune(), fed_bn(), FedMRI(), FedMRI(negatives="all"),
-    ],
-    ids=str,
-)  # fmt: skip
+@pytest.mark.parametrize("strategy", [*STRATEGIES, Scribbler()], ids=str)
+def test_however_late_a_file_is_written_it_holds_what_was_so_then(setting, strategy):
+    contents = {}
+    for queue in (FileQueue(), Late()):
+        here = setting(rounds=3)
+        federation = here.federation(strategy)
+        federation.engine.store.files = queue
+        federation.run(here.module(strategy).model.state_dict())
+        files = sorted((here.folder / "checkpoints").rglob("*.pt"))
+        contents[queue] = {str(p.relative_to(here.folder)): read_file(p) for p in files}
+    at_once, late = contents.values()
+    assert len(at_once) >= 4
+    assert_equal(late, at_once)
+
+
+def read_file(path):
+    """Return what a file holds, without the journal's hash: seconds differ."""
+    return {key: value for key, value in read_torch_file(path).items() if key != "journal"}
+
+
+def assert_equal(one, other):
+    torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_resumed_equals_straight(setting, strategy):
     straight, halves = setting(rounds=3), setting(rounds=1)
     expected = straight.run(strategy)
