@@ -47,22 +47,17 @@ def measure_round_overhead(folder: Path, quick: bool) -> list[Figure]:
         fixture = make_fixture(folder, slices, size.image, *words, word)
         runs = measure_in_turn(
             {
-                "whole": partial(measure_round, fixture),
                 "lean": partial(measure_lean_round, fixture),
                 "bare": partial(measure_run, make_bare_round(fixture)),
             },
             1 + size.repeats,
         )
         require_equal(*runs.values())
-        whole, lean, bare = ([run.seconds for run in each[1:]] for each in runs.values())
+        lean, bare = ([run.seconds for run in each[1:]] for each in runs.values())
         faults = {way: median(run.page_faults for run in each[1:]) for way, each in runs.items()}
         note = f"no files; page faults {faults['lean']:,.0f} against {faults['bare']:,.0f}"
-        files = median(a - b for a, b in zip(whole, lean, strict=True))
         name = f"{fixture.parts.strategy.name} round / bare loop"
-        figures += [
-            make_ratio(name, lean, bare, "≤ 1.05", note),
-            make_ratio(f"{name}, files included", whole, bare, note=f"files take {files:.2f} s"),
-        ]
+        figures.append(make_ratio(name, lean, bare, "≤ 1.05", note))
     return figures
 
 
