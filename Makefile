@@ -8,7 +8,7 @@ TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/c
 # the contract of the engines that need no transport is `make test`'s
 TRANSPORTS += -k "flower or nvflare or not test_contract"
 
-.PHONY: help demo scenarios test test-313 mutants test-transports test-deployment check lint format bench bench-gpu wheel release docs docs-check clean
+.PHONY: help demo scenarios test test-313 test-gpu mutants test-transports test-deployment check lint format bench bench-gpu wheel release docs docs-check clean
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -33,6 +33,9 @@ test: $(READY)   ## the tests, or some: TESTS=tests/mri
 
 test-313:        ## the tests on Python 3.13, whose checks of certificates are stricter
 	$(MAKE) test VENV=$(VENV)-313 PYTHON=$(PYTHON313)
+
+test-gpu: $(READY) ## on a machine with a GPU: what computes there ends where it ends on a processor
+	$(BIN)/pytest tests/laws/test_gpu.py
 
 mutants: $(READY) ## the code broken in over 450 known ways, one at a time: do the tests notice? long
 	$(BIN)/python tests/mutants/run.py

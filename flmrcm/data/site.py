@@ -245,4 +245,5 @@ class Site(LightningDataModule):
             sampler=BatchOrder(slices.sizes, self.loading.batch_size, address),
             num_workers=self.loading.workers,
             pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # what a loader draws is nobody's: it leaves the run's be
         )

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from flmrcm.data.order import BatchOrder
+from flmrcm.data.prefetch import Prefetch
 from flmrcm.data.site import Site
 from flmrcm.data.slices import RawBatch
 from flmrcm.federation.workload import CallWork, Workload
@@ -24,6 +25,7 @@ class SiteBatches:
         workload: how much is trained.
         round_: counted from 0.
         accumulate: batches of an optimizer step.
+        ahead: makes batches while others are computed with; None makes each when it's asked for.
     """
 
     def __init__(
@@ -33,9 +35,16 @@ class SiteBatches:
         workload: Workload,
         round_: int,
         accumulate: int = 1,
+        ahead: Prefetch | None = None,
     ) -> None:
         self.site, self.device, self.workload, self.round = site, device, workload, round_
-        self.accumulate = accumulate
+        self.accumulate, self.ahead = accumulate, ahead
+
+    def take(self, workload: Workload) -> "SiteBatches":
+        """Return the site's batches of the same round for another workload."""
+        return SiteBatches(
+            self.site, self.device, workload, self.round, self.accumulate, self.ahead
+        )
 
     def count_work(self, learning_rate: float) -> CallWork:
         """Return what the round's training will rest on; no slice is prepared yet."""
@@ -50,13 +59,12 @@ class SiteBatches:
         steps = self.workload.steps
         most = None if steps is None else steps * self.accumulate
         # lazily: the next epoch is opened only if steps are left
-        raws = islice(chain.from_iterable(epochs), most)
-        return (self.site.prepare_batch(raw, self.device) for raw in raws)
+        return self._prepare(self.site, islice(chain.from_iterable(epochs), most))
 
     def survey(self) -> Iterator[Batch]:
         """Return the batches of the round's first epoch, in the order training would read them."""
         first = self.workload.list_epochs(self.round)[0]
-        return (self.site.prepare_batch(raw, self.device) for raw in self._read_epoch(first))
+        return self._prepare(self.site, self._read_epoch(first))
 
     def accompany(self, target: Site, sampling: str) -> "TargetBatches":
         """Return endless batches of the target's images that accompany this site's.
@@ -70,8 +78,11 @@ class SiteBatches:
             target.target_batches(self.site.n_examples, sampling, epoch, self.site.name)
             for epoch in count(first)
         )
-        raws = chain.from_iterable(epochs)
-        return TargetBatches(target.prepare_batch(raw, self.device) for raw in raws)
+        return TargetBatches(self._prepare(target, chain.from_iterable(epochs)))
+
+    def _prepare(self, site: Site, raws: Iterator[RawBatch]) -> Iterator[Batch]:
+        batches = (site.prepare_batch(raw, self.device) for raw in raws)
+        return self.ahead.read(batches) if self.ahead else batches
 
     def _count_slices(self, n_batches: int) -> int:
         """Return how many different slices the round's first batches hold."""

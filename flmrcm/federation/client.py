@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch.optim import Optimizer
 
+from flmrcm.data.prefetch import read_ahead
 from flmrcm.data.site import Site
 from flmrcm.errors import SiteRefuses
 from flmrcm.federation.batches import SiteBatches
@@ -86,11 +87,12 @@ class Client:
     def _answer(
         self, op: Operation, message: Broadcast, memory: Memory, workload: Workload | None
     ) -> Reply:
-        self.runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
-        workload = workload or Workload(self.runtime.local.epochs)
-        device, accumulate = self.runtime.fabric.device, self.runtime.local.accumulate
-        batches = SiteBatches(self.site, device, workload, message.round, accumulate)
-        with seeded(self.runtime.seed, self.site.name, message.round, op):
+        runtime, round_ = self.runtime, message.round
+        runtime.on_progress(Progress(op, self.site.name, 0, 0, float("nan")))
+        device, accumulate = runtime.fabric.device, runtime.local.accumulate
+        workload = workload or Workload(runtime.local.epochs)
+        with read_ahead(device) as ahead, seeded(runtime.seed, self.site.name, round_, op):
+            batches = SiteBatches(self.site, device, workload, round_, accumulate, ahead)
             if op in ABOUT_MASKS:
                 return Reply(self.site.name, self.site.n_examples)
             work = {"survey": self._survey, "train": self._train, "finetune": self._fine_tune}
@@ -147,7 +149,7 @@ class Client:
         optimizer = self.runtime.build_optimizer(tuning.rate)
         accumulate = batches.accumulate
         workload = Workload(ceil(tuning.steps * accumulate / self.site.n_batches), tuning.steps)
-        batches = SiteBatches(self.site, batches.device, workload, message.round, accumulate)
+        batches = batches.take(workload)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         self._check_work("finetune", batches.count_work(max(rates)))
         values = self._train_alone(LocalRule(), optimizer, memory, batches)

@@ -18,9 +18,13 @@ from flmrcm.errors import ConfigErrors, check_choice, require
 from flmrcm.learning.precision import (
     AUTO,
     BFLOAT16,
+    FLOAT32,
     PRECISIONS,
+    TENSOR_FLOAT32,
+    allow_tensor_float32,
     choose_precision,
     has_bfloat16,
+    has_tensor_float32,
 )
 from flmrcm.learning.processor import describe_processor
 from flmrcm.models.reconstructor import Reconstructor
@@ -44,7 +48,8 @@ class Compute:
         accelerator: auto | cpu | gpu.
         device: index of the GPU to use.
         precision: `32-true`, `bf16-mixed`, or `auto`, which becomes one of them: the second where
-            the device has instructions for bfloat16.
+            the device has instructions for bfloat16. `tf32` is float32 whose products a GPU rounds
+            to 10 bits of mantissa.
         workers: loader processes per site.
         compile: compile the model, or its denoisers, with torch.compile; the first steps take
             longer.
@@ -54,7 +59,7 @@ class Compute:
         memory_budget: GiB of sites' private memory kept in RAM; the rest waits on disk.
 
     Raises:
-        ConfigErrors: an unknown precision, or no GPU where one is asked for.
+        ConfigErrors: an unknown precision, one the device hasn't, or no GPU where one is asked for.
     """
 
     accelerator: str = "auto"
@@ -90,6 +95,12 @@ class Compute:
                     not self.on_gpu or self.device < gpus,
                     f"there are {gpus} GPUs, counted from 0; got {self.device}.",
                 ),
+                "compute.precision=tf32": (
+                    self.precision != TENSOR_FLOAT32
+                    or has_tensor_float32(self.on_gpu, self.device),
+                    "arithmetic of Nvidia's GPUs since Ampere, and this run computes on "
+                    f"{'an older one' if self.on_gpu else 'the processor'}; use 32-true.",
+                ),
                 "compute.memory_budget": (
                     self.memory_budget >= 0,
                     f"0 GiB or more; got {self.memory_budget}.",
@@ -110,13 +121,15 @@ class Compute:
     def build_fabric(self) -> Fabric:
         """Return the toolbox of the local loop."""
         with silence_lightning():
-            return Fabric(**self._describe_device())
+            fabric = Fabric(**self._choose_device())
+            fabric.to_device(torch.empty(0))  # the first time it tells of matrix products
+            return fabric
 
     def trainer(self) -> Trainer:
         """Return the Trainer that validates and tests; it writes and shows nothing."""
         with silence_lightning():
             return Trainer(
-                **self._describe_device(),
+                **self._choose_device(),
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
@@ -124,10 +137,12 @@ class Compute:
                 use_distributed_sampler=False,
             )
 
-    def _describe_device(self) -> dict[str, Any]:
+    def _choose_device(self) -> dict[str, Any]:
+        allow_tensor_float32(self.precision == TENSOR_FLOAT32)
         devices = [self.device] if self.on_gpu else 1
         accelerator = "gpu" if self.on_gpu else "cpu"
-        return {"accelerator": accelerator, "devices": devices, "precision": self.precision}
+        precision = FLOAT32 if self.precision == TENSOR_FLOAT32 else self.precision
+        return {"accelerator": accelerator, "devices": devices, "precision": precision}
 
     def prepare_model(self, model: nn.Module) -> None:
         """Arranges a model's weights and compiles it, in place: its parameter names stay."""
@@ -150,16 +165,18 @@ class Compute:
 @contextmanager
 def silence_lightning() -> Generator[None]:
     """Keep Lightning's advice about devices and loader workers off the terminal."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             for text in _IGNORED_WARNINGS:
                 warnings.filterwarnings("ignore", text)
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def keep_freed_memory() -> None:

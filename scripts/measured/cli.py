@@ -25,6 +25,7 @@ from measured import (
     scaling,
     side_by_side,
     start_up,
+    time_to_score,
     whole_command,
     work,
 )
@@ -54,6 +55,7 @@ FIGURES: dict[str, Callable[[Path, bool], list[Figure]]] = {
     "whole": whole_command.measure_whole_commands,
     "compile": compiling.measure_compiling,
     "gpu": gpu.measure_gpu,
+    "score": time_to_score.measure_time_to_score,
     "coordinator": scaling.measure_coordinator,
 }
 ABOUT = {key: str(measure.__doc__).removeprefix("Return ") for key, measure in FIGURES.items()}

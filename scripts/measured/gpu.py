@@ -12,36 +12,40 @@ from unittest.mock import patch
 
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.data import DataLoader
 
 from flmrcm.config.setup import Setup
+from flmrcm.federation.batches import SiteBatches
+from flmrcm.learning.compute import Compute
 from flmrcm.strategies.base import LocalRule
+from flmrcm.types import Batch
 from measured.fixtures import TARGET, TINY, Fixture, Size, make_federation, make_fixture
 from measured.measurement import Figure, make_median, time_in_turn
 
 SIZE, BATCH = Size(256, 32, 128, 5), 16
 WAYS = {  # what is called how
     "float32": "compute.precision=32-true",
+    "tf32": "compute.precision=tf32",
     "bf16": "compute.precision=bf16-mixed",
     "channels last": "compute.channels_last=true",
     "compiled": "compute.compile=true",
 }
-TRIED = [
-    [kind, *more]
-    for kind in ("float32", "bf16")
-    for more in ([], ["channels last"], ["compiled"], ["channels last", "compiled"])
-]
+KINDS, LAST, COMPILED = ("float32", "bf16", "tf32"), "channels last", "compiled"
+TRIED = [[kind, *more] for more in ([], [LAST], [COMPILED], [LAST, COMPILED]) for kind in KINDS]
 
 
 def measure_gpu(folder: Path, quick: bool) -> list[Figure]:
     """Return how busy the GPU is in an FL-MRCM round, what it waits for, and its steps' times."""
     size = TINY if quick else SIZE
-    words = ["compute.accelerator=auto", f"compute.workers={0 if quick else 2}"]
-    words += [f"model.channels={size.channels}", f"local.batch_size={BATCH}"]
-    slices = {"source": size.slices, TARGET: size.slices}
-    fixture = make_fixture(folder / "round", slices, size.image, *words, "strategy=fl_mrcm")
-    figures = measure_round_shares(fixture, fixture.parts.compute.on_gpu)
-    for names in TRIED[:2] if quick else TRIED:  # a minute of compiling tells nothing of tiny ones
+    words = ["compute.accelerator=auto", f"model.channels={size.channels}"]
+    words += [f"local.batch_size={BATCH}"]
+    slices, figures = {"source": size.slices, TARGET: size.slices}, list[Figure]()
+    on_gpu = Compute().on_gpu
+    for kind in KINDS[: 2 if on_gpu and not quick else 1]:
+        of_rounds = [*words, WAYS[kind], "strategy=fl_mrcm", "rounds=3"]
+        fixture = make_fixture(folder / "round", slices, size.image, *of_rounds)
+        figures += measure_round_shares(fixture, on_gpu)
+    tried = [names for names in TRIED if on_gpu or "tf32" not in names]
+    for names in tried[:2] if quick else tried:  # a minute of compiling tells nothing of tiny ones
         own = [*words, *(WAYS[name] for name in names)]
         parts = make_fixture(folder / "steps", {TARGET: BATCH}, size.image, *own).parts
         figures.append(time_step(parts, ", ".join(names), size.repeats))
@@ -49,19 +53,28 @@ def measure_gpu(folder: Path, quick: bool) -> list[Figure]:
 
 
 def measure_round_shares(fixture: Fixture, on_gpu: bool) -> list[Figure]:
-    """Return which share of a round the device computes, and which it waits for batches."""
-    make_federation(fixture).run(fixture.initial)  # the first round warms up
+    """Return which share of rounds the device computes, and which it waits for batches."""
+    make_federation(fixture).run(fixture.initial)  # warms up
     federation, start = make_federation(fixture), time.perf_counter()
-    with watch_loaders() as waited, profile(activities=list_activities(on_gpu)) as profiled:
+    with watch_batches() as waited:
         federation.run(fixture.initial)
     seconds = time.perf_counter() - start
+    federation = make_federation(fixture)
+    with profile(activities=list_activities(on_gpu)) as profiled:  # which slows the rest down
+        federation.run(fixture.initial)
     kind = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     events: Any = profiled.key_averages()
     busy = sum(getattr(event, kind) for event in events) / 1e6
     name = "GPU" if on_gpu else "processor, no GPU here"
+    note, precision = f"{seconds:.2f} s", fixture.parts.compute.precision
     return [
-        Figure(f"busy in an FL-MRCM round ({name})", busy / seconds, target="≥ 0.9" * on_gpu),
-        Figure("waiting for batches / round", sum(waited) / seconds, target="≤ 0.05" * on_gpu),
+        Figure(
+            f"busy in FL-MRCM's rounds, {precision} ({name})",
+            busy / seconds,
+            target="≥ 0.9" * on_gpu,
+            note=note,
+        ),
+        Figure("waiting for batches / rounds", sum(waited) / seconds, target="≤ 0.05" * on_gpu),
     ]
 
 
@@ -71,12 +84,12 @@ def list_activities(on_gpu: bool) -> list[ProfilerActivity]:
 
 
 @contextmanager
-def watch_loaders() -> Generator[list[float]]:
-    """Give a list to which every batch of any loader adds the seconds it was waited for."""
-    waited, original = list[float](), DataLoader.__iter__
+def watch_batches() -> Generator[list[float]]:
+    """Give a list to which every batch adds the seconds that training waited for it."""
+    waited, original = list[float](), vars(SiteBatches)["_prepare"]
 
-    def watch(loader: DataLoader[Any]) -> Iterator[Any]:
-        batches = iter(original(loader))
+    def watch(*given: Any) -> Iterator[Batch]:
+        batches = original(*given)
         while True:
             start = time.perf_counter()
             batch = next(batches, None)
@@ -85,7 +98,7 @@ def watch_loaders() -> Generator[list[float]]:
                 return
             yield batch
 
-    with patch.object(DataLoader, "__iter__", watch):
+    with patch.object(SiteBatches, "_prepare", watch):
         yield waited
 
 

@@ -1,6 +1,7 @@
 """(a) what the framework adds to a round; (b) what our arithmetic saves against the published."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from functools import partial
 from hashlib import blake2b
@@ -179,5 +180,10 @@ def measure_arithmetic(folder: Path, quick: bool) -> list[Figure]:
 
 def measure_published_round(fixture: Fixture) -> Run:
     """Return what a round takes as the published code computes it: it decodes in vain."""
-    with patch.object(ReconModule, "encode", lambda module, batch: module.model(batch).latent):
+    with publish_arithmetic():
         return measure_lean_round(fixture)
+
+
+def publish_arithmetic() -> AbstractContextManager[object]:
+    """Return a context in which the target's images are decoded, as in the published code."""
+    return patch.object(ReconModule, "encode", lambda module, batch: module.model(batch).latent)

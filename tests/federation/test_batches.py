@@ -1,11 +1,14 @@
 """What a site reads in a round, and the target's beside it; it's counted before any is read."""
 
+import threading
 from itertools import islice
 
 import pytest
 import torch
 from kits.factories import make_site, write_scan
 
+from flmrcm.data.prefetch import Prefetch
+from flmrcm.data.site import Site
 from flmrcm.federation.accumulation import group_batches
 from flmrcm.federation.batches import SiteBatches
 from flmrcm.federation.workload import CallWork, Workload
@@ -62,6 +65,33 @@ def test_companions_follow_the_runs_seed(sites):
         for seed in (1, 2)
     )
     assert one != two
+
+
+def test_batches_made_ahead_are_the_same_and_are_made_in_another_thread(sites, monkeypatch):
+    east, south, apart = sites["east"], sites["south"], set()
+    prepare = Site.prepare_batch
+
+    def watch(site, raw, device):
+        apart.add(threading.current_thread().name.startswith("prefetch"))
+        return prepare(site, raw, device)
+
+    def read_all(ahead):
+        batches = SiteBatches(east, CPU, Workload(2), 1, ahead=ahead)
+        companions = batches.accompany(south, "shuffled")
+        pairs = [(own.image, next(companions).image) for own in batches.train()]
+        alone = [*batches.take(Workload(1)).train(), *batches.survey()]
+        return [*pairs, *((batch.image, batch.image) for batch in alone)]
+
+    monkeypatch.setattr(Site, "prepare_batch", watch)
+    asked_for = read_all(None)
+    assert apart == {False}
+    apart.clear()
+    with Prefetch() as ahead:
+        made_ahead = read_all(ahead)
+    assert apart == {True}
+    assert len(made_ahead) == len(asked_for)
+    for one, other in zip(made_ahead, asked_for, strict=True):
+        assert all(map(torch.equal, one, other))
 
 
 def count(site, workload):

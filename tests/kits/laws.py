@@ -56,6 +56,7 @@ class Setting:
     local: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
+    accelerator: str = "cpu"
     precision: str = "32-true"
     wire: str = "fp32"
     limits: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +85,8 @@ class Setting:
         return server_chain(strategy, folder, self.wire, self.members, counts, **self.limits)
 
     def runtime(self, strategy: Strategy, module: ReconModule | None = None) -> ClientRuntime:
-        module, compute = module or self.module(strategy), Compute("cpu", precision=self.precision)
+        module = module or self.module(strategy)
+        compute = Compute(self.accelerator, precision=self.precision)
         local = LocalTraining(module.make_optimizer, **{"epochs": 1, "batch_size": 2} | self.local)
         fabric, evaluator = compute.build_fabric(), Evaluator(compute)
         initial = {k: v for k, v in module.model.state_dict().items() if not strategy.is_shared(k)}

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from flmrcm.errors import ConfigErrors
 from flmrcm.learning.compute import Compute, silence_lightning
-from flmrcm.learning.precision import has_bfloat16
+from flmrcm.learning.precision import allow_tensor_float32, has_bfloat16, has_tensor_float32
 from flmrcm.models.cascade import Cascade
 
 
@@ -74,6 +74,35 @@ def test_the_local_loop_computes_in_the_precision_asked_for(
 def test_loss_scaling_is_refused_with_its_reason() -> None:
     with pytest.raises(ConfigErrors, match="16-mixed: its loss scaling disturbs"):
         Compute("cpu", precision="16-mixed")
+
+
+@pytest.mark.parametrize("precision", ["32-true", "tf32", "bf16-mixed"])
+def test_products_are_rounded_where_that_is_asked_for_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    monkeypatch.setattr("flmrcm.learning.compute.has_tensor_float32", lambda *_: True)
+    compute, rounded = Compute("cpu", precision=precision), precision == "tf32"
+    for build in (compute.build_fabric, compute.trainer):
+        allow_tensor_float32(not rounded)
+        build()
+        assert torch.backends.cudnn.allow_tf32 == rounded
+        assert torch.backends.cuda.matmul.allow_tf32 == rounded
+    assert compute.precision == precision  # what a run records
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_it"), [((9, 0), True), ((8, 0), True), ((7, 5), False), (None, False)]
+)
+def test_the_rounded_products_are_those_of_newer_gpus(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int] | None, has_it: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: int(capability is not None))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert has_tensor_float32(on_gpu=True, device=0) == has_it
+    if not has_it:
+        which = "an older one" if capability else "the processor"
+        with pytest.raises(ConfigErrors, match=rf"compute\.precision=tf32: .*computes on {which}"):
+            Compute("auto", precision="tf32")
 
 
 def test_every_wrong_word_is_reported_at_once() -> None:
