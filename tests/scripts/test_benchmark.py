@@ -178,6 +178,17 @@ def test_waiting_for_batches_is_counted_and_changes_none(pair):
     assert len(waited) == 2
 
 
+def test_what_files_hold_a_round_up_for_is_part_of_it(tmp_path):
+    run_files = import_module("measured.run_files")
+    behind, at_once = run_files.measure_run_files(tmp_path, quick=True)
+    assert ("behind it" in behind.name, "at once" in at_once.name) == (True, True)
+    for figure in (behind, at_once):
+        pairs = list(zip(figure.raw["first"], figure.raw["second"], strict=True))
+        assert len(pairs) == 2  # of three rounds, the first starts the engine
+        assert all(whole > rest > 0 for whole, rest in pairs)
+    assert (tmp_path / "run" / "checkpoints").exists()
+
+
 def test_the_time_to_a_score_is_the_first_round_s_that_reaches_it():
     curve = import_module("measured.time_to_score").Curve([1.0, 2.0, 3.0], [20.0, 25.0, 24.0])
     assert [curve.find_time(score) for score in (20, 21, 25, 25.1)] == [1.0, 2.0, 2.0, math.inf]
