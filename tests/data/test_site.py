@@ -67,14 +67,6 @@ def test_workers_and_cache_change_nothing(root: Path, loading: dict[str, Any]) -
     assert_same(judged_batches(plain), judged_batches(other))
 
 
-def test_reading_draws_nothing_from_the_run_s_generator(root: Path) -> None:
-    before = torch.get_rng_state()
-    site = make_site(root, batch_size=2)
-    assert list(site.train_dataloader())
-    assert list(site.val_dataloader())
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 def test_judging_masks_are_the_same_in_every_run(root: Path) -> None:
     for split in ("val", "test"):
         one, two = (masks_of(judged_batches(make_site(root, seed=s), split)) for s in (1, 2))

@@ -94,6 +94,12 @@ def test_batches_made_ahead_are_the_same_and_are_made_in_another_thread(sites, m
         assert all(map(torch.equal, one, other))
 
 
+def test_reading_draws_nothing_from_the_run_s_generator(sites):
+    before = torch.get_rng_state()
+    assert list(read(sites["east"], 0).train())  # in whatever thread
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def count(site, workload):
     return SiteBatches(site, CPU, workload, 0).count_work(0.1)
 

@@ -11,21 +11,12 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-import torch
 
-from flmrcm.federation.batches import SiteBatches
-from flmrcm.federation.workload import Workload
-from flmrcm.learning.precision import has_bfloat16
 from flmrcm.reports.collected.comparison import compare_runs
 from flmrcm.reports.collected.finished_runs import collect_runs
 from flmrcm.reports.numbers.summary import summarise_sections
 
 SCRIPTS, DOCS = (Path(__file__).parents[2] / name for name in ("scripts", "docs"))
-
-
-@pytest.fixture(autouse=True)
-def scripts_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
 
 
 @pytest.fixture
@@ -36,14 +27,6 @@ def rounds():
 @pytest.fixture
 def measurement():
     return import_module("measured.measurement")
-
-
-@pytest.fixture
-def pair(tmp_path):
-    """A source and a target that both train by FL-MRCM."""
-    make = import_module("measured.fixtures").make_fixture
-    words = ("strategy=fl_mrcm", "model.channels=4", "data.cache=ram")
-    return make(tmp_path, {"source": 4, "target": 4}, 32, *words)
 
 
 def test_bare_loop_and_framework_end_with_equal_weights(rounds, pair):
@@ -158,26 +141,6 @@ def test_cli_prints_a_table_and_writes_what_it_measured(tmp_path, capsys):
     assert "cache=ram" in capsys.readouterr().out
 
 
-def test_what_is_asked_of_a_gpu_can_be_measured_without_one(tmp_path):
-    gpu = import_module("measured.gpu")
-    busy, waits, *steps = gpu.measure_gpu(tmp_path, quick=True)
-    assert 0 < waits.value < 1
-    assert busy.value > 0
-    assert [step.name.partition(", ")[2] for step in steps] == ["float32", "bf16"]
-    assert {step.target for step in (busy, waits, *steps)} <= {"", "≥ 0.9", "≤ 0.05"}
-
-
-def test_waiting_for_batches_is_counted_and_changes_none(pair):
-    gpu, site = import_module("measured.gpu"), pair.parts.sites["source"]
-    batches = SiteBatches(site, torch.device("cpu"), Workload(1), 0)
-    with gpu.watch_batches() as waited:
-        watched = list(batches.train())
-    assert len(waited) == 2  # the end is asked for, too
-    (batch,) = batches.train()
-    assert torch.equal(watched[0].image, batch.image)
-    assert len(waited) == 2
-
-
 def test_what_files_hold_a_round_up_for_is_part_of_it(tmp_path):
     run_files = import_module("measured.run_files")
     behind, at_once = run_files.measure_run_files(tmp_path, quick=True)
@@ -187,24 +150,6 @@ def test_what_files_hold_a_round_up_for_is_part_of_it(tmp_path):
         assert len(pairs) == 2  # of three rounds, the first starts the engine
         assert all(whole > rest > 0 for whole, rest in pairs)
     assert (tmp_path / "run" / "checkpoints").exists()
-
-
-def test_the_time_to_a_score_is_the_first_round_s_that_reaches_it():
-    curve = import_module("measured.time_to_score").Curve([1.0, 2.0, 3.0], [20.0, 25.0, 24.0])
-    assert [curve.find_time(score) for score in (20, 21, 25, 25.1)] == [1.0, 2.0, 2.0, math.inf]
-
-
-def test_ours_is_timed_until_it_scores_as_the_published_arithmetic(tmp_path, monkeypatch):
-    monkeypatch.setenv("FLMRCM_CACHE", str(tmp_path / "cache"))
-    ways = import_module("measured.time_to_score").measure_time_to_score(tmp_path, quick=True)
-    images, latents = (way.raw for way in ways)
-    # on a processor without bfloat16 both compute the same, but for what is thrown away
-    if not has_bfloat16(on_gpu=False):
-        assert images["ours"] == images["published"] == latents["published"]
-    for way in (images, latents):
-        assert len(way["ours"]) == len(way["published"]) == 2
-        first, second = way["our seconds"]
-        assert first == 0 < second
 
 
 def test_a_big_site_is_measured_as_a_run_would_start_it(tmp_path, monkeypatch):
