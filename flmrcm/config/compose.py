@@ -110,7 +110,7 @@ def _compose_what_can_be(name: str, words: Sequence[str]) -> tuple[DictConfig | 
     while True:
         keys = partial(_list_keys, name, words)
         try:
-            with _initialize_hydra(name):
+            with initialize_hydra(name):
                 searched = complete_search_path(name, words)
                 return compose(name, searched, return_hydra_config=True), problems
         except _NOT_UNDERSTOOD as error:
@@ -179,11 +179,12 @@ def drop_hydra(config: DictConfig) -> DictConfig:
 
 
 @contextmanager
-def _initialize_hydra(name: str) -> Generator[None]:
+def initialize_hydra(name: str) -> Generator[None]:
+    """Let Hydra read the folder of a primary file, whatever it reads outside of the context."""
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(find_primary(name).parent), version_base="1.3"):
+        with initialize_config_dir(str(find_primary(name).parent), name, version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
@@ -210,7 +211,7 @@ def _list_keys(name: str, words: Sequence[str]) -> list[str]:
     parts = {word: found for word in words if (found := parse_word(word))}
     groups = [w for w, p in parts.items() if p.value in list_options(p.key, words)]
     try:
-        with _initialize_hydra(name):
+        with initialize_hydra(name):
             config = compose(name, [*list_search_words(name, words), *groups])
     except _NOT_UNDERSTOOD:
         return []

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import hydra
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import run_job
+from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from flmrcm.config.compose import register_resolvers
+from flmrcm.config.compose import initialize_hydra, register_resolvers
 from flmrcm.config.conf_files import find_conf_dir
 from flmrcm.config.search_path import complete_search_path, list_search_words
 
@@ -16,7 +20,7 @@ _RAISES = "HYDRA_FULL_ERROR"
 
 
 def start_hydra(words: Sequence[str], task: Callable[[DictConfig], Any]) -> None:
-    """Have Hydra run a task for the jobs that words stand for, or obey its flags among them.
+    """Have Hydra run a task for the jobs of a multirun, or obey its flags among the words.
 
     What goes wrong is raised, where Hydra would print it and end the process.
     """
@@ -32,6 +36,22 @@ def start_hydra(words: Sequence[str], task: Callable[[DictConfig], Any]) -> None
         os.environ.pop(_RAISES)
         if raised_before is not None:
             os.environ[_RAISES] = raised_before
+
+
+def run_composed(config: DictConfig, task: Callable[[DictConfig], Any]) -> None:
+    """Have Hydra run a task for one job as it is composed, where a command would compose it twice.
+
+    Args:
+        config: of the job, with Hydra's own node.
+        task: to run; what goes wrong in it is raised.
+    """
+    with initialize_hydra("train"):
+        callbacks = Callbacks(config)
+        context = HydraContext(GlobalHydra.instance().config_loader(), callbacks)
+        callbacks.on_run_start(config=config, config_name="train")
+        done = run_job(task, config, "hydra.run.dir", None, context)
+        callbacks.on_run_end(config=config, config_name="train", job_return=done)
+    _ = done.return_value  # raises what the task raised
 
 
 def obey_flags(words: Sequence[str]) -> None:

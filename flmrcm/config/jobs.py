@@ -27,10 +27,12 @@ class ComposedJob(NamedTuple):
     Attributes:
         config: composed.
         folder: where a multirun puts it; None for a single run.
+        whole: the config of a single run with Hydra's own node; None in a multirun.
     """
 
     config: DictConfig
     folder: Path | None = None
+    whole: DictConfig | None = None
 
 
 def compose_jobs(name: str, words: Sequence[str], multirun: bool) -> list[ComposedJob]:
@@ -81,4 +83,5 @@ def _place(config: DictConfig, words: Sequence[str], multirun: bool = False) -> 
     with explain_errors(words):
         hydra = config.hydra
         place = Path(hydra.sweep.dir) / hydra.sweep.subdir if multirun else Path(hydra.run.dir)
-    return ComposedJob(drop_hydra(config), place if multirun else None)
+    own = drop_hydra(config)
+    return ComposedJob(own, folder=place) if multirun else ComposedJob(own, whole=config)

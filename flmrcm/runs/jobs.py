@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from flmrcm.config.check import check_config
 from flmrcm.config.compose import gather_problems
-from flmrcm.config.hydra_app import start_hydra
+from flmrcm.config.hydra_app import run_composed, start_hydra
 from flmrcm.config.identity import find_name_problems
 from flmrcm.config.jobs import ComposedJob
 from flmrcm.errors import ConfigErrors, FlmrcmError, describe_os_error
@@ -44,7 +44,10 @@ def run_jobs(planned: Sequence[ComposedJob], words: Sequence[str], multirun: boo
     folders = [job.folder for job in planned if job.folder]
     sweep = Sweep.begin(folders) if folders else None
     failed_runs.clear()
-    start_hydra([*(["--multirun"] if multirun else []), *words], _run_job)
+    if alone := planned[0].whole:
+        run_composed(alone, _run_job)
+    else:
+        start_hydra([*(["--multirun"] if multirun else []), *words], _run_job)
     if left := sweep.list_failures() if sweep else failed_runs:
         raise FlmrcmError("\n".join(left))
 
