@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Protocol
 
 from lightning_fabric import Fabric
@@ -120,7 +121,16 @@ class AttackedRun:
 
     def read_training(self, site: Site, work: Workload, round_: int) -> Iterator[Batch]:
         """Yield training batches as the site sees them in a round."""
-        return SiteBatches(site, self.fabric.device, work, round_).train()
+        accumulate = self.local.accumulate
+        return SiteBatches(site, self.fabric.device, work, round_, accumulate).train()
+
+    def count_steps(self, site: Site) -> int:
+        """Return the optimizer steps of a site's whole round."""
+        return ceil(self.local.epochs * site.n_batches / self.local.accumulate)
+
+    def plan_steps(self, steps: int, site: Site) -> Workload:
+        """Return the work of so many optimizer steps at a site."""
+        return Workload.of_steps(steps, site.n_batches, self.local.accumulate)
 
     def train(self, weights: Weights, batches: Iterable[Batch]) -> None:
         """Train the module from given weights by the run's optimizer, as federated averaging does.

@@ -118,7 +118,7 @@ class UpdateInversion(Attack):
             site = with_training_slices(site, [examples[i] for i in order[: self.slices]])
         if self.steps is None:
             return site, Workload(run.local.epochs)
-        return site, Workload(ceil(self.steps / site.n_batches), self.steps)
+        return site, run.plan_steps(self.steps, site)
 
     def intercept(self, run: AttackedRun, work: Workload) -> Weights:
         """Return the update that the attacker sees."""

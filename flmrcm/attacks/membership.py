@@ -34,7 +34,6 @@ from flmrcm.attacks.scoring import (
 )
 from flmrcm.data.provenance import read_provenance
 from flmrcm.errors import FlmrcmError, require
-from flmrcm.federation.workload import Workload
 from flmrcm.learning.metrics import nmse
 from flmrcm.learning.module import ReconModule
 from flmrcm.seeding import seed_for
@@ -162,8 +161,7 @@ class MembershipAttack(Attack):
     def _train(self, run: AttackedRun, examples: Sequence[Example], number: int) -> None:
         """Train the run's network on some slices, from the weights that the run began with."""
         site = with_training_slices(run.attacked, examples)
-        steps = self.steps or run.rounds * run.local.epochs * run.attacked.n_batches
-        work = Workload(ceil(steps / site.n_batches), steps)
+        work = run.plan_steps(self.steps or run.rounds * run.count_steps(run.attacked), site)
         # another pass for each shadow: other masks, another order
         run.train(run.initial, run.read_training(site, work, number + 1))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from flmrcm.attacks.attacked_run import (
     with_training_slices,
 )
 from flmrcm.errors import require
-from flmrcm.federation.workload import Workload
 from flmrcm.types import Weights
 
 
@@ -116,8 +114,7 @@ def compute_reference(run: AttackedRun, name: str) -> Weights:
     """Return the update of training on a site's validation volumes, as long as its own round."""
     own = run.sites[name]
     site = with_training_slices(own, list_examples(own, ["val"]))
-    steps = run.local.epochs * own.n_batches
-    work = Workload(ceil(steps / site.n_batches), steps)
+    work = run.plan_steps(run.count_steps(own), site)
     run.train(run.weights, run.read_training(site, work, run.round))
     state = run.module.model.state_dict()
     return {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from math import ceil
 from pathlib import Path
 
 import torch
@@ -147,9 +146,8 @@ class Client:
         self.runtime.load(message.weights, memory.tensors.get(PRIVATE))
         self.runtime.module.loss = self.loss
         optimizer = self.runtime.build_optimizer(tuning.rate)
-        accumulate = batches.accumulate
-        workload = Workload(ceil(tuning.steps * accumulate / self.site.n_batches), tuning.steps)
-        batches = batches.take(workload)
+        work = Workload.of_steps(tuning.steps, self.site.n_batches, batches.accumulate)
+        batches = batches.take(work)
         rates = [float(group["lr"]) for group in optimizer.param_groups]
         self._check_work("finetune", batches.count_work(max(rates)))
         values = self._train_alone(LocalRule(), optimizer, memory, batches)

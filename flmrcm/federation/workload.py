@@ -24,6 +24,17 @@ class Workload:
     epochs: int
     steps: int | None = None
 
+    @classmethod
+    def of_steps(cls, steps: int, n_batches: int, accumulate: int = 1) -> "Workload":
+        """Return so many optimizer steps, and the epochs that hold their batches.
+
+        Args:
+            steps: at least 1.
+            n_batches: in one epoch.
+            accumulate: batches of an optimizer step.
+        """
+        return cls(ceil(steps * accumulate / n_batches), steps)
+
     def list_epochs(self, round_: int) -> range:
         """Return the epochs of a round, counted over the whole run."""
         return range(round_ * self.epochs, (round_ + 1) * self.epochs)
@@ -78,7 +89,7 @@ def divide_workload(
     total = sum(ceil(epochs * n / accumulate) for n in own)
     steps = _share(total, {site: batches[site] for site in participants})
     return others | {
-        site: Workload(ceil(n * accumulate / batches[site]), n) for site, n in steps.items()
+        site: Workload.of_steps(n, batches[site], accumulate) for site, n in steps.items()
     }
 
 

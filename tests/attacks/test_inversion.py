@@ -1,5 +1,8 @@
 """Update inversion: the image behind an update is found; one that isn't behind it, is not."""
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +72,17 @@ def test_a_message_is_of_so_many_slices_and_steps(sites):
         site, work = UpdateInversion(slices=slices, steps=steps).narrow(run, "east")
         assert (site.n_examples, work.steps) == expected
     assert run.attacked.n_examples == 6  # the run's own site is as it was
+
+
+def test_a_step_of_two_batches_counts_the_images_of_both(sites):
+    east = copy(sites[0])
+    east.loading = replace(east.loading, batch_size=1)
+    run = attack_on([east, *sites[1:]])
+    twice = replace(run, local=replace(run.local, accumulate=2))
+    for accumulating, steps, expected in ((run, 2, 2), (twice, 2, 4), (twice, 3, 6)):
+        site, work = UpdateInversion(slices=None, steps=steps).narrow(accumulating, "east")
+        assert len(list(accumulating.read_training(site, work, 0))) == expected
+    assert (run.count_steps(run.attacked), twice.count_steps(run.attacked)) == (6, 3)
 
 
 def test_what_cannot_be_attacked_is_said_before_anything_is_computed(sites):
