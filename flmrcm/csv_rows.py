@@ -1,6 +1,7 @@
 """Tables as CSV files, read line by line: a damaged line is named with its number."""
 
 import csv
+import os
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -51,16 +52,24 @@ def read_rows(
 def append_row(path: Path, columns: Sequence[str], fields: Sequence[object]) -> None:
     """Add a line to a CSV file, after a first line of columns where there is none yet.
 
-    It's one write, so lines of two processes stay whole.
+    It's one write, so lines of two processes stay whole. A last line without its end, which a crash
+    left and reading leaves out, is cut off first.
 
     Raises:
         OSError: the file can't be written.
     """
+    _cut_off_unended(path)
     with path.open("a", newline="", encoding="utf-8") as file:
         text = StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([fields] if file.tell() else [columns, fields])
         file.write(text.getvalue())
+
+
+def _cut_off_unended(path: Path) -> None:
+    data = path.read_bytes() if path.exists() else b""
+    if data and not data.endswith(b"\n"):
+        os.truncate(path, data.rfind(b"\n") + 1)
 
 
 def _split_fields(path: Path, number: int, line: str) -> list[str]:
