@@ -108,6 +108,7 @@ class FastmriSource:
             orientation=orientation,
             acquisition=acquisition,
             attributes=raw.attributes,
+            phase_band=raw.phase_band,
         )
 
     def _find_volume(self, path: Path) -> FoundVolume | None:

@@ -8,7 +8,7 @@ used (Lyu et al. 2023, doi:10.1038/s41597-023-02181-4).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -102,7 +102,6 @@ class M4RawSource:
         if len({header.shape for header in headers}) > 1:
             raise UnusableVolume(f"repetitions differ: {[header.shape for header in headers]}")
         slices = map(_average, zip(*(raw.reconstruct() for raw in raws), strict=True))
-        acquired, width = headers[0].acquired or (0, 0), headers[0].shape[3]
         return Scan(
             combine_slices(slices, len(raws[0]), self.coils),
             raws[0].geometry.voxel_mm,
@@ -112,7 +111,7 @@ class M4RawSource:
             orientation=_ORIENTATION,
             acquisition=volume.contrast,
             attributes={"field_strength_t": _FIELD_T, "repetitions": len(raws)},
-            phase_band=compute_band(slice(*acquired), width, _FOV_MM / width),
+            phase_band=raws[0].phase_band,
         )
 
     def _choose(
@@ -136,7 +135,7 @@ def _add_file(series: _Series, repetition: str, path: Path) -> None:
 
 
 def _open_file(path: Path) -> RawFile:
-    """Return what is needed to reconstruct a file, its acquired columns in the header.
+    """Return what is needed to reconstruct a file.
 
     Raises:
         UnusableVolume: damaged, of another layout, or undersampled.
@@ -154,7 +153,8 @@ def _open_file(path: Path) -> RawFile:
     _, _, rows, columns = header.shape
     voxel = _SLICE_MM, _FOV_MM / rows, _FOV_MM / columns
     geometry = RawGeometry(slice(0, columns), (rows, columns), voxel)
-    return RawFile(replace(header, acquired=sampling.acquired), geometry, {})
+    acquired = slice(*sampling.acquired or (0, 0))
+    return RawFile(header, geometry, compute_band(acquired, columns, voxel[2]), {})
 
 
 def _average(repetitions: Sequence[Tensor]) -> Tensor:

@@ -21,7 +21,8 @@ from flmrcm.errors import DataLayoutError
 from flmrcm.mri.fourier import ifft2c
 from flmrcm.mri.kspace_peak import KspacePeak, center_peak, measure_peak
 from flmrcm.prepare.geometry import crop_or_pad
-from flmrcm.prepare.scan import UnusableVolume
+from flmrcm.prepare.phase_band import compute_band
+from flmrcm.prepare.scan import PhaseBand, UnusableVolume
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,13 @@ class RawFile:
     Attributes:
         header: path and sizes.
         geometry: the steps from k-space to images.
+        phase_band: what was acquired along the columns.
         attributes: scan parameters from the header.
     """
 
     header: Volume
     geometry: RawGeometry
+    phase_band: PhaseBand
     attributes: dict[str, Any]
 
     def __len__(self) -> int:
@@ -130,11 +133,13 @@ def open_raw(path: Path, reading: RawReading) -> RawFile:
         # the middle slice: those at the ends may be empty
         kspace = _read_slice(file, volume.shape[0] // 2, volume)
     peak = measure_peak(kspace) if reading.center else None
-    columns = find_measured_columns(center_peak(kspace, peak) if peak else kspace)
+    kspace = center_peak(kspace, peak) if peak else kspace
+    columns = find_measured_columns(kspace)
     geometry = _find_geometry(volume, columns, header, reading.voxel_mm)
+    band = _find_band(kspace[..., columns], geometry.voxel_mm[2])
     shift = {"kspace_shift": np.array([-peak.rows, -peak.columns])} if peak else {}
     numbers = header.attributes if header else {}
-    return RawFile(volume, replace(geometry, peak=peak), {**numbers, **shift})
+    return RawFile(volume, replace(geometry, peak=peak), band, {**numbers, **shift})
 
 
 def _find_geometry(
@@ -177,6 +182,14 @@ def find_measured_columns(kspace: NDArray[np.complex64]) -> slice:
     center = width // 2
     half = max(center - int(measured[0]), int(measured[-1]) + 1 - center)
     return slice(max(0, center - half), min(width, center + half))
+
+
+def _find_band(kspace: NDArray[np.complex64], pixel_mm: float) -> PhaseBand:
+    """Return what was acquired of the columns that are transformed; all where nothing was."""
+    width = kspace.shape[-1]
+    measured = np.flatnonzero(kspace.reshape(-1, width).any(0))
+    first, last = (int(measured[0]), int(measured[-1])) if len(measured) else (0, width - 1)
+    return compute_band(slice(first, last + 1), width, pixel_mm)
 
 
 def compute_geometry(shape: tuple[int, int], columns: slice, header: IsmrmrdHeader) -> RawGeometry:

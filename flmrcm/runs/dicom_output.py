@@ -123,8 +123,8 @@ def _write_geometry(
     along = affine[:3, [2, 1]]  # a row runs along the columns
     directions = along / np.linalg.norm(along, axis=0)
     place = _TO_LPS * (affine @ [index, 0, 0, 1])[:3]
-    # + 0.0: no minus before a zero
-    cosines = (_TO_LPS[:, None] * directions).T.ravel() + 0.0
+    # 12 decimals: a decimal string of DICOM has 16 letters; + 0.0: no minus before a zero
+    cosines = (_TO_LPS[:, None] * directions).T.ravel().round(12) + 0.0
     dataset.ImageOrientationPatient = [float(x) for x in cosines]
     dataset.ImagePositionPatient = [round(float(x), 6) + 0.0 for x in place]
     through, down, right = (round(float(mm), 6) for mm in voxel_mm)

@@ -6,12 +6,14 @@ import pytest
 import torch
 from kits.prepare import SALT, make_preparation, prepare
 from kits.public_layouts import PLACE, cine_kspace, write_cc359, write_cmrxrecon, write_m4raw
+from kits.raw_files import write_raw
 
 from flmrcm.data.h5 import read_header
 from flmrcm.data.stored_sampling import mark_acquired_columns, read_stored_sampling
 from flmrcm.mri.fourier import ifft2c
 from flmrcm.prepare.cc359 import Cc359Source
 from flmrcm.prepare.cmrxrecon import CmrxreconSource
+from flmrcm.prepare.fastmri import FastmriSource
 from flmrcm.prepare.m4raw import M4RawSource
 from flmrcm.prepare.pseudonyms import hash_subject
 from flmrcm.prepare.recipe import PreparationRecipe
@@ -40,7 +42,20 @@ def write_cmrxrecon_set(folder):
     return source, subjects, 26
 
 
-SETS = {"cc359": write_cc359_set, "m4raw": write_m4raw_set, "cmrxrecon": write_cmrxrecon_set}
+def write_fastmri_set(folder):
+    """24 of 32 columns are measured, over 220 mm; of the 40 that are written 275 mm wide, 30."""
+    for patient in range(3):
+        write_raw(folder, f"file_brain_AXT1_200_{patient}", patient_id=f"patient_{patient}")
+    subjects = [f"patient_{patient}" for patient in range(3)]
+    return FastmriSource(str(folder), {"T1": ["AXT1"]}), subjects, 30
+
+
+SETS = {
+    "cc359": write_cc359_set,
+    "cmrxrecon": write_cmrxrecon_set,
+    "fastmri": write_fastmri_set,
+    "m4raw": write_m4raw_set,
+}
 
 
 @pytest.fixture(scope="module", params=SETS)

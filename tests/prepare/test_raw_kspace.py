@@ -49,6 +49,17 @@ def test_a_black_slice_has_no_padding() -> None:
     assert find_measured_columns(np.zeros((1, 8, 32))) == ALL
 
 
+@pytest.mark.parametrize(
+    ("measured", "lowest", "highest"),
+    [(MEASURED, -12, 11), (ALL, -16, 15), (slice(10, 28), -6, 11)],
+)
+def test_frequencies_that_nobody_measured_are_known(
+    tmp_path: Path, measured: slice, lowest: int, highest: int
+) -> None:
+    raw = open_raw(write_raw(tmp_path, kspace=raw_kspace(measured)), RawReading())
+    assert_allclose(raw.phase_band, (lowest / 220, highest / 220))
+
+
 def test_without_padding_the_image_is_the_head(tmp_path: Path) -> None:
     path = write_raw(tmp_path, kspace=raw_kspace(ALL))
     assert_allclose(combined(path), head().abs(), atol=1e-5)

@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from kits.placement import locate
 from pydicom.uid import MRImageStorage, SecondaryCaptureImageStorage
+from scipy.spatial.transform import Rotation
 
 from flmrcm.data.provenance import Provenance
 from flmrcm.prepare.dicom_frames import list_frames
@@ -85,6 +86,19 @@ def test_a_series_lies_where_nifti_says_it_does(tmp_path, plane):
         expected[:, 3] += (len(IMAGE) - 1) * expected[:, 0]
         expected[:, 0] *= -1
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_strict_reader_takes_every_value_of_an_oblique_series(tmp_path, monkeypatch):
+    own = volume()
+    affine = own.affine.copy()
+    affine[:3, :3] = (
+        Rotation.from_euler("xyz", [13, -7, 22], degrees=True).as_matrix() @ affine[:3, :3]
+    )
+    monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.RAISE)
+    for file in read(write_dicom(replace(own, affine=affine), tmp_path / "v")):
+        file.decode()  # reads what is only kept as bytes until it is asked for
+        cosines = np.reshape(file.ImageOrientationPatient, (2, 3))
+        np.testing.assert_allclose(cosines @ cosines.T, np.eye(2), atol=1e-11)
 
 
 def test_without_voxels_or_orientation_no_geometry_is_claimed(tmp_path):
