@@ -41,7 +41,7 @@ from flmrcm.federation.early_stopping import EarlyStopping
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.participation import Tolerance
 from flmrcm.federation.rounds import TrainingPlan, find_round_problems
-from flmrcm.federation.workload import BUDGETS, POOLED
+from flmrcm.federation.workload import BUDGETS, POOLED, STEPS
 from flmrcm.learning.losses import Loss
 from flmrcm.learning.module import ReconModule
 from flmrcm.strategies.base import Strategy
@@ -141,6 +141,12 @@ def _build_plan(
 
 def _find_word_problems(cfg: DictConfig) -> list[str]:
     problems = check_choice("budget", cfg.budget, BUDGETS)
+    if cfg.budget == STEPS and cfg.participation != 1:
+        problems.append(
+            f"budget={STEPS}: divides the steps of all sites among those that train, and with "
+            f"participation={cfg.participation} some of these stay away; use budget=epochs, or "
+            "participation=1."
+        )
     problems += check_choice("scenario", cfg.scenario or "null", ("null", *SCENARIOS))
     problems += check_choice("test.checkpoint", cfg.test.checkpoint, ("last", "best", LAST_EMA))
     if cfg.test.checkpoint == LAST_EMA and not _read_node(cfg, "ema").get("ema.decay"):

@@ -25,10 +25,9 @@ from flmrcm.federation.engine import JOIN, Engine, Joined, OnProgress
 from flmrcm.federation.journal import Journal, Tracker
 from flmrcm.federation.memory import MemoryStore
 from flmrcm.federation.rounds import Rounds, TrainingPlan
-from flmrcm.federation.site_facts import SiteFacts
+from flmrcm.federation.site_facts import SiteFacts, find_size_problems
 from flmrcm.federation.workload import divide_workload
 from flmrcm.file_queue import FileQueue, FileThread
-from flmrcm.learning.metrics import SSIM_WINDOW
 from flmrcm.middleware.ledger import (
     CONFIG,
     FACTS,
@@ -133,11 +132,8 @@ def check_facts(setup: Setup, facts: Mapping[str, SiteFacts]) -> None:
     """
     problems = _find_target_problems(setup, facts)
     for name, fact in facts.items():
-        for height, width in chain.from_iterable(fact.sizes.values()):
-            if min(height, width) < SSIM_WINDOW:
-                problems.append(f"site {name}: {height}×{width} images; SSIM needs 7×7.")
-            if problem := setup.module.model.find_size_problem(height, width):
-                problems.append(problem)
+        sizes = chain.from_iterable(fact.sizes.values())
+        problems += find_size_problems(name, sizes, setup.module.model)
     if problems:
         raise ConfigErrors(sorted(set(problems)))
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from flmrcm.data.slices import RawBatch
 from flmrcm.data.transforms import choose_crop_size, find_crop_start
 from flmrcm.errors import require
+from flmrcm.mri.acquisition import center_crop
 from flmrcm.mri.fourier import fft2c, ifft2c
 from flmrcm.seeding import seed_for
 
@@ -81,6 +82,9 @@ class Augmentation:
 def move_batch(raw: RawBatch, size: Size, movements: Sequence[Movement]) -> RawBatch:
     """Return slices moved about the middle of what a network sees; flips are exact.
 
+    Where a target is a part of its image, what a rotation brings in from beside it is unknown to
+    the target, 0 there, and is made black in the image, too.
+
     Args:
         raw: fully sampled; its k-space, target, maps and padding are moved.
         size: height and width of what a network sees.
@@ -88,8 +92,12 @@ def move_batch(raw: RawBatch, size: Size, movements: Sequence[Movement]) -> RawB
     """
     target, maps, acquired = raw.target, raw.maps, raw.acquired
     flips, whole = [movement.flips[1] for movement in movements], raw.kspace_shape
+    images = move_images(ifft2c(raw.kspace), size, movements)
+    if target is not None and target.shape[-2:] != whole:
+        known = move_images(torch.ones_like(target[:, None]), size, movements, whole)
+        center_crop(images, *target.shape[-2:]).mul_(known.clamp(0, 1))
     return raw._replace(
-        kspace=fft2c(move_images(ifft2c(raw.kspace), size, movements)),
+        kspace=fft2c(images),
         # interpolation may pass below 0, a magnitude does not
         target=None
         if target is None

@@ -1,11 +1,13 @@
 """Facts about a site's data that the coordinator may know: sizes and counts, no names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
 from flmrcm.data.targets import check_targets
+from flmrcm.learning.metrics import SSIM_WINDOW
+from flmrcm.models.reconstructor import Reconstructor
 
 Sizes = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -45,6 +47,28 @@ class SiteFacts:
         return self.has(split) and split not in self.unscored
 
 
+def check_scored(site: Site, split: str) -> None:
+    """Raise an error for targets of a site's split against which no score can be computed.
+
+    Raises:
+        DataLayoutError: one line for each unusable volume.
+    """
+    check_targets(pair for pair in site.slices(split).examples if pair[0].target_key)
+
+
+def find_size_problems(
+    name: str, sizes: Iterable[tuple[int, int]], model: Reconstructor
+) -> list[str]:
+    """Return a line for each size of a site's images that its model or the scores can't take."""
+    problems: list[str] = []
+    for height, width in sizes:
+        if min(height, width) < SSIM_WINDOW:
+            problems.append(f"site {name}: {height}×{width} images; SSIM needs 7×7.")
+        if problem := model.find_size_problem(height, width):
+            problems.append(problem)
+    return problems
+
+
 def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
     """Return a site's facts; every header of the needed splits is read.
 
@@ -58,8 +82,7 @@ def collect_facts(site: Site, splits: Sequence[str]) -> SiteFacts:
     for split in splits:
         site.check_masks(split)
     for split in filter(site.has, sorted({*splits, "test"} - {"train"})):
-        # found at the test, it would cost the run
-        check_targets(pair for pair in site.slices(split).examples if pair[0].target_key)
+        check_scored(site, split)  # found at the test, it would cost the run
     for split in filter(site.has, sorted({*splits, "test"})):
         site.prepare_maps(split)
     trains, present = site.has("train"), list(filter(site.has, SPLITS))

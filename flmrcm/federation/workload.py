@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flmrcm.privacy.accountant import Spending
 
-BUDGETS = ("epochs", "steps")
+EPOCHS, STEPS = BUDGETS = ("epochs", "steps")
 POOLED = "pooled"
 """The site that holds the data of all participants where they are pooled."""
 
@@ -82,7 +82,7 @@ def divide_workload(
         accumulate: batches of an optimizer step.
     """
     others = {site: Workload(epochs) for site in batches}
-    if budget == "epochs":
+    if budget == EPOCHS:
         return others | {site: Workload(epochs) for site in participants}
     # a pool's batches are its participants' own, so they must not count twice
     own = [n for site, n in batches.items() if site != POOLED]

@@ -80,7 +80,9 @@ class SSIMLoss(Loss):
         x, y = (denormalise(z.float(), goal.mean, goal.std) for z in images)
         if goal.peak is None:
             raise ConfigErrors(["loss: SSIM needs each volume's maximum, which the data lack."])
-        return 1 - compute_ssim(x, y, goal.peak.to(x)).mean()
+        peak = goal.peak.to(x)
+        # of a black volume any range gives a number, and none of 0 does
+        return 1 - compute_ssim(x, y, peak.where(peak > 0, 1.0)).mean()
 
 
 class L1SSIM(Loss):

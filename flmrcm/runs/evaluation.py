@@ -18,7 +18,8 @@ from flmrcm.config.run_config import overlay_words
 from flmrcm.config.sites import choose_sites
 from flmrcm.data.site import Site
 from flmrcm.data.source import SPLITS
-from flmrcm.errors import CheckpointError, DataLayoutError, check_choice
+from flmrcm.errors import CheckpointError, ConfigErrors, DataLayoutError, check_choice
+from flmrcm.federation.site_facts import check_scored, find_size_problems
 from flmrcm.files import expand_home
 from flmrcm.learning.compute import Compute
 from flmrcm.learning.metrics import describe_metrics
@@ -65,7 +66,8 @@ class Evaluation:
         """Test every site, and keep scores and what was asked to be saved in a folder.
 
         Raises:
-            DataLayoutError: no site has the split.
+            DataLayoutError: no site has the split, or a target of it can't be scored against.
+            ConfigErrors: images of a size that the model or the scores can't take.
         """
         for site in self.sites.values():
             site.ensure()
@@ -74,10 +76,7 @@ class Evaluation:
             raise DataLayoutError(
                 f"no site has a split '{split}' to be tested on; check data_dir and contrast."
             )
-        for site in self.sites.values():
-            if site.has(self.asked.split):
-                site.check_masks(self.asked.split)
-                site.prepare_maps(self.asked.split)
+        self._check_data()
         folder = RunFolder(path)
         folder.write_config({**to_plain(self.config), "evaluate": to_plain(self.asked)})
         keep = choose_keeping(self.asked.format, _list_kinds(self.asked), self._describe_images)
@@ -97,6 +96,19 @@ class Evaluation:
         folder.write_environment(site_fingerprints=prints, **more)
         folder.write_metrics(describe_metrics(self.module.metrics))
         folder.mark_done()
+
+    def _check_data(self) -> None:
+        """Raise an error for what would be found in the middle of the test."""
+        split, problems = self.asked.split, list[str]()
+        for name, site in self.sites.items():
+            if site.has(split):
+                site.check_masks(split)
+                check_scored(site, split)
+                site.prepare_maps(split)
+                sizes = site.list_image_sizes(split)
+                problems += find_size_problems(name, sizes, self.module.model)
+        if problems:
+            raise ConfigErrors(sorted(set(problems)))
 
     @cached_property
     def _initial(self) -> Weights:

@@ -156,6 +156,31 @@ def test_bad_input_is_one_line(capsys, words, said):
     assert "Traceback" not in printed
 
 
+def spoil_a_target():
+    with h5py.File("data/IXI/T1/test/test_0.h5", "a") as file:
+        target = file["reconstruction_esc"]
+        target[...] = target[()] - target[()].mean()
+
+
+def write_small_images():
+    write_site(Path("data/IXI"), size=(6, 16))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (spoil_a_target, "holds negative values"),
+        (write_small_images, "6×16 images; SSIM needs 7×7"),
+    ],
+)
+def test_what_cannot_be_scored_is_told_before_anything_is_tested(capsys, spoil, said):
+    torch.save(make_unet().state_dict(), "theirs.ckpt")
+    spoil()
+    _, printed = refused(capsys, *HERE, *MODEL, "checkpoint=theirs.ckpt", "output=judged")
+    assert said in " ".join(printed.split())
+    assert not Path("judged").exists()
+
+
 def test_one_checkpoint_under_many_masks_is_one_table(trained, capsys):
     words = ["-m", f"checkpoint={trained}/checkpoints/last.pt", "test_sites=BI", "output=many"]
     main(["evaluate", *words, "mask=random,equispaced", "mask.accelerations=[2],[4]"])

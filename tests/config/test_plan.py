@@ -36,3 +36,9 @@ def test_what_would_end_a_run_after_its_rounds_or_mean_its_opposite_is_refused_b
     with pytest.raises(ConfigErrors) as refused:
         check(*words)
     assert sorted(refused.value.problems) == sorted(f"{w}: {rule}" for w, rule in words.items())
+
+
+def test_equal_steps_need_all_participants_in_each_round():
+    with pytest.raises(ConfigErrors, match="budget=epochs, or participation=1"):
+        check("budget=steps", "participation=0.5")
+    assert check("budget=steps").plan.participants == ["sim_b", "sim_f", "sim_h", "sim_i"]

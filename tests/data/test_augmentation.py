@@ -79,6 +79,16 @@ def test_a_rotated_scan_reconstructs_to_its_rotated_target(degrees):
     assert float((moved.target - raw.target).abs().max()) > 0.2 * float(raw.target.max())
 
 
+@pytest.mark.parametrize("final", [(32, 40), (32, 32), (64, 33)])
+def test_what_a_rotation_brings_in_from_beside_the_target_is_black_in_both(final):
+    raw = scan((64, 40), final)
+    moved = move_batch(raw, final, [Movement(degrees=10.0), Movement((True, True), -10.0)])
+    seen = center_crop(image_of(moved), *final)
+    assert float((moved.target == 0).float().mean()) > 0.005
+    error = (seen - moved.target).square().sum() / moved.target.square().sum()
+    assert float(error) < 0.005
+
+
 @pytest.mark.parametrize("movement", [Movement((True, False)), Movement(degrees=8.0)])
 def test_maps_move_with_the_images_of_their_coils(movement):
     raw = scan((48, 40), (48, 40))

@@ -66,6 +66,18 @@ def test_ssim_is_fastmris():
     torch.testing.assert_close(1 - compute_ssim(x, y, batch.peak).mean(), expected)
 
 
+def test_ssim_of_a_black_volume_is_a_number_with_a_gradient():
+    batch = make_batch()
+    dark = torch.zeros_like(batch.mean)
+    batch = batch._replace(target=torch.zeros_like(batch.target), mean=dark, peak=dark)
+    for image in (torch.zeros_like(batch.target), 1e-6 + torch.zeros_like(batch.target)):
+        image.requires_grad_()
+        loss = SSIMLoss()(Reconstruction(image), batch)
+        loss.backward()
+        assert 0 <= loss.item() < 1e-3
+        assert image.grad.isfinite().all()
+
+
 def test_the_sum_weighs_its_two_parts():
     image, batch = pair()
     found = Reconstruction(image)
