@@ -115,6 +115,15 @@ def test_finished_runs_are_not_run_again_even_elsewhere(finished, capsys, monkey
     assert "FL-MR, 5 of 5 runs done" in said_by(capsys, "status", str(TINY))
 
 
+def test_results_of_another_version_are_left_as_they_are(finished, said):
+    text = re.sub('"version": "[^"]*"', '"version": "9.9.9"', finished.read_text())
+    finished.write_text(text)
+    status, line = said("benchmark", "run", str(TINY), "method=fl_mr")
+    assert status != 0
+    assert "holds results of flmrcm 9.9.9, and this is" in line
+    assert finished.read_text() == text
+
+
 def test_one_run_repeated_is_equal_and_one_changed_is_not_accepted(finished, capsys):
     words = ["verify", str(finished), f"protocol={TINY}", "tasks=participating"]
     said = said_by(capsys, *words)

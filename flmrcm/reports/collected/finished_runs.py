@@ -21,7 +21,7 @@ from flmrcm.types import Measurement
 LEFT_OUT = "The run is left out."
 """The end of the line about a damaged run."""
 
-STEPS_METRIC = "steps"
+STEPS_METRIC, PERSONAL_STEPS = "steps", "personal_steps"
 """The journal's metric for a site's optimizer steps in a round."""
 
 
@@ -139,9 +139,17 @@ class Run:
     @property
     def optimizer_steps(self) -> int:
         """The number of optimizer steps of all sites over all rounds."""
+        return self._add_up(STEPS_METRIC)
+
+    @property
+    def personal_steps(self) -> int:
+        """The number of those that sites took beside these, for weights of their own."""
+        return self._add_up(PERSONAL_STEPS)
+
+    def _add_up(self, metric: str) -> int:
         journal = self.journal
-        steps = journal[(journal.split == "train") & (journal.metric == STEPS_METRIC)]
-        return int(sum(steps["value"]))
+        rows = journal[(journal.split == "train") & (journal.metric == metric)]
+        return int(sum(rows["value"]))
 
 
 @dataclass(frozen=True)

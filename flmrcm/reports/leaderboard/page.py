@@ -133,10 +133,16 @@ def _build_row(board: Board, method: str, others: Sequence[MetricInfo]) -> list[
         _describe_tests(board, method),
         *(MISSING_CELL if isnan(value) else info.format(value) for info, value in means),
         f"{megabytes:,.0f}" if megabytes else MISSING_CELL,
-        f"{board.measure(method, 'steps'):.0f}",
+        _describe_steps(board, method),
         MISSING_CELL if ratio is None else f"{ratio:.2f}",
     ]
     return [*cells, *map(ReportCell, texts)]
+
+
+def _describe_steps(board: Board, method: str) -> str:
+    """Return the optimizer's steps, and behind a + those for weights of the sites' own."""
+    own = board.measure(method, "personal_steps")
+    return f"{board.measure(method, 'steps'):.0f}" + (f" + {own:.0f}" if own else "")
 
 
 def _describe_tests(board: Board, method: str) -> str:

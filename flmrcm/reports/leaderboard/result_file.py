@@ -35,10 +35,8 @@ PLACES = [*KEYS, "site", "volume"]
 ZERO_FILLED_PSNR = "zero_filled_psnr"
 """The column of what reconstructions start from; it depends on data and masks alone."""
 
-DIGITS = 6
-MOST_BYTES = 2_000_000
-_WORD = r"^[\w.-]{1,80}$"
-Word = Annotated[str, Field(pattern=_WORD)]
+DIGITS, MOST_BYTES = 6, 2_000_000
+Word = Annotated[str, Field(pattern=(_WORD := r"^[\w.-]{1,80}$"))]
 Title = Annotated[str, Field(pattern=r"^[\w .,()=/+-]{1,60}$")]
 Text = Annotated[str, Field(pattern=r"^[^|<>\n\[\]`]{0,300}$")]
 """What may stand on a page as it is."""
@@ -76,6 +74,7 @@ class RunRecord(_Strict):
     Attributes:
         config: hash of all that changes its numbers; of a test, of what it tests.
         steps: optimizer steps of all sites over all rounds.
+        personal_steps: those that they took beside these, for weights of their own.
         bytes: that were sent, in both directions; 0 for a test.
         seconds: of the processor, training and test; 0 of a test, or a run that was gone on with.
         machine: processor, and version of torch.
@@ -85,6 +84,7 @@ class RunRecord(_Strict):
 
     config: Word
     steps: Annotated[int, Field(ge=0)]
+    personal_steps: Annotated[int, Field(ge=0)] = 0
     bytes: Annotated[int, Field(ge=0)]
     seconds: Annotated[float, Field(ge=0)]
     machine: Text
@@ -154,8 +154,8 @@ def tabulate_scores(cell: Cell, scores: pd.DataFrame, protocol: Protocol) -> pd.
     inputs = select_rows(select_rows(rows, method=ZERO_FILLED), metric="psnr")
     table.insert(0, ZERO_FILLED_PSNR, inputs.set_index(index)["value"])
     # as the file will hold them: whoever repeats the run compares the same digits
-    table = table.map(lambda value: float(f"{value:.{DIGITS}g}"))
-    table = table.reset_index().assign(**cell._asdict())
+    table = table.map(lambda value: float(f"{value:.{DIGITS}g}")).reset_index()
+    table = table.assign(**cell._asdict())
     return table.reindex(columns=[*PLACES, *table.columns.difference(PLACES, sort=False)])
 
 

@@ -147,7 +147,8 @@ class Contest:
         rows = select_rows(run.journal, split="wire")
         moved = sum(rows["value"][rows["metric"].str.startswith("bytes_")])
         return RunRecord(
-            config=identify(self.compose(cell)), steps=run.optimizer_steps, bytes=int(moved),
+            config=identify(self.compose(cell)), steps=run.optimizer_steps,
+            personal_steps=run.personal_steps, bytes=int(moved),
             seconds=float(run.environment.get(CPU_SECONDS, 0.0)), machine=describe_machine(),
             data=data, weights=weights,
         )  # fmt: skip

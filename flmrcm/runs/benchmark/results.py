@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from flmrcm.config.benchmark import Cell
@@ -58,10 +57,12 @@ def keep_results(
 def _open(contest: Contest, path: Path, tested: Mapping[str, set[str]]) -> Result:
     if not path.exists():
         return Result(contest.about)
-    before, version = read_result(path, contest.protocol, tested), contest.about.version
-    if before.about.model_copy(update={"version": version}) != contest.about:
-        raise DataLayoutError(
-            f"{path}: holds results of {before.about.method} under another config; give these "
-            "another folder with results=FOLDER."
-        )
-    return replace(before, about=contest.about)
+    result, own = read_result(path, contest.protocol, tested), contest.about
+    if result.about == own:
+        return result
+    what, version = f"of {result.about.method} under another config;", result.about.version
+    if result.about.model_copy(update={"version": own.version}) == own:
+        what = f"of flmrcm {version}, and this is {own.version}; go on with that one, or"
+    raise DataLayoutError(
+        f"{path}: holds results {what} give these another folder, results=FOLDER."
+    )

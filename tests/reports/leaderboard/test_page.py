@@ -32,6 +32,13 @@ def test_every_task_has_a_table_with_a_row_for_each_method(write, tmp_path):
     assert "](results/leaderboard_tiny.png)" in text
 
 
+def test_steps_for_weights_of_the_sites_own_stand_behind_a_plus(write):
+    text = write(make_result(read_tiny()), make_result(read_tiny(), "a", 0.5, personal_steps=80))
+    part = text.split("### Participating")[1]
+    row = next(line for line in part.splitlines() if line.startswith("| a |"))
+    assert row.endswith("| 100 + 80 | 1.00 |")
+
+
 def test_it_says_that_nothing_is_significant_and_that_it_is_a_draft(write):
     text = write(make_result(read_tiny()), make_result(read_tiny(), "a", 0.5))
     assert "**Nothing here is significant at 5 %:** no method can be told from FL-MR." in text

@@ -46,6 +46,16 @@ def test_tests_are_those_of_compare_and_corrected_over_the_board():
     assert any("Nothing here is significant" in note for note in found.notes)
 
 
+def test_steps_of_the_run_that_a_method_goes_on_from_count():
+    greedy = make_result(TINY, "greedy", 0.5)
+    unseen = {c: r for c, r in greedy.runs.items() if c.task == "unseen"}
+    more = {c: r.model_copy(update={"steps": 2 * r.steps}) for c, r in unseen.items()}
+    for runs, tested in ((greedy.runs, True), ({**greedy.runs, **more}, False)):
+        found = board(make_result(TINY), replace(greedy, runs=runs), task="few_shot")
+        assert bool(found.tests) == tested
+        assert any("greedy: not tested" in note for note in found.notes) != tested
+
+
 def test_better_and_worse_are_told_apart():
     found = board(make_result(TINY), make_result(TINY, "a", 0.5), task="unseen")
     assert found.list_significant("a") == (["sim_b"], [])
