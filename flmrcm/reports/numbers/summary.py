@@ -80,8 +80,8 @@ def explain_shortfall(section: Section, reference: str, least_gain: float | None
     """Return a line that says why nothing is ranked in a section; empty where all is well.
 
     The reference must gain at least `least_gain` in PSNR over zero-filled images, at every site
-    that took part in its training. An unknown gain isn't enough. The other methods may gain less:
-    that is a result.
+    that took part in its training; of several runs those count at a site in which it took part.
+    An unknown gain isn't enough. The other methods may gain less: that is a result.
 
     Args:
         section: of a comparison.
@@ -186,7 +186,13 @@ def _compute_participant_gains(section: Section, method: str) -> Iterator[tuple[
     runs = [comparison.runs[folder] for folder in sorted({*rows["run"][rows["method"] == method]})]
     if not runs:
         return
-    scores = pd.concat([run.scores.assign(run=str(run.folder)) for run in runs])
+    # where a run's target was unseen, its gain there says nothing of training
+    scores = pd.concat(
+        [
+            run.scores[run.scores["site"].isin(run.participants)].assign(run=str(run.folder))
+            for run in runs
+        ]
+    )
     scores = scores.loc[
         (scores["metric"] == "psnr") & (scores["convention"] == comparison.convention)
     ]

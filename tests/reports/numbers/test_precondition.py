@@ -41,6 +41,21 @@ def test_participants_count_where_only_the_unseen_site_is_shown(tmp_path):
     assert "north (0.00 dB), south (0.00 dB)" in said
 
 
+@pytest.mark.parametrize(("trained", "unseen", "meets"), [(2.0, -4.0, True), (0.4, 3.0, False)])
+def test_with_each_site_left_out_once_runs_that_it_did_not_train_in_do_not_count(
+    tmp_path, trained, unseen, meets
+):
+    sites = ("north", "south", "west")
+    for target in sites:
+        values = {site: (START + (unseen if site == target else trained),) for site in sites}
+        others = [site for site in sites if site != target]
+        own = {"participants": others, "scenario": "unseen", "target": target}
+        write_run(tmp_path / target, values=values, **own)
+    said = explain_shortfall(comparison_below(tmp_path).sections[0], "FL-MR", 1.0)
+    assert (said == "") is meets
+    assert meets or "north (0.40 dB), south (0.40 dB), west (0.40 dB)" in said
+
+
 def test_the_other_methods_may_gain_less_for_that_is_a_result(tmp_path):
     write_run(tmp_path / "a", values=GOOD)
     write_run(tmp_path / "b", "FL-MRCM", values={"north": (START,), "south": (START,)})
