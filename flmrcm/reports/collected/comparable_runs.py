@@ -87,7 +87,7 @@ def _describe_damage(run: Run) -> str:
         _ = run.name, run.seed, run.participants, run.accelerations, run.aligned_with
         _ = run.journal, run.described_metrics, run.tested_with.items()
         _ = [dict(own)["steps"] + dict(own)["volumes"] for own in run.personal_training.values()]
-        _ = run.environment.get("not_scored", {}).items()
+        _ = run.environment.get("not_scored", {}).items(), run.fingerprints.items()
     except FlmrcmError as error:
         return f"{error} {LEFT_OUT}"
     except KeyError as error:

@@ -16,6 +16,7 @@ from flmrcm.reports.collected.finished_runs import Run, RunCollection
 from flmrcm.reports.collected.labels import (
     describe_differences,
     format_label,
+    tell_data,
     tell_participants,
     tell_weights,
 )
@@ -161,6 +162,7 @@ def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
         differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
     shown_at = {run.folder: _find_counting_sites(run, scenario) for run in runs}
     for tell in (
+        partial(tell_data, {run.folder: _find_prints(run, shown_at[run.folder]) for run in runs}),
         partial(tell_participants, {run.folder: run.participants for run in runs}, shown_at),
         partial(tell_weights, {run.folder: run.weights for run in runs}),
     ):
@@ -198,6 +200,12 @@ def _find_counting_sites(run: Run, scenario: str) -> set[str]:
     trained = sites & set(run.participants)
     counting = sites - trained if scenario == UNSEEN else trained
     return counting & {run.aligned_with} if run.aligned_with else counting
+
+
+def _find_prints(run: Run, shown_at: set[str]) -> dict[str, str]:
+    """Return the fingerprints of the sites that trained or at which a run is shown."""
+    counting = shown_at | set(run.participants)
+    return {site: print_ for site, print_ in run.fingerprints.items() if site in counting}
 
 
 def _parse_rates(accelerations: str) -> list[float]:

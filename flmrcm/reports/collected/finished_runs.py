@@ -97,6 +97,11 @@ class Run:
         return self.environment.get("tested_with", {})
 
     @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each site's data, of all splits; older runs don't record them."""
+        return self.environment.get("site_fingerprints", {})
+
+    @property
     def weights(self) -> dict[str, str]:
         """Whose weights its method was tested with at each site: global | personal."""
         ours = self.scores.loc[self.scores["method"] != ZERO_FILLED]

@@ -15,7 +15,7 @@ _IGNORED_KEYS = (
     "strategy.name", "test.saved_volumes", "evaluate", "accept_lost_journal", "searchpath",
 )  # fmt: skip
 LOCATION_KEYS = ("cache", "folder", "root", "data_dir")
-"""Paths differ between machines; whether the data differ is in the sites' fingerprints."""
+"""Paths differ between machines; whether the data differ is in the fingerprints: `tell_data`."""
 _COUNTED_KEY = "compute.precision"
 """What changes numbers below a key that doesn't count."""
 _START_KEY = "init_from"
@@ -180,6 +180,31 @@ def tell_participants(
         run: f"participants={', '.join(sorted(own))}" if labels[run] in mixed else ""
         for run, own in trained.items()
     }
+
+
+def tell_data(
+    prints: Mapping[RunKey, Mapping[str, str]], labels: Mapping[RunKey, str]
+) -> dict[RunKey, str]:
+    """Return for each run the fingerprints of its sites' data, where runs of one label differ so.
+
+    Empty otherwise: a mean over runs that had 10 and 100 people to train on would be of no method.
+    What isn't known differs from nothing.
+
+    Args:
+        prints: of the sites that trained or are shown, by run; sites without one are left out.
+        labels: of the runs so far.
+    """
+    told = dict.fromkeys(prints, "")
+    for label in set(labels.values()):
+        alike = {run: own for run, own in prints.items() if labels[run] == label}
+        known: dict[str, set[str]] = {}
+        for site, value in (pair for own in alike.values() for pair in own.items()):
+            known.setdefault(site, set()).add(value)
+        unlike = sorted(site for site, values in known.items() if len(values) > 1)
+        shown = _choose_telling(unlike, list(alike.values()))
+        for run, own in alike.items():
+            told[run] = ", ".join(f"data of {site}={own.get(site, 'unknown')}" for site in shown)
+    return told
 
 
 def format_label(name: str, differences: str) -> str:

@@ -62,7 +62,7 @@ def read_conditions(run: Run, site: str, convention: str) -> ScoreConditions:
     counts = rows["volume"].value_counts()
     return ScoreConditions(
         volumes=frozenset(counts.index[counts == rows["metric"].nunique()].astype(str)),
-        fingerprint=run.environment.get("site_fingerprints", {}).get(site),
+        fingerprint=run.fingerprints.get(site),
         contrast=str(own.get("contrast") or config.get("contrast")),
         mask=own.get("mask") or config["mask"],
         split=run.tested_split,

@@ -98,7 +98,7 @@ def build_score_matrix(section: Section, metric: MetricInfo, unranked: str = "")
     notes += [*_describe_unfinite(rows), *_describe_weights(comparison, rows)]
     notes += [*_describe_privacy(comparison, rows), *_describe_unscored(comparison, rows)]
     if not unranked:
-        unlike = dict(_find_incomparable(rows))
+        unlike = dict(_find_incomparable(comparison, rows))
         notes += [f"{site}: not ranked: {why}." for site, why in unlike.items()]
         rankable = [site for site in sites if site not in unlike]
         # where one site can't be ranked, the mean over all sites can't either
@@ -168,13 +168,13 @@ def _describe_unscored(comparison: Comparison, rows: pd.DataFrame) -> Iterator[s
     yield from merge_notes((site, f"{what}.") for site, what in lines)
 
 
-def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield the sites at which runs were tested on different images, and the difference."""
+def _find_incomparable(comparison: Comparison, rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield the sites at which runs had different images or data, and the difference."""
     volumes: dict[str, dict[tuple[str, str], frozenset[str]]] = {}
     for key, of_run in rows.groupby(["site", "method", "run"])["volume"]:
         site, method, run = cast(tuple[str, str, str], key)
         volumes.setdefault(site, {})[method, run] = frozenset(of_run)
-    changed = _find_changed_inputs(rows)
+    changed, mixed = _find_changed_inputs(rows), _find_mixed_data(comparison, rows)
     for site, sets in volumes.items():
         starts = sort_methods(method for method, _ in sets if is_zero_filled(method))
         if len(starts) > 1:
@@ -184,6 +184,22 @@ def _find_incomparable(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
             yield site, f"tested on different volumes ({counts} of them)"
         elif site in changed:
             yield site, f"tested on other images or masks: {changed[site]} differs between runs"
+        elif site in mixed:
+            yield site, f"{mixed[site]}; compare runs on equal data apart"
+
+
+def _find_mixed_data(comparison: Comparison, rows: pd.DataFrame) -> dict[str, str]:
+    """Return, by site, the known fingerprints in which the data of its runs differ."""
+    examples: dict[str, dict[str, str]] = {}
+    for site, run in rows[["site", "run"]].drop_duplicates().itertuples(index=False):
+        if known := comparison.runs[run].fingerprints.get(site):
+            examples.setdefault(site, {}).setdefault(known, run)
+    return {
+        site: "its data differ in their fingerprint: "
+        + " and ".join(f"{known} in {run}" for known, run in of_site.items())
+        for site, of_site in examples.items()
+        if len(of_site) > 1
+    }
 
 
 def _find_changed_inputs(rows: pd.DataFrame) -> dict[str, str]:

@@ -94,6 +94,30 @@ def test_other_participants_are_another_method_where_both_are_shown_at_one_site(
     }
 
 
+@pytest.mark.parametrize("scenario", [None, "participating", "unseen"])
+def test_runs_whose_sites_have_other_data_are_never_averaged(tmp_path, scenario):
+    for folder, own in (("a", "10"), ("b", "100"), ("c", "100")):
+        data = {"sites": {"north": {"folder": f"/data/{own}_people"}}, "scenario": scenario}
+        prints = {"north": own, "south": "same", "east": "same"}
+        write(tmp_path / folder, prints=prints, seed=1 + (folder == "c"), **data)
+    labels = {"FL-MR (data of north=10)", "FL-MR (data of north=100)"}
+    assert set(shown(comparison_below(tmp_path))) == labels
+
+
+def test_the_same_data_elsewhere_and_data_that_are_not_known_make_no_other_method(tmp_path):
+    for seed, prints in enumerate(({"north": "x"}, {"north": "x"}, {})):
+        data = {"sites": {"north": {"folder": f"/machine_{seed}"}}}
+        write(tmp_path / str(seed), prints=prints, seed=seed, **data)
+    assert set(shown(comparison_below(tmp_path))) == {"FL-MR"}
+
+
+def test_data_of_a_site_that_neither_trained_nor_is_shown_make_no_other_method(tmp_path):
+    for seed in (1, 2):
+        prints = {"east": str(seed), "north": "x", "south": "x"}
+        write(tmp_path / str(seed), prints=prints, seed=seed, scenario="participating")
+    assert set(shown(comparison_below(tmp_path))) == {"FL-MR"}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "key"),
     [

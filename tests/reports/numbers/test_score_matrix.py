@@ -84,6 +84,20 @@ def test_it_says_with_which_weights_sites_were_tested_where_some_are_private(tmp
 
 
 @pytest.mark.parametrize("method", ["a", "b"])
+def test_a_site_whose_data_differ_is_not_ranked_and_it_says_what_to_do(tmp_path, method):
+    prints = {"north": "x", "south": "same"}
+    write_run(tmp_path / "1", "a", TWO, prints=prints)
+    write_run(tmp_path / "2", method, TWO, prints={**prints, "north": "y"})
+    write_run(tmp_path / "3", "c", TWO, prints={"south": "same"})
+    result = build_score_matrix(comparison_below(tmp_path).sections[0], metric_info("psnr"))
+    assert {site for (_, site), cell in result.cells.items() if cell.rank} == {"south"}
+    assert result.notes == [
+        f"north: not ranked: its data differ in their fingerprint: x in {tmp_path / '1'} and "
+        f"y in {tmp_path / '2'}; compare runs on equal data apart."
+    ]
+
+
+@pytest.mark.parametrize("method", ["a", "b"])
 def test_a_volume_that_one_seed_lacks_is_told_and_nothing_is_ranked_there(tmp_path, method):
     write_run(tmp_path / "a", "a", TWO)
     write_run(tmp_path / "b", method, {**TWO, "north": (20.0,)}, seed=2)
