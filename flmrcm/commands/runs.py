@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 from flmrcm.commands.flags import FlagParser
@@ -13,9 +14,16 @@ from flmrcm.reports.collected.run_overview import RunOverview, list_overviews
 from flmrcm.reports.tables.fitting import print_whole
 from flmrcm.reports.tables.overview_tables import PSNR_NOTE, build_overview_table
 
+
+def _rank_by_psnr(run: RunOverview) -> tuple[bool, float]:
+    """Return what sorts the best run first, and last the runs whose PSNR is missing or NaN."""
+    psnr = run.psnr
+    return (True, 0.0) if psnr is None or not isfinite(psnr) else (False, -psnr)
+
+
 _ORDERS: dict[str, Callable[[RunOverview], Any]] = {
     "age": lambda run: -run.changed,
-    "psnr": lambda run: -float("inf") if run.psnr is None else -run.psnr,
+    "psnr": _rank_by_psnr,
     "strategy": lambda run: str(run.method),
     "target": lambda run: str(run.target),
     "seed": lambda run: run.seed or 0,

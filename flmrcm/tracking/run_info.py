@@ -133,19 +133,22 @@ def group_scalars(rows: Iterable[Measurement]) -> dict[int, dict[str, float]]:
 
 
 def compute_headline(
-    rows: Sequence[Measurement], participants: Collection[str] = ()
+    rows: Sequence[Measurement], participants: Collection[str] = (), finished: bool = True
 ) -> dict[str, float]:
     """Return a summary of a run: `last/<metric>`, `best/<metric>`, `test/<metric>`.
 
     The metrics are NMSE, PSNR (dB) and SSIM under fastMRI's convention, means over the sites that
     trained. `last` and `best` are of the validation rounds (`best` is the smallest NMSE, the
     largest PSNR and SSIM), `test` is of the final test, as is `test/<metric>_worst`, the value of
-    the site that fares worst. Metrics without rows are left out.
+    the site that fares worst. Metrics without rows are left out, and so are rounds that lack a
+    site of the fullest one: means over different sites don't compare.
 
     Args:
         rows: of the journal.
         participants: the sites that trained; needed where their data were pooled, since the
             journal has the pool then.
+        finished: whether the test is over; one that was cut off has no numbers, for it may lack the
+            sites that fare worst.
     """
     trained = set(participants) or {row.site for row in rows if row.split == "train"}
     numbers: dict[str, float] = {}
@@ -157,7 +160,7 @@ def compute_headline(
             # comparisons with NaN are false, so `max` could return a round that isn't finite
             finite = [value for value in validation if isfinite(value)]
             numbers[f"best/{metric}"] = better(finite) if finite else validation[-1]
-        if test := _average_rounds(of_metric, "test"):
+        if finished and (test := _average_rounds(of_metric, "test")):
             numbers[f"test/{metric}"] = test[-1]
             tested = [r.value for r in of_metric if _is_of(r, "test")]
             numbers[f"test/{metric}_worst"] = find_worst(tested, about.higher_is_better)
@@ -174,9 +177,11 @@ def _is_of(row: Measurement, split: str) -> bool:
 
 
 def _average_rounds(rows: Iterable[Measurement], split: str) -> list[float]:
-    """Return the mean over sites for each round, in the order of rounds."""
-    rounds: dict[int, list[float]] = defaultdict(list)
+    """Return the mean over sites for each round with all sites of the fullest, in their order."""
+    rounds: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
         if _is_of(row, split):
-            rounds[row.round].append(row.value)
-    return [float(np.mean(rounds[number])) for number in sorted(rounds)]
+            rounds[row.round][row.site] = row.value
+    fullest = max((set(values) for values in rounds.values()), key=len, default=set[str]())
+    whole = [values for _, values in sorted(rounds.items()) if values.keys() == fullest]
+    return [float(np.mean(list(values.values()))) for values in whole]

@@ -24,7 +24,8 @@ class Scalars:
     """Chooses the numbers of a round that trackers show; the journal keeps all.
 
     Over the sites that trained, each metric has a mean (`val/psnr_mean`) and the value of the site
-    that fares worst (`val/psnr_worst`), under fastMRI's convention. Beside them stand the mean
+    that fares worst (`val/psnr_worst`), under fastMRI's convention; both have a gap at a round in
+    which one of these sites failed or was suspended and has no score. Beside them stand the mean
     loss, the mean of a strategy's penalty, or in their place the largest ε of private training,
     the bytes that crossed in both directions, and the number of absent sites. `few` adds each
     site's PSNR, then each site's loss, as long as a round never has more than `MOST_SCALARS`;
@@ -97,9 +98,12 @@ class Scalars:
 
     def _summarise(self, rows: Sequence[Measurement]) -> Iterator[tuple[str, str, float]]:
         """Give split, name and value of each number of the whole federation."""
+        absent = {row.site for row in rows if row.split == "participation"}
         for metric in self._metrics:
-            values = [row.value for row in rows if self._counts(row, metric)]
-            if values:
+            scores = {row.site: row.value for row in rows if self._counts(row, metric)}
+            values = list(scores.values())
+            # means over different sites do not compare
+            if values and absent.intersection(self.participants) <= scores.keys():
                 worst = find_worst(values, self.higher_is_better[metric])
                 yield "val", f"{metric}_mean", float(np.mean(values))
                 yield "val", f"{metric}_worst", worst
@@ -113,7 +117,6 @@ class Scalars:
         crossed = [row.value for row in rows if row.split == "wire"]
         if crossed:
             yield "wire", "bytes", sum(crossed)
-        absent = {row.site for row in rows if row.split == "participation"}
         if absent:
             yield "participation", "absent", len(absent)
 

@@ -36,6 +36,18 @@ def test_runs_are_listed_the_newest_first_or_as_asked(capsys, words, names):
     assert listed(capsys, *words) == names
 
 
+@pytest.mark.parametrize("unknown", ["FL-MR", "FL-MRCM", "FedProx"])
+@pytest.mark.parametrize("psnr", ["nan", None])
+def test_runs_whose_psnr_is_not_known_come_last_by_psnr(capsys, unknown, psnr):
+    journal = Path("outputs/train") / unknown / "journal.csv"
+    lines = journal.read_text().splitlines(keepends=True)
+    scores = [line for line in lines if ",psnr," in line]
+    spoilt = [f"{line.rpartition(',')[0]},{psnr}\n" for line in scores if psnr]
+    journal.write_text("".join([line for line in lines if line not in scores] + spoilt))
+    others = [name for name in ("FL-MR", "FL-MRCM", "FedProx") if name != unknown]
+    assert listed(capsys, "--sort", "psnr") == [*others, unknown]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [

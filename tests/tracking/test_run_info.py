@@ -110,6 +110,27 @@ def test_a_round_that_is_not_finite_is_never_the_best(broken):
     assert isnan(numbers["last/psnr"]) is (broken == 2)
 
 
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_a_round_that_lacks_a_site_is_neither_the_best_nor_the_last(broken):
+    rows = [
+        Measurement(number, "val", site, "psnr", "fastmri", value + number)
+        for number in range(3)
+        for site, value in (("easy", 34.0), ("hard", 24.0))
+        if (number, site) != (broken, "hard")
+    ]
+    last = 29.0 + max({0, 1, 2} - {broken})
+    assert compute_headline(rows, ["easy", "hard"]) == {"best/psnr": last, "last/psnr": last}
+
+
+def test_a_site_that_is_never_validated_takes_no_round_away(history):
+    assert compute_headline(history, ["brats", "elsewhere", "ixi"]) == compute_headline(history)
+
+
+def test_a_test_that_was_cut_off_has_no_numbers(history, tested):
+    cut = compute_headline([*history, *tested[:1]], finished=False)
+    assert cut == compute_headline(history)
+
+
 def test_headline_of_a_pool_is_that_of_the_sites_it_came_from(history):
     pooled = [row._replace(site="pooled") if row.split == "train" else row for row in history]
     assert compute_headline(pooled, ["brats", "ixi"]) == compute_headline(history)

@@ -98,6 +98,20 @@ def test_rows_of_several_rounds_are_summed_up_round_by_round(rounds, history):
     assert whole[1]["train/loss_mean"] == 0.25
 
 
+@pytest.mark.parametrize("scalars", [FEW, ALL], ids=["few", "all"])
+@pytest.mark.parametrize(("site", "shown"), [("brats", False), ("ixi", False), ("hpks", True)])
+def test_a_round_in_which_a_site_that_trains_was_absent_has_no_mean(rounds, scalars, site, shown):
+    rows = [row for row in rounds[1] if row.site != site]
+    rows += [Measurement(1, "participation", site, "failed", "", 1.0)]
+    keys = {build_key(row) for row in scalars.select(rows)}
+    assert {"val/psnr_mean" in keys, "val/ssim_worst" in keys} == {shown}
+
+
+def test_who_failed_and_was_scored_all_the_same_leaves_no_gap(rounds):
+    rows = [*rounds[1], Measurement(1, "participation", "ixi", "failed", "", 1.0)]
+    assert "val/psnr_mean" in {build_key(row) for row in FEW.select(rows)}
+
+
 def test_a_site_that_is_not_a_number_is_the_worst():
     rows = [
         Measurement(0, "val", s, "psnr", "fastmri", v) for s, v in (("brats", np.nan), ("ixi", 3))

@@ -65,11 +65,12 @@ class RunOverview:
     @cached_property
     def headline(self) -> dict[str, float]:
         """Test and validation scores, means over the sites that trained; see `compute_headline`."""
-        return compute_headline(self.rows, self.config.get("participants") or ())
+        participants = self.config.get("participants") or ()
+        return compute_headline(self.rows, participants, self.state == "done")
 
     @property
     def psnr(self) -> float | None:
-        """PSNR (dB) of the test; of the last validation where there was no test yet."""
+        """PSNR (dB) of the test; of the last validation of all sites where that isn't over."""
         return self.headline.get("test/psnr", self.headline.get("last/psnr"))
 
     @property

@@ -24,6 +24,16 @@ def test_a_stopped_run_has_that_of_its_last_validation(tmp_path):
     assert (run.state, run.psnr, run.is_tested) == ("stopped", 31.0, False)
 
 
+@pytest.mark.parametrize("tested", [["sim_b"], ["sim_b", "sim_h"]])
+def test_a_test_that_may_have_been_cut_off_is_not_shown(tmp_path, tested):
+    folder = write_run(tmp_path / "a", psnr=30.0)
+    (folder / "done").unlink()
+    with (folder / "journal.csv").open("a") as journal:
+        journal.writelines(f"1,test,{site},psnr,fastmri,40\n" for site in tested)
+    run = read_overview(folder)
+    assert (run.psnr, run.is_tested) == (31.0, False)
+
+
 def test_a_failed_run_says_why(tmp_path):
     folder = write_run(tmp_path / "a")
     (folder / "done").unlink()
