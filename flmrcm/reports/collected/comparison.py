@@ -34,6 +34,7 @@ TEST_KEYS = ("mask", "sites", "data", "contrast", "coils", "test")
 _SCENARIO_KEYS = ("target", "participants")
 _TESTED = ("test.checkpoint",)
 """What was tested, and not on what."""
+_RATE_KEYS = ("mask.accelerations", "mask.center_fractions")
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,20 @@ class Section:
         return rows if metric is None else select_rows(rows, metric=metric)
 
 
-def compare_runs(collection: RunCollection, convention: str = DEFAULT_CONVENTION) -> Comparison:
+def compare_runs(
+    collection: RunCollection, convention: str = DEFAULT_CONVENTION, joined: bool = False
+) -> Comparison:
     """Return finished runs as one table.
 
     Runs of a scenario have a section for each scenario: in `unseen` only sites that took no part
     in training count, in `participating` only sites that took part. A method that aligns sites
     with a target counts at its target alone. All other runs share one section.
+
+    Args:
+        collection: of the runs.
+        convention: of the tables.
+        joined: whether accelerations share a section, where a label then joins runs that differ in
+            the acceleration and what follows from it; else each has its own.
 
     Raises:
         FlmrcmError: none of the runs is finished.
@@ -127,12 +136,13 @@ def compare_runs(collection: RunCollection, convention: str = DEFAULT_CONVENTION
         raise FlmrcmError("none of the runs is finished; there's nothing to compare yet.")
     scenarios = sorted({run.scenario for run in collection.runs if run.scenario}, reverse=True)
     rates = {run.accelerations for run in collection.runs}
+    groups = [rates] if joined else [{rate} for rate in sorted(rates, key=_parse_rates)]
     frames: list[pd.DataFrame] = []
     for scenario in scenarios or [""]:
-        for rate in sorted(rates, key=_parse_rates):
-            runs = [run for run in collection.runs if run.accelerations == rate]
+        for group in groups:
+            runs = [run for run in collection.runs if run.accelerations in group]
             runs = [run for run in runs if run.scenario in (scenario or None, None)]
-            titles = [SCENARIO_TITLES.get(scenario, scenario)] + ([rate] if len(rates) > 1 else [])
+            titles = [SCENARIO_TITLES.get(scenario, scenario), *(group if len(groups) > 1 else ())]
             title = ", ".join(filter(None, titles)) or "all runs"
             frames += [frame.assign(section=title) for frame in _label_scores(runs, scenario)]
     return Comparison(collection, convention, pd.concat(frames, ignore_index=True))
@@ -154,12 +164,14 @@ def list_distinct(table: pd.DataFrame, column: str) -> list[Any]:
 def _label_scores(runs: Sequence[Run], scenario: str) -> list[pd.DataFrame]:
     """Return the scores of each run, with the labels of its methods, its folder and its seed."""
     configs = {run.folder: run.describe_settings() for run in runs}
-    test_differences = describe_differences(configs, TEST_KEYS, _TESTED)
+    rate_keys = _list_rate_keys(runs)
+    test_differences = describe_differences(configs, TEST_KEYS, (*_TESTED, *rate_keys))
     names = {run.folder: _name_run(run, scenario) for run in runs}
     differences = dict[Path, str]()
     for name in set(names.values()):
         same_name = {folder: configs[folder] for folder in names if names[folder] == name}
-        differences |= describe_differences(same_name, ignored=_SCENARIO_KEYS if scenario else ())
+        ignored = (*rate_keys, *(_SCENARIO_KEYS if scenario else ()))
+        differences |= describe_differences(same_name, ignored=ignored)
     shown_at = {run.folder: _find_counting_sites(run, scenario) for run in runs}
     for tell in (
         partial(tell_data, {run.folder: _find_prints(run, shown_at[run.folder]) for run in runs}),
@@ -203,9 +215,23 @@ def _find_counting_sites(run: Run, scenario: str) -> set[str]:
 
 
 def _find_prints(run: Run, shown_at: set[str]) -> dict[str, str]:
-    """Return the fingerprints of the sites that trained or at which a run is shown."""
+    """Return the fingerprints of the sites that trained or at which a run is shown.
+
+    The acceleration stands in their names: with it the fingerprints of the same volumes change.
+    """
     counting = shown_at | set(run.participants)
-    return {site: print_ for site, print_ in run.fingerprints.items() if site in counting}
+    return {
+        f"{site} at {run.accelerations}": value
+        for site, value in run.fingerprints.items()
+        if site in counting
+    }
+
+
+def _list_rate_keys(runs: Sequence[Run]) -> Sequence[str]:
+    """Return the keys that change with runs' acceleration: its centre, where each has one."""
+    centers = {(run.accelerations, str(run.config["mask"].get("center_fractions"))) for run in runs}
+    rates = {rate for rate, _ in centers}
+    return () if len(rates) < 2 else _RATE_KEYS[: 1 + (len(centers) == len(rates))]
 
 
 def _parse_rates(accelerations: str) -> list[float]:

@@ -100,7 +100,7 @@ def test_runs_whose_sites_have_other_data_are_never_averaged(tmp_path, scenario)
         data = {"sites": {"north": {"folder": f"/data/{own}_people"}}, "scenario": scenario}
         prints = {"north": own, "south": "same", "east": "same"}
         write(tmp_path / folder, prints=prints, seed=1 + (folder == "c"), **data)
-    labels = {"FL-MR (data of north=10)", "FL-MR (data of north=100)"}
+    labels = {"FL-MR (data of north at 4x=10)", "FL-MR (data of north at 4x=100)"}
     assert set(shown(comparison_below(tmp_path))) == labels
 
 
