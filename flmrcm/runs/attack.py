@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,7 @@ def _build_attacked_run(opened: OpenedCheckpoint, setup: Setup, site: str) -> At
     initial = {name: tensor.clone() for name, tensor in module.model.state_dict().items()}
     opened.load_shared(module.model)
     setup.compute.prepare_model(module.model)
+    own = replace(setup, module=deepcopy(module))  # an attack trains the module, too
     return AttackedRun(
         module=module,
         strategy=setup.strategy,
@@ -136,7 +138,7 @@ def _build_attacked_run(opened: OpenedCheckpoint, setup: Setup, site: str) -> At
         round=checkpoint.round + 1,
         rounds=setup.plan.rounds,
         seed=setup.plan.seed,
-        messages=Replay(setup, checkpoint, opened.path.parent / "memory"),
+        messages=Replay(own, checkpoint, opened.path.parent / "memory"),
     )
 
 

@@ -44,7 +44,7 @@ class Replay:
     """Makes messages again; see `attacks.attacked_run.Messages`.
 
     Attributes:
-        setup: the run's, built of its config.
+        setup: the run's, built of its config; its module holds the run's initial private weights.
         checkpoint: what the round begins with.
         memories: the folder of its sites' memories.
     """
@@ -67,6 +67,8 @@ class Replay:
         """
         # no policies: they would count calls and spending, and nothing leaves this machine
         setup = replace(self.setup, sites={**self.setup.sites, **sites}, gates={})
+        # sites set the loss and weights of the module they share: the next message begins anew
+        setup = replace(setup, module=deepcopy(self.setup.module))
         store = MemoryStore(self.memories)
         store.restore(self.checkpoint.memory)
         with TemporaryDirectory() as notes:

@@ -1,9 +1,34 @@
 """A run's messages made again rest on the run's own work."""
 
+from functools import partial
 from types import SimpleNamespace as Fake
 
+import pytest
+import torch
+from kits.factories import make_unet
+from kits.laws import equal
+
+from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.workload import divide_workload
-from flmrcm.runs.replay import _divide
+from flmrcm.learning.losses import L1, L2
+from flmrcm.library import Federation
+from flmrcm.runs.replay import Replay, _divide
+from flmrcm.strategies.fedavg import FedAvg
+from flmrcm.strategies.fedper import FedPer
+
+
+def replay(sites, folder, strategy=None, file="last.pt", **changes):
+    """Train two hospitals, and return what makes the messages after a checkpoint again."""
+    local = LocalTraining(partial(torch.optim.SGD, lr=0.05), epochs=1, batch_size=2)
+    two = [sites["east"], sites["north"]]
+    run = Federation(two, make_unet(2, 1), strategy or FedAvg(), folder, local=local, **changes)
+    run.run()
+    # as an attack builds the module: anew
+    run.setup.module.loss = L1()
+    run.setup.module.model.load_state_dict(run._initial)
+    places = folder / "checkpoints", folder / "checkpoints/memory"
+    return Replay(run.setup, read_checkpoint(places[0] / file), places[1])
 
 
 def test_a_site_takes_as_many_steps_as_in_the_run():
@@ -13,3 +38,16 @@ def test_a_site_takes_as_many_steps_as_in_the_run():
     own = divide_workload("steps", 2, {"east": 9, "west": 3}, ["east"], accumulate=4)
     assert _divide(setup) == own
     assert own["east"].steps == 5 + 2
+
+
+@pytest.mark.parametrize("strategy", [FedAvg(), FedPer(private=["up_conv.*"])], ids=["all", "some"])
+def test_a_message_does_not_depend_on_those_made_before(sites, tmp_path, strategy):
+    """A site has a loss of its own, and weights of its own where some stay there."""
+    made = replay(sites, tmp_path, strategy, rounds=1, loss={"north": L2()})
+    kept = {k: v.clone() for k, v in made.setup.module.model.state_dict().items()}
+    both = {name: sites[name] for name in ("east", "north")}
+    first, again = (made.send("train", 1, both) for _ in range(2))
+    for name in both:
+        assert equal(first[name].weights, again[name].weights)
+        assert first[name].metrics["loss"] == again[name].metrics["loss"]
+    assert equal(kept, made.setup.module.model.state_dict())
