@@ -16,7 +16,7 @@ from flmrcm.federation.engine import Operation
 from flmrcm.federation.middleware import Middleware, ServerHalf, ServerSide, SiteHalf, SiteSide
 from flmrcm.learning.module import ReconModule
 from flmrcm.middleware.dp_volume import EPSILON, KEPT_METRICS
-from flmrcm.middleware.spent_notes import PRIVACY
+from flmrcm.middleware.spent_notes import PRIVACY, SpentNotes, count_steps, merge_spending
 from flmrcm.privacy.accountant import Spending, add_epsilon, find_noise
 from flmrcm.privacy.draws import Draws, SecureDraws, SeededDraws
 from flmrcm.privacy.suitability import find_unit_problems
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 SERVER, SITES = "server", "sites"
 NOISE = "privacy_noise"
+
+SPENT = "spent"
+"""A folder of the run: of each site a file of what its rounds spent, where noise never repeats."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,8 @@ class _Noise(ServerHalf):
         self.rule, self.side = rule, side
         self.rounds: dict[str, torch.Tensor] = {}
         self.noise = 0.0
+        # seeded noise is the same again where a round is: then the state's count is the whole truth
+        self.folder = side.folder / SPENT if side.folder and rule.secure_randomness else None
 
     def start_round(self, state: ServerState) -> None:
         self.rounds = dict(state.extras.get(PRIVACY, {}))
@@ -162,14 +167,19 @@ class _Noise(ServerHalf):
         if op != "train" or reply.error is not None:
             return reply
         rule, side, site = self.rule, self.side, reply.site
-        self.rounds[site] = self.rounds.get(site, torch.tensor(0)) + 1
+        before, now = self._read(site, self.rounds, self.noise), Spending(1, self.noise, 1)
+        spent = merge_spending([*before, now])
+        # before the result leaves. With where=sites too: what hides a site is the noise of the sum,
+        # and there's no sum with a reply that a crash kept from coming here
+        self._open_notes(site).add(message.round, spent)
+        self.rounds[site] = torch.tensor(count_steps(spent))
         weights = reply.weights
         if rule.where == SERVER and _have_one_form(message.weights, weights):
             # once more: it may have been rounded on its way
             weights = clip_update(message.weights, weights, rule.clip)
             draws = rule.open_draws(side.seed, "server", site, message.round)
             weights = add_noise(weights, self.noise * rule.clip, side.fewest, draws)
-        epsilon = rule.count(int(self.rounds[site]), self.noise)
+        epsilon = add_epsilon(spent, rule.delta)
         told = {EPSILON: epsilon, "delta": rule.delta, "noise_multiplier": self.noise}
         return replace(reply, weights=weights, metrics={**reply.metrics, **told})
 
@@ -178,17 +188,29 @@ class _Noise(ServerHalf):
         return replace(state, extras={**state.extras, PRIVACY: dict(self.rounds), NOISE: noise})
 
     def find_end(self, state: ServerState) -> str | None:
-        target, kept = self.rule.target_epsilon, state.extras.get(NOISE)
-        if target is None or not kept:
+        target, counts = self.rule.target_epsilon, state.extras.get(PRIVACY, {})
+        noted = [path.stem for path in self.folder.glob("*.csv")] if self.folder else []
+        if target is None or not (sites := {*counts, *noted}):
             return None
-        rounds = max((int(n) for n in state.extras[PRIVACY].values()), default=0)
-        spent, after = (self.rule.count(rounds + n, float(kept["noise"])) for n in (0, 1))
+        kept = state.extras.get(NOISE)
+        noise = float(kept["noise"]) if kept else self.rule.choose_noise(self.side.rounds)
+        most = max((self._read(site, counts, noise) for site in sites), key=count_steps)
+        more, delta = Spending(1, noise, 1), self.rule.delta
+        spent, after = add_epsilon(most, delta), add_epsilon([*most, more], delta)
         if after <= target * (1 + 1e-9):
             return None
         return (
             f"ε={spent:.3g} is spent, one round more would be {after:.3g} "
             f"(privacy.target_epsilon={target:g})."
         )
+
+    def _open_notes(self, site: str) -> SpentNotes:
+        return SpentNotes(self.folder and self.folder / f"{site}.csv", repeats=False)
+
+    def _read(self, site: str, counts: Weights, noise: float) -> list[Spending]:
+        """Return what a site's rounds have spent: as noted, or as the state has it, if more."""
+        kept = [Spending(1, noise, int(counts.get(site, 0)))]
+        return max(self._open_notes(site).read(0, Memory()), kept, key=count_steps)
 
     def _begin(self, weights: Weights) -> float:
         """Return σ of the run, and say how much is protected, and how little is left to learn."""

@@ -76,6 +76,11 @@ def merge_spending(spent: Sequence[Spending]) -> list[Spending]:
     return merged
 
 
+def count_steps(spent: Sequence[Spending]) -> int:
+    """Return the steps of all spending."""
+    return sum(one.steps for one in spent)
+
+
 def _parse(fields: Sequence[str]) -> tuple[int, list[Spending]]:
     round_, spent = fields
     rows: list[tuple[float, float, int]] = json.loads(spent)

@@ -111,6 +111,32 @@ def test_a_federation_counts_its_rounds_ends_in_time_and_resumes(setting, caplog
     assert equal(halved.run(FedProx()).weights, state.weights)
 
 
+@pytest.mark.parametrize("where", ["server", "sites"])
+@pytest.mark.parametrize(("secure", "counted"), [(True, 3), (False, 1)])
+def test_a_round_that_is_done_again_counts_again_unless_its_noise_is_the_same(
+    tmp_path, where, secure, counted
+):
+    rule, state = DPSite(noise=5.0, where=where, secure_randomness=secure), ServerState(SENT)
+    target = DPSite(1.0, 5.0, rule.count(3, 5.0), where=where, secure_randomness=secure)
+    side = ServerSide(FedAvg(), tmp_path, SEED, 10, N_SITES)
+    for _ in range(3):  # each ends before its checkpoint
+        half = rule.build_server_half(side)
+        half.start_round(state)
+        reply = half.after("train", Broadcast(0, SENT), Reply("east", 9, SENT, metrics=METRICS))
+    assert reply.metrics["epsilon"] == pytest.approx(rule.count(counted, 5.0))
+    assert int(half.finish_round(state).extras[PRIVACY]["east"]) == counted
+    # at its start, too: the state of before any round is all that a resumed run has
+    assert (target.build_server_half(side).find_end(state) is not None) == secure
+
+
+def test_a_state_that_has_counted_more_than_was_noted_is_believed(tmp_path):
+    rule = DPSite(noise=5.0, secure_randomness=True)
+    half = rule.build_server_half(ServerSide(FedAvg(), tmp_path, SEED, 10, N_SITES))
+    half.start_round(ServerState(SENT, {PRIVACY: {"east": torch.tensor(4)}}))
+    reply = half.after("train", Broadcast(4, SENT), Reply("east", 9, SENT, metrics=METRICS))
+    assert reply.metrics["epsilon"] == pytest.approx(rule.count(5, 5.0))
+
+
 def test_what_is_more_than_a_plain_mean_of_updates_is_refused_by_name(setting):
     module = setting().module()
 
