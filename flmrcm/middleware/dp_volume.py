@@ -102,7 +102,7 @@ class DPVolume(Middleware):
 
     def build_site_half(self, side: SiteSide) -> SiteHalf:
         """Return the half that trains, and counts what that spends."""
-        return _PrivateSite(self, side)
+        return _PrivateSite(self, side, self.target_epsilon)
 
     def build_server_half(self, side: ServerSide) -> ServerHalf:
         """Return the half that ends the run before a site spends too much."""
@@ -115,9 +115,28 @@ class DPVolume(Middleware):
         return find_noise(self.target_epsilon or math.inf, rate, steps, delta)
 
 
+@dataclass(frozen=True)
+class Uncharged(Middleware):
+    """The same for messages that are made again and stay here: no site refuses to spend.
+
+    Args:
+        rule: of the run; where σ is found, it's found for its target.
+    """
+
+    rule: DPVolume
+
+    def build_site_half(self, side: SiteSide) -> SiteHalf:
+        """Return the half that trains, however much is spent."""
+        return _PrivateSite(self.rule, side, None)
+
+    def build_server_half(self, side: ServerSide) -> ServerHalf:
+        """Return the run's own."""
+        return self.rule.build_server_half(side)
+
+
 class _PrivateSite(SiteHalf):
-    def __init__(self, rule: DPVolume, side: SiteSide) -> None:
-        self.rule, self.side = rule, side
+    def __init__(self, rule: DPVolume, side: SiteSide, target: float | None) -> None:
+        self.rule, self.side, self.target = rule, side, target
         path = side.folder / SPENT if side.folder else None
         self.notes = SpentNotes(path, repeats=not rule.secure_randomness)
         self._spent: list[Spending] = []
@@ -144,7 +163,7 @@ class _PrivateSite(SiteHalf):
 
     def _count(self, before: list[Spending], now: Spending, delta: float, round_: int) -> None:
         """Count a round; `SiteRefuses` where it would spend more than the target."""
-        target, epsilon = self.rule.target_epsilon, add_epsilon([*before, now], delta)
+        target, epsilon = self.target, add_epsilon([*before, now], delta)
         if target is not None and epsilon > target * _ROUNDING:
             raise SiteRefuses(
                 f"privacy.target_epsilon={target:g}: this round would spend ε {epsilon:.3g}; end "

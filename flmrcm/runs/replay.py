@@ -20,8 +20,10 @@ from flmrcm.errors import SiteFailed
 from flmrcm.federation.checkpoint import Checkpoint
 from flmrcm.federation.engine import Operation, Progress
 from flmrcm.federation.memory import MemoryStore
+from flmrcm.federation.middleware import Middleware
 from flmrcm.federation.server_chain import ServerChain
 from flmrcm.federation.workload import Workload, divide_workload
+from flmrcm.middleware.dp_volume import DPVolume, Uncharged
 from flmrcm.types import Broadcast, Reply
 
 
@@ -68,7 +70,7 @@ class Replay:
         # no policies: they would count calls and spending, and nothing leaves this machine
         setup = replace(self.setup, sites={**self.setup.sites, **sites}, gates={})
         # sites set the loss and weights of the module they share: the next message begins anew
-        setup = replace(setup, module=deepcopy(self.setup.module))
+        setup = replace(setup, module=deepcopy(self.setup.module), middleware=_uncharge(setup))
         store = MemoryStore(self.memories)
         store.restore(self.checkpoint.memory)
         with TemporaryDirectory() as notes:
@@ -99,6 +101,12 @@ class Replay:
             if reply.error is not None:
                 raise SiteFailed(f"site {reply.site} sends no message here: {reply.error}")
         return {reply.site: reply for reply in replies}
+
+
+def _uncharge(setup: Setup) -> dict[str, Middleware]:
+    """Return the run's members, none of which refuses a round for what it would spend."""
+    members = setup.middleware.items()
+    return {name: Uncharged(m) if isinstance(m, DPVolume) else m for name, m in members}
 
 
 def _divide(setup: Setup) -> dict[str, Workload]:

@@ -1,5 +1,6 @@
 """A run's messages made again rest on the run's own work."""
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace as Fake
 
@@ -9,10 +10,12 @@ from kits.factories import make_unet
 from kits.laws import equal
 
 from flmrcm.federation.checkpoint import read_checkpoint
+from flmrcm.federation.journal import Journal
 from flmrcm.federation.local_training import LocalTraining
 from flmrcm.federation.workload import divide_workload
 from flmrcm.learning.losses import L1, L2
 from flmrcm.library import Federation
+from flmrcm.middleware.dp_volume import DPVolume
 from flmrcm.runs.replay import Replay, _divide
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.fedper import FedPer
@@ -51,3 +54,21 @@ def test_a_message_does_not_depend_on_those_made_before(sites, tmp_path, strateg
         assert equal(first[name].weights, again[name].weights)
         assert first[name].metrics["loss"] == again[name].metrics["loss"]
     assert equal(kept, made.setup.module.model.state_dict())
+
+
+def test_the_round_after_the_last_comes_out_of_a_run_that_has_spent_all(sites, tmp_path):
+    """With the run's own σ, which was found so that all its rounds just fit."""
+    made = replay(sites, tmp_path, rounds=2, middleware={"privacy": DPVolume()})
+    reply = made.send("train", 2, {"east": sites["east"]})["east"]
+    rows = Journal(tmp_path / "journal.csv").read()
+    (noise, _) = (r.value for r in rows if (r.site, r.metric) == ("east", "noise_multiplier"))
+    assert reply.metrics["noise_multiplier"] == noise
+    assert reply.metrics["epsilon"] > 8
+
+
+def test_the_noise_of_a_first_round_is_found_as_in_the_run(sites, tmp_path):
+    plain = replay(sites, tmp_path, rounds=1)
+    asked = {**plain.setup.middleware, "privacy": DPVolume()}
+    made = replace(plain, setup=replace(plain.setup, middleware=asked))
+    reply = made.send("train", 1, {"east": sites["east"]})["east"]
+    assert reply.metrics["epsilon"] == pytest.approx(8, rel=1e-2)
