@@ -52,6 +52,10 @@ class Messages(Protocol):
         """
         ...
 
+    def divide(self) -> Mapping[str, Workload]:
+        """Return what each site with training data trains in a round of the run."""
+        ...
+
 
 @dataclass(frozen=True)
 class AttackedRun:
@@ -69,6 +73,7 @@ class AttackedRun:
         initial: all weights of the model, as the run began with them.
         round: its number.
         rounds: of the whole run.
+        share: of the rounds, that a participant is drawn for on average.
         seed: of the attack's own draws.
         messages: makes messages again.
     """
@@ -86,6 +91,7 @@ class AttackedRun:
     rounds: int
     seed: int
     messages: Messages
+    share: float = 1.0
 
     @property
     def attacked(self) -> Site:
@@ -125,8 +131,9 @@ class AttackedRun:
         return SiteBatches(site, self.fabric.device, work, round_, accumulate).train()
 
     def count_steps(self, site: Site) -> int:
-        """Return the optimizer steps of a site's whole round."""
-        return ceil(self.local.epochs * site.n_batches / self.local.accumulate)
+        """Return the optimizer steps of a site's whole round, as the run divides them."""
+        work = self.messages.divide()[site.name]
+        return work.steps or ceil(work.epochs * site.n_batches / self.local.accumulate)
 
     def plan_steps(self, steps: int, site: Site) -> Workload:
         """Return the work of so many optimizer steps at a site."""

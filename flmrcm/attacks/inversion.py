@@ -26,6 +26,7 @@ from flmrcm.data.site import Site
 from flmrcm.errors import ConfigErrors, check_choice, require
 from flmrcm.federation.workload import Workload
 from flmrcm.seeding import seeded
+from flmrcm.strategies.aggregation import RunningMean
 from flmrcm.types import Batch, Weights
 
 SITE, MEAN = "site", "mean"
@@ -42,8 +43,8 @@ class UpdateInversion(Attack):
         slices: that the site trains on in the attacked message; None is all, as in the run.
         steps: optimizer steps in it; None is the run's whole round.
         images: the most that are looked for.
-        seen: `site` sees the update of the site alone, `mean` that of all participants, which is
-            what secure aggregation leaves to see.
+        seen: `site` sees the update of the site alone, `mean` that of all participants, weighed as
+            the run does, which is what secure aggregation leaves to see.
         start: `known` from images of another site of the run, `noise` from nothing.
         restarts: other starts; the nearest update counts.
         iterations: of each.
@@ -116,9 +117,10 @@ class UpdateInversion(Attack):
             examples = site.slices("train").examples
             order = shuffle_indices(len(examples), "attacked", run.seed, name)
             site = with_training_slices(site, [examples[i] for i in order[: self.slices]])
-        if self.steps is None:
-            return site, Workload(run.local.epochs)
-        return site, run.plan_steps(self.steps, site)
+        work = run.messages.divide()[name]
+        # a division that counts epochs has no steps: then a round is those, of whatever slices
+        steps = work.steps if self.steps is None else self.steps
+        return site, run.plan_steps(steps, site) if steps else work
 
     def intercept(self, run: AttackedRun, work: Workload) -> Weights:
         """Return the update that the attacker sees."""
@@ -126,8 +128,10 @@ class UpdateInversion(Attack):
         sites = {name: self.narrow(run, name)[0] for name in senders}
         given = None if self.slices is None and self.steps is None else work
         replies = run.messages.send("train", run.round, sites, given)
-        updates = [run.find_update(replies[name]) for name in senders]
-        return {k: torch.stack([u[k] for u in updates]).mean(0) for k in updates[0]}
+        mean = RunningMean()
+        for reply in (replies[name] for name in senders):
+            mean.add(run.find_update(reply), run.strategy.weigh(reply))
+        return mean.result()
 
     def _draw_starts(self, run: AttackedRun, count: int) -> list[Batch]:
         """Return a start for each restart: batches of as many images as are looked for."""

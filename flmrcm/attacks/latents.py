@@ -124,7 +124,7 @@ class LatentInversion(Attack):
         """
         reply = run.messages.send("survey", run.round, {run.site: run.attacked})[run.site]
         sent = reply.extras[LATENTS][LATENTS]
-        pool, names = read_pool(run, run.attacked, Workload(run.local.epochs))
+        pool, names = read_pool(run, run.attacked, run.messages.divide()[run.site])
         count = min(self.images, len(sent))
         goal = sent[:count].to(pool)
         run.reset()

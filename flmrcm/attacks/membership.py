@@ -94,7 +94,8 @@ class MembershipAttack(Attack):
     Args:
         shadows: models that LiRA trains on a random half of the site's volumes each; 0 leaves LiRA
             out.
-        steps: optimizer steps of a shadow; None is as many as the site takes in the whole run.
+        steps: optimizer steps of a shadow; None is as many as the site takes in the whole run, on
+            average where only some are drawn for a round.
 
     Raises:
         ConfigErrors: a value outside its range.
@@ -161,7 +162,8 @@ class MembershipAttack(Attack):
     def _train(self, run: AttackedRun, examples: Sequence[Example], number: int) -> None:
         """Train the run's network on some slices, from the weights that the run began with."""
         site = with_training_slices(run.attacked, examples)
-        work = run.plan_steps(self.steps or run.rounds * run.count_steps(run.attacked), site)
+        whole = run.rounds * run.share * run.count_steps(run.attacked)
+        work = run.plan_steps(self.steps or max(1, round(whole)), site)
         # another pass for each shadow: other masks, another order
         run.train(run.initial, run.read_training(site, work, number + 1))
 

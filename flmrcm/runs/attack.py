@@ -139,6 +139,7 @@ def _build_attacked_run(opened: OpenedCheckpoint, setup: Setup, site: str) -> At
         rounds=setup.plan.rounds,
         seed=setup.plan.seed,
         messages=Replay(own, checkpoint, opened.path.parent / "memory"),
+        share=setup.plan.n_drawn / len(setup.plan.participants),
     )
 
 

@@ -75,13 +75,25 @@ class Replay:
         store.restore(self.checkpoint.memory)
         with TemporaryDirectory() as notes:
             calls = _Calls(build_clients(setup, Path(notes), _show_nothing), store)
-            calls.workloads = _divide(setup) | (dict.fromkeys(sites, work) if work else {})
+            calls.workloads = self.divide() | (dict.fromkeys(sites, work) if work else {})
             chain = build_server_chain(setup, Path(notes))
             chain.start_round(self.checkpoint.state)
             answers = self._call(chain, calls, "survey", self._survey(round_))
             if op == "survey":
                 return answers
             return self._call(chain, calls, op, self._broadcast(round_, sites, answers))
+
+    def divide(self) -> dict[str, Workload]:
+        """Return what each site with training data trains in a round of the run."""
+        setup = self.setup
+        batches = {name: site.n_batches for name, site in setup.sites.items() if site.has("train")}
+        return divide_workload(
+            setup.config["budget"],
+            setup.local.epochs,
+            batches,
+            setup.plan.participants,
+            setup.local.accumulate,
+        )
 
     def _survey(self, round_: int) -> Mapping[str, Broadcast]:
         return self.setup.strategy.survey(self.checkpoint.state, round_)
@@ -107,17 +119,6 @@ def _uncharge(setup: Setup) -> dict[str, Middleware]:
     """Return the run's members, none of which refuses a round for what it would spend."""
     members = setup.middleware.items()
     return {name: Uncharged(m) if isinstance(m, DPVolume) else m for name, m in members}
-
-
-def _divide(setup: Setup) -> dict[str, Workload]:
-    batches = {name: site.n_batches for name, site in setup.sites.items() if site.has("train")}
-    return divide_workload(
-        setup.config["budget"],
-        setup.local.epochs,
-        batches,
-        setup.plan.participants,
-        setup.local.accumulate,
-    )
 
 
 def _show_nothing(_: Progress) -> None:

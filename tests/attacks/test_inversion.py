@@ -14,6 +14,7 @@ from flmrcm.attacks.reconstructions import STARTED
 from flmrcm.errors import ConfigErrors
 from flmrcm.federation.workload import Workload
 from flmrcm.models.unet_complex import ComplexUNet
+from flmrcm.strategies.fedavg import FedAvg
 
 QUICK = {"iterations": 120, "restarts": 1, "rate": 0.1}
 
@@ -64,6 +65,25 @@ def test_what_is_seen_of_all_sites_is_the_mean_of_their_updates(sites):
     alone = [UpdateInversion().intercept(attack_on(sites, site=site.name), work) for site in sites]
     for name, tensor in attack.intercept(run, work).items():
         torch.testing.assert_close(tensor, torch.stack([u[name] for u in alone]).mean(0))
+
+
+def test_the_mean_is_weighed_as_the_run_does(sites):
+    messages = PlainMessages(n_examples={"east": 1, "north": 2, "west": 5})
+    run = attack_on(sites, FedAvg(weighting="examples"), messages=messages)
+    attack = UpdateInversion(seen="mean")
+    _, work = attack.narrow(run, "east")
+    alone = [UpdateInversion().intercept(attack_on(sites, site=site.name), work) for site in sites]
+    for name, tensor in attack.intercept(run, work).items():
+        east, north, west = (update[name] for update in alone)
+        torch.testing.assert_close(tensor, (east + 2 * north + 5 * west) / 8)
+
+
+def test_a_whole_round_is_as_long_as_the_run_has_it(sites):
+    run = attack_on(sites, messages=PlainMessages(works={"east": Workload(9, 9)}))
+    for slices, n_examples in ((None, 6), (2, 2)):
+        site, work = UpdateInversion(slices=slices, steps=None).narrow(run, "east")
+        assert (site.n_examples, work) == (n_examples, Workload(9, 9))
+    assert (run.count_steps(run.attacked), run.count_steps(sites[1])) == (9, 1)
 
 
 def test_a_message_is_of_so_many_slices_and_steps(sites):

@@ -33,7 +33,8 @@ class Survey(PlainMessages):
 
     def send(self, op, round_, sites, work=None):
         run = self.run
-        batches = SiteBatches(run.attacked, run.fabric.device, Workload(1), round_).survey()
+        work = self.divide()[run.site]
+        batches = SiteBatches(run.attacked, run.fabric.device, work, round_).survey()
         extras = run.strategy.answer_survey(make_context(run.module), batches)
         return {run.site: Reply(run.site, extras=extras)}
 
@@ -44,11 +45,11 @@ def sites(tmp_path_factory):
     return [write_alike(root / name, n, {"train": 6}) for n, name in enumerate(("t", "north"))]
 
 
-def found_by(sites, **strategy):
+def found_by(sites, works=None, round_=0, **strategy):
     module = make_learner()
     module.model = Transparent(2, 2)
     rule = make_fl_mrcm(alignment="latents", **strategy)
-    run = attack_on(sites, rule, module, Survey())
+    run = attack_on(sites, rule, module, Survey(works=works or {}), round=round_)
     return LatentInversion(**QUICK).run(run, ignore_steps).describe()
 
 
@@ -60,6 +61,12 @@ def test_a_latent_that_holds_the_image_gives_it_away(sites):
     assert ways[REFINED]["recognised"] == 1
     assert ways[REFINED]["ssim"] > ways[STARTED]["ssim"] + 0.3
     assert ways[REFINED]["ssim"] > ways[DECODED]["ssim"]
+
+
+def test_images_are_those_of_the_passes_that_the_run_makes(sites):
+    """Another pass has another order: latents would be held to be of other images."""
+    found = found_by(sites, works={"t": Workload(3)}, round_=1)
+    assert found["ways"][REFINED]["recognised"] == 1
 
 
 def test_under_noise_it_tells_no_more_than_was_known_before(sites):

@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from kits.attacked import attack_on, ignore_steps, write_alike
+from kits.attacked import PlainMessages, attack_on, ignore_steps, write_alike
 from kits.factories import make_unet
 
+from flmrcm.attacks.attacked_run import AttackedRun, list_examples
 from flmrcm.attacks.membership import (
     LIRA,
     THRESHOLD,
@@ -58,6 +59,15 @@ def test_shadows_leave_the_attacked_model_as_it_was(site):
     before = {k: v.clone() for k, v in run.module.model.state_dict().items()}
     MembershipAttack(shadows=8, steps=1).run(run, ignore_steps)
     assert all(torch.equal(v, before[k]) for k, v in run.module.model.state_dict().items())
+
+
+@pytest.mark.parametrize(("share", "steps"), [(1.0, 70), (0.5, 35)])
+def test_a_shadow_trains_as_long_as_the_site_does_in_the_run(site, monkeypatch, share, steps):
+    messages = PlainMessages(works={"east": Workload(7, 7)})
+    run, asked = attack_on([site], messages=messages, rounds=10, share=share), []
+    monkeypatch.setattr(AttackedRun, "read_training", lambda *given: asked.append(given[2]) or [])
+    MembershipAttack()._train(run, list_examples(site, ["val"]), 0)
+    assert [work.steps for work in asked] == [steps]
 
 
 def test_every_subject_is_unseen_by_half_the_shadows():

@@ -72,15 +72,22 @@ class PlainMessages:
 
     run: AttackedRun | None = None
     instead: Mapping[str, Site] = field(default_factory=dict)
+    works: Mapping[str, Workload] = field(default_factory=dict)
+    n_examples: Mapping[str, int] = field(default_factory=dict)
 
     def send(self, op, round_: int, sites: Mapping[str, Site], work: Workload | None = None):
-        return {name: Reply(name, weights=self.train(name, site, round_, work)) for name, site in
-                sites.items()}  # fmt: skip
+        return {
+            name: Reply(name, self.n_examples.get(name, 1), self.train(name, site, round_, work))
+            for name, site in sites.items()
+        }
+
+    def divide(self) -> dict[str, Workload]:
+        return dict.fromkeys(self.run.sites, Workload(self.run.local.epochs)) | self.works
 
     def train(self, name: str, site: Site, round_: int, work: Workload | None) -> Weights:
         run, site = self.run, self.instead.get(name, site)
         assert run
-        work = work or Workload(run.local.epochs)
+        work = work or self.divide()[name]
         run.train(run.weights, run.read_training(site, work, round_))
         return {k: v.detach().clone() for k, v in run.module.model.state_dict().items()}
 

@@ -16,7 +16,7 @@ from flmrcm.federation.workload import divide_workload
 from flmrcm.learning.losses import L1, L2
 from flmrcm.library import Federation
 from flmrcm.middleware.dp_volume import DPVolume
-from flmrcm.runs.replay import Replay, _divide
+from flmrcm.runs.replay import Replay
 from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.strategies.fedper import FedPer
 
@@ -39,7 +39,7 @@ def test_a_site_takes_as_many_steps_as_in_the_run():
     local, plan = Fake(epochs=2, accumulate=4), Fake(participants=["east"])
     setup = Fake(sites=sites, config={"budget": "steps"}, local=local, plan=plan)
     own = divide_workload("steps", 2, {"east": 9, "west": 3}, ["east"], accumulate=4)
-    assert _divide(setup) == own
+    assert Replay(setup, None, None).divide() == own
     assert own["east"].steps == 5 + 2
 
 
