@@ -25,7 +25,7 @@ from flmrcm.federation.middleware import (
     Stage,
 )
 from flmrcm.learning.module import ReconModule
-from flmrcm.privacy.fixed_point import Ring
+from flmrcm.privacy.fixed_point import CountTooLarge, Ring
 from flmrcm.privacy.mask_messages import (
     MASK_KEYS,
     MASK_SCALE,
@@ -195,6 +195,8 @@ class _Masks(SiteHalf):
         ring = self.rule.build_ring(len(masks.shares))
         try:
             values = ring.encode(reply.weights, self.side.strategy.weigh(reply) / self._scale)
+        except CountTooLarge as error:
+            raise SiteRefuses(f"secure_aggregation.bits: {error}; use more.", "range") from None
         except ValueError as error:
             raise SiteRefuses(f"secure_aggregation.largest: {error}; raise it.", "range") from None
         add_streams(values, masks.list_streams())

@@ -15,7 +15,15 @@ Integers = NDArray[np.uint64]
 """Integers modulo 2⁶⁴, (values,); those of a smaller ring are their lowest bits."""
 
 _COUNT_FRACTION = 16
-"""Bits behind the point of what counts, whose values have no bound: batch norms' batches."""
+"""The most bits behind the point of what counts, whose values `largest` doesn't bound: batch norms'
+batches. A small ring has fewer, for a run's batches are more than it holds beside these."""
+
+_COUNT_BITS = 24
+"""Bits before the point of a sum of counts, where a ring has no more than it needs for them."""
+
+
+class CountTooLarge(ValueError):
+    """A count is beyond what the ring's bits hold, whatever bounds the weights."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,8 @@ class Ring:
         fraction, largest = self._place_point(tensor.dtype)
         scaled = tensor.detach().cpu().double().flatten() * weight
         if not bool((scaled.abs() <= largest).all()):
-            raise ValueError(f"{name} holds a value beyond ±{largest:g}, or one that isn't finite")
+            kind = ValueError if tensor.is_floating_point() else CountTooLarge
+            raise kind(f"{name} holds a value beyond ±{largest:g}, or one that isn't finite")
         return (scaled * 2.0**fraction).round().long().numpy().view(np.uint64)
 
     def _decode(self, name: str, integers: Integers, weight: float, like: Tensor) -> Tensor:
@@ -104,7 +113,8 @@ class Ring:
         """Return the bits behind the point, and the largest value, of a tensor's type."""
         if dtype.is_floating_point:
             return self.fraction, self.largest
-        return _COUNT_FRACTION, 2.0 ** (self.bits - 2 - _COUNT_FRACTION) / self.sites
+        fraction = min(_COUNT_FRACTION, self.bits - 2 - _COUNT_BITS)
+        return fraction, 2.0 ** (self.bits - 2 - fraction) / self.sites
 
 
 def _split(values: NDArray[Any], like: Weights) -> dict[str, NDArray[Any]]:

@@ -48,9 +48,13 @@ def test_below_the_threshold_there_is_no_sum(steps):
         MaskedSites(gone=gone).run()
 
 
-def test_a_count_is_the_plain_one_to_the_unit():
+@pytest.mark.parametrize("bits", [32, 48])
+def test_a_count_is_the_plain_one_to_the_unit(bits):
     for weighting in ("uniform", "examples"):
-        sites = MaskedSites(strategy=FedAvg(weighting=weighting))
+        rule = SecureAggregation(bits=bits)
+        sites = MaskedSites(rule=rule, strategy=FedAvg(weighting=weighting))
+        for weights in sites.weights.values():
+            weights["batches"] += 123_000
         mean = sites.run()["east"].weights
         assert int(mean["batches"]) == int(sites.average(NAMES)["batches"])
         assert mean["batches"].dtype == torch.int64

@@ -198,6 +198,16 @@ def test_a_weight_that_has_no_place_in_the_ring_is_named(value):
         sites.run()
 
 
+def test_a_count_that_has_no_place_in_the_ring_asks_for_more_bits():
+    """A larger bound of the weights would leave it no more."""
+    sites = MaskedSites(rule=SecureAggregation(bits=32))
+    sites.weights["east"]["batches"] += 2**22
+    with pytest.raises(
+        SiteRefuses, match=r"secure_aggregation\.bits: batches holds a .*; use more\."
+    ):
+        sites.run()
+
+
 @pytest.mark.parametrize("strategy", [FedAvg(), FedAvg(weighting="examples"), FedProx(), FedPer()])
 def test_a_round_ends_where_plain_aggregation_ends(run, strategy):
     plain, secure = run(strategy, rounds=1), run(strategy, rounds=1, **SECURE)

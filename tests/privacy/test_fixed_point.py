@@ -68,8 +68,9 @@ def test_random_integers_are_noticed():
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.3])
-def test_counts_have_no_bound_of_weights_and_stay_whole(weight):
-    ring, like = Ring(48, 1024.0, 4), {"n": torch.tensor(0)}
+@pytest.mark.parametrize("bits", [32, 40, 48])
+def test_counts_have_no_bound_of_weights_and_stay_whole(weight, bits):
+    ring, like = Ring(bits, 16.0, 4), {"n": torch.tensor(0)}
     total = sum(ring.encode({"n": torch.tensor(123_457)}, weight) for _ in range(4))
     mean = ring.decode(total, 4 * weight, like)["n"]
     assert (mean.dtype, int(mean)) == (torch.int64, 123_457)
