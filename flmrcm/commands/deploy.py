@@ -11,11 +11,13 @@ from omegaconf import DictConfig
 from flmrcm.config.build import Builder, to_plain
 from flmrcm.config.compose import compose_config
 from flmrcm.config.sites import list_site_nodes
+from flmrcm.config.travelling import find_split_problems
 from flmrcm.config.words import DEPLOYMENT_KEYS, read_value
 from flmrcm.errors import ConfigErrors, check_choice
 from flmrcm.files import expand_home
 from flmrcm.logs import say
 from flmrcm.remote.layout import TRANSPORTS
+from flmrcm.remote.site_settings import DEFAULT_DATA
 
 _DEPLOYMENT_CLASSES = {
     "flower": "flmrcm.remote.flower.provision.FlowerDeployment",
@@ -60,6 +62,7 @@ def build_deployment(words: Sequence[str], output: str | None = None) -> tuple[P
     deployment = builder.call(
         get_object(_DEPLOYMENT_CLASSES[transport]), values, sites=describe_site_data(cfg)
     )
+    builder.problems += find_split_problems(cfg)
     builder.raise_if_any()
     return expand_home(str(folder)), deployment
 
@@ -68,17 +71,29 @@ def describe_site_data(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     """Return what each site's own file says of its data: a folder, or how they're generated.
 
     A generated site keeps them in its own folder; a folder that isn't known yet is to be filled in.
+    With it stands what isn't as at every site, such as a phase encoding: no run tells a site that.
     """
     data: dict[str, dict[str, Any]] = {}
     for name, node in sorted(list_site_nodes(cfg).items()):
         values = to_plain(node)
+        more = {k: values[k] for k, v in DEFAULT_DATA.items() if values.get(k, v) != v}
+        more.pop("label", None)
         if values.get("generator"):
-            data[name] = {"generator": {**values["generator"], "cache": "data"}}
+            data[name] = {"generator": {**values["generator"], "cache": "data"}, **more}
         elif not values.get("root") and cfg.data_dir and values.get("folder"):
-            data[name] = {"root": str(Path(str(cfg.data_dir)) / values["folder"])}
+            data[name] = {
+                "root": _make_absolute(Path(str(cfg.data_dir)) / values["folder"]),
+                **more,
+            }
         else:
-            data[name] = {"root": values.get("root")}
+            root = values.get("root")
+            data[name] = {"root": _make_absolute(Path(root)) if root else None, **more}
     return data
+
+
+def _make_absolute(path: Path) -> str:
+    # a relative one would start at the site's folder, and here it's typed from elsewhere
+    return str(path if str(path).startswith("~") else path.absolute())
 
 
 def _to_number(key: str, value: str) -> int | str:

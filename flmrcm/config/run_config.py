@@ -24,6 +24,14 @@ from flmrcm.run_files import CONFIG, LOCK
 # libyaml reads six times as fast, but not every installation has it
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_GENERATED = ("size", "slices", "subjects", "coils", "lesions")
+LINKS = {
+    "contrast": "contrast", "coils": "coils", "data.seed": "generator.seed",
+    "data.simulated.folder": "generator.cache",
+    **{f"data.simulated.{name}": f"generator.{name}" for name in _GENERATED},
+}  # fmt: skip
+"""Keys of a run that its sites take over, and where a site has them."""
+
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the resolved config of the run in a folder, in today's words.
@@ -99,10 +107,26 @@ def overlay_words(own: DictConfig, words: Sequence[str]) -> DictConfig:
     rest = [o for o in overrides if o not in groups and not o.is_hydra_override()]
     steps += [lambda o=override: _apply_value(changed, typed, o) for override in rest]
     gather_problems(steps)
+    _hand_to_sites(own, changed)
     gone = set(_find_gone(changed)) - set(_find_gone(own))
     if gone:
         raise ConfigErrors(sorted(gone))
     return changed
+
+
+def _hand_to_sites(own: DictConfig, changed: DictConfig) -> None:
+    """Give sites what was typed for all of them, where they have what the run had for all.
+
+    A run's config is resolved: that a site's contrast is the run's is written there no more.
+    """
+    nodes = [*changed.sites.values(), (changed.get("split") or {}).get("source")]
+    for key, place in LINKS.items():
+        before, now = OmegaConf.select(own, key), OmegaConf.select(changed, key)
+        above, _, last = place.rpartition(".")
+        holders = [OmegaConf.select(node, above) if above else node for node in nodes if node]
+        for holder in holders if before != now else ():
+            if OmegaConf.is_dict(holder) and last in holder and holder[last] == before:
+                _set(holder, last, now)
 
 
 def _is_moved(node: Any, default: Any) -> bool:

@@ -29,7 +29,7 @@ _COMPUTE = {
 }  # fmt: skip
 
 
-_DEFAULT_DATA = {
+DEFAULT_DATA = {
     "label": None, "files": LAYOUT, "slices": None, "foreground": None, "sample_rate": 1.0,
     "phase_encoding": None,
 }  # fmt: skip
@@ -133,7 +133,7 @@ class SiteSettings:
         return build_clients(replace(setup, gates=gates), folder, lambda _: None)[self.site]
 
     def _complete_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        node = {**_DEFAULT_DATA, **config["sites"][self.site], **self._locate_data()}
+        node = {**DEFAULT_DATA, **config["sites"][self.site], **self._locate_data()}
         return {
             **config,
             "sites": {**config["sites"], self.site: node},

@@ -27,6 +27,7 @@ from flmrcm.learning.module import ReconModule
 from flmrcm.learning.records import GLOBAL, NO_WEIGHTS, PERSONAL
 from flmrcm.learning.scoring import Evaluator
 from flmrcm.logs import log_warnings_only
+from flmrcm.mri.masks import FileMask
 from flmrcm.runs.folder import RunFolder
 from flmrcm.runs.kept_images import choose_keeping, find_keeping_problems
 from flmrcm.runs.opened_checkpoint import OpenedCheckpoint, open_checkpoint
@@ -36,6 +37,8 @@ from flmrcm.strategies.fedavg import FedAvg
 from flmrcm.types import Weights
 
 log = logging.getLogger(__name__)
+
+_MEASURED = f"{FileMask.__module__}.{FileMask.__qualname__}"
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,7 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     path, private, base = opened.path, opened.private, opened.config.copy()
     if not private:
         base.init_from = None  # the checkpoint holds every weight
-    cfg, builder = overlay_words(base, words), Builder()
+    cfg, builder = _use_typed_mask(overlay_words(base, words), words), Builder()
     builder.problems += check_choice("split", asked.split, SPLITS)
     builder.problems += check_choice("weights", asked.weights, ("own", GLOBAL))
     builder.problems += find_keeping_problems(asked.format, _list_kinds(asked))
@@ -209,6 +212,20 @@ def prepare_evaluation(asked: DictConfig, words: Sequence[str]) -> Evaluation:
     for name in chosen:
         prepared.load(name)  # what isn't there is said before any slice is read
     return prepared
+
+
+def _use_typed_mask(cfg: DictConfig, words: Sequence[str]) -> DictConfig:
+    """Return a config in which a typed mask is that of every site that doesn't have one typed.
+
+    What a site's files were measured with stays: no other mask can be laid over that.
+    """
+    keys = [word.partition("=")[0].lstrip("+") for word in words]
+    if any(key == "mask" or key.startswith("mask.") for key in keys):
+        for name, node in cfg.sites.items():
+            measured = node.mask and node.mask.get("_target_") == _MEASURED
+            if not measured and not any(f"sites.{name}.mask" in key for key in keys):
+                node.mask = None
+    return cfg
 
 
 def _build_strategy(opened: OpenedCheckpoint) -> Strategy | None:

@@ -39,6 +39,27 @@ def test_folders_of_real_sites_are_written_or_left_to_fill_in():
     assert house("ixi")["coordinator"] == "10.0.0.7:8000"
 
 
+def test_what_a_site_s_data_are_like_stands_in_its_own_file(tmp_path):
+    words = ["sites=bfhi", "data_dir=data", "sites.ixi.phase_encoding=rows"]
+    words += ["sites.ixi.slices=[2,6]", "sites.brats.sample_rate=0.5", "sites.ixi.label=London"]
+    main(["deploy", "flower", "output=new", *words])
+    found = house("ixi")["data"]
+    assert found["root"] == str(tmp_path / "data" / "IXI")
+    assert {k: v for k, v in found.items() if k != "root"} == {
+        "phase_encoding": "rows", "slices": [2, 6],
+    }  # fmt: skip
+    assert house("brats")["data"]["sample_rate"] == 0.5
+    assert list(house("fastmri")["data"]) == ["root"]
+
+
+def test_one_data_set_is_not_given_to_several_sites(capsys):
+    words = ["sites=iid", "split.of=ixi", "split.count=2", "data_dir=/data", "output=new"]
+    status, text = failing(capsys, "flower", *words)
+    assert status == 2
+    assert "split.of=ixi: splits one data set among sites" in text
+    assert not Path("new").exists()
+
+
 def test_a_folder_may_be_called_anything():
     main(["deploy", "flower", "sites=bfhi", "output=new (1)=[x]", "sites.ixi.root=/i=x,i"])
     text = Path("new (1)=[x]", "sites", "ixi", "site.yaml").read_text()

@@ -17,7 +17,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 _SETTINGS_HEAD = """\
 # What a federation may use at this site. Only this site reads it; nothing in it is ever sent.
 # Relative paths start at this file's folder. `data` takes `root: FOLDER` (a site made by
-# `flmrcm prepare`), and `files`, `slices`, `foreground` where they differ from the run's.
+# `flmrcm prepare`), and `files`, `slices`, `foreground`, `sample_rate`, `phase_encoding`: no run
+# says these; what is left out is as at every site.
 """
 _POLICY = """\
 # What this site allows, whatever a run wants; docs/site-policy.yaml shows every key.

@@ -18,7 +18,7 @@ from flmrcm.reports.tables.terminal import build_plain_table
 
 _STYLES = {"done": "green", "running": "cyan", "failed": "red", "damaged": "red"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-PSNR_NOTE = "PSNR: test, mean over the sites that trained; val: last validation, no test yet."
+PSNR_NOTE = "PSNR: test, mean over the sites that trained; val: last validation, test not over."
 
 
 def build_overview_table(runs: Sequence[RunOverview], now: float | None = None) -> Table:
