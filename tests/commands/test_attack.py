@@ -105,10 +105,10 @@ def test_words_of_training_say_what_the_same_round_would_have_sent(hospitals):
 
 def test_a_round_is_as_long_as_the_runs_own_budget_makes_it(hospitals):
     run = train("strategy=fl_mr", "rounds=1")
-    words = ["last.pt", "budget=steps", "participation=0.5"]
-    plain, shared = (prepare(run, "membership", *given) for given in (words[:1], words))
-    assert shared.count_steps(shared.attacked) > plain.count_steps(plain.attacked)
-    assert (plain.share, shared.share) == (1, 0.5)
+    given = ([], ["budget=steps"], ["participation=0.5"])
+    plain, longer, drawn = (prepare(run, "membership", "last.pt", *words) for words in given)
+    assert longer.count_steps(longer.attacked) > plain.count_steps(plain.attacked)
+    assert (plain.share, longer.share, drawn.share) == (1, 1, 0.5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
