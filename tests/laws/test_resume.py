@@ -47,7 +47,11 @@ def measured(setting):
     return [row for row in rows if row.metric not in TIMES]
 
 
-@pytest.mark.parametrize("strategy", [*STRATEGIES, Scribbler()], ids=str)
+def name(strategy):
+    return type(strategy).__name__
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, Scribbler()], ids=name)
 def test_however_late_a_file_is_written_it_holds_what_was_so_then(setting, strategy):
     contents = {}
     for queue in (FileQueue(), Late()):
@@ -71,7 +75,7 @@ def assert_equal(one, other):
     torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=name)
 def test_resumed_equals_straight(setting, strategy):
     straight, halves = setting(rounds=3), setting(rounds=1)
     expected = straight.run(strategy)

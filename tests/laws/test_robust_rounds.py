@@ -119,7 +119,7 @@ def test_a_reply_much_longer_than_the_others_is_refused_only_with_a_limit(settin
     assert max(tensor.abs().max() for tensor in trusting.weights.values()) > 1e4
 
 
-@pytest.mark.parametrize("rule", set(RULES) - {"krum"})
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"krum"}))
 def test_a_robust_rule_tolerates_what_the_norm_does_not_see(setting, rule):
     state = run_with(setting(rounds=1), FedAvg(aggregation=rule), {EAST: huge})
     assert max(tensor.abs().max() for tensor in state.weights.values()) < 10

@@ -11,7 +11,11 @@ def by_place(shares, places):
     return {place: shares[place - 1] for place in places}
 
 
-@pytest.mark.parametrize("secret", [bytes(SIZE), (PRIME - 1).to_bytes(SIZE, "big"), draw_secret()])
+@pytest.mark.parametrize(
+    "secret",
+    [bytes(SIZE), (PRIME - 1).to_bytes(SIZE, "big"), draw_secret()],
+    ids=["zero", "largest", "drawn"],
+)
 def test_any_shares_as_many_as_the_threshold_give_the_secret(secret):
     shares = split_secret(secret, 3, 5)
     for count in (3, 4, 5):
