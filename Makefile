@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PYTHON313 ?= python3.13
 VENV ?= .venv
-WORKERS ?= logical
+WORKERS ?= 0
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TRANSPORTS := tests/engines/test_contract.py tests/remote tests/security tests/commands/test_over_nvflare.py
@@ -29,7 +29,7 @@ scenarios: $(READY) ## both scenarios of the paper, small: every row, three seed
 	$(BIN)/flmrcm train -m sweep=scenario_participating effort=minutes seed=1,2,3 logger=csv
 	$(BIN)/flmrcm compare outputs/scenario_unseen outputs/scenario_participating --output outputs/scenarios
 
-test: $(READY)   ## the tests, or some: TESTS=tests/mri; a process on each core, WORKERS=0: one for all
+test: $(READY)   ## the tests, or some: TESTS=tests/mri; WORKERS=2: by two processes
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist loadfile $(TESTS)
 
 test-313:        ## the tests on Python 3.13, whose checks of certificates are stricter
