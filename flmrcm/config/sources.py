@@ -1,6 +1,5 @@
 """From the config's sites to sources: folders, masks, dealing."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +48,7 @@ def build_sources(cfg: DictConfig, builder: Builder) -> dict[str, Source]:
         )
         if source:
             sources[name] = source
-    builder.problems += _find_unused_folder(cfg, nodes)
     return sources
-
-
-def _find_unused_folder(cfg: DictConfig, nodes: Mapping[str, DictConfig]) -> list[str]:
-    """Return a line where data lie in a folder of which no site has a part."""
-    if not cfg.data_dir or any(n.get("folder") and not n.get("root") for n in nodes.values()):
-        return []
-    names = ", ".join(sorted(nodes))
-    return [
-        f"data_dir={cfg.data_dir}: none of the sites {names} takes its data from there; choose "
-        "sites that do, such as sites=bfhi, or leave data_dir out."
-    ]
 
 
 def _is_site(node: Any) -> bool:
