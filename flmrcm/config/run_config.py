@@ -107,10 +107,10 @@ def overlay_words(own: DictConfig, words: Sequence[str]) -> DictConfig:
     rest = [o for o in overrides if o not in groups and not o.is_hydra_override()]
     steps += [lambda o=override: _apply_value(changed, typed, o) for override in rest]
     gather_problems(steps)
-    _hand_to_sites(own, changed)
     gone = set(_find_gone(changed)) - set(_find_gone(own))
     if gone:
         raise ConfigErrors(sorted(gone))
+    _hand_to_sites(own, changed)
     return changed
 
 
@@ -119,7 +119,7 @@ def _hand_to_sites(own: DictConfig, changed: DictConfig) -> None:
 
     A run's config is resolved: that a site's contrast is the run's is written there no more.
     """
-    nodes = [*changed.sites.values(), (changed.get("split") or {}).get("source")]
+    nodes = [*changed.get("sites", {}).values(), (changed.get("split") or {}).get("source")]
     for key, place in LINKS.items():
         before, now = OmegaConf.select(own, key), OmegaConf.select(changed, key)
         above, _, last = place.rpartition(".")
