@@ -7,9 +7,11 @@ import pytest
 from kits.reports import NORTH, write_run
 
 from flmrcm.errors import DataLayoutError, FlmrcmError
+from flmrcm.federation.journal import Journal
 from flmrcm.learning.records import SCORE_COLUMNS
 from flmrcm.reports.collected.finished_runs import collect_runs, read_run
 from flmrcm.reports.collected.score_files import read_scores
+from flmrcm.types import Measurement
 
 
 def cut(path, to):
@@ -96,6 +98,14 @@ def test_a_run_tells_what_it_was(tmp_path):
     run = read_run(write_run(tmp_path / "one", steps=12, mask={"accelerations": [4, 8]}, **more))
     assert (run.name, run.seed, run.scenario, run.aligned_with) == ("ours", 7, "unseen", "south")
     assert (run.participants, run.accelerations, run.optimizer_steps) == (["north"], "4x+8x", 12)
+
+
+def test_steps_for_weights_of_the_sites_own_are_counted_apart(tmp_path):
+    folder = write_run(tmp_path / "one", steps=12)
+    rows = [Measurement(n, "train", "north", "personal_steps", "", 20.0) for n in (1, 2)]
+    Journal(folder / "journal.csv").write(rows)
+    run = read_run(folder)
+    assert (run.optimizer_steps, run.personal_steps) == (12, 40)
 
 
 def test_an_older_run_lacks_only_what_it_never_wrote(tmp_path):
